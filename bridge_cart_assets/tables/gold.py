@@ -1,0 +1,251 @@
+"""The gold layer: customers, segments and KPIs. Formulas are in docs/kpis.md and the transforms."""
+
+import dataframely as dy
+
+from bridge_cart_assets.tables.columns import (
+    day,
+    flag,
+    integer,
+    money,
+    number,
+    numbers,
+    text,
+    texts,
+)
+from bridge_cart_assets.tables.table import Table
+
+
+class CustomerFeatures(dy.Schema):
+    """One row per customer with a sale."""
+
+    customer_id = text("The customer", key=True)
+    as_of = day("Latest batch day in silver; everything is seen from the end of this day")
+    first_purchase_day = day("Day of the first sale")
+    last_purchase_day = day("Day of the latest sale")
+    orders = integer("Orders with a sale")
+    lines = integer("Lines sold")
+    recency_days = integer("Days from the latest sale to as_of")
+    tenure_days = integer("Days from the first sale to as_of")
+    frequency = integer("Distinct purchase days - 1: repeat purchases as BG/NBD counts them")
+    t_x = integer("Days from the first to the latest sale")
+    revenue = money("Net amount of sales, before refunds")
+    refunds = money("What was given back, as a positive amount")
+    net_revenue = money("revenue - refunds")
+    aov = number("Average order value: revenue / orders")
+    median_gap_days = number("Median days between consecutive purchase days", nullable=True)
+    coupon_rate = number("Orders with a coupon / orders")
+    discount_rate = number("Discounts / purchase amounts of sales")
+    refund_rate = number("refunds / revenue; null without revenue", nullable=True)
+    top_category = text("Category with the highest net amount, then by name")
+    top_payment_method = text("Payment method with the most orders, then by name")
+    active_months = integer("Calendar months with a sale")
+    country = text("Country of the current profile", nullable=True)
+    gender = text("Gender of the current profile; unknown without a profile")
+    age = number("Age; a missing one is the median of the others", nullable=True)
+    age_imputed = flag("Whether age was filled in")
+    income = money("Yearly income; a missing one is the median of the others", nullable=True)
+    income_imputed = flag("Whether income was filled in")
+
+
+class CustomerValue(dy.Schema):
+    """One row per customer with a sale."""
+
+    customer_id = text("The customer", key=True)
+    as_of = day("Latest batch day in silver")
+    historic_clv = money("Value so far: net revenue")
+    p_alive = number("Probability that the customer is still one (BG/NBD)", nullable=True)
+    expected_orders_90d = number("Orders expected in the next 90 days", nullable=True)
+    expected_orders_365d = number("Orders expected in the next 365 days", nullable=True)
+    expected_order_value = money("Expected value of an order (Gamma-Gamma)", nullable=True)
+    predicted_clv_365d = money("Discounted value of the next 365 days", nullable=True)
+    clv = money("historic_clv + predicted_clv_365d", nullable=True)
+    churn_probability_90d = number("1 - P(at least one order in 90 days)", nullable=True)
+    churn_band = text("low < 1/3 <= medium <= 2/3 < high", nullable=True)
+    is_churned = flag("No sale in the 90 days up to as_of")
+    model_version = integer("Version of the value model", nullable=True)
+    model_status = text("fitted, 'fallback: why' or 'not_fitted: why'")
+
+
+class CustomerSegments(dy.Schema):
+    """One row per customer with a sale."""
+
+    customer_id = text("The customer", key=True)
+    as_of = day("Latest batch day in silver")
+    segment_id = integer("Segment; the id stays through retrainings")
+    segment_name = text("Name of the segment")
+    distance = number("Distance to the segment's centroid, in standard deviations")
+    margin = number("Distance to the next centroid minus distance; null with one", nullable=True)
+    model_version = integer("Version of the segment model")
+
+
+class CustomerHistory(dy.Schema):
+    """One row per customer and version of the customer's state (SCD2)."""
+
+    customer_id = text("The customer", key=True)
+    segment_id = integer("Segment at the end of each of these days")
+    segment_name = text("Name of the segment")
+    lifecycle = text("new (first sale in the last 30 days), lapsed (none in 90) or active")
+    valid_from = day("First day of the state", key=True)
+    valid_to = day("Day of the next state; null for the current one", nullable=True)
+    is_current = flag("Whether this is the current state")
+    change_reason = text("first_seen, segment_changed, lifecycle_changed or model_retrained")
+
+
+class SegmentMetrics(dy.Schema):
+    """One row per segment and version of its figures (SCD2)."""
+
+    segment_id = integer("The segment", key=True)
+    segment_name = text("Name of the segment")
+    customers = integer("Customers in the segment")
+    avg_clv = money("Historic value: net revenue per customer", nullable=True)
+    churn_rate = number("Share without a sale in the 90 days up to the day", nullable=True)
+    aov = money("Revenue / orders up to the day", nullable=True)
+    segment_contribution = number("Share of all revenue up to the day", nullable=True)
+    valid_from = day("First day of these figures", key=True)
+    valid_to = day("Day of the next figures; null for the current ones", nullable=True)
+    is_current = flag("Whether these are the current figures")
+
+
+class KpisDaily(dy.Schema):
+    """One row per calendar day from the first sale to as_of."""
+
+    day = day("The day", key=True)
+    orders = integer("Orders with a sale on the day")
+    lines = integer("Lines sold on the day")
+    active_customers = integer("Customers with a sale on the day")
+    new_customers = integer("Customers whose first sale is on the day")
+    revenue = money("Net amount of the day's sales")
+    discounts = money("Discounts on the day's sales")
+    refunds = money("Given back on the day, as a positive amount")
+    net_revenue = money("revenue - refunds")
+    aov = number("revenue / orders; null without orders", nullable=True)
+    revenue_new = money("Revenue of customers' first orders")
+    revenue_returning = money("The rest of the revenue")
+    customers_total = integer("Customers with a sale up to the day")
+    repeat_customers = integer("Of those, with at least two orders up to the day")
+    repeat_purchase_rate = number("repeat_customers / customers_total", nullable=True)
+    churn_base_90d = integer("Customers active in (day-180, day-90]")
+    churned_90d = integer("Of those, without a sale in (day-90, day]")
+    churn_rate_90d = number("churned_90d / churn_base_90d", nullable=True)
+    retained_90d = integer("churn_base_90d - churned_90d, counted")
+    retention_rate_90d = number("retained_90d / churn_base_90d", nullable=True)
+    base_revenue_90d = money("Revenue in (day-180, day-90]: the denominator of nrr_90d")
+    retained_revenue_90d = money("Revenue in (day-90, day] of customers active in the 90 before")
+    nrr_90d = number("Net revenue retention: retained / base revenue", nullable=True)
+    revenue_90d = money("Revenue in (day-90, day]")
+    orders_90d = integer("Orders in (day-90, day]")
+    active_90d = integer("Customers with a sale in (day-90, day]")
+    aov_90d = number("revenue_90d / orders_90d", nullable=True)
+    purchase_frequency_90d = number("orders_90d / active_90d", nullable=True)
+    arpc_90d = number("Revenue per active customer: aov_90d x purchase_frequency_90d", nullable=True)
+    coupon_orders_90d = integer("Orders in (day-90, day] with a coupon")
+    coupon_rate_90d = number("coupon_orders_90d / orders_90d", nullable=True)
+    discounts_90d = money("Discounts in (day-90, day]")
+    purchase_amount_90d = money("Amount before discount in (day-90, day]")
+    discount_rate_90d = number("discounts_90d / purchase_amount_90d", nullable=True)
+    refunds_90d = money("Given back in (day-90, day]")
+    refund_rate_90d = number("refunds_90d / revenue_90d", nullable=True)
+    revenue_total = money("Revenue up to the day: the denominator of top_decile_share")
+    top_decile_revenue = money("Revenue up to the day of the best tenth of the customers")
+    top_decile_share = number("top_decile_revenue / revenue_total", nullable=True)
+    gini = number("Gini coefficient of revenue per customer up to the day", nullable=True)
+
+
+class CohortRetention(dy.Schema):
+    """One row per month of the first sale and months since."""
+
+    cohort_month = text("Month of the first sale, YYYY-MM", key=True)
+    month_index = integer("Months since: 0 is the cohort's own month", key=True)
+    cohort_size = integer("Customers of the cohort")
+    active_customers = integer("Of those, with a sale in that month")
+    retention = number("active_customers / cohort_size")
+    revenue = money("Their revenue in that month")
+    is_complete = flag("Whether the month had ended by as_of")
+
+
+class SegmentModel(dy.Schema):
+    """One row per model version and segment: all that is needed to score a customer."""
+
+    model_version = integer("Version, counted from 1", key=True)
+    segment_id = integer("Segment, from 1", key=True)
+    segment_name = text("Name of the segment")
+    trained_as_of = day("as_of of the training")
+    effective_from = day("First day that the model is applied to; the first model to every day")
+    trained_on = integer("Customers that the model was trained on")
+    features = texts("Names of the features, in order")
+    means = numbers("Mean of log1p of each feature")
+    scales = numbers("Standard deviation of log1p of each feature")
+    centroid = numbers("Centre of the segment in scaled space")
+
+
+class ModelMetrics(dy.Schema):
+    """One row per model version and metric."""
+
+    model = text("The model, for instance segments", key=True)
+    model_version = integer("Its version", key=True)
+    metric = text("Name of the metric", key=True)
+    value = number("Its value", nullable=True)
+    gate = text("What is asked of it, if anything", nullable=True)
+    passed = flag("Whether the gate was passed; null without one", nullable=True)
+    trained_as_of = day("as_of of the training")
+
+
+CUSTOMER_FEATURES = Table(
+    path="gold/customer_features",
+    schema=CustomerFeatures,
+    description="What each customer with a sale has done so far, with the current profile.",
+)
+CUSTOMER_VALUE = Table(
+    path="gold/customer_value",
+    schema=CustomerValue,
+    description="What each customer has been worth and, once fitted, will be worth.",
+)
+CUSTOMER_SEGMENTS = Table(
+    path="gold/customer_segments",
+    schema=CustomerSegments,
+    description="The segment of each customer at as_of.",
+)
+CUSTOMER_HISTORY = Table(
+    path="gold/customer_history",
+    schema=CustomerHistory,
+    description="Segment and lifecycle of each customer at the end of every day (SCD2).",
+    interval_of=("customer_id",),
+)
+SEGMENT_METRICS = Table(
+    path="gold/segment_metrics",
+    schema=SegmentMetrics,
+    description="Size, value, churn and contribution of each segment on every day (SCD2).",
+    interval_of=("segment_id",),
+)
+KPIS_DAILY = Table(
+    path="gold/kpis_daily",
+    schema=KpisDaily,
+    description="The shop's KPIs for every calendar day, each rate beside its parts.",
+)
+COHORT_RETENTION = Table(
+    path="gold/cohort_retention",
+    schema=CohortRetention,
+    description="How many customers of each first-purchase month came back, month by month.",
+)
+SEGMENT_MODEL = Table(
+    path="gold/segment_model",
+    schema=SegmentModel,
+    description="The K-Means segment model as rows, every version.",
+)
+MODEL_METRICS = Table(
+    path="gold/model_metrics",
+    schema=ModelMetrics,
+    description="How good each version of each model is.",
+)
+
+TABLES = (
+    CUSTOMER_FEATURES,
+    CUSTOMER_VALUE,
+    CUSTOMER_SEGMENTS,
+    CUSTOMER_HISTORY,
+    SEGMENT_METRICS,
+    KPIS_DAILY,
+    COHORT_RETENTION,
+    SEGMENT_MODEL,
+    MODEL_METRICS,
+)

@@ -1,0 +1,42 @@
+"""The raw layer: one table per source, every record as it was received."""
+
+from collections.abc import Mapping
+
+import dataframely as dy
+
+from bridge_cart_assets.tables.columns import day, integer, text, timestamp
+from bridge_cart_assets.tables.table import Table
+
+
+class Provenance(dy.Schema):
+    """Where a record came from and whether it could be read; part of every raw table."""
+
+    _source = text("Source that the record was landed for")
+    _object = text("Path of the file below the source's landing folder")
+    _pos = integer("Position of the record in the file, counted from 1", key=True)
+    _fingerprint = text("SHA-256 of the file's bytes: what makes a file taken once", key=True)
+    _ingested_at = timestamp("When the record was taken in (the clock; no table depends on it)")
+    _batch_day = day("Day of the batch: first ISO date in the path, else the file's day (UTC)")
+    _batch_id = text("Dagster run that took the record in")
+    _status = text("ok, quarantined (could not be read as a record) or blank (an empty line)")
+    _error_code = text("Why it is quarantined: a reason code", nullable=True)
+    _error = text("The same for people", nullable=True)
+    _raw = text("The record's own text, kept when it is quarantined", nullable=True, pii=True)
+    _rescued = text("Values of unknown columns, as a JSON object", nullable=True, pii=True)
+
+
+def raw_table(source: str, columns: Mapping[str, str]) -> Table:
+    """The raw table of a source.
+
+    Args:
+        source: the source's name, also the table's.
+        columns: the source's own columns with their meaning; all are kept as strings.
+    """
+    own = {name: text(meaning, nullable=True, pii=True) for name, meaning in columns.items()}
+    schema = type(f"Raw_{source}", (Provenance,), {"__annotations__": {}, **own})
+    return Table(
+        path=f"raw/{source}",
+        schema=schema,
+        description=f"Every record of the source {source} as received; never rewritten.",
+        partition_by=("_batch_day",),
+    )

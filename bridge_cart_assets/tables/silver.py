@@ -1,0 +1,150 @@
+"""The silver layer: what the records say once they are clean, and an account of every record."""
+
+import dataframely as dy
+
+from bridge_cart_assets.tables.columns import day, flag, integer, money, text, timestamp
+from bridge_cart_assets.tables.table import Table
+
+
+class Origin(dy.Schema):
+    """What decides between several records of one key, and where the record is in raw."""
+
+    batch_day = day("Batch day of the record that stands")
+    version_at = timestamp("Version of the record: updated_at, or else its own date")
+    object = text("File that the record came in")
+    pos = integer("Position of the record in that file")
+    fingerprint = text("SHA-256 of that file's bytes")
+
+
+class Purchases(Origin):
+    """One row per order line."""
+
+    source = text("Source of the order", key=True)
+    order_id = text("Order that the line belongs to", key=True)
+    line_number = integer("Line within the order, from 1", key=True)
+    customer_id = text("Customer who ordered")
+    purchase_date = timestamp("When the order was placed")
+    purchase_day = day("Day of purchase_date")
+    purchase_month = text("Month of purchase_date, YYYY-MM")
+    purchase_amount = money("Amount of the line before discount")
+    discount_amount = money("Discount on the line")
+    net_amount = money("purchase_amount - discount_amount")
+    quantity = integer("Pieces; negative when goods came back")
+    coupon_used = flag("Whether a coupon was used")
+    payment_method = text("How it was paid: credit_card, debit_card, upi, …, unknown")
+    product_category = text("Category of the product, or unknown")
+    kind = text("sale, refund (a line that gives money back) or cancelled (a sale undone)")
+    unreadable = text("Optional columns that had a value nobody could read", nullable=True)
+
+
+class PurchaseRepeats(Purchases):
+    """Accepted order-line records that do not stand; `fate` says why."""
+
+    # A record is named by where it came from; the key of the line repeats here by nature.
+    source = text("Source of the order")
+    order_id = text("Order that the line belongs to")
+    line_number = integer("Line within the order, from 1")
+    pos = integer("Position of the record in its file", key=True)
+    fingerprint = text("SHA-256 of the file's bytes", key=True)
+    fate = text("duplicate (same content as the record that stands) or superseded (other content)")
+
+
+class Profile(Origin):
+    """What a customer record says of a person."""
+
+    customer_id = text("The customer")
+    source = text("Source that the profile came from")
+    name = text("Full name", nullable=True, pii=True)
+    email = text("E-mail address, lower case", nullable=True, pii=True)
+    mobile = text("Mobile number in E.164", nullable=True, pii=True)
+    gender = text("female, male, other or unknown")
+    age = integer("Age in years", nullable=True)
+    income = money("Yearly income", nullable=True)
+    city = text("City", nullable=True, pii=True)
+    country = text("Country", nullable=True)
+    signup_date = day("Day of sign-up", nullable=True)
+    unreadable = text("Optional columns that had a value nobody could read", nullable=True)
+    valid_from = timestamp("The profile holds from this moment")
+
+
+class Customers(Profile):
+    """One row per customer and version of the profile (SCD2)."""
+
+    customer_id = text("The customer", key=True)
+    valid_from = timestamp("The version holds from this moment", key=True)
+    valid_to = timestamp("… until before this one; null for the current version", nullable=True)
+    is_current = flag("Whether this is the current version")
+
+
+class CustomerRepeats(Profile):
+    """Accepted profile records that do not stand; `fate` says why."""
+
+    pos = integer("Position of the record in its file", key=True)
+    fingerprint = text("SHA-256 of the file's bytes", key=True)
+    fate = text("duplicate (same content as a neighbour version) or superseded (other content)")
+
+
+class Quarantine(dy.Schema):
+    """One row per refused record."""
+
+    source = text("Source of the record")
+    batch_day = day("Batch day of the record")
+    object = text("File that the record came in")
+    pos = integer("Position of the record in that file", key=True)
+    fingerprint = text("SHA-256 of that file's bytes", key=True)
+    reason = text("Reason code, for instance BAD_DATE")
+    column = text("Column that is to blame, if it is one", nullable=True)
+    value = text("Its value as received", nullable=True, pii=True)
+    raw = text("The whole record as received", nullable=True, pii=True)
+    quarantined_at = timestamp(
+        "Start of the batch day, so that equal inputs give equal tables; raw has the clock's time"
+    )
+
+
+class Accounting(dy.Schema):
+    """One row per source and batch day: what became of each record."""
+
+    source = text("The source", key=True)
+    batch_day = day("The batch day", key=True)
+    records = integer("Records in raw; the sum of the other counts")
+    blank = integer("Empty lines")
+    quarantined = integer("Refused, each with a reason in silver/quarantine")
+    accepted = integer("Standing in silver now")
+    duplicate = integer("Same content as the record that stands")
+    superseded = integer("Other content, older version")
+
+
+PURCHASES = Table(
+    path="silver/purchases",
+    schema=Purchases,
+    description="Order lines, clean, one row per (source, order_id, line_number): latest version.",
+    partition_by=("purchase_month",),
+)
+PURCHASE_REPEATS = Table(
+    path="silver/purchase_repeats",
+    schema=PurchaseRepeats,
+    description="Order-line records that were accepted and do not stand: duplicates, superseded.",
+)
+CUSTOMERS = Table(
+    path="silver/customers",
+    schema=Customers,
+    description="Customer profiles with their history: one row per customer and version (SCD2).",
+    interval_of=("customer_id",),
+)
+CUSTOMER_REPEATS = Table(
+    path="silver/customer_repeats",
+    schema=CustomerRepeats,
+    description="Profile records that were accepted and do not stand: duplicates, superseded.",
+)
+QUARANTINE = Table(
+    path="silver/quarantine",
+    schema=Quarantine,
+    description="Every refused record with its reason and its original text.",
+)
+ACCOUNTING = Table(
+    path="silver/accounting",
+    schema=Accounting,
+    description="What became of every record, per source and batch day.",
+)
+
+TABLES = (PURCHASES, CUSTOMERS, QUARANTINE, ACCOUNTING, PURCHASE_REPEATS, CUSTOMER_REPEATS)

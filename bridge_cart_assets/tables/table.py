@@ -1,0 +1,127 @@
+"""What a table is: a dataframely schema plus its place, meaning and storage.
+
+Belongs here: the one class from which the Delta schema, the strict cast, the checks, the Dagster
+column table, the DuckDB comments and the data dictionary are derived. Does not belong here: a
+particular table (see `raw`, `silver`, `gold`, `ops`), nor anything that reads or writes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import dataframely as dy
+import polars as pl
+
+
+class SchemaMismatch(ValueError):
+    """A frame or a stored table does not have the columns that were declared."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One Delta table of the lakehouse.
+
+    Attributes:
+        path: layer and name, `gold/kpis_daily`; also the asset key.
+        schema: columns, types, keys and rules.
+        description: what a row stands for.
+        partition_by: columns that become folders.
+        interval_of: for SCD2 tables the columns that name the thing whose versions are kept.
+    """
+
+    path: str
+    schema: type[dy.Schema]
+    description: str
+    partition_by: tuple[str, ...] = ()
+    interval_of: tuple[str, ...] = ()
+
+    @property
+    def layer(self) -> str:
+        """raw, silver, gold or ops."""
+        return self.path.split("/")[0]
+
+    @property
+    def name(self) -> str:
+        """The table's name within its layer."""
+        return self.path.split("/")[1]
+
+    @cached_property
+    def columns(self) -> Mapping[str, dy.Column]:
+        """The declared columns: a schema's own first, then those of the schemas it builds on."""
+        declared = self.schema.columns()
+        order = dict.fromkeys(n for k in self.schema.__mro__ for n in vars(k) if n in declared)
+        return {name: declared[name] for name in order}
+
+    @cached_property
+    def dtypes(self) -> dict[str, pl.DataType]:
+        """Column name to Polars type."""
+        return {name: column.dtype for name, column in self.columns.items()}
+
+    @cached_property
+    def key(self) -> tuple[str, ...]:
+        """The columns of the primary key."""
+        return tuple(self.schema.primary_key())
+
+    @cached_property
+    def not_null(self) -> tuple[str, ...]:
+        """Columns that always have a value."""
+        return tuple(n for n, c in self.columns.items() if not c.nullable)
+
+    @cached_property
+    def pii(self) -> tuple[str, ...]:
+        """Columns that say something about a person who could be recognised by it."""
+        return tuple(n for n, c in self.columns.items() if (c.metadata or {}).get("pii"))
+
+    def meaning(self, column: str) -> str:
+        """The one-line meaning of a column."""
+        return self.columns[column].description or ""
+
+    def empty(self) -> pl.DataFrame:
+        """A frame of this table without rows."""
+        return pl.DataFrame(schema=self.dtypes)
+
+    def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Bring a frame into exactly the declared columns and types, or refuse it.
+
+        Only casts that cannot change a value are made (narrower integers, categories, times of
+        a coarser unit): delta-rs itself truncates floats and reads digits out of strings.
+
+        Raises:
+            SchemaMismatch: says which column is missing, unknown, of another type, or null.
+        """
+        differences = _name_differences(self.dtypes.keys(), frame.columns)
+        for name in self.dtypes.keys() & set(frame.columns):
+            if not _is_lossless(frame.schema[name], self.dtypes[name]):
+                differences.append(f"{name} is {frame.schema[name]}, declared {self.dtypes[name]}")
+        if differences:
+            raise SchemaMismatch(f"frame does not fit {self.path}: {'; '.join(sorted(differences))}")
+        typed = frame.select(pl.col(name).cast(dtype) for name, dtype in self.dtypes.items())
+        nulls = typed.select(pl.col(self.not_null).null_count()).row(0) if typed.height else ()
+        empty = [f"{n} has {c:,} nulls" for n, c in zip(self.not_null, nulls, strict=False) if c]
+        if empty:
+            raise SchemaMismatch(f"frame does not fit {self.path}: {'; '.join(empty)}")
+        return typed
+
+
+def _name_differences(declared: object, actual: object) -> list[str]:
+    want, have = set(declared), set(actual)  # type: ignore[call-overload]
+    return [f"{n} is missing" for n in want - have] + [f"{n} is unknown" for n in have - want]
+
+
+def _is_lossless(have: pl.DataType, want: pl.DataType) -> bool:
+    if have == want or have == pl.Null:
+        return True
+    if isinstance(want, pl.String):
+        return isinstance(have, (pl.Categorical, pl.Enum))
+    if isinstance(want, pl.Int64):
+        return have.is_integer() and have != pl.UInt64
+    if isinstance(want, pl.Float64):
+        return have == pl.Float32
+    if isinstance(want, pl.Decimal) and isinstance(have, pl.Decimal):
+        wider = want.precision - want.scale >= have.precision - have.scale
+        return want.scale >= have.scale and wider
+    if isinstance(want, pl.Datetime) and isinstance(have, pl.Datetime):
+        return have.time_zone == want.time_zone and have.time_unit == "ms"
+    if isinstance(want, pl.List) and isinstance(have, pl.List):
+        return _is_lossless(have.inner, want.inner)  # type: ignore[arg-type]
+    return False
