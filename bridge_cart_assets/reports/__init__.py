@@ -1,0 +1,14 @@
+"""The report page: what the gold tables say, for people who do not write SQL.
+
+Belongs here: pages, figures and exports that are read from the DuckDB catalogue. Does not belong
+here: Dagster, Delta, or any computation that gold should have made.
+
+`catalogue` opens the file, `queries` asks it, `formatting`, `sparklines` and `sentences` say the
+answers, `overview` puts one page together, `export` writes CSV; `app` is the site, `serving`
+puts it on a port.
+"""
+
+from bridge_cart_assets.reports.app import create_app
+from bridge_cart_assets.reports.serving import ServeError, serve
+
+__all__ = ["ServeError", "create_app", "serve"]

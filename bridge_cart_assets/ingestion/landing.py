@@ -1,0 +1,94 @@
+"""What lies in the landing zone: names, sizes and times, without opening a file.
+
+Belongs here: listing and the rules for names. Does not belong here: reading (`files`,
+`records`) or remembering (`ledger`).
+"""
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+_ISO_DAY = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """One file below a source's landing folder, by name.
+
+    Attributes:
+        source: the source's name.
+        object: path below the source's folder, with `/`.
+        path: where to open it.
+        size: bytes.
+        modified_ns: last change of the content.
+        changed_ns: last change of the entry; moves when content of equal size and time replaces.
+        batch_day: first ISO date in `object`, else the UTC day of the modification time.
+        is_regular: False for links, pipes and the like, which are never opened.
+    """
+
+    source: str
+    object: str
+    path: Path
+    size: int
+    modified_ns: int
+    changed_ns: int
+    batch_day: date
+    is_regular: bool
+
+    @property
+    def signature(self) -> tuple[str, str, int, int, int]:
+        """What tells that the file has not changed since it was last seen."""
+        return (self.source, self.object, self.size, self.modified_ns, self.changed_ns)
+
+
+def list_landing(landing: Path, source: str) -> list[LandedFile]:
+    """The finished files of a source, ordered by batch day and name.
+
+    Names that start with `.` or `_`, or end in `.tmp` or `.partial`, are not there yet. Links to
+    folders are not followed.
+    """
+    root = landing / source
+    found = [
+        _look_at(source, root, Path(folder) / name)
+        for folder, folders, names in os.walk(root, followlinks=False)
+        for name in _visible(folders, names, folder)
+    ]
+    return sorted((f for f in found if f), key=lambda f: (f.batch_day, f.object))
+
+
+def batch_day_of(name: str, modified_ns: int) -> date:
+    """The batch day of a file, from its path below the source's folder or its time."""
+    for match in _ISO_DAY.finditer(name):
+        try:
+            return date.fromisoformat(match[1])
+        except ValueError:
+            continue
+    return datetime.fromtimestamp(modified_ns / 1e9, tz=UTC).date()
+
+
+def _visible(folders: list[str], names: list[str], folder: str) -> list[str]:
+    links = [d for d in folders if (Path(folder) / d).is_symlink()]
+    folders[:] = sorted(d for d in folders if not d.startswith((".", "_")) and d not in links)
+    finished = (n for n in [*names, *links] if not n.startswith((".", "_")))
+    return [n for n in finished if not n.endswith((".tmp", ".partial"))]
+
+
+def _look_at(source: str, root: Path, path: Path) -> LandedFile | None:
+    try:
+        info = path.lstat()
+    except FileNotFoundError:
+        return None
+    name = path.relative_to(root).as_posix()
+    return LandedFile(
+        source=source,
+        object=name,
+        path=path,
+        size=info.st_size,
+        modified_ns=info.st_mtime_ns,
+        changed_ns=info.st_ctime_ns,
+        batch_day=batch_day_of(name, info.st_mtime_ns),
+        is_regular=stat.S_ISREG(info.st_mode),
+    )

@@ -1,0 +1,100 @@
+"""What became of each landed file, remembered so that unchanged files are not opened again.
+
+Belongs here: the ledger `ops/files` and the question "what is new?". It is a hint: whether a
+file's records have been taken in stands in the raw table's own commits.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+from bridge_cart_assets.ingestion.landing import LandedFile
+from bridge_cart_assets.lake.delta import Change, Commit, Lake, retrying
+from bridge_cart_assets.tables.ops import FILES
+
+_SIGNATURE = ["source", "object", "size", "modified_ns", "changed_ns"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look at one file came to; `state` is taken, repeated or refused."""
+
+    file: LandedFile
+    state: str
+    fingerprint: str | None = None
+    records: int | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+def not_seen(lake: Lake, listed: Iterable[LandedFile]) -> list[LandedFile]:
+    """The files that are new or have changed since they were last looked at."""
+    files = list(listed)
+    if not files:
+        return []
+    known = set(lake.look(FILES).scan().select(_SIGNATURE).collect().iter_rows())
+    return [file for file in files if file.signature not in known]
+
+
+def remember(lake: Lake, seen: Sequence[Seen], run_id: str, now: datetime) -> None:
+    """Write down what became of the files that were looked at, one row per file."""
+    if not seen:
+        return
+    rows = pl.DataFrame(
+        [
+            {
+                "source": s.file.source,
+                "object": s.file.object,
+                "size": s.file.size,
+                "modified_ns": s.file.modified_ns,
+                "changed_ns": s.file.changed_ns,
+                "batch_day": s.file.batch_day,
+                "state": s.state,
+                "reason": s.reason,
+                "detail": s.detail,
+                "fingerprint": s.fingerprint,
+                "records": s.records,
+                "seen_at": now,
+                "run_id": run_id,
+            }
+            for s in seen
+        ],
+        schema=FILES.dtypes,
+    )
+
+    def write() -> int:
+        snapshot = lake.look(FILES)
+        key = list(FILES.key)
+        old = snapshot.scan().select(key).join(rows.lazy(), on=key, how="semi").collect()
+        change = Change(
+            inserts=rows.join(old, on=key, how="anti"),
+            updates=rows.join(old, on=key, how="semi"),
+            deletes=FILES.empty(),
+        )
+        return snapshot.apply(change, Commit(run_id))
+
+    retrying(write)
+
+
+def refused(lake: Lake, listed: Iterable[LandedFile]) -> pl.DataFrame:
+    """The refused files that still lie there unchanged, with their reasons."""
+    present = pl.DataFrame(
+        [file.signature for file in listed],
+        schema={name: FILES.dtypes[name] for name in _SIGNATURE},
+        orient="row",
+    )
+    return (
+        lake.look(FILES)
+        .scan()
+        .filter(pl.col("state") == "refused")
+        .join(present.lazy(), on=_SIGNATURE, how="semi")
+        .sort("source", "object")
+        .collect()
+    )
+
+
+def outside(files: Iterable[LandedFile], first: date, last: date) -> list[LandedFile]:
+    """The files whose batch day is not among the partitions."""
+    return [file for file in files if not first <= file.batch_day <= last]

@@ -1,0 +1,345 @@
+"""Delta tables: look at a version, write through what was looked at, never by halves.
+
+Belongs here: opening, scanning and committing declared tables. Does not belong here: what the
+rows mean, or anything that knows Dagster.
+
+How two writers stay apart: every commit carries the application transaction `bridge-cart/writer`
+with the version it was planned on. Delta stores transactions and does not enforce them, but it
+refuses a commit whose transaction was also written since the handle was opened. So a plan made
+on an old version is never written: the caller looks again (`retrying`) and plans anew.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import TypeVar
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
+
+from bridge_cart_assets.tables.table import SchemaMismatch, Table
+
+_WRITER = "bridge-cart/writer"
+_AS_OF = "bridge-cart/as_of"
+_ATTEMPTS = 8
+_CHECKPOINT_EVERY = 20
+_PRIMITIVES: Mapping[type[pl.DataType], str] = {
+    pl.String: "string",
+    pl.Int64: "long",
+    pl.Float64: "double",
+    pl.Boolean: "boolean",
+    pl.Date: "date",
+    pl.Datetime: "timestamp",
+}
+
+T = TypeVar("T")
+
+
+class Conflict(RuntimeError):
+    """Somebody else committed to the table since it was looked at; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What is written down with the rows, in the same commit.
+
+    Attributes:
+        run_id: Dagster run that commits.
+        as_of: latest batch day that the rows have seen.
+        transactions: what has been taken in, by name and version, for instance the version of
+            an upstream table or a file's fingerprint.
+    """
+
+    run_id: str
+    as_of: date | None = None
+    transactions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Rows to add, rows to replace by key, and keys to remove.
+
+    Attributes:
+        inserts: full rows whose keys are not in the table.
+        updates: full rows whose keys are.
+        deletes: key columns of rows that go.
+        within: values of the partition column in which the touched rows lie now, or None when
+            the table is not partitioned. Only these are looked at.
+    """
+
+    inserts: pl.DataFrame
+    updates: pl.DataFrame
+    deletes: pl.DataFrame
+    within: tuple[str, ...] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.inserts.height or self.updates.height or self.deletes.height)
+
+
+class Snapshot:
+    """One version of a table, and the only way to write the next one."""
+
+    def __init__(self, table: Table, uri: str, options: dict[str, str]) -> None:
+        self.table = table
+        self.uri = uri
+        self._options = options
+        try:
+            self._handle: DeltaTable | None = DeltaTable(uri, storage_options=options or None)
+        except TableNotFoundError:
+            self._handle = None
+        if self._handle is not None:
+            _refuse_other_schema(table, self._handle, uri)
+
+    @property
+    def version(self) -> int | None:
+        """Version of the table, None when there is none yet."""
+        return None if self._handle is None else self._handle.version()
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, from the log."""
+        return 0 if self._handle is None else self._handle.count()
+
+    @property
+    def as_of(self) -> date | None:
+        """Latest batch day that this version has seen."""
+        ordinal = self.transaction(_AS_OF)
+        return None if ordinal is None else date.fromordinal(ordinal)
+
+    @cached_property
+    def files(self) -> pl.DataFrame:
+        """The table's live files: path, size_bytes, num_records, `partition.*`, statistics."""
+        if self._handle is None:
+            return pl.DataFrame(schema={"path": pl.String, "num_records": pl.Int64})
+        return pl.DataFrame(self._handle.get_add_actions(flatten=True))
+
+    @property
+    def file_uris(self) -> list[str]:
+        """The table's live Parquet files."""
+        return [] if self._handle is None else self._handle.file_uris()
+
+    def transaction(self, name: str) -> int | None:
+        """Version stored for an application transaction; None when it was never written."""
+        return None if self._handle is None else self._handle.transaction_version(name)
+
+    def scan(self) -> pl.LazyFrame:
+        """The rows of this version, with the declared columns in the declared order."""
+        if self._handle is None:
+            return self.table.empty().lazy()
+        return pl.scan_delta(self._handle).select(self.table.dtypes.keys())
+
+    def read(self) -> pl.DataFrame:
+        """All rows of this version."""
+        return self.scan().collect()
+
+    def append(self, frame: pl.DataFrame, commit: Commit) -> int:
+        """Add rows in one commit, an empty frame too (it records the transactions).
+
+        Raises:
+            SchemaMismatch: the frame does not fit; nothing is written.
+            Conflict: the table has moved on; nothing is written.
+        """
+        return self._write(self.table.conform(frame), commit, mode="append")
+
+    def replace(self, frame: pl.DataFrame, commit: Commit) -> int:
+        """Make the table hold exactly these rows; no commit when it already does.
+
+        Raises:
+            SchemaMismatch: the frame does not fit; nothing is written.
+            Conflict: the table has moved on; nothing is written.
+        """
+        typed = self.table.conform(frame)
+        recorded = all(self.transaction(n) == v for n, v in commit.transactions.items())
+        same_day = recorded and self.as_of == commit.as_of and self.version is not None
+        if same_day and self.rows == typed.height:
+            order = list(self.table.key)
+            if self.read().sort(order).equals(typed.sort(order)):
+                return self.version or 0
+        return self._write(typed, commit, mode="overwrite")
+
+    def apply(self, change: Change, commit: Commit) -> int:
+        """Insert, update and delete by key in one commit.
+
+        Without changes a commit is made only if it has transactions to record.
+
+        Raises:
+            SchemaMismatch: a frame does not fit; nothing is written.
+            Conflict: the table has moved on; nothing is written.
+        """
+        if not change.updates.height and not change.deletes.height:
+            if not change.inserts.height and not commit.transactions:
+                return self.version if self.version is not None else -1
+            return self.append(change.inserts, commit)
+        return self._merge(change, commit)
+
+    def _merge(self, change: Change, commit: Commit) -> int:
+        handle = self._existing_or_new()
+        columns = list(self.table.dtypes)
+        upserts = self.table.conform(pl.concat([change.inserts, change.updates]))
+        deletes = change.deletes.select(self.table.key).with_columns(_gone=True)
+        source = pl.concat([upserts.with_columns(_gone=False), deletes], how="diagonal")
+        predicate = " AND ".join(f"t.{name} = s.{name}" for name in self.table.key)
+        if change.within is not None:
+            values = ", ".join(f"'{value}'" for value in sorted(set(change.within)))
+            predicate += f" AND t.{self.table.partition_by[0]} IN ({values})"
+        assignments = {name: f"s.{name}" for name in columns}
+        merger = handle.merge(
+            source,
+            predicate=predicate,
+            source_alias="s",
+            target_alias="t",
+            writer_properties=WriterProperties(compression="ZSTD"),
+            commit_properties=self._properties(handle, commit),
+        )
+        try:
+            (
+                merger.when_matched_delete("s._gone")
+                .when_matched_update(assignments)
+                .when_not_matched_insert(assignments, predicate="NOT s._gone")
+                .execute()
+            )
+        except CommitFailedError as error:
+            raise Conflict(f"{self.table.path} was changed by another run") from error
+        return handle.version()
+
+    def _write(self, frame: pl.DataFrame, commit: Commit, mode: str) -> int:
+        handle = self._existing_or_new()
+        try:
+            write_deltalake(
+                handle,
+                frame,
+                mode=mode,  # type: ignore[arg-type]
+                writer_properties=WriterProperties(compression="ZSTD"),
+                commit_properties=self._properties(handle, commit),
+            )
+        except CommitFailedError as error:
+            raise Conflict(f"{self.table.path} was changed by another run") from error
+        return handle.version()
+
+    def _existing_or_new(self) -> DeltaTable:
+        self.__dict__.pop("files", None)
+        if self._handle is None:
+            self._handle = DeltaTable.create(
+                self.uri,
+                schema=delta_schema(self.table),
+                mode="ignore",
+                partition_by=list(self.table.partition_by) or None,
+                name=self.table.path,
+                description=self.table.description,
+                configuration=_properties(self.table),
+                storage_options=self._options or None,
+                raise_if_key_not_exists=False,
+            )
+            if self._handle.version() > 0:
+                raise Conflict(f"{self.table.path} was created by another run")
+        return self._handle
+
+    def _properties(self, handle: DeltaTable, commit: Commit) -> CommitProperties:
+        transactions = {_WRITER: handle.version(), **commit.transactions}
+        metadata = {"bridge_cart.run_id": commit.run_id}
+        if commit.as_of is not None:
+            transactions[_AS_OF] = commit.as_of.toordinal()
+            metadata["bridge_cart.as_of"] = commit.as_of.isoformat()
+        return CommitProperties(
+            custom_metadata=metadata,
+            app_transactions=[Transaction(name, v) for name, v in transactions.items()],
+        )
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The folder or bucket below which all tables lie.
+
+    Attributes:
+        root: a folder or an object-store URI.
+        options: options of the object store, in the spelling of its usual variables.
+    """
+
+    root: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def uri(self, table: Table) -> str:
+        """Where a table lies."""
+        return f"{self.root}/{table.path}"
+
+    def look(self, table: Table) -> Snapshot:
+        """The table as it is now.
+
+        Raises:
+            SchemaMismatch: the stored table has other columns than were declared.
+        """
+        return Snapshot(table, self.uri(table), dict(self.options))
+
+
+def retrying(plan: Callable[[], T]) -> T:
+    """Run a plan that looks and writes; look and plan again when another run was faster.
+
+    Raises:
+        Conflict: others were faster eight times in a row.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return plan()
+        except Conflict:
+            continue
+    return plan()
+
+
+def delta_schema(table: Table) -> Schema:
+    """The Delta schema of a declared table; meanings become column comments."""
+    return Schema(
+        [
+            Field(
+                name,
+                _delta_type(table.dtypes[name]),
+                nullable=column.nullable,
+                metadata={"comment": table.meaning(name)},
+            )
+            for name, column in table.columns.items()
+        ]
+    )
+
+
+def _delta_type(dtype: pl.DataType) -> PrimitiveType | ArrayType:
+    if isinstance(dtype, pl.Decimal):
+        return PrimitiveType(f"decimal({dtype.precision},{dtype.scale})")
+    if isinstance(dtype, pl.List):
+        inner = dtype.inner() if isinstance(dtype.inner, type) else dtype.inner
+        return ArrayType(_delta_type(inner), contains_null=False)
+    return PrimitiveType(_PRIMITIVES[type(dtype)])
+
+
+def _properties(table: Table) -> dict[str, str | None]:
+    # Statistics stay in the log after a row is gone: none on what tells a person.
+    measured = [
+        name
+        for name, dtype in table.dtypes.items()
+        if name not in table.pii and name not in table.partition_by and not dtype.is_nested()
+    ]
+    properties: dict[str, str | None] = {
+        "delta.checkpointInterval": str(_CHECKPOINT_EVERY),
+        "delta.dataSkippingStatsColumns": ",".join(measured),
+    }
+    if table.layer in ("silver", "gold"):
+        properties["delta.enableChangeDataFeed"] = "true"
+    return properties
+
+
+def _refuse_other_schema(table: Table, handle: DeltaTable, uri: str) -> None:
+    stored = {f.name: str(f.type) for f in handle.schema().fields}
+    declared = {f.name: str(f.type) for f in delta_schema(table).fields}
+    if stored == declared:
+        return
+    names = sorted(stored.keys() | declared.keys())
+    differences = [
+        f"{n} is {stored.get(n, 'missing')}, declared {declared.get(n, 'nowhere')}"
+        for n in names
+        if stored.get(n) != declared.get(n)
+    ]
+    remedy = "move it away" if table.layer == "raw" else "move it away, then bridge-cart rebuild"
+    raise SchemaMismatch(f"{table.path} at {uri} differs: {'; '.join(differences)}. {remedy}")

@@ -1,0 +1,78 @@
+"""A gold table as CSV, safe to open in a spreadsheet.
+
+Belongs here: how a cell is written. Does not belong here: which tables may be exported (that is
+`tables.gold.TABLES`, see `pages`).
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from bridge_cart_assets.reports.catalogue import open_catalogue
+from bridge_cart_assets.tables.table import Table
+
+_ROWS_AT_A_TIME = 5_000
+_FORMULA = re.compile(r"[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def csv_lines(catalogue: Path, table: Table) -> Iterator[str]:
+    """The table as pieces of CSV: a header, then rows in the order of their key.
+
+    Raises:
+        NoCatalogueError, UnreadableCatalogueError: at the first piece.
+    """
+    columns = ", ".join(_selected(name, dtype) for name, dtype in table.dtypes.items())
+    order = ", ".join(_quoted(name) for name in table.key)
+    sql = f"SELECT {columns} FROM gold.{_quoted(table.name)} ORDER BY {order}"  # noqa: S608
+    with open_catalogue(catalogue) as opened:
+        result = opened.connection.execute(sql)
+        yield _written([tuple(table.dtypes)])
+        while rows := result.fetchmany(_ROWS_AT_A_TIME):
+            yield _written([tuple(cell(value) for value in row) for row in rows])
+
+
+def cell(value: object) -> str:
+    """One value as CSV text; text that a spreadsheet would run gets a leading apostrophe.
+
+    >>> [cell(v) for v in (None, True, -1.5, date(2024, 5, 1), "-1.5", "=1+1", [0.5, 1.0])]
+    ['', 'true', '-1.5', '2024-05-01', '-1.5', "'=1+1", '[0.5, 1.0]']
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, list):
+        return json.dumps(value)
+    text = str(value)
+    is_text = isinstance(value, str)
+    return f"'{text}" if is_text and _FORMULA.match(text) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    return _NUMBER.fullmatch(text) is not None
+
+
+def _selected(name: str, dtype: pl.DataType) -> str:
+    # DuckDB hands out a timestamp with a zone only where pytz is installed
+    if isinstance(dtype, pl.Datetime):
+        return f"CAST({_quoted(name)} AS TIMESTAMP) AS {_quoted(name)}"
+    return _quoted(name)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _written(rows: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,122 @@
+"""How figures are written: pure functions from a value to what is shown of it.
+
+Belongs here: rounding, separators, units, and the reason when there is no value. Does not belong
+here: HTML, or which figure is good and which is bad.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+THIN = "\N{NARROW NO-BREAK SPACE}"
+MINUS = "\N{MINUS SIGN}"
+NOTHING = "\N{EN DASH}"
+
+Number = int | float | Decimal
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure as people read it.
+
+    Attributes:
+        text: the short form.
+        title: the full value, or why there is none.
+        value: the value for machines; None when there is none.
+    """
+
+    text: str
+    title: str
+    value: str | None
+
+
+def nothing(why: str) -> Shown:
+    """The en dash that stands for a missing figure."""
+    return Shown(NOTHING, why, None)
+
+
+def exact(value: Number | None) -> Decimal | None:
+    """The value as a decimal; None when there is no finite one."""
+    if value is None or not math.isfinite(value):
+        return None
+    return Decimal(str(value))
+
+
+def grouped(value: Number, decimals: int = 0) -> str:
+    """A number with thin separators, rounded half up: 1 234 567.90.
+
+    >>> grouped(-1234.5, 2).replace(THIN, "_")
+    '−1_234.50'
+    """
+    rounded = _round(Decimal(str(value)), decimals)
+    digits = f"{abs(rounded):,.{decimals}f}".replace(",", THIN)
+    return MINUS + digits if rounded < 0 else digits
+
+
+def compact(value: Number) -> str:
+    """Three significant digits and a unit, at most two decimals.
+
+    >>> [compact(n) for n in (0.04, 81.37, 1143, 49_999, 999_950, 35_600_000)]
+    ['0.04', '81.4', '1.14k', '50k', '1M', '35.6M']
+    """
+    number = Decimal(str(value))
+    if not number:
+        return "0"
+    rounded = _round(number, 2 - number.adjusted())
+    power = max(0, min(rounded.adjusted() // 3, 3)) if rounded else 0
+    scaled = rounded.scaleb(-3 * power)
+    decimals = max(0, min(2, 2 - scaled.adjusted()))
+    digits = grouped(scaled, decimals)
+    if "." in digits:
+        digits = digits.rstrip("0").rstrip(".")
+    return digits + ("", "k", "M", "bn")[power]
+
+
+def count(value: Number | None, why: str = "not known") -> Shown:
+    """A whole number in full."""
+    number = exact(value)
+    if number is None:
+        return nothing(why)
+    return Shown(grouped(number), grouped(number), str(value))
+
+
+def compact_count(value: Number | None, why: str = "not known") -> Shown:
+    """A whole number, in full below 10 000 and compact from there."""
+    shown = count(value, why)
+    number = exact(value)
+    if number is None or abs(number) < 10_000:
+        return shown
+    return Shown(compact(number), shown.title, shown.value)
+
+
+def money(value: Number | None, why: str = "not known") -> Shown:
+    """An amount in full, to the cent."""
+    number = exact(value)
+    if number is None:
+        return nothing(why)
+    return Shown(grouped(number, 2), grouped(number, 2), str(value))
+
+
+def compact_money(value: Number | None, why: str = "not known") -> Shown:
+    """An amount in three digits, the cents in the title."""
+    shown = money(value, why)
+    number = exact(value)
+    return shown if number is None else Shown(compact(number), shown.title, shown.value)
+
+
+def percent(value: Number | None, why: str = "not known") -> Shown:
+    """A share with one decimal: 0.4391 is 43.9%."""
+    number = exact(value)
+    if number is None:
+        return nothing(why)
+    return Shown(f"{grouped(number * 100, 1)}%", f"{grouped(number * 100, 4)}%", str(value))
+
+
+def moment(value: datetime) -> str:
+    """A UTC moment to the minute."""
+    return f"{value:%Y-%m-%d %H:%M} UTC"
+
+
+def _round(value: Decimal, decimals: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)

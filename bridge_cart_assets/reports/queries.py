@@ -1,0 +1,221 @@
+"""What the report page asks the catalogue: one query per figure, and the shape of its answer.
+
+Belongs here: SQL with bound parameters. Does not belong here: wording, rounding or layout.
+Days are counted back from `last`, the latest day of gold.kpis_daily, which is as_of.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from bridge_cart_assets.reports.catalogue import Catalogue
+
+WEEKS = 26
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How current the catalogue is; `finished_at` is UTC without a zone."""
+
+    as_of: date | None
+    finished_at: datetime | None
+    run_id: str | None
+
+
+def freshness(catalogue: Catalogue) -> Freshness:
+    """The latest run; all None when there has been none."""
+    sql = """
+        SELECT as_of, CAST(finished_at AS TIMESTAMP), run_id
+        FROM meta.run ORDER BY finished_at DESC NULLS LAST LIMIT 1
+    """
+    return next(iter(catalogue.ask(Freshness, sql)), Freshness(None, None, None))
+
+
+def last_day(catalogue: Catalogue) -> date | None:
+    """The latest day that has KPIs; None before the first sale."""
+    return next(iter(catalogue.ask(_itself, "SELECT max(day) FROM gold.kpis_daily")))
+
+
+def _itself(value: date | None) -> date | None:
+    return value
+
+
+@dataclass(frozen=True)
+class KpiDay:
+    """The headline KPIs at the end of one day."""
+
+    day: date
+    customers_total: int
+    revenue_90d: Decimal
+    aov_90d: float | None
+    churn_rate_90d: float | None
+    repeat_purchase_rate: float | None
+
+
+def kpi_days(catalogue: Catalogue, last: date, days: int) -> list[KpiDay]:
+    """The last days of gold.kpis_daily, oldest first."""
+    sql = """
+        SELECT day, customers_total, revenue_90d, aov_90d, churn_rate_90d, repeat_purchase_rate
+        FROM gold.kpis_daily
+        WHERE day > CAST($last AS DATE) - CAST($days AS INTEGER) AND day <= $last
+        ORDER BY day
+    """
+    return catalogue.ask(KpiDay, sql, {"last": last, "days": days})
+
+
+def average_clv(catalogue: Catalogue) -> float | None:
+    """Average historic value of the customers now, from gold.customer_value."""
+    sql = "SELECT CAST(avg(historic_clv) AS DOUBLE) FROM gold.customer_value"
+    return next(iter(catalogue.ask(_number, sql)))
+
+
+def _number(value: float | None) -> float | None:
+    return value
+
+
+@dataclass(frozen=True)
+class ClvDay:
+    """Average historic value of the customers at the end of one day."""
+
+    day: date
+    average: float | None
+
+
+def clv_days(catalogue: Catalogue, last: date, days: int) -> list[ClvDay]:
+    """Average historic value per day, put together from the segments' history.
+
+    Right to the cent: gold.segment_metrics has each segment's average rounded to cents.
+    """
+    sql = """
+        SELECT k.day, sum(m.customers * CAST(m.avg_clv AS DOUBLE)) / sum(m.customers)
+        FROM gold.kpis_daily k
+        JOIN gold.segment_metrics m
+          ON m.valid_from <= k.day AND (m.valid_to IS NULL OR k.day < m.valid_to)
+        WHERE k.day > CAST($last AS DATE) - CAST($days AS INTEGER) AND k.day <= $last
+          AND m.avg_clv IS NOT NULL
+        GROUP BY k.day HAVING sum(m.customers) > 0 ORDER BY k.day
+    """
+    return catalogue.ask(ClvDay, sql, {"last": last, "days": days})
+
+
+@dataclass(frozen=True)
+class SegmentNow:
+    """The current figures of one segment."""
+
+    segment_id: int
+    segment_name: str
+    customers: int
+    segment_contribution: float | None
+    avg_clv: Decimal | None
+    aov: Decimal | None
+    churn_rate: float | None
+
+
+def segments_now(catalogue: Catalogue) -> list[SegmentNow]:
+    """The living segments, the one that brings most revenue first."""
+    sql = """
+        SELECT segment_id, segment_name, customers, segment_contribution, avg_clv, aov, churn_rate
+        FROM gold.segment_metrics WHERE is_current
+        ORDER BY segment_contribution DESC NULLS LAST, segment_id
+    """
+    return catalogue.ask(SegmentNow, sql)
+
+
+@dataclass(frozen=True)
+class SegmentWeek:
+    """A segment's churn rate on one day, under the segment's latest name."""
+
+    day: date
+    segment_id: int
+    segment_name: str
+    churn_rate: float | None
+
+
+def churn_weeks(catalogue: Catalogue, last: date) -> list[SegmentWeek]:
+    """Churn rate of every segment on `last` and each seventh day before it, oldest first."""
+    sql = """
+        WITH days AS (
+            SELECT CAST($last AS DATE) - CAST(7 * week AS INTEGER) AS day
+            FROM range($weeks + 1) AS weeks(week)
+        ), names AS (
+            SELECT segment_id, arg_max(segment_name, valid_from) AS segment_name
+            FROM gold.segment_metrics GROUP BY segment_id
+        )
+        SELECT days.day, m.segment_id, names.segment_name, m.churn_rate
+        FROM days
+        JOIN gold.segment_metrics m
+          ON m.valid_from <= days.day AND (m.valid_to IS NULL OR days.day < m.valid_to)
+        JOIN names USING (segment_id)
+        ORDER BY days.day, m.segment_id
+    """
+    return catalogue.ask(SegmentWeek, sql, {"last": last, "weeks": WEEKS})
+
+
+@dataclass(frozen=True)
+class RevenueWeek:
+    """Revenue of the seven days that end with `week_to`."""
+
+    week_to: date
+    revenue_new: Decimal
+    revenue_returning: Decimal
+    new_customers: int
+
+    @property
+    def revenue(self) -> Decimal:
+        """Revenue of the week."""
+        return self.revenue_new + self.revenue_returning
+
+
+def revenue_weeks(catalogue: Catalogue, last: date) -> list[RevenueWeek]:
+    """Revenue per seven days, counted back from `last`, oldest first; full weeks only."""
+    sql = """
+        SELECT CAST($last AS DATE) - CAST(7 * (date_diff('day', day, $last) // 7) AS INTEGER) AS w,
+               sum(revenue_new), sum(revenue_returning), CAST(sum(new_customers) AS BIGINT)
+        FROM gold.kpis_daily
+        WHERE day > CAST($last AS DATE) - CAST(7 * $weeks AS INTEGER) AND day <= $last
+        GROUP BY w HAVING count(*) = 7 ORDER BY w
+    """
+    return catalogue.ask(RevenueWeek, sql, {"last": last, "weeks": WEEKS})
+
+
+@dataclass(frozen=True)
+class SegmentGrowth:
+    """Customers of a living segment now and seven days before (None: it was not there)."""
+
+    segment_id: int
+    segment_name: str
+    customers: int
+    customers_before: int | None
+
+
+def segment_growth(catalogue: Catalogue, last: date) -> list[SegmentGrowth]:
+    """How many customers each living segment has, and had seven days before `last`."""
+    sql = """
+        SELECT now.segment_id, now.segment_name, now.customers, b.customers
+        FROM gold.segment_metrics now
+        LEFT JOIN gold.segment_metrics b
+          ON b.segment_id = now.segment_id AND b.valid_from <= CAST($last AS DATE) - 7
+         AND (b.valid_to IS NULL OR CAST($last AS DATE) - 7 < b.valid_to)
+        WHERE now.is_current ORDER BY now.segment_id
+    """
+    return catalogue.ask(SegmentGrowth, sql, {"last": last})
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the catalogue says about one of its gold tables."""
+
+    name: str
+    version: int | None
+    rows: int | None
+    description: str
+
+
+def stored_tables(catalogue: Catalogue) -> list[Stored]:
+    """The gold tables that can be exported, in the order of their declaration."""
+    sql = "SELECT name, version, rows, description FROM meta.tables WHERE layer = 'gold'"
+    by_name = {stored.name: stored for stored in catalogue.ask(Stored, sql)}
+    return [
+        by_name.get(table.name, Stored(table.name, None, None, table.description))
+        for table in catalogue.gold_tables()
+    ]

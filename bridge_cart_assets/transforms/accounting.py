@@ -1,0 +1,56 @@
+"""What became of every record, counted; nothing is derived by subtraction.
+
+Belongs here: counts per batch day. Does not belong here: the verdicts that are counted
+(`cleaning`, `folding`).
+"""
+
+import polars as pl
+
+
+def account(
+    source: str,
+    raw: pl.LazyFrame,
+    quarantine: pl.LazyFrame,
+    standing: pl.LazyFrame,
+    repeats: pl.LazyFrame,
+) -> pl.DataFrame:
+    """Count a source's records on some batch days.
+
+    Args:
+        source: the source.
+        raw: its raw records of these days.
+        quarantine: its rows of silver/quarantine of these days.
+        standing: its rows of the silver table that it feeds, of these days.
+        repeats: its accepted records of these days that do not stand.
+
+    Returns:
+        The columns of silver/accounting, one row per batch day that has raw records.
+    """
+    records = raw.group_by(batch_day="_batch_day").agg(
+        records=pl.len().cast(pl.Int64), blank=_count(pl.col("_status") == "blank")
+    )
+    counts = (
+        _per_day(quarantine, quarantined=pl.len().cast(pl.Int64)),
+        _per_day(standing, accepted=pl.len().cast(pl.Int64)),
+        _per_day(
+            repeats,
+            duplicate=_count(pl.col("fate") == "duplicate"),
+            superseded=_count(pl.col("fate") == "superseded"),
+        ),
+    )
+    for count in counts:
+        records = records.join(count, on="batch_day", how="left")
+    return (
+        records.with_columns(source=pl.lit(source))
+        .with_columns(pl.col(pl.Int64).fill_null(0))
+        .sort("batch_day")
+        .collect()
+    )
+
+
+def _per_day(frame: pl.LazyFrame, **counts: pl.Expr) -> pl.LazyFrame:
+    return frame.group_by("batch_day").agg(**counts)
+
+
+def _count(condition: pl.Expr) -> pl.Expr:
+    return condition.sum().cast(pl.Int64)

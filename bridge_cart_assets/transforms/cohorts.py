@@ -1,0 +1,62 @@
+"""How many customers of each first-purchase month came back, month by month.
+
+Belongs here: gold/cohort_retention. Does not belong here: segments or days.
+"""
+
+from datetime import date
+
+import polars as pl
+
+from bridge_cart_assets.transforms.features import known, money, sales
+
+
+def cohort_retention(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """One row per cohort and month since, up to the month of `as_of`, months without sale too.
+
+    Args:
+        purchases: rows of silver/purchases.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/cohort_retention.
+    """
+    monthly = (
+        sales(known(purchases, as_of))
+        .group_by("customer_id", month=pl.col("purchase_day").dt.truncate("1mo"))
+        .agg(revenue=pl.sum("net_amount"))
+        .with_columns(cohort=pl.col("month").min().over("customer_id"))
+    )
+    active = monthly.group_by("cohort", "month").agg(
+        active_customers=pl.n_unique("customer_id").cast(pl.Int64), revenue=pl.sum("revenue")
+    )
+    sizes = monthly.group_by("cohort").agg(
+        cohort_size=pl.n_unique("customer_id").cast(pl.Int64)
+    )
+    months = sizes.select(
+        "cohort",
+        "cohort_size",
+        month=pl.date_ranges("cohort", pl.lit(as_of).dt.truncate("1mo"), "1mo"),
+    ).explode("month")
+    return (
+        months.join(active, on=["cohort", "month"], how="left")
+        .with_columns(
+            active_customers=pl.col("active_customers").fill_null(0),
+            revenue=money(pl.col("revenue").fill_null(0)),
+        )
+        .select(
+            cohort_month=pl.col("cohort").dt.strftime("%Y-%m"),
+            month_index=_months_between(pl.col("cohort"), pl.col("month")),
+            cohort_size="cohort_size",
+            active_customers="active_customers",
+            retention=pl.col("active_customers") / pl.col("cohort_size"),
+            revenue="revenue",
+            is_complete=pl.col("month").dt.month_end() <= as_of,
+        )
+        .sort("cohort_month", "month_index")
+        .collect()
+    )
+
+
+def _months_between(first: pl.Expr, last: pl.Expr) -> pl.Expr:
+    years = last.dt.year().cast(pl.Int64) - first.dt.year().cast(pl.Int64)
+    return years * 12 + last.dt.month().cast(pl.Int64) - first.dt.month().cast(pl.Int64)

@@ -1,0 +1,137 @@
+"""What each customer has done so far.
+
+Belongs here: customer_features, and the few facts about sales that other transforms start from.
+Does not belong here: predictions (`models`) or the shop's KPIs (`kpis`).
+"""
+
+from datetime import date
+
+import polars as pl
+
+from bridge_cart_assets.tables.columns import MONEY
+
+ORDER = ("source", "order_id")
+
+
+def known(purchases: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+    """Order lines up to and including a day; a line may be dated one day ahead of its batch."""
+    return purchases.filter(pl.col("purchase_day") <= as_of)
+
+
+def sales(purchases: pl.LazyFrame) -> pl.LazyFrame:
+    """The lines that count as revenue."""
+    return purchases.filter(pl.col("kind") == "sale")
+
+
+def refunds(purchases: pl.LazyFrame) -> pl.LazyFrame:
+    """The lines that give money back."""
+    return purchases.filter(pl.col("kind") == "refund")
+
+
+def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
+    """A rate; null, not zero or infinite, when the denominator is zero."""
+    top, bottom = numerator.cast(pl.Float64), denominator.cast(pl.Float64)
+    return pl.when(bottom != 0).then(top / bottom)
+
+
+def money(expression: pl.Expr) -> pl.Expr:
+    """A sum of money in the lakehouse's type."""
+    return expression.cast(MONEY)
+
+
+def customer_features(
+    purchases: pl.LazyFrame, customers: pl.LazyFrame, as_of: date
+) -> pl.DataFrame:
+    """One row per customer with a sale up to `as_of`.
+
+    Args:
+        purchases: rows of silver/purchases.
+        customers: rows of silver/customers; the current ones give the profile.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/customer_features, ordered by customer.
+    """
+    seen = known(purchases, as_of)
+    sold = sales(seen)
+    base = _base(sold, as_of)
+    given_back = refunds(seen).group_by("customer_id").agg(refunds=money(-pl.sum("net_amount")))
+    profile = customers.filter("is_current").select(
+        "customer_id", "country", "gender", "age", "income"
+    )
+    return (
+        base.join(_gaps(sold), on="customer_id", how="left")
+        .join(_favourite(sold, "product_category", money(pl.sum("net_amount"))), on="customer_id")
+        .join(_favourite(sold, "payment_method", pl.struct(ORDER).n_unique()), on="customer_id")
+        .join(given_back, on="customer_id", how="left")
+        .join(profile, on="customer_id", how="left")
+        .with_columns(refunds=money(pl.col("refunds").fill_null(0)))
+        .with_columns(
+            net_revenue=money(pl.col("revenue") - pl.col("refunds")),
+            refund_rate=ratio(pl.col("refunds"), pl.col("revenue")),
+            gender=pl.col("gender").fill_null("unknown"),
+            age_imputed=pl.col("age").is_null() & pl.col("age").is_not_null().any(),
+            income_imputed=pl.col("income").is_null() & pl.col("income").is_not_null().any(),
+        )
+        .with_columns(
+            age=pl.col("age").cast(pl.Float64).fill_null(pl.median("age")),
+            income=pl.col("income").fill_null(_median_money("income")),
+        )
+        .rename({"product_category": "top_category", "payment_method": "top_payment_method"})
+        .sort("customer_id")
+        .collect()
+    )
+
+
+def _base(sold: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+    order = pl.struct(ORDER)
+    first, last = pl.min("purchase_day"), pl.max("purchase_day")
+    orders = order.n_unique().cast(pl.Int64)
+    revenue = pl.sum("net_amount")
+    return sold.group_by("customer_id").agg(
+        as_of=pl.lit(as_of),
+        first_purchase_day=first,
+        last_purchase_day=last,
+        orders=orders,
+        lines=pl.len().cast(pl.Int64),
+        recency_days=_days(pl.lit(as_of) - last),
+        tenure_days=_days(pl.lit(as_of) - first),
+        frequency=pl.n_unique("purchase_day").cast(pl.Int64) - 1,
+        t_x=_days(last - first),
+        revenue=money(revenue),
+        aov=ratio(revenue, orders),
+        coupon_rate=ratio(order.filter("coupon_used").n_unique(), orders),
+        discount_rate=ratio(pl.sum("discount_amount"), pl.sum("purchase_amount")),
+        active_months=pl.n_unique("purchase_month").cast(pl.Int64),
+    )
+
+
+def _gaps(sold: pl.LazyFrame) -> pl.LazyFrame:
+    """Median days between consecutive distinct purchase days; null with one day only."""
+    return (
+        sold.select("customer_id", "purchase_day")
+        .unique()
+        .sort("customer_id", "purchase_day")
+        .group_by("customer_id")
+        .agg(median_gap_days=pl.col("purchase_day").diff().dt.total_days().median())
+    )
+
+
+def _favourite(sold: pl.LazyFrame, column: str, weight: pl.Expr) -> pl.LazyFrame:
+    """Per customer the value of a column with the highest weight, then by name."""
+    return (
+        sold.group_by("customer_id", column)
+        .agg(_weight=weight)
+        .sort("_weight", column, descending=[True, False])
+        .group_by("customer_id")
+        .agg(pl.first(column))
+    )
+
+
+def _days(difference: pl.Expr) -> pl.Expr:
+    return difference.dt.total_days().cast(pl.Int64)
+
+
+def _median_money(column: str) -> pl.Expr:
+    middle = pl.median(column).cast(pl.Decimal(38, 6))
+    return money(middle.round(2, mode="half_away_from_zero"))

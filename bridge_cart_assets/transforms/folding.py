@@ -1,0 +1,95 @@
+"""Which of several records of one key stands, and what became of the others.
+
+Belongs here: the fold of accepted records into silver. It depends on the set of records only,
+not on the order or batches in which they came: commutative, associative, idempotent. Does not
+belong here: reading and writing.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+PURCHASE_KEY = ("source", "order_id", "line_number")
+_VERSION = ("version_at", "batch_day", "object", "pos", "fingerprint")
+_RECORD = ("fingerprint", "pos")
+# Where a record came from is not what it says.
+_NOT_CONTENT = ("source", "valid_from", "fate", *_VERSION)
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Records told apart.
+
+    Attributes:
+        standing: the records that stand, one row per key (or version of a profile).
+        repeats: the others, with `fate` duplicate or superseded.
+    """
+
+    standing: pl.DataFrame
+    repeats: pl.DataFrame
+
+
+def fold_purchases(records: pl.DataFrame) -> Folded:
+    """Of each order line the record with the highest version stands.
+
+    Args:
+        records: all accepted records of some lines, in any order; a record may be there twice.
+
+    The version is (version_at, batch_day, object, position). A record that says the same as the
+    standing one is a duplicate, any other is superseded.
+    """
+    ordered = records.unique(_RECORD, keep="first").sort(_VERSION)
+    last = pl.struct(PURCHASE_KEY).is_last_distinct()
+    standing = ordered.filter(last)
+    if standing.height == ordered.height:
+        return Folded(standing, _with_fate(ordered.clear(), standing, PURCHASE_KEY))
+    return Folded(standing, _with_fate(ordered.filter(~last), standing, PURCHASE_KEY))
+
+
+def fold_customers(records: pl.DataFrame) -> Folded:
+    """The profile history of each customer (SCD2).
+
+    Args:
+        records: all accepted profile records of some customers, in any order.
+
+    Of several records from one moment the highest version stands; of equal neighbours the first.
+    Adds valid_to (start of the next version, null for the current one) and is_current.
+    """
+    ordered = records.unique(_RECORD, keep="first").sort(_VERSION)
+    moment = ("customer_id", "valid_from")
+    last = pl.struct(moment).is_last_distinct()
+    winners = ordered.filter(last).sort("customer_id", "valid_from")
+    content = _content(winners)
+    same = pl.all_horizontal(
+        pl.col(name).eq_missing(pl.col(name).shift(1)) for name in ("customer_id", *content)
+    )
+    marked = winners.with_columns(_same=same.fill_null(False))
+    standing = marked.filter(~pl.col("_same")).drop("_same")
+    neighbours = marked.filter("_same").drop("_same").with_columns(fate=pl.lit("duplicate"))
+    beaten = _with_fate(ordered.filter(~last), winners, moment)
+    valid_to = pl.col("valid_from").shift(-1).over("customer_id")
+    return Folded(
+        standing.with_columns(valid_to=valid_to).with_columns(
+            is_current=pl.col("valid_to").is_null()
+        ),
+        pl.concat([beaten, neighbours.select(beaten.columns)]),
+    )
+
+
+def _with_fate(
+    losers: pl.DataFrame, standing: pl.DataFrame, key: tuple[str, ...]
+) -> pl.DataFrame:
+    content = [name for name in _content(losers) if name not in key]
+    beside = standing.select(*key, *(pl.col(n).alias(f"_{n}") for n in content))
+    equal = pl.all_horizontal(pl.col(n).eq_missing(pl.col(f"_{n}")) for n in content)
+    return (
+        losers.join(beside, on=list(key), how="left")
+        .with_columns(
+            fate=pl.when(equal).then(pl.lit("duplicate")).otherwise(pl.lit("superseded"))
+        )
+        .select(*losers.columns, "fate")
+    )
+
+
+def _content(frame: pl.DataFrame) -> list[str]:
+    return [name for name in frame.columns if name not in _NOT_CONTENT]

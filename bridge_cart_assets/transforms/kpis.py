@@ -1,0 +1,303 @@
+"""The shop's KPIs for every calendar day.
+
+Belongs here: the formulas of gold/kpis_daily, each as one expression beside its parts. Does not
+belong here: how sliding windows are summed (`windows`) or when a KPI is alarming (`checks`).
+
+Throughout, W(day) = (day-90, day] and V(day) = (day-180, day-90].
+"""
+
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import polars as pl
+
+from bridge_cart_assets.transforms import windows
+from bridge_cart_assets.transforms.features import ORDER, known, money, ratio, refunds, sales
+from bridge_cart_assets.transforms.windows import WINDOW, delayed, per_day, presence
+
+_CENTS = 100
+_AMOUNTS = (
+    *("revenue", "discounts", "refunds", "net_revenue", "revenue_new", "revenue_returning"),
+    *("base_revenue_90d", "retained_revenue_90d", "revenue_90d", "discounts_90d"),
+    *("purchase_amount_90d", "refunds_90d", "revenue_total", "top_decile_revenue"),
+)
+Sorted = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+def kpis_daily(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """One row per calendar day from the first sale to `as_of`.
+
+    Args:
+        purchases: rows of silver/purchases.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/kpis_daily; no row when there is no sale.
+    """
+    seen = known(purchases, as_of)
+    lines = _lines(sales(seen)).collect().lazy()
+    first = lines.select(pl.min("day")).collect().item()
+    if first is None:
+        return pl.DataFrame()
+    calendar = windows.calendar(first, as_of)
+    parts = (
+        _on_the_day(lines, refunds(seen)),
+        _customers_so_far(lines),
+        _churn(calendar, lines),
+        _revenue_retention(calendar, lines),
+        _trailing(calendar, lines, refunds(seen)),
+        _concentration(calendar, lines),
+    )
+    days = calendar
+    for part in parts:
+        days = days.join(part, on="day", how="left", maintain_order="left")
+    counted = days.with_columns(pl.col(pl.Int64).fill_null(0))
+    so_far = pl.col("customers_total", "repeat_customers").cum_sum()
+    return _rates(_in_money(counted.with_columns(so_far)))
+
+
+def _lines(sold: pl.LazyFrame) -> pl.LazyFrame:
+    """Sale lines with amounts in whole cents and whether they belong to a first order."""
+    orders = sold.group_by("customer_id", *ORDER).agg(placed=pl.min("purchase_date"))
+    first = (
+        orders.sort("placed", *ORDER)
+        .unique("customer_id", keep="first", maintain_order=True)
+        .select("customer_id", *ORDER, is_first=True)
+    )
+    return sold.join(first, on=["customer_id", *ORDER], how="left").select(
+        "customer_id",
+        *ORDER,
+        "coupon_used",
+        day="purchase_day",
+        cents=_cents("net_amount"),
+        amount_cents=_cents("purchase_amount"),
+        discount_cents=_cents("discount_amount"),
+        is_first=pl.col("is_first").fill_null(False),
+    )
+
+
+def _cents(column: str) -> pl.Expr:
+    return (pl.col(column) * _CENTS).cast(pl.Int64)
+
+
+def _on_the_day(lines: pl.LazyFrame, given_back: pl.LazyFrame) -> pl.DataFrame:
+    sold = lines.group_by("day").agg(
+        orders=pl.struct(ORDER).n_unique().cast(pl.Int64),
+        lines=pl.len().cast(pl.Int64),
+        active_customers=pl.n_unique("customer_id").cast(pl.Int64),
+        revenue=pl.sum("cents"),
+        discounts=pl.sum("discount_cents"),
+        revenue_new=pl.col("cents").filter("is_first").sum(),
+        revenue_returning=pl.col("cents").filter(~pl.col("is_first")).sum(),
+    )
+    back = given_back.group_by(day="purchase_day").agg(refunds=-_cents("net_amount").sum())
+    return sold.join(back, on="day", how="full", coalesce=True).collect()
+
+
+def _customers_so_far(lines: pl.LazyFrame) -> pl.DataFrame:
+    """Customers whose first and whose second order falls on a day."""
+    orders = lines.group_by("customer_id", *ORDER).agg(day=pl.min("day"))
+    firsts = orders.group_by("customer_id").agg(
+        first=pl.min("day"), second=pl.col("day").sort().get(1, null_on_oob=True)
+    )
+    new = firsts.group_by(day="first").agg(new_customers=pl.len().cast(pl.Int64))
+    repeat = (
+        firsts.drop_nulls("second")
+        .group_by(day="second")
+        .agg(repeat_customers=pl.len().cast(pl.Int64))
+    )
+    return (
+        new.join(repeat, on="day", how="full", coalesce=True)
+        .with_columns(customers_total="new_customers")
+        .collect()
+    )
+
+
+def _active_days(lines: pl.LazyFrame, *key: str) -> pl.LazyFrame:
+    return lines.select(*key, "day").unique()
+
+
+def _churn(calendar: pl.DataFrame, lines: pl.LazyFrame) -> pl.DataFrame:
+    """Customers active in V, and those of them who are not, or are, active in W.
+
+    After a purchase on day p with the next one on day q, the customer is in V and not in W on
+    the days from p+90 to before both q and p+180: in no other case.
+    """
+    active = presence(_active_days(lines, "customer_id"), ("customer_id",))
+    base = delayed(active, WINDOW)
+    gone = (
+        active.with_columns(
+            start=pl.col("day").dt.offset_by(f"{WINDOW}d"),
+            end=pl.min_horizontal("next", pl.col("day").dt.offset_by(f"{2 * WINDOW}d")),
+        )
+        .filter(pl.col("start") < pl.col("end"))
+        .select("start", "end", churned_90d="one")
+    )
+    stayed = _overlaps(windows.joined(base, "customer_id"), windows.joined(active, "customer_id"))
+    counts = (
+        per_day(calendar, base.select("start", "end", churn_base_90d="one"), "churn_base_90d"),
+        per_day(calendar, gone, "churned_90d"),
+        per_day(calendar, stayed, "retained_90d"),
+    )
+    return pl.concat(counts, how="align_left")
+
+
+def _overlaps(base: pl.LazyFrame, active: pl.LazyFrame) -> pl.LazyFrame:
+    """Spells in which a customer is both in V and in W, counted from the spells themselves."""
+    pairs = base.join(active, on="customer_id", suffix="_active")
+    return (
+        pairs.select(
+            start=pl.max_horizontal("start", "start_active"),
+            end=pl.min_horizontal("end", "end_active"),
+            retained_90d=pl.lit(1, pl.Int64),
+        )
+    ).filter(pl.col("start") < pl.col("end"))
+
+
+def _revenue_retention(calendar: pl.DataFrame, lines: pl.LazyFrame) -> pl.DataFrame:
+    """Revenue in V, and revenue in W of the customers who are active in V.
+
+    A purchase on day q counts in W on the days [q, q+90). Spells of being active in V last at
+    least 90 days, so at most two of them meet these days: the last that began by q and the
+    first that began after q.
+    """
+    bought = lines.group_by("customer_id", "day").agg(pl.sum("cents")).sort("day")
+    active = presence(_active_days(lines, "customer_id"), ("customer_id",))
+    base = windows.joined(delayed(active, WINDOW), "customer_id").sort("start")
+    counted = bought.with_columns(
+        reach=pl.col("day").dt.offset_by(f"{WINDOW}d"), next_day=pl.col("day").dt.offset_by("1d")
+    )
+    begun = counted.join_asof(
+        base, left_on="day", right_on="start", by="customer_id", check_sortedness=False
+    ).drop_nulls("end")
+    coming = counted.join_asof(
+        base.with_columns(begins="start"),
+        left_on="next_day",
+        right_on="begins",
+        by="customer_id",
+        strategy="forward",
+        check_sortedness=False,
+    ).drop_nulls("end")
+    retained = pl.concat(
+        [
+            begun.select(
+                start="day", end=pl.min_horizontal("reach", "end"), retained_revenue_90d="cents"
+            ),
+            coming.select(start="begins", end="reach", retained_revenue_90d="cents"),
+        ]
+    ).filter(pl.col("start") < pl.col("end"))
+    earlier = counted.select(
+        start="reach",
+        end=pl.col("reach").dt.offset_by(f"{WINDOW}d"),
+        base_revenue_90d="cents",
+    )
+    return per_day(calendar, retained, "retained_revenue_90d").join(
+        per_day(calendar, earlier, "base_revenue_90d"), on="day", maintain_order="left"
+    )
+
+
+def _trailing(
+    calendar: pl.DataFrame, lines: pl.LazyFrame, given_back: pl.LazyFrame
+) -> pl.DataFrame:
+    """Sums and distinct counts over W."""
+    amounts = {
+        "revenue_90d": "cents",
+        "discounts_90d": "discount_cents",
+        "purchase_amount_90d": "amount_cents",
+    }
+    reach = pl.col("day").dt.offset_by(f"{WINDOW}d")
+    sums = lines.group_by("day").agg(**{name: pl.sum(c) for name, c in amounts.items()})
+    back = given_back.group_by(day="purchase_day").agg(refunds_90d=-_cents("net_amount").sum())
+    coupons = lines.filter("coupon_used")
+    counts = {
+        "orders_90d": presence(_active_days(lines, *ORDER), ORDER),
+        "coupon_orders_90d": presence(_active_days(coupons, *ORDER), ORDER),
+        "active_90d": presence(_active_days(lines, "customer_id"), ("customer_id",)),
+    }
+    parts = [
+        per_day(calendar, sums.with_columns(start="day", end=reach), *amounts),
+        per_day(calendar, back.with_columns(start="day", end=reach), "refunds_90d"),
+        *(per_day(calendar, s.rename({"one": name}), name) for name, s in counts.items()),
+    ]
+    return pl.concat(parts, how="align_left")
+
+
+def _concentration(calendar: pl.DataFrame, lines: pl.LazyFrame) -> pl.DataFrame:
+    """Revenue of all customers and of the best tenth, and the Gini coefficient, up to each day.
+
+    The customers' revenues are kept sorted; a day takes out the old values of the customers who
+    bought and puts in the new ones, so a day costs one pass and no sort. Gini by the sorted
+    form: sum((2i - n - 1) x_i) / (n sum(x)).
+    """
+    bought = (
+        lines.group_by("customer_id", "day")
+        .agg(pl.sum("cents"))
+        .sort("day")
+        .with_columns(after=pl.col("cents").cum_sum().over("customer_id"))
+        .with_columns(before=pl.col("after") - pl.col("cents"))
+        .with_columns(is_new=pl.struct("customer_id").is_first_distinct())
+        .collect()
+    )
+    by_day = {day: rows for (day,), rows in bought.partition_by("day", as_dict=True).items()}
+    ranked = np.empty(0, dtype=np.int64)
+    rows: list[tuple[date, int, int, float | None]] = []
+    for day in calendar["day"]:
+        if day in by_day:
+            ranked = _with_day(ranked, by_day[day])
+        total = int(ranked.sum())
+        best = int(ranked[ranked.size - -(-ranked.size // 10) :].sum())
+        rows.append((day, total, best, _gini(ranked, total)))
+    return pl.DataFrame(
+        rows,
+        schema={
+            "day": pl.Date,
+            "revenue_total": pl.Int64,
+            "top_decile_revenue": pl.Int64,
+            "gini": pl.Float64,
+        },
+        orient="row",
+    )
+
+
+def _with_day(ranked: Sorted, rows: pl.DataFrame) -> Sorted:
+    old = np.sort(rows.filter(~pl.col("is_new"))["before"].to_numpy())
+    # Equal values: the i-th of a run of equals is taken out at the i-th place.
+    runs = np.arange(old.size) - np.searchsorted(old, old)
+    kept = np.delete(ranked, np.searchsorted(ranked, old) + runs)
+    new = np.sort(rows["after"].to_numpy())
+    return np.insert(kept, np.searchsorted(kept, new), new)
+
+
+def _gini(ranked: Sorted, total: int) -> float | None:
+    if not total:
+        return None
+    n = ranked.size
+    weights = 2.0 * np.arange(1, n + 1) - n - 1
+    return float(weights @ ranked / (n * float(total)))
+
+
+def _in_money(days: pl.DataFrame) -> pl.DataFrame:
+    with_net = days.with_columns(net_revenue=pl.col("revenue") - pl.col("refunds"))
+    exact = pl.col(_AMOUNTS).cast(pl.Decimal(20, 0)) * pl.lit(Decimal("0.01"))
+    return with_net.with_columns(money(exact))
+
+
+def _rates(days: pl.DataFrame) -> pl.DataFrame:
+    column = pl.col
+    return (
+        days.with_columns(
+            aov=ratio(column("revenue"), column("orders")),
+            repeat_purchase_rate=ratio(column("repeat_customers"), column("customers_total")),
+            churn_rate_90d=ratio(column("churned_90d"), column("churn_base_90d")),
+            retention_rate_90d=ratio(column("retained_90d"), column("churn_base_90d")),
+            nrr_90d=ratio(column("retained_revenue_90d"), column("base_revenue_90d")),
+            aov_90d=ratio(column("revenue_90d"), column("orders_90d")),
+            purchase_frequency_90d=ratio(column("orders_90d"), column("active_90d")),
+            coupon_rate_90d=ratio(column("coupon_orders_90d"), column("orders_90d")),
+            discount_rate_90d=ratio(column("discounts_90d"), column("purchase_amount_90d")),
+            refund_rate_90d=ratio(column("refunds_90d"), column("revenue_90d")),
+            top_decile_share=ratio(column("top_decile_revenue"), column("revenue_total")),
+        )
+        .with_columns(arpc_90d=column("aov_90d") * column("purchase_frequency_90d"))
+    )

@@ -1,0 +1,233 @@
+"""Text as people and programs write it -> typed values; what cannot be read becomes null.
+
+Belongs here: the accepted spellings of moments, amounts, whole numbers, flags and names.
+Does not belong here: which columns a record has and when it is refused (`cleaning`).
+
+Each function takes and gives an expression over strings. The common spelling is read first and
+the rarer ones only where it failed, so that clean data costs one pass.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+import polars as pl
+
+from bridge_cart_assets.tables.columns import MONEY, TIMESTAMP
+
+MISSING = ("", "null", "none", "nan", "nat", "n/a", "na", "nil", "<na>", "-", "--", "?")
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+_CENTS = Decimal("0.01")
+_MONEY_LIMIT = Decimal(10) ** 16
+_WHOLE_LIMIT = Decimal(2) ** 53
+
+# Spellings of a moment, the most common first: shape, and the formats that read it.
+_MOMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (r"^\d{4}-\d{1,2}-\d{1,2}$", ("%Y-%m-%d",)),
+    (r"^\d{4}-\d{1,2}-\d{1,2} \d{1,2}:\d{2}:\d{2}(\.\d+)?$", ("%Y-%m-%d %H:%M:%S%.f",)),
+    (r"^\d{4}-\d{1,2}-\d{1,2} \d{1,2}:\d{2}$", ("%Y-%m-%d %H:%M",)),
+    (
+        r"^\d{4}-\d{1,2}-\d{1,2} \d{1,2}:\d{2}(:\d{2}(\.\d+)?)? ?[+-]\d{2}:?(\d{2})?$",
+        ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z"),
+    ),
+    (
+        r"^\d{1,2}/\d{1,2}/\d{4}( \d{1,2}:\d{2}(:\d{2})?)?$",
+        ("%d/%m/%Y", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M"),
+    ),
+    (
+        r"^\d{1,2}-[A-Za-z]{3}-\d{4}( \d{1,2}:\d{2}(:\d{2})?)?$",
+        ("%d-%b-%Y", "%d-%b-%Y %H:%M:%S", "%d-%b-%Y %H:%M"),
+    ),
+    (r"^\d{8}$", ("%Y%m%d",)),
+)
+_BASIC_ISO = r"^(\d{4})(\d{2})(\d{2})[Tt](\d{2})(\d{2})(\d{2})(.*)$"
+_PLAIN_NUMBER = r"^[+-]?\d{1,18}(\.\d{1,18})?$"
+_CURRENCY = re.compile(
+    r"^(?:[A-Z]{3}|[A-Z]{0,2}\$|[$€£¥₹₩₽₺₫₪฿]|rs\.?|inr|kr\.?|chf|zł|kč)|"
+    r"(?:[A-Z]{3}|[$€£¥₹₩₽₺₫₪฿]|kr\.?|zł|kč)$",
+    re.IGNORECASE,
+)
+_DIGITS = re.compile(r"^\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?$|^\.\d+$|^\d+\.$")
+_GROUPED = {",": re.compile(r"^\d{1,3}(?:,\d{2,3})*,\d{3}$"), ".": re.compile(r"^\d{1,3}(?:\.\d{3})+$")}
+_FLAGS = {
+    **dict.fromkeys(("true", "yes", "y", "1", "t", "1.0", "on"), True),
+    **dict.fromkeys(("false", "no", "n", "0", "f", "0.0", "off"), False),
+}
+
+
+def present(text: pl.Expr) -> pl.Expr:
+    """The text without outer blanks; null when it says that there is no value."""
+    trimmed = text.str.strip_chars(" \t\r\n\u00a0\u200b\ufeff")
+    return pl.when(~trimmed.str.to_lowercase().is_in(MISSING)).then(trimmed)
+
+
+def tidy(text: pl.Expr) -> pl.Expr:
+    """One blank between words; words in capitals or in small letters only get initials."""
+    words = present(text).str.replace_all(r"[\s\u00a0]+", " ")
+    shouted = (words == words.str.to_uppercase()) | (words == words.str.to_lowercase())
+    return pl.when(shouted).then(words.str.to_titlecase()).otherwise(words)
+
+
+def snake(text: pl.Expr) -> pl.Expr:
+    """Words in small letters joined by underscores."""
+    return (
+        present(text).str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", "_").str.strip_chars("_")
+    )
+
+
+def flag(text: pl.Expr) -> pl.Expr:
+    """true/false, yes/no, y/n, 1/0 in any case."""
+    return (
+        present(text)
+        .str.to_lowercase()
+        .replace_strict(_FLAGS, default=None, return_dtype=pl.Boolean)
+    )
+
+
+def moment(text: pl.Expr) -> pl.Expr:
+    """A moment in UTC: ISO 8601, DD/MM/YYYY, DD-Mon-YYYY, YYYYMMDD, epoch (milli)seconds."""
+    return present(text).map_batches(_moments, return_dtype=TIMESTAMP)
+
+
+def amount(text: pl.Expr) -> pl.Expr:
+    """An amount of money, rounded half up (away from zero) to cents."""
+    return present(text).map_batches(_amounts, return_dtype=MONEY)
+
+
+def whole(text: pl.Expr) -> pl.Expr:
+    """A whole number; 2.0 is one, 1.5 is not."""
+    return present(text).map_batches(_wholes, return_dtype=pl.Int64)
+
+
+def read_number(text: str) -> Decimal | None:
+    """A number as people write it: separators, currency, parentheses, exponents.
+
+    A single comma before exactly three digits separates thousands; a single point is decimal.
+
+    >>> [str(read_number(t)) for t in ("1.234,50 €", "(12.30)", "1,234", "$-5", "1'000.5")]
+    ['1234.50', '-12.30', '1234', '-5', '1000.5']
+    """
+    rest = re.sub(r"[\s\u00a0\u2009\u202f'’_]", "", text).replace("\u2212", "-")
+    signs = ""
+    if rest.startswith("(") and rest.endswith(")"):
+        signs, rest = "-", rest[1:-1]
+    for _ in range(2):
+        if rest[:1] in ("+", "-"):
+            signs, rest = signs + rest[0], rest[1:]
+        elif rest[-1:] in ("+", "-"):
+            signs, rest = signs + rest[-1], rest[:-1]
+        rest = _CURRENCY.sub("", rest)
+    digits = _with_decimal_point(rest)
+    if len(signs) > 1 or not _DIGITS.match(digits):
+        return None
+    try:
+        value = Decimal(digits)
+    except InvalidOperation:
+        return None
+    return -value if signs == "-" else value
+
+
+def _with_decimal_point(text: str) -> str:
+    comma, point = text.rfind(","), text.rfind(".")
+    if comma >= 0 and point >= 0:
+        thousands = "," if comma < point else "."
+        decimal = "." if thousands == "," else ","
+        integer, _, cents = text.rpartition(decimal)
+        if not _GROUPED[thousands].match(integer):
+            return ""
+        return f"{integer.replace(thousands, '')}.{cents}"
+    if text.count(".") > 1:
+        return text.replace(".", "") if _GROUPED["."].match(text) else ""
+    if comma >= 0:
+        grouped = _GROUPED[","].match(text) and not text.startswith("0")
+        if grouped:
+            return text.replace(",", "")
+        return text.replace(",", ".") if text.count(",") == 1 else ""
+    return text
+
+
+def _moments(text: pl.Series) -> pl.Series:
+    spelt = (
+        text.str.replace(_BASIC_ISO, "$1-$2-$3 $4:$5:$6$7")
+        .str.replace(r"^(\d{4}-\d{1,2}-\d{1,2})[Tt]", "$1 ")
+        .str.replace(r" ?([Zz]|UTC|GMT)$", "+00:00")
+        .str.replace(r"^(\d{4}-\d{1,2}-\d{1,2})\+00:00$", "$1")
+    )
+    found = text.clear(text.len()).cast(TIMESTAMP)
+    for shape, formats in _MOMENTS:
+        for form in formats:
+            if not found.null_count() - text.null_count():
+                return _plausible(found)
+            rest = pl.select(
+                pl.when(found.is_null() & spelt.str.contains(shape)).then(spelt)
+            ).to_series()
+            if rest.null_count() == rest.len():
+                break
+            read = rest.str.to_datetime(form, strict=False, time_unit="us")
+            zoned = read if read.dtype == TIMESTAMP else read.dt.replace_time_zone("UTC")
+            found = pl.select(pl.coalesce(found, zoned)).to_series()
+    epoch = spelt.cast(pl.Int64, strict=False)
+    seconds = pl.select(pl.when(spelt.str.contains(r"^\d{9,10}$")).then(epoch * 1_000_000))
+    millis = pl.select(pl.when(spelt.str.contains(r"^\d{12,13}$")).then(epoch * 1_000))
+    ticks = pl.select(pl.coalesce(seconds.to_series(), millis.to_series())).to_series()
+    return _plausible(pl.select(pl.coalesce(found, ticks.cast(TIMESTAMP))).to_series())
+
+
+def _plausible(moments: pl.Series) -> pl.Series:
+    inside = (moments >= _EARLIEST) & (moments < _LATEST)
+    return pl.select(pl.when(inside).then(moments)).to_series()
+
+
+def _amounts(text: pl.Series) -> pl.Series:
+    return _numbers(text, _as_money, _plain_money)
+
+
+def _wholes(text: pl.Series) -> pl.Series:
+    return _numbers(text, _as_whole, _plain_whole)
+
+
+def _numbers(
+    text: pl.Series,
+    odd: Callable[[str], object],
+    plain: Callable[[pl.Series], pl.Series],
+) -> pl.Series:
+    is_plain = text.str.contains(_PLAIN_NUMBER)
+    found = plain(pl.select(pl.when(is_plain).then(text)).to_series())
+    others = text.filter((~is_plain).fill_null(False)).unique()
+    if not others.len():
+        return found
+    read = pl.Series([odd(t) for t in others], dtype=found.dtype)
+    known = pl.DataFrame({"text": others, "value": read})
+    looked_up = pl.DataFrame({"text": text}).join(
+        known, on="text", how="left", maintain_order="left"
+    )
+    return pl.select(pl.coalesce(found, looked_up["value"])).to_series()
+
+
+def _plain_money(text: pl.Series) -> pl.Series:
+    exact = text.cast(pl.Decimal(38, 18), strict=False)
+    return exact.round(2, mode="half_away_from_zero").cast(MONEY, strict=False)
+
+
+def _plain_whole(text: pl.Series) -> pl.Series:
+    exact = text.cast(pl.Decimal(38, 18), strict=False)
+    number = exact.cast(pl.Int64, strict=False)
+    is_whole = exact == number.cast(pl.Decimal(38, 18), strict=False)
+    inside = number.abs() <= int(_WHOLE_LIMIT)
+    return pl.select(pl.when(is_whole & inside).then(number)).to_series()
+
+
+def _as_money(text: str) -> Decimal | None:
+    value = read_number(text)
+    if value is None or abs(value) >= _MONEY_LIMIT:
+        return None
+    return value.quantize(_CENTS, rounding=ROUND_HALF_UP)
+
+
+def _as_whole(text: str) -> int | None:
+    value = read_number(text)
+    if value is None or abs(value) > _WHOLE_LIMIT or value != value.to_integral_value():
+        return None
+    return int(value)

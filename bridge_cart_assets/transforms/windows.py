@@ -1,0 +1,86 @@
+"""Counts and sums over sliding windows of days, as running sums of what enters and leaves.
+
+Belongs here: turning events into one figure per calendar day, in time proportional to the events
+and not to days x customers. Does not belong here: what a KPI means (`kpis`).
+
+A spell is a run of days [start, end) with a weight; its weight enters on `start` and leaves on
+`end`. Whatever can be said in spells is a cumulative sum over the calendar.
+"""
+
+from datetime import date
+
+import polars as pl
+
+WINDOW = 90
+
+
+def calendar(first: date, last: date) -> pl.DataFrame:
+    """Every day from `first` to `last`, in the column `day`."""
+    return pl.DataFrame({"day": pl.date_range(first, last, "1d", eager=True)})
+
+
+def per_day(calendar: pl.DataFrame, spells: pl.LazyFrame, *weights: str) -> pl.DataFrame:
+    """The calendar with, for each weight, the sum over the spells that hold on the day.
+
+    Args:
+        calendar: days without gaps.
+        spells: start, end and the weights (integers or decimals).
+        weights: columns to sum; also the names in the result.
+    """
+    enters = spells.select(pl.col("start").alias("day"), *weights)
+    leaves = spells.select(pl.col("end").alias("day"), *(-pl.col(w) for w in weights))
+    first = calendar["day"].min()
+    moves = (
+        pl.concat([enters, leaves], how="vertical_relaxed")
+        # What entered before the calendar begins is there on its first day.
+        .with_columns(day=pl.max_horizontal("day", pl.lit(first)))
+        .group_by("day")
+        .agg(pl.sum(*weights))
+        .collect()
+    )
+    return (
+        calendar.join(moves, on="day", how="left", maintain_order="left")
+        .with_columns(pl.col(weights).fill_null(0).cum_sum())
+        .select("day", *weights)
+    )
+
+
+def presence(active: pl.LazyFrame, key: tuple[str, ...], days: int = WINDOW) -> pl.LazyFrame:
+    """Spells during which a key had an active day within the last `days` days.
+
+    Args:
+        active: one row per key and active `day`, any order, no repetition.
+        key: the columns that name who is active.
+        days: length of the window (day - days, day].
+
+    Returns:
+        Disjoint spells: the key's columns, start, end, `next` (its next active day) and `one`.
+    """
+    following = pl.col("day").shift(-1).over(key)
+    reach = pl.col("day").dt.offset_by(f"{days}d")
+    return (
+        active.sort(*key, "day")
+        .with_columns(next=following)
+        .with_columns(
+            start=pl.col("day"), end=pl.min_horizontal("next", reach), one=pl.lit(1, pl.Int64)
+        )
+    )
+
+
+def delayed(spells: pl.LazyFrame, days: int) -> pl.LazyFrame:
+    """The same spells, so many days later."""
+    return spells.with_columns(pl.col("start", "end").dt.offset_by(f"{days}d"))
+
+
+def joined(spells: pl.LazyFrame, key: str) -> pl.LazyFrame:
+    """Spells of a key that touch become one: the key, start and end."""
+    begins = (pl.col("start") != pl.col("end").shift(1)).over(key).fill_null(True)
+    return (
+        spells.sort(key, "start")
+        .with_columns(_run=begins.cum_sum().over(key))
+        .group_by(key, "_run")
+        .agg(pl.min("start"), pl.max("end"))
+        .select(key, "start", "end")
+    )
+
+
