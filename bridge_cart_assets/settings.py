@@ -7,11 +7,12 @@ that follow from them. Does not belong here: anything that touches the disk or t
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 _URI = re.compile(r"^(s3|s3a|gs|az|abfs|abfss)://[^/]+")
+_STORES = ("AWS_", "GOOGLE_", "AZURE_")
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -32,6 +33,7 @@ class Settings:
         start_date: first batch day of the daily partitions.
         report_host, report_port: where the report page listens.
         dagster_port: where `make dev` serves the Dagster UI.
+        storage_options: the object store's usual variables, when the lake is in one.
     """
 
     data: Path = Path("data")
@@ -40,6 +42,7 @@ class Settings:
     report_host: str = "127.0.0.1"
     report_port: int = 5010
     dagster_port: int = 3000
+    storage_options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def landing(self) -> Path:
@@ -70,9 +73,11 @@ class Settings:
         engine = env.get("BRIDGE_CART_ENGINE") or "local"
         if engine != "local":
             raise SettingsError("BRIDGE_CART_ENGINE", engine, "this version runs on 'local' only")
+        lake = _lake(env.get("BRIDGE_CART_LAKE"), data)
         return cls(
             data=data,
-            lake=_lake(env.get("BRIDGE_CART_LAKE"), data),
+            lake=lake,
+            storage_options=_storage_options(env) if _URI.match(lake) else {},
             start_date=_day(env, "BRIDGE_CART_START_DATE", cls.start_date),
             report_host=env.get("BRIDGE_CART_REPORT_HOST") or cls.report_host,
             report_port=_port(env, "BRIDGE_CART_REPORT_PORT", cls.report_port),
@@ -93,6 +98,10 @@ def _lake(value: str | None, data: Path) -> str:
     if folder.exists() and not folder.is_dir():
         raise SettingsError("BRIDGE_CART_LAKE", value, "it must be a folder or an object-store URI")
     return str(folder)
+
+
+def _storage_options(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name.startswith(_STORES)}
 
 
 def _day(env: Mapping[str, str], name: str, default: date) -> date:

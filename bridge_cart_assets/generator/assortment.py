@@ -3,9 +3,11 @@
 Belongs here: facts about the shop, as data. Does not belong here: anything that draws.
 """
 
-CATEGORIES = ("books", "groceries", "clothing", "electronics", "home", "beauty", "sports", "toys")
-# Typical price of a piece, in the shop's currency.
-PRICES = (17.0, 24.0, 38.0, 95.0, 52.0, 24.0, 44.0, 27.0)
+CATEGORIES = ("Books", "Groceries", "Clothing", "Electronics", "Home", "Beauty", "Sports", "Toys")
+# Mean price of a piece, in the shop's currency, and how far prices lie apart (sigma of their
+# logarithm): a cable and a laptop are both electronics.
+PRICES = (17.0, 24.0, 38.0, 110.0, 55.0, 24.0, 44.0, 27.0)
+SPREADS = (0.45, 0.50, 0.55, 1.00, 0.85, 0.50, 0.70, 0.55)
 # How often a category is the favourite of a woman, a man and anybody else.
 FAVOURITES = (
     (14, 16, 22, 9, 16, 14, 6, 3),

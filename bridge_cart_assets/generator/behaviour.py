@@ -1,9 +1,10 @@
 """When customers order: they come back until they drop out.
 
-The story is the one that BG/NBD tells (Fader, Hardie and Lee 2005, "Counting Your Customers" the
-Easy Way): while a customer is one, orders follow a Poisson process whose rate is gamma distributed
-over customers; after each order the customer drops out with a chance that is beta distributed.
-Spending follows gamma-gamma in spirit: each customer has a level, independent of the rate.
+The story is that of MBG/NBD (Batislam, Denizel and Filiztekin 2007): while a customer is one,
+orders follow a Poisson process whose rate is gamma distributed over customers; after each order,
+the first one included, the customer drops out with a chance that is beta distributed. (BG/NBD, by
+Fader, Hardie and Lee 2005, lets nobody drop out after the first.) Each customer has a spending
+level that does not depend on the rate.
 
 Belongs here: habits and the moments of orders. Does not belong here: what is in the cart (`carts`).
 """
@@ -15,14 +16,14 @@ import numpy as np
 import polars as pl
 
 from bridge_cart_assets.generator.assortment import FAVOURITES
-from bridge_cart_assets.generator.chance import Floats, Ints, Stream, pick, pick_for, stream
+from bridge_cart_assets.generator.chance import Floats, Ints, Stream, pick, pick_each, stream
 from bridge_cart_assets.generator.markets import MARKETS
 
 # Orders a day: mean RATE_SHAPE x RATE_SCALE while the customer is one.
-RATE_SHAPE, RATE_SCALE = 0.75, 0.042
+RATE_SHAPE, RATE_SCALE = 0.65, 0.05
 BUSIEST_RATE = 0.5
 # Chance to drop out after an order: mean a / (a + b).
-DROP_OUT_A, DROP_OUT_B = 0.8, 3.4
+DROP_OUT_A, DROP_OUT_B = 0.8, 3.2
 # Spending level: gamma with mean 1.
 SPENDING_SHAPE = 2.2
 NEVER_BUY = 0.06
@@ -86,8 +87,8 @@ def habits(people: pl.DataFrame, seed: int) -> Habits:
         drop_out=rng.beta(DROP_OUT_A, DROP_OUT_B, n),
         spending=means * rng.gamma(SPENDING_SHAPE, 1 / SPENDING_SHAPE, n),
         coupon=rng.beta(1.1, 5.0, n),
-        category=pick_for(rng, FAVOURITES, gender),
-        payment=pick_for(rng, [market.payments for market in MARKETS], country),
+        category=pick_each(rng, np.array(FAVOURITES)[gender]),
+        payment=pick_each(rng, np.array([market.payments for market in MARKETS])[country]),
     )
 
 

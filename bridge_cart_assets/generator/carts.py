@@ -10,14 +10,12 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.generator.assortment import CATEGORIES, PAYMENT_METHODS, PRICES
+from bridge_cart_assets.generator.assortment import CATEGORIES, PAYMENT_METHODS, PRICES, SPREADS
 from bridge_cart_assets.generator.behaviour import Habits, Orders
 from bridge_cart_assets.generator.chance import Flags, Floats, Ints, Stream, pick, stream
 
 LINES_PER_ORDER = (50, 27, 14, 9)
 PIECES_PER_LINE = (72, 17, 7, 4)
-# How far a line's price lies from the typical one: gamma with mean 1.
-PRICE_SHAPE = 5.0
 CHEAPEST_CENTS = 99
 FAVOURITE_CATEGORY, FAVOURITE_PAYMENT = 0.55, 0.85
 COUPON_DISCOUNT = (0.05, 0.25)
@@ -93,7 +91,8 @@ def lines(orders: Orders, habits: Habits, seed: int) -> Lines:
     category = np.where(liked, habits.category[buyer[order]], anything)
     quantity = 1 + pick(rng, PIECES_PER_LINE, order.size)
     level: Floats = np.asarray(PRICES)[category] * habits.spending[buyer[order]]
-    price = level * rng.gamma(PRICE_SHAPE, 1 / PRICE_SHAPE, order.size)
+    spread = np.asarray(SPREADS)[category]
+    price = level * np.exp(spread * rng.standard_normal(order.size) - spread**2 / 2)
     cents = quantity * np.maximum(np.round(100 * price), CHEAPEST_CENTS).astype(np.int64)
     offer = np.where(rng.random(order.size) < ON_OFFER, OFFER_DISCOUNT, 0.0)
     discount = (cents * np.maximum(rebate[order], offer)).astype(np.int64)

@@ -4,7 +4,6 @@ Belongs here: the streams and the ways of drawing that NumPy does not have. Does
 what is drawn. No part of the generator may look at the clock or at an unseeded source.
 """
 
-from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -36,16 +35,13 @@ def stream(seed: int, *path: int) -> np.random.Generator:
 def pick(rng: np.random.Generator, weights: ArrayLike, size: int) -> Ints:
     """Draw `size` indices into `weights`, each as often as its weight says."""
     bounds = np.cumsum(np.asarray(weights, dtype=np.float64))
-    drawn = np.searchsorted(bounds[:-1], rng.random(size) * bounds[-1], side="right")
-    return drawn.astype(np.int64)
+    drawn: Ints = np.searchsorted(bounds[:-1], rng.random(size) * bounds[-1], side="right")
+    return drawn
 
 
-def pick_for(rng: np.random.Generator, weights: Sequence[Sequence[float]], group: Ints) -> Ints:
-    """Draw one index per member of `group`, by the row of `weights` that the member's number names.
-
-    The rows need not add up to one.
-    """
-    table = np.cumsum(np.asarray(weights, dtype=np.float64), axis=1)
-    level = rng.random(group.size) * table[group, -1]
-    drawn: Ints = (level[:, None] >= table[group, :-1]).sum(axis=1)
+def pick_each(rng: np.random.Generator, weights: ArrayLike) -> Ints:
+    """Draw one index per row of `weights`, each as often as the row says; rows need no sum of 1."""
+    bounds = np.cumsum(np.asarray(weights, dtype=np.float64), axis=1)
+    level = rng.random(len(bounds)) * bounds[:, -1]
+    drawn: Ints = (level[:, None] >= bounds[:, :-1]).sum(axis=1)
     return drawn

@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 
 from bridge_cart_assets.generator import spellings as sp
-from bridge_cart_assets.generator.chance import Ints, pick
+from bridge_cart_assets.generator.chance import Ints, pick_each
+from bridge_cart_assets.generator.landing import COLUMNS, plain_line, quoted_line
 
 MANIFEST = {
     "file": pl.String,
@@ -37,7 +38,7 @@ class Defect:
         column: column that it spoils; None for a copy of the whole record.
         dirty: the text that takes the place of the tidy one.
         expected: repaired, duplicate, defaulted or the reason code of the refusal.
-        weight: how often, among the defects of the source.
+        weight: how often, among the defects that can befall a record.
         applies: records that it can befall.
     """
 
@@ -54,7 +55,6 @@ def _missing(column: str) -> Defect:
 
 
 def _date_spellings(column: str) -> tuple[Defect, ...]:
-    """The first one befalls every record: it stands in where another one does not apply."""
     long_epoch = sp.has_long_epoch(column)
     return (
         Defect("date_with_zone", column, sp.with_zone(column), "repaired", 3),
@@ -63,31 +63,29 @@ def _date_spellings(column: str) -> tuple[Defect, ...]:
     )
 
 
-def _amount_spellings(column: str) -> tuple[Defect, ...]:
+def _amount_spellings(column: str, *, thousands: float) -> tuple[Defect, ...]:
     positive = ~sp.is_negative(column)
-    thousands = positive & sp.is_thousands(column)
+    large = positive & sp.is_thousands(column)
     return (
-        Defect("amount_thousands", column, sp.with_thousands(column), "repaired", 5, thousands),
+        Defect("amount_thousands", column, sp.with_thousands(column), "repaired", thousands, large),
         Defect("amount_currency", column, sp.with_currency(column), "repaired", 5, positive),
         Defect("amount_comma", column, sp.with_comma(column), "repaired", 5),
     )
 
 
 DUPLICATE = Defect("duplicate_record", None, pl.lit(None), "duplicate", 15, pl.col("_stands"))
-_NO_CUSTOMER = Defect(
-    "missing_customer_id", "customer_id", EMPTY, "MISSING_CUSTOMER_ID", weight=5
-)
+_NO_CUSTOMER = Defect("missing_customer_id", "customer_id", EMPTY, "MISSING_CUSTOMER_ID", weight=5)
 
 PURCHASE_DEFECTS = (
     *_date_spellings("purchase_date"),
     *_date_spellings("updated_at"),
-    *_amount_spellings("purchase_amount"),
+    *_amount_spellings("purchase_amount", thousands=60),  # few lines are that dear
     Defect(
         "amount_parentheses",
         "purchase_amount",
         sp.in_parentheses("purchase_amount"),
         "repaired",
-        weight=5,
+        weight=30,
         applies=sp.is_negative("purchase_amount"),
     ),
     Defect(
@@ -123,10 +121,8 @@ PURCHASE_DEFECTS = (
 
 CUSTOMER_DEFECTS = (
     *_date_spellings("updated_at"),
-    Defect(
-        "date_day_first", "signup_date", sp.day_first_date("signup_date"), "repaired", weight=6
-    ),
-    *_amount_spellings("income"),
+    Defect("date_day_first", "signup_date", sp.day_first_date("signup_date"), "repaired", weight=6),
+    *_amount_spellings("income", thousands=5),
     Defect("gender_spelling", "gender", sp.respelt("gender", sp.GENDERS), "repaired", weight=15),
     *(_missing(column) for column in ("name", "email", "mobile", "age", "income", "city")),
     DUPLICATE,
@@ -139,13 +135,13 @@ class Spoilt:
     """Records as they land.
 
     Attributes:
-        records: the text of every record, in the order of the files; `_day` its file's day,
-            `_record` its position there, from 1, and `_row` the tidy record that it was made from
-            (`_copy` when it is that record once more).
+        records: `line`, the record's text, and `_day` of its file, in the order of the files.
+        places: of each tidy record the position in its file, from 1.
         manifest: grain (file, record), one row per defect, with the columns of `MANIFEST`.
     """
 
     records: pl.DataFrame
+    places: Ints
     manifest: pl.DataFrame
 
 
@@ -160,58 +156,66 @@ def spoil(
     """Give a share of the records one defect each.
 
     Args:
-        tidy: text columns; `_day`, ascending, of the file; `_stands`, whether the record is the
-            last one of its key, so that a copy of it is a duplicate and not outdated.
+        tidy: what `landing.as_text` returns for the source.
         source: folder of the files.
-        defects: what can befall these records; the first one must apply to all of them.
+        defects: what can befall these records; to each record one of them must apply.
         rate: chance of a record to have a defect.
         rng: source of chance.
     """
-    columns = _columns(tidy)
-    numbered = tidy.with_columns(
-        _row=pl.int_range(pl.len()), _kind=pl.lit(None, pl.Int64), _copy=pl.lit(False)
-    ).with_columns(_place="_row")
-    hit = rng.random(tidy.height) < rate
-    struck = numbered.filter(hit).with_columns(
-        _kind=pick(rng, [defect.weight for defect in defects], int(hit.sum())),
-        _chance=rng.integers(0, 1 << 30, int(hit.sum())),
-        _later=_later_in_file(rng, tidy["_day"], np.flatnonzero(hit)),
-    )
-    struck = struck.with_columns(_kind=_applicable(defects))
-    copied = pl.col("_kind") == defects.index(DUPLICATE)
+    columns = COLUMNS[source]
+    rows = np.flatnonzero(rng.random(tidy.height) < rate)
+    struck = tidy[rows]
     struck = struck.with_columns(
-        *_dirty_columns(defects),
-        _copy=copied,
-        _place=pl.when(copied).then("_later").otherwise("_place"),
-    ).select(numbered.columns)
-    originals = numbered.filter(pl.col("_row").is_in(struck.filter("_copy")["_row"].implode()))
-    records = (
-        pl.concat([numbered.filter(~hit), originals, struck])
-        .sort("_place", "_copy", "_row")
-        .with_columns(_record=pl.int_range(1, pl.len() + 1).over("_day"))
+        _kind=pick_each(rng, struck.select(_weights(defects)).to_numpy()),
+        _chance=rng.integers(0, 1 << 30, rows.size),
     )
-    manifest = _manifest(records.filter(pl.col("_kind").is_not_null()), tidy, source, defects)
-    return Spoilt(records.select(*columns, "_day", "_record", "_row", "_copy"), manifest)
+    dirty = struck.with_columns(_dirty_columns(defects))
+    copied = (struck["_kind"] == defects.index(DUPLICATE)).to_numpy()
+    later = _later_in_file(rng, tidy["_day"], rows)
+
+    # A copy comes behind its original; every other defect takes the place of the tidy record.
+    intact = np.setdiff1d(np.arange(tidy.height), rows[~copied], assume_unique=True)
+    row = np.concatenate([intact, rows])
+    copy = np.concatenate([np.zeros(intact.size, dtype=np.bool_), copied])
+    behind = np.concatenate([intact, np.where(copied, later, rows)])
+    order = np.lexsort((row, copy, behind))
+    line = pl.concat(
+        [_lines(tidy, plain_line(columns))[intact], _lines(dirty, quoted_line(columns))]
+    )
+    records = pl.DataFrame({"line": line[order], "_day": tidy["_day"][row[order]]})
+    place = np.empty(order.size, dtype=np.int64)
+    place[order] = _places_in_file(records["_day"])
+
+    places = np.empty(tidy.height, dtype=np.int64)
+    places[row[~copy]] = place[~copy]
+    manifest = _manifest(struck, dirty, place[intact.size :], source=source, defects=defects)
+    return Spoilt(records, places, manifest)
 
 
-def _columns(tidy: pl.DataFrame) -> list[str]:
-    """The columns that land; the others begin with an underscore."""
-    return [name for name in tidy.columns if not name.startswith("_")]
+def _lines(records: pl.DataFrame, line: pl.Expr) -> pl.Series:
+    return records.select(line).to_series()
+
+
+def _places_in_file(day: pl.Series) -> Ints:
+    """Position of each record among those of its day, from 1; `day` ascends."""
+    days = day.to_physical().to_numpy()
+    return np.arange(1, days.size + 1) - np.searchsorted(days, days, side="left")
 
 
 def _later_in_file(rng: np.random.Generator, day: pl.Series, rows: Ints) -> Ints:
-    """A row from each of `rows` to the last one of its file."""
+    """For each of `rows` a row between it and the last one of its file; `day` ascends."""
     days = day.to_physical().to_numpy()
     left = np.searchsorted(days, days[rows], side="right") - rows
-    return rows + (rng.random(rows.size) * left).astype(np.int64)
+    later: Ints = rows + (rng.random(rows.size) * left).astype(np.int64)
+    return later
 
 
-def _applicable(defects: Sequence[Defect]) -> pl.Expr:
-    """The drawn kind, or the first one where that cannot befall the record."""
-    misfits = [
-        (pl.col("_kind") == number) & ~defect.applies for number, defect in enumerate(defects)
+def _weights(defects: Sequence[Defect]) -> list[pl.Expr]:
+    """A column per defect: its weight, or 0 where it cannot befall the record."""
+    return [
+        pl.when(defect.applies).then(defect.weight).otherwise(0.0).alias(str(number))
+        for number, defect in enumerate(defects)
     ]
-    return pl.when(pl.any_horizontal(misfits)).then(0).otherwise("_kind")
 
 
 def _dirty_columns(defects: Sequence[Defect]) -> list[pl.Expr]:
@@ -226,25 +230,30 @@ def _dirty_columns(defects: Sequence[Defect]) -> list[pl.Expr]:
 
 
 def _manifest(
-    spoilt: pl.DataFrame, tidy: pl.DataFrame, source: str, defects: Sequence[Defect]
+    struck: pl.DataFrame,
+    dirty: pl.DataFrame,
+    place: Ints,
+    *,
+    source: str,
+    defects: Sequence[Defect],
 ) -> pl.DataFrame:
-    """What was done to each of the spoilt records, with the value before and after."""
-    before = tidy[spoilt["_row"].to_numpy()]
-    told = spoilt.select(
+    """What was done to each of the struck records; a copy's dirty value is its whole line."""
+    told = struck.select(
         file=pl.lit(f"{source}/") + pl.col("_day").cast(pl.String) + ".csv",
-        record="_record",
+        record=pl.lit(pl.Series(place)),
         column=_of_kind([defect.column for defect in defects]),
         kind=_of_kind([defect.kind for defect in defects]),
         expected=_of_kind([defect.expected for defect in defects]),
     )
-    told = told.with_columns(
-        clean_value=_value_of(before, told["column"]),
-        dirty_value=_value_of(spoilt, told["column"]).fill_null(""),
-    )
-    copies = pl.col("column").is_null()
-    text = spoilt.select(pl.concat_str(_columns(tidy), separator=",")).to_series()
-    return told.with_columns(dirty_value=pl.when(copies).then(text).otherwise("dirty_value")).select(
-        pl.col(name).cast(dtype) for name, dtype in MANIFEST.items()
+    line = _lines(dirty, quoted_line(COLUMNS[source]))
+    value = _named_value(dirty, told["column"]).fill_null("")
+    return (
+        told.with_columns(
+            clean_value=_named_value(struck, told["column"]),
+            dirty_value=pl.when(pl.col("column").is_null()).then(line).otherwise(value),
+        )
+        .sort("file", "record")
+        .select(pl.col(name).cast(dtype) for name, dtype in MANIFEST.items())
     )
 
 
@@ -252,7 +261,8 @@ def _of_kind(values: Sequence[str | None]) -> pl.Expr:
     return pl.col("_kind").replace_strict(dict(enumerate(values)), return_dtype=pl.String)
 
 
-def _value_of(records: pl.DataFrame, column: pl.Series) -> pl.Series:
+def _named_value(records: pl.DataFrame, column: pl.Series) -> pl.Series:
     """From each record the value of the column that is named for it; null where none is."""
-    named = (pl.when(pl.lit(column) == name).then(name) for name in column.unique().drop_nulls())
-    return records.select(pl.coalesce(pl.lit(None, pl.String), *named)).to_series()
+    named = [pl.when(pl.col("_named") == name).then(name) for name in column.unique().drop_nulls()]
+    value = pl.coalesce(*named, pl.lit(None, pl.String))
+    return records.with_columns(_named=column).with_columns(_value=value)["_value"]

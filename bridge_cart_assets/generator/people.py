@@ -34,8 +34,8 @@ def draw(pools: Pools, *, customers: int, days: int, start: date, seed: int) -> 
         seed: seed of the shop.
 
     Returns:
-        One row per customer in the order of the ids: customer_id, name, email, mobile (as
-        written), mobile_e164, gender, age (years), income (a year, whole units), city,
+        One row per customer in the order of the ids: customer_id, name, email, mobile
+        (E.164), mobile_written, gender, age (years), income (a year, whole units), city,
         city_index (in the pool), country, signup_date.
     """
     rng = stream(seed, Stream.PEOPLE)
@@ -57,8 +57,8 @@ def draw(pools: Pools, *, customers: int, days: int, start: date, seed: int) -> 
             "name": pools.first.texts.gather(first) + " " + pools.last.texts.gather(last),
             "mail": mail[0] + "." + mail[1],
             "domain": domain,
-            "mobile": mobile.written,
-            "mobile_e164": mobile.e164,
+            "mobile": mobile.e164,
+            "mobile_written": mobile.written,
             "gender": pl.Series(GENDERS, dtype=pl.Enum(GENDERS)).gather(gender),
             "age": age,
             "income": income,
@@ -72,7 +72,7 @@ def draw(pools: Pools, *, customers: int, days: int, start: date, seed: int) -> 
         name="name",
         email=pl.concat_str("mail", "number", pl.lit("@"), "domain"),
         mobile="mobile",
-        mobile_e164="mobile_e164",
+        mobile_written="mobile_written",
         gender="gender",
         age="age",
         income="income",

@@ -64,7 +64,8 @@ def _digits(prefixes: tuple[str, ...], length: int) -> pl.Expr:
     prefix = (among // 10**free).replace_strict(
         list(range(len(prefixes))), list(prefixes), return_dtype=pl.String
     )
-    return prefix + rest
+    digits: pl.Expr = prefix + rest
+    return digits
 
 
 def _fill(template: str) -> pl.Expr:

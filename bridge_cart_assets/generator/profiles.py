@@ -30,8 +30,8 @@ def versions(
 
     Returns:
         Grain (customer_id, updated_at), by time: the columns of the landed file, typed as in
-        silver, but mobile as it is written; mobile_e164; batch_day (day that the record lands).
-        Two neighbouring versions of a customer always differ, and nobody orders before signing up.
+        silver; mobile_written (mobile as the file has it); batch_day (day that the record lands).
+        Neighbouring versions of a customer differ, and nobody orders before signing up.
     """
     rng = stream(seed, Stream.MOVES)
     signup = (people["signup_date"] - start).dt.total_days().to_numpy().astype(np.int64)
@@ -50,11 +50,15 @@ def versions(
         pl.concat(found)
         .sort("second", "customer_id")
         .select(
-            *("customer_id", "name", "email", "mobile", "gender", "age"),
+            *("customer_id", "name", "email", "mobile"),
+            pl.col("gender").cast(pl.String),
+            "age",
             pl.col("income").cast(pl.Decimal(18, 2)),
-            *("city", "country", "signup_date"),
+            "city",
+            pl.col("country").cast(pl.String),
+            "signup_date",
             updated_at.alias("updated_at"),
-            "mobile_e164",
+            "mobile_written",
             updated_at.dt.date().alias("batch_day"),
         )
     )
@@ -75,7 +79,9 @@ def _signup_moments(rng: np.random.Generator, signup: Ints, orders: Orders) -> I
     return np.where(first < midnight + 86_400, ahead, midnight + any_hour)
 
 
-def _change(rng: np.random.Generator, pools: Pools, people: pl.DataFrame, day: Ints) -> pl.DataFrame:
+def _change(
+    rng: np.random.Generator, pools: Pools, people: pl.DataFrame, day: Ints
+) -> pl.DataFrame:
     """The same people with one thing changed on the given day, which is after their last record."""
     size = people.height
     what = pick(rng, CHANGES, size)
@@ -94,6 +100,6 @@ def _change(rng: np.random.Generator, pools: Pools, people: pl.DataFrame, day: I
         income=np.where(what == MORE_INCOME, more, former_income),
         city=pools.cities.texts.gather(city),
         city_index=city,
-        mobile=pl.when(has_new_number).then(number.written).otherwise("mobile"),
-        mobile_e164=pl.when(has_new_number).then(number.e164).otherwise("mobile_e164"),
+        mobile=pl.when(has_new_number).then(number.e164).otherwise("mobile"),
+        mobile_written=pl.when(has_new_number).then(number.written).otherwise("mobile_written"),
     )

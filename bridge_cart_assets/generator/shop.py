@@ -3,7 +3,8 @@
 Belongs here: what a shop is made from and the order of the work. Does not belong here: the work.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,11 +15,12 @@ import polars as pl
 from bridge_cart_assets.generator import behaviour, carts, people, pools, profiles, truth
 from bridge_cart_assets.generator.chance import Ints, Stream, stream
 from bridge_cart_assets.generator.dirt import CUSTOMER_DEFECTS, MANIFEST, PURCHASE_DEFECTS, spoil
-from bridge_cart_assets.generator.landing import COLUMNS, CUSTOMERS, PURCHASES, as_text, land
+from bridge_cart_assets.generator.landing import CUSTOMERS, PURCHASES, as_text, by_day, land
 
 EARLIEST, LATEST = date(1970, 1, 1), date(2100, 12, 31)
-# Days are turned into text and spoilt in blocks of about so many records.
-BLOCK = 250_000
+# Days are turned into text and spoilt in blocks of about so many records. Chance is drawn block by
+# block, so another size gives other bytes.
+BLOCK = 500_000
 # Part of the arguments in truth/shop.json: raise it when the same arguments give other bytes.
 EDITION = 1
 SOURCES = (CUSTOMERS, PURCHASES)
@@ -104,28 +106,73 @@ def generate(shop: Shop, data: Path, progress: Callable[[int, int], None] | None
         progress: called after each day with the days done and the days in all.
 
     Raises:
-        truth.AnotherShop: landing holds the files of another shop.
+        truth.AnotherShopError: landing holds the files of another shop.
     """
     truth.claim(data, shop.arguments, SOURCES)
     tidy = _draw(shop)
-    ends = {source: _ends_of_days(records, shop) for source, records in tidy.items()}
     chance = {source: stream(shop.seed, DIRT[source]) for source in SOURCES}
-    places: dict[str, list[pl.Series]] = {source: [] for source in SOURCES}
+    places: dict[str, list[Ints]] = {source: [] for source in SOURCES}
     manifests = [pl.DataFrame(schema=MANIFEST)]
     files = lines = 0
-    for first, last in _blocks(sum(ends.values())):
+    for block in _blocks(shop, tidy):
         landing = {}
-        for source in SOURCES:
-            begin, end = int(ends[source][first]), int(ends[source][last])
+        for source, records in tidy.items():
             spoilt = spoil(
-                as_text(tidy[source][begin:end], source),
+                as_text(_within(records, block), source),
                 source=source,
                 defects=DEFECTS[source],
                 rate=shop.dirt,
                 rng=chance[source],
             )
+            places[source].append(spoilt.places)
             manifests.append(spoilt.manifest)
-            originals = spoilt.records.filter(~pl.col("_copy")).sort("_row")
-            places[source].append(originals["_record"])
-            landing[source] = spoilt.records
-        ...
+            landing[source] = by_day(spoilt.records)
+            lines += spoilt.records.height if source == PURCHASES else 0
+        for day in block:
+            for source in SOURCES:
+                if day in landing[source]:
+                    file = data / "landing" / source / f"{day}.csv"
+                    land(file, source, landing[source][day])
+                    files += 1
+            if progress:
+                progress((day - shop.start).days + 1, shop.days)
+    placed = {
+        source: truth.with_places(records, source, np.concatenate(places[source]))
+        for source, records in tidy.items()
+    }
+    truth.write(data, {**placed, "manifest": pl.concat(manifests)})
+    return Landed(files=files, customers=shop.customers, lines=lines)
+
+
+def _draw(shop: Shop) -> dict[str, pl.DataFrame]:
+    """The tidy records of each source, by time."""
+    days, start, seed = shop.days, shop.start, shop.seed
+    pool = pools.fill(seed)
+    person = people.draw(pool, customers=shop.customers, days=days, start=start, seed=seed)
+    habits = behaviour.habits(person, seed)
+    orders = behaviour.orders(person, habits, days=days, start=start, seed=seed)
+    lines = carts.lines(orders, habits, seed)
+    records = carts.records(orders, lines, days=days, seed=seed)
+    return {
+        CUSTOMERS: profiles.versions(pool, person, orders, days=days, start=start, seed=seed),
+        PURCHASES: carts.table(person, orders, lines, records, start),
+    }
+
+
+def _blocks(shop: Shop, tidy: Mapping[str, pl.DataFrame]) -> list[list[date]]:
+    """All days of the shop, in runs of days with about `BLOCK` records together."""
+    records = np.zeros(shop.days, dtype=np.int64)
+    for table in tidy.values():
+        day = (table["batch_day"] - shop.start).dt.total_days().to_numpy()
+        records += np.bincount(day, minlength=shop.days)
+    block = (np.cumsum(records) - records) // BLOCK
+    cuts = np.flatnonzero(np.diff(block)) + 1
+    days = [shop.start + timedelta(days=offset) for offset in range(shop.days)]
+    return [days[a:b] for a, b in itertools.pairwise([0, *cuts.tolist(), shop.days])]
+
+
+def _within(records: pl.DataFrame, days: Sequence[date]) -> pl.DataFrame:
+    """The records of a run of days; `batch_day` ascends."""
+    first = records["batch_day"].search_sorted(days[0], side="left")
+    end = records["batch_day"].search_sorted(days[-1], side="right")
+    return records.slice(first, end - first)

@@ -14,11 +14,13 @@ from pathlib import Path
 
 import polars as pl
 
+from bridge_cart_assets.generator.chance import Ints
+
 SHOP = "shop.json"
 TABLES = ("customers", "purchases", "manifest")
 
 
-class AnotherShop(ValueError):
+class AnotherShopError(ValueError):
     """The folder holds the files of a shop with other arguments."""
 
 
@@ -28,12 +30,13 @@ def claim(data: Path, arguments: Mapping[str, object], sources: tuple[str, ...])
     The tables of an earlier run go first: where they are, they belong to the files in landing.
 
     Raises:
-        AnotherShop: landing has files of these sources, and not from the same arguments.
+        AnotherShopError: landing has files of these sources, and not from the same arguments.
     """
     truth, landing = data / "truth", data / "landing"
-    occupied = any(any((landing / source).glob("*")) for source in sources)
+    # As for every reader of landing, a name with a dot in front is not there (.gitkeep).
+    occupied = any(any((landing / source).glob("[!.]*")) for source in sources)
     if occupied and _arguments(truth / SHOP) != dict(arguments):
-        raise AnotherShop(
+        raise AnotherShopError(
             f"{landing} holds files of another shop: "
             f"choose another folder, or remove {landing} and {truth} first"
         )
@@ -55,10 +58,11 @@ def write(data: Path, tables: Mapping[str, pl.DataFrame]) -> None:
         os.replace(unfinished, file)
 
 
-def with_place(tidy: pl.DataFrame, source: str, record: pl.Series) -> pl.DataFrame:
+def with_places(tidy: pl.DataFrame, source: str, places: Ints) -> pl.DataFrame:
     """The tidy records and where each of them landed: `file` below landing and `record` in it."""
     return tidy.with_columns(
-        file=pl.lit(f"{source}/") + pl.col("batch_day").cast(pl.String) + ".csv", record=record
+        file=pl.lit(f"{source}/") + pl.col("batch_day").cast(pl.String) + ".csv",
+        record=pl.lit(pl.Series(places)),
     )
 
 

@@ -120,7 +120,9 @@ def _commit(
         outcome.append(seen)
     if new:
         transactions = {_transaction(fingerprint): 1 for fingerprint in new}
-        snapshot.append(pl.concat(new.values()), Commit(run_id, transactions=transactions))
+        latest = max(seen.file.batch_day for seen in outcome if seen.state == "taken")
+        as_of = max(filter(None, (snapshot.as_of, latest)))
+        snapshot.append(pl.concat(new.values()), Commit(run_id, as_of, transactions))
     return outcome
 
 

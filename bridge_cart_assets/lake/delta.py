@@ -137,6 +137,10 @@ class Snapshot:
         """All rows of this version."""
         return self.scan().collect()
 
+    def declare(self) -> None:
+        """Create the table without rows, if there is none yet."""
+        self._existing_or_new()
+
     def append(self, frame: pl.DataFrame, commit: Commit) -> int:
         """Add rows in one commit, an empty frame too (it records the transactions).
 
@@ -154,9 +158,7 @@ class Snapshot:
             Conflict: the table has moved on; nothing is written.
         """
         typed = self.table.conform(frame)
-        recorded = all(self.transaction(n) == v for n, v in commit.transactions.items())
-        same_day = recorded and self.as_of == commit.as_of and self.version is not None
-        if same_day and self.rows == typed.height:
+        if self._has_recorded(commit) and self.rows == typed.height:
             order = list(self.table.key)
             if self.read().sort(order).equals(typed.sort(order)):
                 return self.version or 0
@@ -165,17 +167,21 @@ class Snapshot:
     def apply(self, change: Change, commit: Commit) -> int:
         """Insert, update and delete by key in one commit.
 
-        Without changes a commit is made only if it has transactions to record.
+        Without changes a commit is made only if it has something else to record.
 
         Raises:
             SchemaMismatch: a frame does not fit; nothing is written.
             Conflict: the table has moved on; nothing is written.
         """
+        if change.is_empty and self._has_recorded(commit):
+            return self.version or 0
         if not change.updates.height and not change.deletes.height:
-            if not change.inserts.height and not commit.transactions:
-                return self.version if self.version is not None else -1
             return self.append(change.inserts, commit)
         return self._merge(change, commit)
+
+    def _has_recorded(self, commit: Commit) -> bool:
+        known = all(self.transaction(n) == v for n, v in commit.transactions.items())
+        return known and self.version is not None and self.as_of == (commit.as_of or self.as_of)
 
     def _merge(self, change: Change, commit: Commit) -> int:
         handle = self._existing_or_new()
@@ -263,6 +269,11 @@ class Lake:
     root: str
     options: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the tables lie in a folder of this machine."""
+        return "://" not in self.root
+
     def uri(self, table: Table) -> str:
         """Where a table lies."""
         return f"{self.root}/{table.path}"
@@ -309,8 +320,7 @@ def _delta_type(dtype: pl.DataType) -> PrimitiveType | ArrayType:
     if isinstance(dtype, pl.Decimal):
         return PrimitiveType(f"decimal({dtype.precision},{dtype.scale})")
     if isinstance(dtype, pl.List):
-        inner = dtype.inner() if isinstance(dtype.inner, type) else dtype.inner
-        return ArrayType(_delta_type(inner), contains_null=False)
+        return ArrayType(_delta_type(dtype.inner), contains_null=False)  # type: ignore[arg-type]
     return PrimitiveType(_PRIMITIVES[type(dtype)])
 
 

@@ -3,9 +3,9 @@
 Belongs here: pages, figures and exports that are read from the DuckDB catalogue. Does not belong
 here: Dagster, Delta, or any computation that gold should have made.
 
-`catalogue` opens the file, `queries` asks it, `formatting`, `sparklines` and `sentences` say the
-answers, `overview` puts one page together, `export` writes CSV; `app` is the site, `serving`
-puts it on a port.
+`catalogue` opens the file, `queries` asks it; `formatting`, `sparklines` and `sentences` say the
+answers; `kpis`, `charts` and `overview` put a page together, `export` writes CSV; `pages`,
+`guard`, `assets` and `app` are the site, `serving` puts it on a port.
 """
 
 from bridge_cart_assets.reports.app import create_app

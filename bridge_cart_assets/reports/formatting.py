@@ -43,15 +43,20 @@ def exact(value: Number | None) -> Decimal | None:
     return Decimal(str(value))
 
 
+def rounded(value: Decimal, decimals: int) -> Decimal:
+    """Half up, as people round."""
+    return value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
+
+
 def grouped(value: Number, decimals: int = 0) -> str:
     """A number with thin separators, rounded half up: 1 234 567.90.
 
     >>> grouped(-1234.5, 2).replace(THIN, "_")
     '−1_234.50'
     """
-    rounded = _round(Decimal(str(value)), decimals)
-    digits = f"{abs(rounded):,.{decimals}f}".replace(",", THIN)
-    return MINUS + digits if rounded < 0 else digits
+    number = rounded(Decimal(str(value)), decimals)
+    digits = f"{abs(number):,.{decimals}f}".replace(",", THIN)
+    return MINUS + digits if number < 0 else digits
 
 
 def compact(value: Number) -> str:
@@ -63,9 +68,9 @@ def compact(value: Number) -> str:
     number = Decimal(str(value))
     if not number:
         return "0"
-    rounded = _round(number, 2 - number.adjusted())
-    power = max(0, min(rounded.adjusted() // 3, 3)) if rounded else 0
-    scaled = rounded.scaleb(-3 * power)
+    number = rounded(number, 2 - number.adjusted())
+    power = max(0, min(number.adjusted() // 3, 3))
+    scaled = number.scaleb(-3 * power)
     decimals = max(0, min(2, 2 - scaled.adjusted()))
     digits = grouped(scaled, decimals)
     if "." in digits:
@@ -116,7 +121,3 @@ def percent(value: Number | None, why: str = "not known") -> Shown:
 def moment(value: datetime) -> str:
     """A UTC moment to the minute."""
     return f"{value:%Y-%m-%d %H:%M} UTC"
-
-
-def _round(value: Decimal, decimals: int) -> Decimal:
-    return value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)

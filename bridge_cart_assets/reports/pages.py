@@ -28,7 +28,7 @@ from bridge_cart_assets.reports.catalogue import (
 )
 from bridge_cart_assets.reports.export import csv_lines
 from bridge_cart_assets.reports.formatting import grouped, moment
-from bridge_cart_assets.reports.overview import COMPARED_WITH, days_before, overview
+from bridge_cart_assets.reports.overview import overview
 from bridge_cart_assets.tables.gold import TABLES
 
 _A_YEAR = "public, max-age=31536000, immutable"
@@ -61,14 +61,7 @@ class Pages:
             return self._page("no-catalogue.html", 200)
         if page is None:
             return self._page("no-sales.html", 200, fresh=fresh)
-        return self._page(
-            "overview.html",
-            200,
-            fresh=fresh,
-            page=page,
-            compared_with=COMPARED_WITH,
-            compared_day=days_before(page.last),
-        )
+        return self._page("overview.html", 200, fresh=fresh, page=page)
 
     def healthz(self, request: Request) -> Response:
         """Whether there is something to show, and up to which day."""

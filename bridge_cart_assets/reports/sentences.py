@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from bridge_cart_assets.reports.formatting import compact, exact, grouped
+from bridge_cart_assets.reports.formatting import compact, exact, grouped, rounded
 from bridge_cart_assets.reports.queries import KpiDay, RevenueWeek, SegmentGrowth, SegmentWeek
 
 CHURN_BY_SEGMENT = "Churn by segment"
@@ -54,14 +54,17 @@ def churn_headline(points: Sequence[SegmentWeek], last: date) -> str:
     risen = [name for name, move in moves.items() if _tenth(move) > 0]
     fallen = [name for name, move in moves.items() if _tenth(move) < 0]
     for verb, those in (("fell", fallen), ("rose", risen)):
-        rest = [name for name in moves if name not in those]
-        if not rest:
+        others = [name for name in moves if name not in those]
+        if not others:
             return f"Churn {verb} in every segment"
-        if len(rest) == 1 and len(moves) > 2:
-            return f"Churn {verb} in every segment but {rest[0]}"
-    if len(risen) + len(fallen) < len(moves) or len(risen) > 2:
+        if len(others) == 1 and len(moves) > 2:
+            return f"Churn {verb} in every segment but {others[0]}"
+    if len(moves) == 2 and risen and fallen:
+        return f"Churn rose in {risen[0]} and fell in {fallen[0]}"
+    if len(risen) == len(fallen):
         return CHURN_BY_SEGMENT
-    return f"Churn rose in {' and '.join(risen)} and fell in {' and '.join(fallen)}"
+    verb, those = ("rose", risen) if len(risen) > len(fallen) else ("fell", fallen)
+    return f"Churn {verb} in {len(those)} of {len(moves)} segments"
 
 
 def _span(points: Sequence[SegmentWeek], segment_id: int) -> tuple[SegmentWeek, SegmentWeek] | None:
@@ -134,4 +137,4 @@ def _points(rate: float | None) -> Decimal:
 
 
 def _tenth(change: Decimal) -> Decimal:
-    return round(change, 1)
+    return rounded(change, 1)

@@ -9,6 +9,7 @@ import socket
 import uvicorn
 
 from bridge_cart_assets.reports.app import create_app
+from bridge_cart_assets.reports.guard import EVERY_ADDRESS
 from bridge_cart_assets.settings import Settings
 
 _WHY = {
@@ -48,10 +49,9 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
             timeout_graceful_shutdown=3,
         )
     )
-    shown = f"[{host}]" if ":" in host else host
-    print(
-        f"Report page on http://{shown}:{listening.getsockname()[1]}/ (Ctrl-C ends it)", flush=True
-    )
+    shown = "localhost" if host in EVERY_ADDRESS else f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{listening.getsockname()[1]}/"
+    print(f"Report page on {address} (Ctrl-C ends it)", flush=True)
     try:
         server.run(sockets=[listening])
     except KeyboardInterrupt:

@@ -106,6 +106,15 @@ class SegmentMetrics(dy.Schema):
     is_current = flag("Whether these are the current figures")
 
 
+class SegmentMigration(dy.Schema):
+    """One row per month's end and pair of segments between which customers moved."""
+
+    period_end = day("Last day of the month; compared with the last day of the month before", key=True)
+    from_segment_id = integer("Segment a month before; 0 for customers without a sale then", key=True)
+    to_segment_id = integer("Segment at period_end", key=True)
+    customers = integer("Customers who moved, or stayed")
+
+
 class KpisDaily(dy.Schema):
     """One row per calendar day from the first sale to as_of."""
 
@@ -217,6 +226,11 @@ SEGMENT_METRICS = Table(
     description="Size, value, churn and contribution of each segment on every day (SCD2).",
     interval_of=("segment_id",),
 )
+SEGMENT_MIGRATION = Table(
+    path="gold/segment_migration",
+    schema=SegmentMigration,
+    description="How many customers moved between segments from one month's end to the next.",
+)
 KPIS_DAILY = Table(
     path="gold/kpis_daily",
     schema=KpisDaily,
@@ -244,6 +258,7 @@ TABLES = (
     CUSTOMER_SEGMENTS,
     CUSTOMER_HISTORY,
     SEGMENT_METRICS,
+    SEGMENT_MIGRATION,
     KPIS_DAILY,
     COHORT_RETENTION,
     SEGMENT_MODEL,

@@ -147,4 +147,6 @@ ACCOUNTING = Table(
     description="What became of every record, per source and batch day.",
 )
 
-TABLES = (PURCHASES, CUSTOMERS, QUARANTINE, ACCOUNTING, PURCHASE_REPEATS, CUSTOMER_REPEATS)
+# What people look at, and what only the fold needs: the second are no assets of their own.
+TABLES = (PURCHASES, CUSTOMERS, QUARANTINE, ACCOUNTING)
+INTERNAL = (PURCHASE_REPEATS, CUSTOMER_REPEATS)

@@ -12,6 +12,7 @@ from decimal import Decimal
 import numpy as np
 import polars as pl
 
+from bridge_cart_assets.tables.gold import KPIS_DAILY
 from bridge_cart_assets.transforms import windows
 from bridge_cart_assets.transforms.features import ORDER, known, money, ratio, refunds, sales
 from bridge_cart_assets.transforms.windows import WINDOW, delayed, per_day, presence
@@ -39,7 +40,7 @@ def kpis_daily(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     lines = _lines(sales(seen)).collect().lazy()
     first = lines.select(pl.min("day")).collect().item()
     if first is None:
-        return pl.DataFrame()
+        return KPIS_DAILY.empty()
     calendar = windows.calendar(first, as_of)
     parts = (
         _on_the_day(lines, refunds(seen)),

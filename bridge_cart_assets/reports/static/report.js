@@ -29,7 +29,7 @@
 
   // Every nth day, counted back from the latest, so that the dates do not touch.
   const ticks = (days, width) => {
-    const every = Math.max(1, Math.ceil((days.length * 104) / width));
+    const every = Math.max(1, Math.ceil((days.length * 94) / width));
     return days.filter((_, i) => (days.length - 1 - i) % every === 0);
   };
 
@@ -61,7 +61,7 @@
       hovertemplate: figures.unit === "percent" ? "%{y:.1%}" : "%{y:,.2f}",
     };
     if (figures.kind === "bars") {
-      return { ...common, type: "bar", marker: { color: ink, line: { width: 0 } } };
+      return { ...common, type: "bar", marker: { color: ink, line: { color: colour("surface"), width: 1 } } };
     }
     const few = series.values.filter((value) => value !== null).length < 6;
     return {
@@ -146,6 +146,9 @@
         zeroline: false,
         ticklen: 4,
         tickcolor: "transparent",
+        spikecolor: colour("muted"),
+        spikedash: "solid",
+        spikethickness: -1, // negative: without the white border
       },
       yaxis: {
         range,
@@ -159,7 +162,7 @@
         tickcolor: "transparent",
       },
       annotations: figures.series.map((series, i) => ({
-        text: `<b>${plain(shorten(series.name))}</b>`,
+        text: plain(shorten(series.name)),
         x: figures.days[figures.kind === "bars" ? figures.days.length - 1 : last(series.values)],
         y: wanted[i],
         xanchor: "left",
@@ -167,7 +170,7 @@
         xshift: figures.kind === "bars" ? (inside.width / figures.days.length) * 0.36 + 7 : 7,
         yshift: places[i] - pixels(wanted[i]),
         showarrow: false,
-        font: { color: colour(series.colour === "quiet" ? "muted" : series.colour) },
+        font: { color: colour(series.colour === "quiet" ? "muted" : series.colour), weight: 600 },
       })),
     };
     const traces = figures.series.map((series) => traceOf(figures, series));

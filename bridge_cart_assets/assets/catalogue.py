@@ -1,0 +1,49 @@
+"""The DuckDB catalogue: what analysts and the report page read, replaced after each run."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from bridge_cart_assets.assets.declared import OWNERS, key_of
+from bridge_cart_assets.assets.gold import BUILT
+from bridge_cart_assets.lake.catalogue import build_catalogue
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.sources import SOURCES
+from bridge_cart_assets.tables.silver import TABLES as SILVER
+
+KEY = dg.AssetKey("catalogue")
+
+
+def catalogue_asset(condition: dg.AutomationCondition[dg.AssetKey]) -> dg.AssetsDefinition:
+    """The asset that builds the catalogue when all of gold is there and its checks have passed."""
+
+    @dg.asset(
+        key=KEY,
+        deps=[key_of(table) for table in (*BUILT, *SILVER)],
+        group_name="serving",
+        kinds={"duckdb"},
+        owners=OWNERS,
+        automation_condition=condition,
+        pool="catalogue",
+        description="DuckDB file with schemas gold (tables), silver (views) and meta.",
+    )
+    def catalogue(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        settings: dg.ResourceParam[Settings],
+    ) -> dg.MaterializeResult[None]:
+        rows = build_catalogue(
+            settings.catalogue,
+            lake,
+            gold=BUILT,
+            silver=SILVER,
+            others=[source.raw for source in SOURCES],
+            run_id=context.run.run_id,
+            finished_at=datetime.now(UTC),
+        )
+        return dg.MaterializeResult(
+            metadata={"gold_rows": rows, "path": dg.MetadataValue.path(str(settings.catalogue))}
+        )
+
+    return catalogue

@@ -1,0 +1,92 @@
+"""From a declared table to what Dagster shows of it.
+
+Belongs here: specs and metadata that are the same for every table. Does not belong here: what a
+particular asset does.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from bridge_cart_assets.lake.delta import Snapshot
+from bridge_cart_assets.tables.table import Table
+
+OWNERS = ["team:data-engineering"]
+
+
+def key_of(table: Table) -> dg.AssetKey:
+    """The asset key of a table: its path."""
+    return dg.AssetKey(table.path.split("/"))
+
+
+def spec_of(
+    table: Table,
+    deps: Sequence[Table],
+    *,
+    days: dg.DailyPartitionsDefinition | None = None,
+    condition: dg.AutomationCondition[dg.AssetKey] | None = None,
+) -> dg.AssetSpec:
+    """The asset spec of a table: description, columns, group and kinds come from its declaration.
+
+    Args:
+        table: the table.
+        deps: tables that it is made from.
+        days: the batch days when it is partitioned.
+        condition: when Dagster re-materializes it on its own.
+    """
+    return dg.AssetSpec(
+        key_of(table),
+        deps=[key_of(dep) for dep in deps],
+        description=table.description,
+        group_name=table.layer,
+        kinds={"deltalake", "polars"},
+        owners=OWNERS,
+        partitions_def=days,
+        automation_condition=condition,
+        metadata={
+            "dagster/column_schema": _column_schema(table),
+            "key": ", ".join(table.key),
+        },
+    )
+
+
+def seen_after(
+    snapshot: Snapshot, **figures: int | float | str | None
+) -> dg.MaterializeResult[None]:
+    """What Dagster is told of a table after a run has worked on it.
+
+    Args:
+        snapshot: the table as it is now; it is created without rows if nothing was written.
+        figures: further numbers, shown by name.
+    """
+    snapshot.declare()
+    version = snapshot.version or 0
+    as_of = snapshot.as_of.isoformat() if snapshot.as_of else None
+    shown = {"as_of": as_of, **figures}
+    return dg.MaterializeResult(
+        asset_key=key_of(snapshot.table),
+        data_version=dg.DataVersion(str(version)),
+        metadata={
+            "dagster/row_count": snapshot.rows,
+            "delta_version": version,
+            "dagster/uri": snapshot.uri,
+            **{name: value for name, value in shown.items() if value is not None},
+        },
+    )
+
+
+def _column_schema(table: Table) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name,
+                type=str(table.dtypes[name]),
+                description=table.meaning(name),
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable, unique=table.key == (name,)
+                ),
+                tags={"pii": ""} if name in table.pii else None,
+            )
+            for name, column in table.columns.items()
+        ]
+    )

@@ -1,0 +1,216 @@
+"""silver: a batch of raw days, cleaned and folded into what is already there.
+
+One asset for all the tables of the layer: they come out of one pass over the records, and they
+are written in an order that makes a crash harmless. Accounting comes last, and a day counts as
+done only when accounting has it; until then the next run folds it again, which changes nothing
+in what was already written.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+
+import dagster as dg
+import polars as pl
+
+from bridge_cart_assets.assets.declared import key_of, seen_after, spec_of
+from bridge_cart_assets.checks.declared import Evidence, check_specs, evaluate
+from bridge_cart_assets.ingestion.pending import arrived_days, latest_day, pending_days
+from bridge_cart_assets.lake.changes import difference
+from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retrying
+from bridge_cart_assets.partitions import DayRange
+from bridge_cart_assets.sources import SOURCES, Source
+from bridge_cart_assets.tables.silver import (
+    ACCOUNTING,
+    CUSTOMER_REPEATS,
+    CUSTOMERS,
+    PURCHASE_REPEATS,
+    PURCHASES,
+    QUARANTINE,
+    TABLES,
+)
+from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.transforms.accounting import account
+from bridge_cart_assets.transforms.cleaning import Cleaned, clean_customers, clean_purchases
+from bridge_cart_assets.transforms.folding import (
+    PURCHASE_KEY,
+    Folded,
+    fold_customers,
+    fold_purchases,
+)
+
+ONLY_PENDING = "bridge_cart/only_pending"
+_BATCH_RECORDS = 1_000_000
+# Per table: where its losers are kept, what names a thing whose records meet, and the fold.
+_FOLDS: Mapping[str, tuple[Table, tuple[str, ...], Callable[[pl.DataFrame], Folded]]] = {
+    PURCHASES.path: (PURCHASE_REPEATS, PURCHASE_KEY, fold_purchases),
+    CUSTOMERS.path: (CUSTOMER_REPEATS, ("customer_id",), fold_customers),
+}
+
+
+def silver_assets(
+    days: dg.DailyPartitionsDefinition, condition: dg.AutomationCondition[dg.AssetKey]
+) -> dg.AssetsDefinition:
+    """The asset that brings silver up to date for the run's batch days."""
+    sources = tuple(source.raw for source in SOURCES)
+
+    @dg.multi_asset(
+        name="silver",
+        specs=[spec_of(table, sources, days=days, condition=condition) for table in TABLES],
+        check_specs=[check for table in TABLES for check in check_specs(table)],
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool="silver",
+    )
+    def silver(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        wanted = DayRange.of_run(context.run.tags)
+        if context.selected_asset_keys:
+            due = days_due(lake, wanted, ONLY_PENDING in context.run.tags)
+            for source in SOURCES:
+                for batch in batches(arrived_days(lake, source), due[source.name]):
+                    fold_days(lake, source, batch, context.run.run_id)
+                    context.log.info(f"silver: {source.name} up to {max(batch)}")
+        for table in TABLES:
+            if key_of(table) in context.selected_asset_keys:
+                yield seen_after(lake.look(table))
+        yield from evaluate(context, Evidence(lake, wanted), TABLES)
+
+    return silver
+
+
+def days_due(lake: Lake, wanted: DayRange | None, only_pending: bool) -> dict[str, set[date]]:
+    """Per source the batch days to fold: those asked for, or those of them that are pending."""
+    if only_pending:
+        arrived: dict[str, set[date]] = pending_days(lake, SOURCES)
+    else:
+        arrived = {source.name: set(arrived_days(lake, source)) for source in SOURCES}
+    return {
+        name: {day for day in days if wanted is None or day in wanted}
+        for name, days in arrived.items()
+    }
+
+
+def batches(records: dict[date, int], due: Iterable[date]) -> Iterator[list[date]]:
+    """Days in order, in batches of about a million records: memory follows the batch."""
+    batch: list[date] = []
+    size = 0
+    for day in sorted(due):
+        if batch and size + records.get(day, 0) > _BATCH_RECORDS:
+            yield batch
+            batch, size = [], 0
+        batch.append(day)
+        size += records.get(day, 0)
+    if batch:
+        yield batch
+
+
+def fold_days(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> None:
+    """Clean the raw records of some days and fold them into silver; idempotent."""
+    raw = lake.look(source.raw).scan().filter(pl.col("_batch_day").is_in(days))
+    conformed = source.conform(raw.filter(pl.col("_status") == "ok"))
+    commit = Commit(run_id, as_of=max(filter(None, (latest_day(lake), *days))))
+    refused = [_unreadable_records(raw)]
+    touched = set(days)
+    if conformed.purchases is not None:
+        cleaned = clean_purchases(conformed.purchases)
+        refused.append(_with_original(cleaned, raw, source))
+        touched |= retrying(lambda: _fold(lake, PURCHASES, cleaned.accepted, commit))
+    if conformed.customers is not None:
+        profiles = clean_customers(conformed.customers)
+        if source.feeds is CUSTOMERS:
+            refused.append(_with_original(profiles, raw, source))
+        moved = retrying(lambda: _fold(lake, CUSTOMERS, profiles.accepted, commit))
+        touched |= moved if source.feeds is CUSTOMERS else set()
+    retrying(lambda: _quarantine(lake, source, days, pl.concat(refused), commit))
+    retrying(lambda: _account(lake, source, sorted(touched), commit))
+
+
+def _fold(lake: Lake, table: Table, accepted: pl.DataFrame, commit: Commit) -> set[date]:
+    """Fold records into a table and its repeats; the batch days whose counts may have changed."""
+    repeats, lookup, fold = _FOLDS[table.path]
+    standing_at, repeats_at = lake.look(table), lake.look(repeats)
+    keys = accepted.select(lookup).unique()
+    standing = rows_with_keys(standing_at, keys)
+    beaten = rows_with_keys(repeats_at, keys)
+    fields = accepted.columns
+    folded = fold(pl.concat([accepted, standing.select(fields), beaten.select(fields)]))
+    # The losers first: a crash in between leaves a record twice, never nowhere.
+    repeats_at.apply(difference(repeats, beaten, folded.repeats), commit)
+    standing_at.apply(difference(table, standing, folded.standing), commit)
+    after = pl.concat([folded.standing.select("batch_day"), folded.repeats.select("batch_day")])
+    return set(after["batch_day"].unique())
+
+
+def rows_with_keys(snapshot: Snapshot, keys: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a table that have one of the keys.
+
+    The range of the keys lets Parquet statistics skip what cannot match, most of the table when
+    ids grow with time.
+    """
+    if snapshot.version is None or not keys.height:
+        return snapshot.table.empty()
+    widest = keys.columns[1] if len(keys.columns) > 1 else keys.columns[0]
+    low, high = keys[widest].min(), keys[widest].max()
+    return (
+        snapshot.scan()
+        .filter(pl.col(widest).is_between(pl.lit(low), pl.lit(high)))
+        .join(keys.lazy(), on=keys.columns, how="semi")
+        .collect()
+    )
+
+
+def _unreadable_records(raw: pl.LazyFrame) -> pl.DataFrame:
+    """Records that were not even records, as rows of quarantine."""
+    return (
+        raw.filter(pl.col("_status") == "quarantined")
+        .select(
+            pl.col("_source", "_batch_day", "_object", "_pos", "_fingerprint").name.map(
+                lambda name: name.removeprefix("_")
+            ),
+            pl.col("_error_code").alias("reason"),
+            pl.lit(None, dtype=pl.String).alias("column"),
+            pl.lit(None, dtype=pl.String).alias("value"),
+            pl.col("_raw").alias("raw"),
+        )
+        .collect()
+    )
+
+
+def _with_original(cleaned: Cleaned, raw: pl.LazyFrame, source: Source) -> pl.DataFrame:
+    """Refused records with the whole record as it was received, as JSON."""
+    original = raw.select(
+        fingerprint="_fingerprint",
+        pos="_pos",
+        raw=pl.struct(*source.columns).struct.json_encode(),
+    )
+    refused = cleaned.refused.lazy()
+    wanted = original.join(refused, on=["fingerprint", "pos"], how="semi")
+    return refused.join(wanted, on=["fingerprint", "pos"], how="left").collect()
+
+
+def _quarantine(
+    lake: Lake, source: Source, days: Sequence[date], refused: pl.DataFrame, commit: Commit
+) -> None:
+    snapshot = lake.look(QUARANTINE)
+    before = (
+        snapshot.scan()
+        .filter((pl.col("source") == source.name) & pl.col("batch_day").is_in(days))
+        .collect()
+    )
+    after = refused.with_columns(quarantined_at=pl.col("batch_day").cast(pl.Datetime("us", "UTC")))
+    snapshot.apply(difference(QUARANTINE, before, after), commit)
+
+
+def _account(lake: Lake, source: Source, days: Sequence[date], commit: Commit) -> None:
+    snapshot = lake.look(ACCOUNTING)
+    of_days = (pl.col("source") == source.name) & pl.col("batch_day").is_in(days)
+    after = account(
+        source.name,
+        lake.look(source.raw).scan().filter(pl.col("_batch_day").is_in(days)),
+        lake.look(QUARANTINE).scan().filter(of_days),
+        lake.look(source.feeds).scan().filter(of_days),
+        lake.look(_FOLDS[source.feeds.path][0]).scan().filter(of_days),
+    )
+    before = snapshot.scan().filter(of_days).collect()
+    snapshot.apply(difference(ACCOUNTING, before, after), commit)

@@ -1,0 +1,182 @@
+"""Running a job in this process, with progress that people can read.
+
+Belongs here: what `bridge-cart` needs of Dagster: an instance, the code location, a run, its
+outcome. Does not belong here: words for the terminal (`cli`).
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from bridge_cart_assets.automation.home import dagster_home
+from bridge_cart_assets.automation.refresh import CHECK, REFRESH
+from bridge_cart_assets.definitions import build_defs
+from bridge_cart_assets.settings import Settings
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        success: whether everything was done.
+        run_id: Dagster's id of the run.
+        problems: one line per step that failed, the first cause first.
+        checks: verdicts of the asset checks: key, name, passed, severity, description.
+    """
+
+    success: bool
+    run_id: str
+    problems: tuple[str, ...]
+    checks: tuple[dg.AssetCheckEvaluation, ...]
+
+    @property
+    def failed_checks(self) -> list[dg.AssetCheckEvaluation]:
+        """Blocking checks that failed."""
+        return [
+            c for c in self.checks if not c.passed and c.severity == dg.AssetCheckSeverity.ERROR
+        ]
+
+    @property
+    def warnings(self) -> list[dg.AssetCheckEvaluation]:
+        """Other checks that failed."""
+        return [
+            c for c in self.checks if not c.passed and c.severity == dg.AssetCheckSeverity.WARN
+        ]
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """The latest finished run of the refresh job; seconds are without process start."""
+
+    run_id: str
+    finished_at: datetime
+    seconds: float
+    success: bool
+
+
+@contextmanager
+def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance of DAGSTER_HOME, or of the data folder."""
+    dagster_home(settings)
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def execute(
+    settings: Settings,
+    job: str,
+    tell: Tell,
+    tags: Mapping[str, str] | None = None,
+    assets: Sequence[dg.AssetKey] | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Run a job in this process and wait for it.
+
+    Args:
+        settings: where things lie.
+        job: `refresh` or `check`.
+        tell: gets a line when a step is done or says something.
+        tags: tags of the run, for instance its batch days.
+        assets: the assets to run; all of the job without.
+        config: run configuration.
+    """
+    definitions = build_defs(settings, loggers={"console": _progress_logger(tell)})
+    with dagster_instance(settings) as instance:
+        result = definitions.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            tags=dict(tags or {}),
+            asset_selection=list(assets) if assets else None,
+            run_config={"loggers": {"console": {}}, **(config or {})},
+            raise_on_error=False,
+        )
+    return Outcome(
+        success=result.success,
+        run_id=result.run_id,
+        problems=tuple(_problem(e) for e in result.all_events if e.is_step_failure),
+        checks=tuple(result.get_asset_check_evaluations()),
+    )
+
+
+def last_run(settings: Settings) -> LastRun | None:
+    """The latest finished run of the refresh job."""
+    finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+    with dagster_instance(settings) as instance:
+        records = instance.get_run_records(
+            dg.RunsFilter(job_name=REFRESH, statuses=finished), limit=1
+        )
+    if not records or records[0].end_time is None or records[0].start_time is None:
+        return None
+    record = records[0]
+    return LastRun(
+        run_id=record.dagster_run.run_id,
+        finished_at=datetime.fromtimestamp(record.end_time or 0, tz=UTC),
+        seconds=(record.end_time or 0) - (record.start_time or 0),
+        success=record.dagster_run.status == dg.DagsterRunStatus.SUCCESS,
+    )
+
+
+def latest_checks(settings: Settings) -> list[dg.AssetCheckEvaluation]:
+    """The latest verdict of every asset check that was ever evaluated."""
+    definitions = build_defs(settings)
+    keys = sorted(
+        definitions.resolve_asset_graph().asset_check_keys, key=lambda k: k.to_user_string()
+    )
+    found = []
+    with dagster_instance(settings) as instance:
+        for key in keys:
+            history = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+            event = history[0].event if history else None
+            data = event.dagster_event.event_specific_data if event and event.dagster_event else None
+            if isinstance(data, dg.AssetCheckEvaluation):
+                found.append(data)
+    return found
+
+
+def _problem(event: dg.DagsterEvent) -> str:
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    message = (error.message if error else event.message or "").strip()
+    # The last cause says what happened; the frames around it only where.
+    return " ".join(message.split())
+
+
+def _progress_logger(tell: Tell) -> dg.LoggerDefinition:
+    @dg.logger
+    def progress(_: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("bridge_cart.progress", level=logging.INFO)
+        logger.addHandler(_Telling(tell))
+        return logger
+
+    return progress
+
+
+class _Telling(logging.Handler):
+    def __init__(self, tell: Tell) -> None:
+        super().__init__(level=logging.DEBUG)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        meta = getattr(record, "dagster_meta", None) or {}
+        if meta.get("dagster_event") is None:
+            self._tell(str(meta.get("orig_message") or record.getMessage()))
+
+
+__all__ = [
+    "CHECK",
+    "REFRESH",
+    "LastRun",
+    "Outcome",
+    "dagster_instance",
+    "execute",
+    "last_run",
+    "latest_checks",
+]

@@ -1,0 +1,83 @@
+"""The one job that takes batch days from landing to the catalogue, and who asks for it."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from bridge_cart_assets.assets.catalogue import KEY as CATALOGUE
+from bridge_cart_assets.assets.declared import key_of
+from bridge_cart_assets.assets.gold import BUILT
+from bridge_cart_assets.automation.plan import Plan, plan
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.sources import Source
+from bridge_cart_assets.tables.silver import TABLES as SILVER
+
+REFRESH = "refresh"
+CHECK = "check"
+_EVERY_SECONDS = 20
+_UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+# A step of its own process costs seconds and these steps take less.
+refresh_job = dg.define_asset_job(
+    REFRESH,
+    selection=dg.AssetSelection.all(),
+    executor_def=dg.in_process_executor,
+    description="Batch days from landing to the catalogue, in one process.",
+)
+check_job = dg.define_asset_job(
+    CHECK,
+    selection=dg.AssetSelection.all_asset_checks(),
+    executor_def=dg.in_process_executor,
+    description="All asset checks over whole tables; nothing is written.",
+)
+
+
+def selection_of(sources: Sequence[Source]) -> list[dg.AssetKey]:
+    """The assets of a run: raw of the sources that have something new, and all that follows."""
+    return [*(key_of(t) for t in (*(s.raw for s in sources), *SILVER, *BUILT)), CATALOGUE]
+
+
+def run_request(due: Plan) -> dg.RunRequest:
+    """The run that does what is due."""
+    return dg.RunRequest(
+        run_key=due.run_key, tags=due.tags, asset_selection=selection_of(due.sources)
+    )
+
+
+@dg.sensor(
+    job=refresh_job,
+    name="landing_sensor",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=_EVERY_SECONDS,
+    description="Requests one run for what is new in the landing zone, one at a time.",
+)
+def landing_sensor(
+    context: dg.SensorEvaluationContext,
+    lake: dg.ResourceParam[Lake],
+    settings: dg.ResourceParam[Settings],
+) -> dg.RunRequest | dg.SkipReason:
+    """Look at names, sizes and times only: a tick is cut off after a minute."""
+    under_way = context.instance.get_run_ids(
+        dg.RunsFilter(job_name=REFRESH, statuses=_UNDER_WAY), limit=1
+    )
+    if under_way:
+        return dg.SkipReason(f"run {under_way[0]} is under way")
+    due = plan(settings, lake)
+    if due.days is None:
+        return dg.SkipReason(f"nothing new among {len(due.listed)} files")
+    return run_request(due)
+
+
+follow_by_hand = dg.AutomationConditionSensorDefinition(
+    "follow_sensor",
+    target=dg.AssetSelection.all(),
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=30,
+    description="Brings up to date what lies downstream of a partition materialized by hand.",
+)

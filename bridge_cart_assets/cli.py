@@ -1,0 +1,315 @@
+"""The `bridge-cart` command.
+
+Belongs here: verbs, options, words and exit codes: 0 done, 1 the work failed, 2 wrong use.
+Does not belong here: the work itself. Dagster takes seconds to import, so it is imported only by
+the verbs that need it.
+"""
+
+import sys
+from datetime import date, datetime
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+from rich.console import Console
+
+from bridge_cart_assets.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from bridge_cart_assets.automation.execute import Outcome
+
+_DAY = click.DateTime(formats=["%Y-%m-%d"])
+
+
+class Failed(Exception):
+    """The work failed; the message is one or two lines with cause and remedy."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.version_option(package_name="bridge-cart", prog_name="bridge-cart")
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> None:
+    """A lakehouse for a shop's orders and customers."""
+    context.obj = Settings.from_environment()
+    context.meta["debug"] = debug
+
+
+@cli.command()
+@click.option("--customers", type=int, required=True, help="How many customers.")
+@click.option("--days", type=int, required=True, help="How many days.")
+@click.option("--start", type=_DAY, default="2024-01-01", show_default=True, help="First day.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Another seed, another shop.")
+@click.option("--dirt", type=float, default=0.02, show_default=True, help="Share of bad records.")
+@click.pass_obj
+def generate(
+    settings: Settings, customers: int, days: int, start: datetime, seed: int, dirt: float
+) -> None:
+    """Land a synthetic shop's daily files, with the truth beside them."""
+    from bridge_cart_assets.generator.shop import Shop
+    from bridge_cart_assets.generator.shop import generate as land
+
+    try:
+        shop = Shop(customers=customers, days=days, start=start.date(), seed=seed, dirt=dirt)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    from bridge_cart_assets.terminal.progress import bar
+
+    with bar("generating days") as advance:
+        landed = land(shop, settings.data, progress=advance)
+    click.echo(
+        f"{landed.lines:,} order lines of {landed.customers:,} customers in {landed.files:,} files"
+        f" below {settings.landing}\nNext: bridge-cart run"
+    )
+
+
+@cli.command()
+@click.option("--source", "source_name", help="Only this source.")
+@click.option("--from", "first", type=_DAY, help="Only batch days from this day on.")
+@click.option("--to", "last", type=_DAY, help="Only batch days up to this day.")
+@click.pass_obj
+def run(
+    settings: Settings, source_name: str | None, first: datetime | None, last: datetime | None
+) -> None:
+    """Take in what is new and bring silver, gold, models, checks and catalogue up to date."""
+    from bridge_cart_assets.automation.plan import plan
+    from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.sources import SOURCES
+
+    known = {source.name: source for source in SOURCES}
+    if source_name is not None and source_name not in known:
+        raise click.UsageError(f"unknown source {source_name!r}: there are {', '.join(known)}")
+    if first and last and first > last:
+        raise click.UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
+    sources = SOURCES if source_name is None else (known[source_name],)
+    if not settings.landing.is_dir():
+        raise Failed(
+            f"there is no landing folder {settings.landing}\n"
+            "create it and drop files in, or try: bridge-cart generate --customers 1000 --days 90"
+        )
+    lake = Lake(settings.lake, settings.storage_options)
+    due = plan(settings, lake, sources, _date(first), _date(last))
+    _warn_outside(settings, [file.batch_day for file in due.outside])
+    if due.days is None:
+        _warn_refused(settings, lake)
+        click.echo(f"nothing new among {len(due.listed):,} files")
+        return
+    from bridge_cart_assets.automation.refresh import selection_of
+
+    outcome = _execute(settings, "refresh", due.tags, selection_of(due.sources))
+    _warn_refused(settings, lake)
+    _finish(settings, outcome)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_obj
+def status(settings: Settings, as_json: bool) -> None:
+    """Tables, accounting, refused files, checks and the last run."""
+    from bridge_cart_assets.terminal.status import collect, show
+
+    found = collect(settings)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found, indent=2, default=str))
+    else:
+        show(found, _console())
+
+
+@cli.command()
+@click.pass_obj
+def check(settings: Settings) -> None:
+    """Run all asset checks over whole tables."""
+    outcome = _execute(settings, "check", {}, None)
+    for verdict in outcome.checks:
+        mark = "ok  " if verdict.passed else ("FAIL" if verdict.blocking else "warn")
+        click.echo(
+            f"{mark} {verdict.asset_key.to_user_string()} {verdict.check_name}: "
+            f"{verdict.description}"
+        )
+    if not outcome.success:
+        raise Failed(_failure(outcome))
+
+
+@cli.command()
+@click.argument("statement")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+)
+@click.pass_obj
+def sql(settings: Settings, statement: str, form: str) -> None:
+    """Ask the lakehouse in DuckDB's SQL, read-only."""
+    from bridge_cart_assets.lake.query import QueryRefused, query
+    from bridge_cart_assets.terminal.rows import render
+
+    try:
+        answer = query(settings.catalogue, statement)
+    except QueryRefused as refusal:
+        raise Failed(str(refusal)) from refusal
+    render(answer, form, _console())
+
+
+@cli.command()
+@click.pass_obj
+def retrain(settings: Settings) -> None:
+    """Train a new segment model and apply it from as_of on."""
+    _again(settings, {"ops": {"gold_segment_model": {"config": {"retrain": True}}}})
+
+
+@cli.command()
+@click.pass_obj
+def rebuild(settings: Settings) -> None:
+    """Rebuild silver and gold from raw from nothing, models too."""
+    from bridge_cart_assets.assets.rebuild import clear
+    from bridge_cart_assets.automation.plan import plan
+    from bridge_cart_assets.automation.refresh import selection_of
+    from bridge_cart_assets.lake.delta import Lake
+
+    lake = Lake(settings.lake, settings.storage_options)
+    clear(lake)
+    due = plan(settings, lake, take_new=False)
+    if due.days is None:
+        click.echo("raw is empty: nothing to rebuild")
+        return
+    outcome = _execute(settings, "refresh", due.tags, selection_of(()))
+    _finish(settings, outcome)
+
+
+@cli.command()
+@click.option("--host", help="Address to listen on; BRIDGE_CART_REPORT_HOST otherwise.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port; BRIDGE_CART_REPORT_PORT.")
+@click.pass_obj
+def report(settings: Settings, host: str | None, port: int | None) -> None:
+    """Serve the report page."""
+    from bridge_cart_assets.reports.serving import serve
+
+    serve(settings, host=host, port=port)
+
+
+def main() -> NoReturn:
+    """Run the command; errors are one or two lines on stderr, tracebacks only with --debug."""
+    debug = "--debug" in sys.argv
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        sys.exit(leave.exit_code)
+    except click.Abort:
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except SettingsError as error:
+        _say_error(str(error))
+        sys.exit(2)
+    except Exception as error:  # noqa: BLE001 (the boundary: whatever it is becomes one line)
+        if debug:
+            raise
+        message = str(error) or type(error).__name__
+        _say_error("\n".join(message.strip().splitlines()[:2]))
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _again(settings: Settings, config: dict[str, object]) -> None:
+    """Run the chain from as_of's day on, although nothing is new."""
+    from bridge_cart_assets.assets.silver import ONLY_PENDING
+    from bridge_cart_assets.automation.refresh import selection_of
+    from bridge_cart_assets.ingestion.pending import latest_day
+    from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.partitions import DayRange
+
+    lake = Lake(settings.lake, settings.storage_options)
+    as_of = latest_day(lake)
+    if as_of is None:
+        raise Failed("silver is empty: land files and run first")
+    tags = {ONLY_PENDING: "true", **DayRange(as_of, as_of).tags}
+    _finish(settings, _execute(settings, "refresh", tags, selection_of(()), config))
+
+
+def _execute(
+    settings: Settings,
+    job: str,
+    tags: dict[str, str],
+    assets: object,
+    config: dict[str, object] | None = None,
+) -> "Outcome":
+    console = Console(stderr=True)
+    with console.status(f"{job}: loading Dagster") as spinner:
+        from bridge_cart_assets.automation.execute import execute
+
+        def tell(line: str) -> None:
+            spinner.update(line)
+            if not console.is_terminal:
+                console.print(line, highlight=False, soft_wrap=True)
+
+        return execute(settings, job, tell, tags, assets, config)  # type: ignore[arg-type]
+
+
+def _finish(settings: Settings, outcome: "Outcome") -> None:
+    if not outcome.success:
+        raise Failed(_failure(outcome))
+    for warning in outcome.warnings:
+        _say_warning(f"{warning.check_name}: {warning.description}")
+    from bridge_cart_assets.terminal.summary import summarise
+
+    summarise(settings, _console())
+
+
+def _failure(outcome: "Outcome") -> str:
+    if outcome.failed_checks:
+        first = outcome.failed_checks[0]
+        return (
+            f"{len(outcome.failed_checks)} blocking checks failed, downstream was held back: "
+            f"{first.asset_key.to_user_string()} {first.check_name}: {first.description}\n"
+            "see bridge-cart status, mend the cause, then bridge-cart run"
+        )
+    problem = outcome.problems[0] if outcome.problems else f"see run {outcome.run_id}"
+    return f"the run failed: {problem}\nnothing was half-written; mend the cause and run again"
+
+
+def _warn_refused(settings: Settings, lake: object) -> None:
+    from bridge_cart_assets.ingestion.landing import list_landing
+    from bridge_cart_assets.ingestion.ledger import refused
+    from bridge_cart_assets.sources import SOURCES
+
+    listed = [f for source in SOURCES for f in list_landing(settings.landing, source.name)]
+    for row in refused(lake, listed).iter_rows(named=True):  # type: ignore[arg-type]
+        _say_warning(
+            f"{row['source']}/{row['object']} was refused: {row['reason']}, {row['detail']}"
+        )
+    names = {source.name for source in SOURCES}
+    for folder in sorted(settings.landing.iterdir()):
+        if folder.is_dir() and not folder.name.startswith((".", "_")) and folder.name not in names:
+            _say_warning(f"landing/{folder.name} is no source: there are {', '.join(sorted(names))}")
+
+
+def _warn_outside(settings: Settings, days: list[date]) -> None:
+    if days:
+        _say_warning(
+            f"{len(days):,} files wait: their batch days {min(days)} to {max(days)} are not among "
+            f"the partitions; for older ones set BRIDGE_CART_START_DATE={min(days)}"
+            f" (now {settings.start_date})"
+        )
+
+
+def _date(moment: datetime | None) -> date | None:
+    return None if moment is None else moment.date()
+
+
+def _console() -> Console:
+    # Where no terminal is there, rows keep their full width.
+    console = Console()
+    return console if console.is_terminal else Console(width=10_000)
+
+
+def _say_warning(text: str) -> None:
+    click.echo(f"warning: {text}", err=True)
+
+
+def _say_error(text: str) -> None:
+    click.echo(f"error: {text}", err=True)
+

@@ -1,0 +1,59 @@
+"""The whole code location on one page."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from bridge_cart_assets.assets.catalogue import catalogue_asset
+from bridge_cart_assets.assets.gold import gold_assets
+from bridge_cart_assets.assets.raw import raw_asset
+from bridge_cart_assets.assets.silver import silver_assets
+from bridge_cart_assets.automation.conditions import follow_all, follow_partitions
+from bridge_cart_assets.automation.refresh import (
+    check_job,
+    follow_by_hand,
+    landing_sensor,
+    refresh_job,
+)
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.partitions import batch_days
+from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.sources import SOURCES
+
+
+def build_defs(
+    settings: Settings,
+    resources: Mapping[str, Any] | None = None,
+    loggers: Mapping[str, dg.LoggerDefinition] | None = None,
+) -> dg.Definitions:
+    """Assemble the code location; reads and writes nothing.
+
+    Args:
+        settings: where things lie.
+        resources: take the place of the resources `lake` and `settings`, for tests.
+        loggers: take the place of Dagster's console logger.
+    """
+    days = batch_days(settings.start_date)
+    return dg.Definitions(
+        assets=[
+            *(raw_asset(source, days) for source in SOURCES),
+            silver_assets(days, follow_partitions()),
+            *gold_assets(follow_all()),
+            catalogue_asset(follow_all()),
+        ],
+        jobs=[refresh_job, check_job],
+        sensors=[landing_sensor, follow_by_hand],
+        resources={
+            "lake": Lake(settings.lake, settings.storage_options),
+            "settings": settings,
+            **(resources or {}),
+        },
+        loggers=dict(loggers) if loggers else None,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `dagster dev` and the daemon load."""
+    return build_defs(Settings.from_environment())

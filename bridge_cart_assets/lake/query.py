@@ -1,0 +1,55 @@
+"""Questions to the DuckDB catalogue, read-only.
+
+Belongs here: what is a question and what would write. Does not belong here: how an answer looks.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+
+class QueryRefused(Exception):
+    """The statement cannot be answered; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Column names and rows."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+
+
+def query(catalogue: Path, statement: str) -> Answer:
+    """Answer one SELECT over schemas gold, silver and meta.
+
+    Raises:
+        QueryRefused: there is no catalogue, the SQL is wrong, or it would write.
+    """
+    if not catalogue.exists():
+        raise QueryRefused(f"there is no catalogue {catalogue}: run bridge-cart run first")
+    try:
+        with duckdb.connect(str(catalogue), read_only=True) as connection:
+            _only_questions(connection, statement)
+            cursor = connection.execute(statement)
+            columns = [column[0] for column in cursor.description or []]
+            return Answer(columns, cursor.fetchall())
+    except duckdb.Error as error:
+        first = " ".join(str(error).split("\n\n")[0].split())
+        raise QueryRefused(first) from error
+
+
+def _only_questions(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    parts = connection.extract_statements(statement)
+    if len(parts) != 1:
+        raise QueryRefused(f"{len(parts)} statements: ask one question at a time")
+    kind = parts[0].type
+    # EXPLAIN ANALYZE runs what it explains, a COPY to a file too.
+    explains = kind == duckdb.StatementType.EXPLAIN and not re.search(r"(?i)\banalyze\b", statement)
+    if kind != duckdb.StatementType.SELECT and not explains:
+        raise QueryRefused(
+            f"{kind.name} is refused: the lakehouse is read-only here, ask with SELECT"
+        )

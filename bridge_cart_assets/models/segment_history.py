@@ -1,0 +1,123 @@
+"""Segments applied: now, on every day so far, and what each segment amounts to.
+
+Belongs here: putting the models (`models.segments`) and the history of states
+(`transforms.history`) together. Does not belong here: fitting, or reading and writing.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import polars as pl
+
+from bridge_cart_assets.models.segments import SegmentModel, assign, fit, from_rows, trajectory
+from bridge_cart_assets.tables.gold import CUSTOMER_HISTORY, CUSTOMER_SEGMENTS, SEGMENT_METRICS
+from bridge_cart_assets.transforms import history
+
+
+def with_new_model(models: pl.DataFrame, features: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """The rows of gold/segment_model with one more version, trained on the customers of now."""
+    model = fit(features, as_of, from_rows(models))
+    return pl.concat([models, model.rows().select(models.columns).cast(dict(models.schema))])
+
+
+def customer_segments(features: pl.LazyFrame, models: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """The segment of each customer at `as_of`, by the model in effect.
+
+    Args:
+        features: rows of gold/customer_features.
+        models: rows of gold/segment_model.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/customer_segments.
+    """
+    customers, versions = features.collect(), from_rows(models.collect())
+    if not customers.height or not versions:
+        return CUSTOMER_SEGMENTS.empty()
+    model = versions[-1]
+    return pl.concat(
+        [
+            customers.select("customer_id", as_of=pl.lit(as_of)),
+            assign(model, customers).with_columns(
+                model_version=pl.lit(model.version, dtype=pl.Int64)
+            ),
+        ],
+        how="horizontal",
+    )
+
+
+def customer_history(purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """Segment and lifecycle of each customer at the end of every day up to `as_of`.
+
+    Args:
+        purchases: rows of silver/purchases.
+        models: rows of gold/segment_model; each is applied from its effective_from on, the
+            first to every day before too.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/customer_history.
+    """
+    reigns = _reigns(from_rows(models.collect()), as_of)
+    states = history.purchase_states(purchases, as_of)
+    if not reigns or not states.height:
+        return CUSTOMER_HISTORY.empty()
+    segments = pl.concat(
+        trajectory(model, history.during(states, first, end)) for model, first, end in reigns
+    )
+    handovers = [_kept(states, old, day) for (old, _, _), (_, day, _) in zip(reigns, reigns[1:])]
+    kept = pl.DataFrame(schema={"customer_id": pl.String, "day": pl.Date, "kept": pl.Int64})
+    return history.customer_history(
+        segments, history.lifecycles(states, as_of), pl.concat([kept, *handovers])
+    )
+
+
+def segment_metrics(
+    states: pl.LazyFrame, purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date
+) -> pl.DataFrame:
+    """Size, value, churn and contribution of each segment, a version whenever one changes.
+
+    Args:
+        states: rows of gold/customer_history.
+        purchases: rows of silver/purchases.
+        models: rows of gold/segment_model.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/segment_metrics.
+    """
+    rows = states.collect()
+    if not rows.height:
+        return SEGMENT_METRICS.empty()
+    living = [
+        {"segment_id": i, "segment_name": name, "start": first or date.min, "end": end}
+        for model, first, end in _reigns(from_rows(models.collect()), as_of)
+        for i, name in zip(model.ids, model.names, strict=True)
+    ]
+    schema = {"segment_id": pl.Int64, "segment_name": pl.String, "start": pl.Date, "end": pl.Date}
+    return history.segment_metrics(rows, purchases, pl.DataFrame(living, schema=schema), as_of)
+
+
+def _reigns(
+    models: Sequence[SegmentModel], as_of: date
+) -> list[tuple[SegmentModel, date | None, date]]:
+    """Each model with the days [first, end) on which it decides; the first has no beginning.
+
+    Of models that take effect on the same day the latest decides.
+    """
+    after = as_of + timedelta(days=1)
+    ends = [min(m.effective_from, after) for m in models[1:]] + [after]
+    reigns: list[tuple[SegmentModel, date | None, date]] = []
+    for model, end in zip(models, ends, strict=True):
+        first = model.effective_from if reigns else None
+        if first is None or first < end:
+            reigns.append((model, first, end))
+    return reigns
+
+
+def _kept(states: pl.DataFrame, old: SegmentModel, day: date | None) -> pl.DataFrame:
+    """The segment that the old model would give on the day on which a new one takes over."""
+    that_day = history.during(states, day, None if day is None else day + timedelta(days=1))
+    recency = (pl.col("start") - pl.col("last")).dt.total_days()
+    segments = assign(old, that_day.with_columns(recency_days=recency))
+    return that_day.select("customer_id", day="start").with_columns(kept=segments["segment_id"])

@@ -1,0 +1,162 @@
+"""The six figures at the top: value, change against 28 days before, and a small line.
+
+Belongs here: which KPIs they are, whether a rise is good, and what a missing value means. Does
+not belong here: SQL (see `queries`) and number formats (see `formatting`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from bridge_cart_assets.reports.formatting import (
+    Number,
+    Shown,
+    compact_count,
+    compact_money,
+    exact,
+    grouped,
+    nothing,
+    percent,
+    rounded,
+)
+from bridge_cart_assets.reports.queries import KpiDay
+from bridge_cart_assets.reports.sparklines import Sparkline, sparkline
+from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, KPIS_DAILY
+
+COMPARED_WITH = 28
+POINTS = " points"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A KPI against its value 28 days before.
+
+    Attributes:
+        arrow: up, down or level.
+        text: how much.
+        verdict: better, worse or unchanged; never left to the colour alone.
+        before: the value it is compared with.
+    """
+
+    arrow: str
+    text: str
+    verdict: str
+    before: Shown
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One of the figures at the top."""
+
+    name: str
+    label: str
+    meaning: str
+    now: Shown
+    change: Change | Shown
+    sparkline: Sparkline | None
+    low_high: tuple[Shown, Shown] | None
+
+
+def kpis(
+    days: Sequence[KpiDay], clv_by_day: dict[date, float | None], average_clv: float | None
+) -> tuple[Kpi, ...]:
+    """The KPIs of the latest day.
+
+    Args:
+        days: the days of the small lines, oldest first, the latest one last.
+        clv_by_day: average value per customer on these days, as far as it is known.
+        average_clv: the same for the latest day, to the cent.
+    """
+    return (
+        _kpi(
+            "customers_total",
+            "Customers",
+            [day.customers_total for day in days],
+            show=compact_count,
+            missing="no sale yet",
+        ),
+        _kpi(
+            "revenue_90d",
+            "Revenue, 90 days",
+            [day.revenue_90d for day in days],
+            show=compact_money,
+            missing="no sale yet",
+        ),
+        _kpi(
+            "aov_90d",
+            "Average order, 90 days",
+            [day.aov_90d for day in days],
+            show=compact_money,
+            missing="no order in the 90 days up to the day",
+        ),
+        _kpi(
+            "historic_clv",
+            "Average CLV so far",
+            [*(clv_by_day.get(day.day) for day in days[:-1]), average_clv],
+            show=compact_money,
+            missing="no customer values for that day",
+            meaning=f"Average over all customers. {CUSTOMER_VALUE.meaning('historic_clv')}",
+        ),
+        _kpi(
+            "churn_rate_90d",
+            "Churn rate, 90 days",
+            [day.churn_rate_90d for day in days],
+            show=percent,
+            missing="nobody bought from 180 to 90 days before: there is nobody who could have left",
+            unit=POINTS,
+            rise_is_good=False,
+        ),
+        _kpi(
+            "repeat_purchase_rate",
+            "Repeat purchase rate",
+            [day.repeat_purchase_rate for day in days],
+            show=percent,
+            missing="no customers yet",
+            unit=POINTS,
+        ),
+    )
+
+
+def _kpi(
+    name: str,
+    label: str,
+    values: Sequence[Number | None],
+    *,
+    show: Callable[[Number | None, str], Shown],
+    missing: str,
+    unit: str = "%",
+    rise_is_good: bool = True,
+    meaning: str | None = None,
+) -> Kpi:
+    """One KPI from its daily values, oldest first, the last one being the current value."""
+    known = [value for value in values if value is not None]
+    before = values[-1 - COMPARED_WITH] if len(values) > COMPARED_WITH else None
+    return Kpi(
+        name=name,
+        label=label,
+        meaning=meaning or KPIS_DAILY.meaning(name),
+        now=show(values[-1], missing),
+        change=_change(values[-1], before, show(before, missing), unit, rise_is_good),
+        sparkline=sparkline([None if value is None else float(value) for value in values]),
+        low_high=(show(min(known), missing), show(max(known), missing)) if known else None,
+    )
+
+
+def _change(
+    now: Number | None, before: Number | None, shown: Shown, unit: str, rise_is_good: bool
+) -> Change | Shown:
+    """Shares change by points, everything else in percent of what it was."""
+    new, old = exact(now), exact(before)
+    if new is None or old is None:
+        return nothing(f"no figure for {COMPARED_WITH} days before to compare with")
+    if unit == POINTS:
+        difference = rounded(100 * (new - old), 1)
+    elif old > 0:
+        difference = rounded(100 * (new - old) / old, 1)
+    else:
+        return nothing(f"was not above zero {COMPARED_WITH} days before")
+    text = f"{grouped(abs(difference), 1)}{unit}"
+    if not difference:
+        return Change("level", text, "unchanged", shown)
+    verdict = "better" if (difference > 0) == rise_is_good else "worse"
+    return Change("up" if difference > 0 else "down", text, verdict, shown)

@@ -1,0 +1,1 @@
+"""What the command shows: status, summaries, rows and progress. Reads; never writes."""

@@ -1,0 +1,285 @@
+"""What state each customer was in on every day, and what that makes of each segment.
+
+Belongs here: customer_history and segment_metrics, both SCD2 by calendar day. Does not belong
+here: which segment is nearest (`models.segments`).
+"""
+
+from datetime import date, timedelta
+
+import polars as pl
+
+from bridge_cart_assets.tables.columns import MONEY
+from bridge_cart_assets.transforms.features import ORDER, known, refunds, sales
+from bridge_cart_assets.transforms.windows import WINDOW, calendar
+
+NEW_DAYS = 30
+_STATE = ("segment_id", "segment_name", "lifecycle")
+_METRICS = ("customers", "avg_clv", "churn_rate", "aov", "segment_contribution")
+
+
+def purchase_states(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """What holds between two purchase days of a customer.
+
+    Args:
+        purchases: rows of silver/purchases.
+        as_of: latest batch day in silver.
+
+    Returns:
+        One row per customer and purchase day: customer_id, first, last (= start), start, end
+        (the next purchase day, or the day after as_of), frequency and revenue up to then.
+    """
+    return (
+        sales(known(purchases, as_of))
+        .group_by("customer_id", start="purchase_day")
+        .agg(revenue=pl.sum("net_amount"))
+        .sort("customer_id", "start")
+        .with_columns(
+            first=pl.col("start").min().over("customer_id"),
+            last=pl.col("start"),
+            end=pl.col("start")
+            .shift(-1, fill_value=as_of + timedelta(days=1))
+            .over("customer_id"),
+            frequency=pl.int_range(pl.len(), dtype=pl.Int64).over("customer_id"),
+            revenue=pl.col("revenue").cum_sum().over("customer_id"),
+        )
+        .collect()
+    )
+
+
+def during(states: pl.DataFrame, first: date | None, end: date | None) -> pl.DataFrame:
+    """The part of the states within [first, end); None means without bound."""
+    start = pl.col("start") if first is None else pl.max_horizontal("start", pl.lit(first))
+    stop = pl.col("end") if end is None else pl.min_horizontal("end", pl.lit(end))
+    return states.with_columns(start=start, end=stop).filter(pl.col("start") < pl.col("end"))
+
+
+def lifecycles(states: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """The days on which a customer's lifecycle changes: customer_id, day, lifecycle.
+
+    new: first sale within the last 30 days; lapsed: no sale within the last 90; else active.
+    """
+    customer = pl.col("customer_id")
+    firsts = states.group_by("customer_id").agg(pl.first("first"))
+    lapsing = states.filter(pl.col("end") > pl.col("last").dt.offset_by(f"{WINDOW}d"))
+    changes = (
+        firsts.select(customer, day="first", lifecycle=pl.lit("new")),
+        firsts.select(
+            customer, day=pl.col("first").dt.offset_by(f"{NEW_DAYS}d"), lifecycle=pl.lit("active")
+        ),
+        lapsing.select(
+            customer, day=pl.col("last").dt.offset_by(f"{WINDOW}d"), lifecycle=pl.lit("lapsed")
+        ),
+        lapsing.select(customer, day="end", lifecycle=pl.lit("active")),
+    )
+    return pl.concat(changes).filter(pl.col("day") <= as_of)
+
+
+def customer_history(
+    segments: pl.DataFrame, lifecycle: pl.DataFrame, retrained: pl.DataFrame
+) -> pl.DataFrame:
+    """Segment and lifecycle of each customer at the end of every day.
+
+    Args:
+        segments: customer_id, start, segment_id, segment_name: from `start` on.
+        lifecycle: customer_id, day, lifecycle: from `day` on.
+        retrained: customer_id, day, kept: on a day on which a new model takes over, the segment
+            that the old one would have given.
+
+    Returns:
+        The columns of gold/customer_history, ordered by customer and day.
+    """
+    moves = segments.select("customer_id", "segment_id", "segment_name", day="start")
+    key = ["customer_id", "day"]
+    states = (
+        moves.join(lifecycle, on=key, how="full", coalesce=True)
+        .sort(key)
+        .with_columns(pl.col(_STATE).forward_fill().over("customer_id"))
+    )
+    before = {f"_{name}": pl.col(name).shift(1).over("customer_id") for name in _STATE}
+    compared = states.with_columns(**before).join(retrained, on=key, how="left")
+    changed = pl.any_horizontal(pl.col(n).ne_missing(pl.col(f"_{n}")) for n in _STATE)
+    moved = pl.col("segment_id").ne_missing(pl.col("_segment_id"))
+    renamed = pl.col("segment_name").ne_missing(pl.col("_segment_name"))
+    reason = (
+        pl.when(pl.col("_segment_id").is_null())
+        .then(pl.lit("first_seen"))
+        .when(moved & (pl.col("kept") == pl.col("_segment_id")))
+        .then(pl.lit("model_retrained"))
+        .when(moved)
+        .then(pl.lit("segment_changed"))
+        .when(renamed)
+        .then(pl.lit("model_retrained"))
+        .otherwise(pl.lit("lifecycle_changed"))
+    )
+    return (
+        compared.with_columns(change_reason=reason)
+        .filter(changed)
+        .sort(key)
+        .with_columns(valid_to=pl.col("day").shift(-1).over("customer_id"))
+        .select(
+            "customer_id",
+            *_STATE,
+            pl.col("day").alias("valid_from"),
+            "valid_to",
+            pl.col("valid_to").is_null().alias("is_current"),
+            "change_reason",
+        )
+    )
+
+
+def segment_metrics(
+    history: pl.DataFrame, purchases: pl.LazyFrame, living: pl.DataFrame, as_of: date
+) -> pl.DataFrame:
+    """Size, value, churn and contribution of each segment, a version whenever one changes.
+
+    Args:
+        history: rows of gold/customer_history.
+        purchases: rows of silver/purchases.
+        living: segment_id, segment_name, start, end: the days on which a model has the segment.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/segment_metrics. A segment without customers keeps a version with
+        customers 0 as long as the model in effect has it.
+    """
+    days = calendar(history["valid_from"].min(), as_of)  # type: ignore[arg-type]
+    events = _segment_events(history, purchases, as_of)
+    names = pl.concat([history, living], how="diagonal").unique(
+        "segment_id", keep="last", maintain_order=True
+    )
+    grid = names.select("segment_id", "segment_name").join(days, how="cross")
+    sums = ("customers", "lapsed", "orders", "revenue", "net")
+    daily = (
+        grid.join(events, on=["segment_id", "day"], how="left")
+        .sort("segment_id", "day")
+        .with_columns(pl.col(sums).fill_null(0).cum_sum().over("segment_id"))
+        .with_columns(
+            total=pl.sum("revenue").over("day"),
+            began=(pl.col("customers") > 0).cum_max().over("segment_id"),
+        )
+    )
+    alive = living.select("segment_id", "start", "end")
+    kept = daily.join(alive, on="segment_id", how="left").filter(
+        pl.col("began")
+        & ((pl.col("customers") > 0) | pl.col("day").is_between("start", "end", closed="left"))
+    )
+    return _versions(_figures(kept.unique(["segment_id", "day"])), as_of)
+
+
+def _segment_events(
+    history: pl.DataFrame, purchases: pl.LazyFrame, as_of: date
+) -> pl.DataFrame:
+    """What changes in a segment on a day: customers who come and go with all that they have
+    bought so far, and what its customers buy while they are in it."""
+    sums = ["orders", "revenue", "net"]
+    money = _money_days(known(purchases, as_of)).sort("day")
+    so_far = money.with_columns(pl.col(sums).cum_sum().over("customer_id"))
+    spells = history.with_columns(
+        lapsed=(pl.col("lifecycle") == "lapsed").cast(pl.Int64),
+        last_day=pl.col("valid_to").dt.offset_by("-1d"),
+    )
+    come = (
+        spells.sort("valid_from")
+        .join_asof(
+            so_far,
+            left_on="valid_from",
+            right_on="day",
+            by="customer_id",
+            check_sortedness=False,
+        )
+        .select("segment_id", pl.lit(1, pl.Int64).alias("customers"), "lapsed", *sums, day="valid_from")
+    )
+    go = (
+        spells.drop_nulls("valid_to")
+        .sort("last_day")
+        .join_asof(
+            so_far, left_on="last_day", right_on="day", by="customer_id", check_sortedness=False
+        )
+        .select(
+            "segment_id",
+            pl.lit(-1, pl.Int64).alias("customers"),
+            -pl.col("lapsed"),
+            *(-pl.col(name) for name in sums),
+            day="valid_to",
+        )
+    )
+    meanwhile = (
+        money.join_asof(
+            spells.select("customer_id", "segment_id", "valid_from").sort("valid_from"),
+            left_on="day",
+            right_on="valid_from",
+            by="customer_id",
+            check_sortedness=False,
+        )
+        .filter(pl.col("day") > pl.col("valid_from"))
+        .select("segment_id", *sums, day="day")
+    )
+    return (
+        pl.concat([come, go, meanwhile], how="diagonal")
+        .group_by("segment_id", "day")
+        .agg(pl.all().sum())
+    )
+
+
+def _money_days(seen: pl.LazyFrame) -> pl.DataFrame:
+    """Per customer and day: new orders, revenue and net revenue, in cents."""
+    cents = (pl.sum("net_amount") * 100).cast(pl.Int64)
+    sold = sales(seen).group_by("customer_id", day="purchase_day").agg(revenue=cents)
+    orders = (
+        sales(seen)
+        .group_by("customer_id", *ORDER)
+        .agg(day=pl.min("purchase_day"))
+        .group_by("customer_id", "day")
+        .agg(orders=pl.len().cast(pl.Int64))
+    )
+    back = refunds(seen).group_by("customer_id", day="purchase_day").agg(refunds=cents)
+    key = ["customer_id", "day"]
+    return (
+        sold.join(orders, on=key, how="left")
+        .join(back, on=key, how="full", coalesce=True)
+        .with_columns(pl.col("orders", "revenue", "refunds").fill_null(0))
+        .select(*key, "orders", "revenue", net=pl.col("revenue") + pl.col("refunds"))
+        .collect()
+    )
+
+
+def _figures(daily: pl.DataFrame) -> pl.DataFrame:
+    customers, total = pl.col("customers"), pl.col("total")
+    return daily.select(
+        "segment_id",
+        "segment_name",
+        "day",
+        "customers",
+        avg_clv=_per(pl.col("net"), customers),
+        churn_rate=pl.when(customers > 0).then(pl.col("lapsed") / customers).round(6),
+        aov=_per(pl.col("revenue"), pl.col("orders")),
+        segment_contribution=pl.when(total > 0).then(pl.col("revenue") / total).round(6),
+    )
+
+
+def _per(cents: pl.Expr, count: pl.Expr) -> pl.Expr:
+    """Cents / count, rounded half up to cents in whole numbers; null when there are none."""
+    rounded = (2 * cents.abs() + count) // (2 * count) * cents.sign()
+    exact = rounded.cast(pl.Decimal(20, 0)) * pl.lit("0.01").cast(MONEY)
+    return pl.when(count > 0).then(exact.cast(MONEY))
+
+
+def _versions(daily: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    ordered = daily.sort("segment_id", "day")
+    same = pl.all_horizontal(
+        pl.col(n).eq_missing(pl.col(n).shift(1)) for n in ("segment_id", "segment_name", *_METRICS)
+    )
+    follows = pl.col("day") == pl.col("day").shift(1).dt.offset_by("1d")
+    return (
+        ordered.with_columns(_begins=~(same & follows).fill_null(False))
+        .with_columns(_run=pl.col("_begins").cum_sum())
+        .group_by("_run", maintain_order=True)
+        .agg(
+            pl.first("segment_id", "segment_name", *_METRICS),
+            valid_from=pl.first("day"),
+            valid_to=pl.last("day").dt.offset_by("1d"),
+        )
+        .with_columns(is_current=pl.col("valid_to") > as_of)
+        .with_columns(valid_to=pl.when(~pl.col("is_current")).then("valid_to"))
+        .drop("_run")
+    )
