@@ -205,7 +205,7 @@ def main() -> NoReturn:
     except SettingsError as error:
         _say_error(str(error))
         sys.exit(2)
-    except Exception as error:  # noqa: BLE001 (the boundary: whatever it is becomes one line)
+    except Exception as error:
         if debug:
             raise
         message = str(error) or type(error).__name__
@@ -284,7 +284,9 @@ def _warn_refused(settings: Settings, lake: object) -> None:
     names = {source.name for source in SOURCES}
     for folder in sorted(settings.landing.iterdir()):
         if folder.is_dir() and not folder.name.startswith((".", "_")) and folder.name not in names:
-            _say_warning(f"landing/{folder.name} is no source: there are {', '.join(sorted(names))}")
+            _say_warning(
+                f"landing/{folder.name} is no source: there are {', '.join(sorted(names))}"
+            )
 
 
 def _warn_outside(settings: Settings, days: list[date]) -> None:
@@ -312,4 +314,3 @@ def _say_warning(text: str) -> None:
 
 def _say_error(text: str) -> None:
     click.echo(f"error: {text}", err=True)
-

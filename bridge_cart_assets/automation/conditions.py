@@ -10,9 +10,7 @@ _HELD_BY_CHECKS = dg.AutomationCondition.all_deps_blocking_checks_passed()
 
 def follow_partitions() -> dg.AutomationCondition[dg.AssetKey]:
     """For silver: any partition follows its raw partition, unless a blocking check failed."""
-    eager = dg.AutomationCondition.eager().without(
-        dg.AutomationCondition.in_latest_time_window()
-    )
+    eager = dg.AutomationCondition.eager().without(dg.AutomationCondition.in_latest_time_window())
     return (eager & _HELD_BY_CHECKS).with_label("follows raw, held by failed blocking checks")
 
 

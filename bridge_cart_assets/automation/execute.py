@@ -47,9 +47,7 @@ class Outcome:
     @property
     def warnings(self) -> list[dg.AssetCheckEvaluation]:
         """Other checks that failed."""
-        return [
-            c for c in self.checks if not c.passed and c.severity == dg.AssetCheckSeverity.WARN
-        ]
+        return [c for c in self.checks if not c.passed and c.severity == dg.AssetCheckSeverity.WARN]
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,9 @@ def latest_checks(settings: Settings) -> list[dg.AssetCheckEvaluation]:
         for key in keys:
             history = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
             event = history[0].event if history else None
-            data = event.dagster_event.event_specific_data if event and event.dagster_event else None
+            data = (
+                event.dagster_event.event_specific_data if event and event.dagster_event else None
+            )
             if isinstance(data, dg.AssetCheckEvaluation):
                 found.append(data)
     return found

@@ -81,9 +81,10 @@ def plan(
         | {day for day in pending[source.name] if low <= day <= high}
         for source in sources
     }
-    days = set().union(*due.values())
+    days: set[date] = set().union(*due.values())
     if not days and not _is_served(settings, lake):
-        days = {latest_day(lake)} - {None}
+        as_of = latest_day(lake)
+        days = {as_of} if as_of else set()
     return Plan(
         days=DayRange.around(days) if days else None,
         sources=tuple(source for source in sources if due[source.name]),

@@ -34,7 +34,6 @@ from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.features import known, sales
 
-
 _FINISHED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 
 
@@ -220,7 +219,9 @@ def _revenue_from(place: Table) -> Callable[[Evidence], Finding]:
     return look
 
 
-def _in_range(table: Table, *columns: str, high: float | None = 1.0) -> Callable[[Evidence], Finding]:
+def _in_range(
+    table: Table, *columns: str, high: float | None = 1.0
+) -> Callable[[Evidence], Finding]:
     return lambda evidence: findings.within(
         evidence.rows(table).select(columns).collect(), columns, 0.0, high
     )

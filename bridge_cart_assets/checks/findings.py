@@ -61,9 +61,11 @@ def intervals(table: Table, rows: pl.LazyFrame) -> Finding:
     marked = pl.col("is_current") != pl.col("valid_to").is_null()
     currents = rows.group_by(owner).agg(n=pl.col("is_current").sum())
     allowed = [0, 1] if table.path == "gold/segment_metrics" else [1]
-    counted = ordered.select(
-        torn=torn.sum(), empty=empty.sum(), mismarked=marked.sum()
-    ).collect().row(0, named=True)
+    counted = (
+        ordered.select(torn=torn.sum(), empty=empty.sum(), mismarked=marked.sum())
+        .collect()
+        .row(0, named=True)
+    )
     wrong = currents.filter(~pl.col("n").is_in(allowed)).select(pl.len()).collect().item()
     figures: dict[str, Shown] = {**counted, "keys_without_one_current_row": wrong}
     says = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in figures.items())

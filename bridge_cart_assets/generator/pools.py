@@ -77,7 +77,7 @@ class Pools:
 
 def fill(seed: int) -> Pools:
     """Fill the pools from Faker; the same seed gives the same pools."""
-    from faker import Faker  # noqa: PLC0415 - 0.4 s, for those only who generate a shop
+    from faker import Faker
 
     first, last, cities = [], [], []
     for market in MARKETS:

@@ -72,7 +72,9 @@ def _unpack(data: bytes) -> bytes:
             parts.append(part)
             total += len(part)
             if total > MAX_BYTES:
-                raise FileRefused("TOO_LARGE", f"unpacks to more than {MAX_BYTES:,} bytes: split it")
+                raise FileRefused(
+                    "TOO_LARGE", f"unpacks to more than {MAX_BYTES:,} bytes: split it"
+                )
             if not unpacked.eof:
                 raise FileRefused("TRUNCATED", "the gzip stream ends too early: land it again")
             rest = unpacked.unused_data
@@ -80,7 +82,7 @@ def _unpack(data: bytes) -> bytes:
         return b"".join(parts)
     except zlib.error as error:
         if "data check" in str(error) or "length check" in str(error):
-            raise FileRefused("BAD_CHECKSUM", "the gzip checksum is wrong: land it again") from error
+            raise FileRefused(
+                "BAD_CHECKSUM", "the gzip checksum is wrong: land it again"
+            ) from error
         raise FileRefused("UNREADABLE", f"not a gzip stream: {error}") from error
-
-

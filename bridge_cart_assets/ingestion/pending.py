@@ -42,7 +42,5 @@ def pending_days(lake: Lake, sources: Iterable[Source]) -> dict[str, set[date]]:
 
 def latest_day(lake: Lake) -> date | None:
     """as_of: the latest batch day in silver, never the clock; None when silver is empty."""
-    latest: date | None = (
-        lake.look(ACCOUNTING).scan().select(pl.max("batch_day")).collect().item()
-    )
+    latest: date | None = lake.look(ACCOUNTING).scan().select(pl.max("batch_day")).collect().item()
     return latest

@@ -302,5 +302,3 @@ def _rescued(unknown: list[str]) -> pl.Expr:
         return pl.lit(None, dtype=pl.String)
     present = pl.any_horizontal(pl.col(unknown).is_not_null())
     return pl.when(present).then(pl.struct(unknown).struct.json_encode())
-
-

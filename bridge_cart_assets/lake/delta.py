@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
@@ -213,13 +213,15 @@ class Snapshot:
             raise Conflict(f"{self.table.path} was changed by another run") from error
         return handle.version()
 
-    def _write(self, frame: pl.DataFrame, commit: Commit, mode: str) -> int:
+    def _write(
+        self, frame: pl.DataFrame, commit: Commit, mode: Literal["append", "overwrite"]
+    ) -> int:
         handle = self._existing_or_new()
         try:
             write_deltalake(
                 handle,
                 frame,
-                mode=mode,  # type: ignore[arg-type]
+                mode=mode,
                 writer_properties=WriterProperties(compression="ZSTD"),
                 commit_properties=self._properties(handle, commit),
             )

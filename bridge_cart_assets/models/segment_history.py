@@ -6,6 +6,7 @@ Belongs here: putting the models (`models.segments`) and the history of states
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from itertools import pairwise
 
 import polars as pl
 
@@ -17,7 +18,7 @@ from bridge_cart_assets.transforms import history
 def with_new_model(models: pl.DataFrame, features: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """The rows of gold/segment_model with one more version, trained on the customers of now."""
     model = fit(features, as_of, from_rows(models))
-    return pl.concat([models, model.rows().select(models.columns).cast(dict(models.schema))])
+    return pl.concat([models, model.rows().select(models.columns).cast(models.schema)])
 
 
 def customer_segments(features: pl.LazyFrame, models: pl.LazyFrame, as_of: date) -> pl.DataFrame:
@@ -65,7 +66,7 @@ def customer_history(purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date)
     segments = pl.concat(
         trajectory(model, history.during(states, first, end)) for model, first, end in reigns
     )
-    handovers = [_kept(states, old, day) for (old, _, _), (_, day, _) in zip(reigns, reigns[1:])]
+    handovers = [_kept(states, old, day) for (old, _, _), (_, day, _) in pairwise(reigns)]
     kept = pl.DataFrame(schema={"customer_id": pl.String, "day": pl.Date, "kept": pl.Int64})
     return history.customer_history(
         segments, history.lifecycles(states, as_of), pl.concat([kept, *handovers])

@@ -179,9 +179,7 @@ def trajectory(model: SegmentModel, states: pl.DataFrame) -> pl.DataFrame:
     """
     offset = (states["start"] - states["last"]).dt.total_days().to_numpy().astype(np.int64)
     days = (states["end"] - states["last"]).dt.total_days().to_numpy().astype(np.int64)
-    probe = states.select(
-        recency_days=pl.lit(0.0), frequency="frequency", revenue="revenue"
-    )
+    probe = states.select(recency_days=pl.lit(0.0), frequency="frequency", revenue="revenue")
     others = _squared(model.scaled(probe)[:, 1:], model.centroids[:, 1:])
     row, recency = np.arange(states.height), offset
     segment = _nearest(model, recency, others)
@@ -207,10 +205,11 @@ def _as_spells(
     return (
         taken.with_columns(
             _row=pl.Series(rows[order]),
-            start=pl.col("last") + pl.duration(days=pl.Series(starts[order])),
+            _recency=pl.Series(starts[order]),
             segment_id=pl.Series(np.array(model.ids, dtype=np.int64)[segments[order]]),
             segment_name=pl.Series([model.names[i] for i in segments[order]], dtype=pl.String),
         )
+        .with_columns(start=pl.col("last") + pl.duration(days="_recency"))
         .with_columns(end=pl.coalesce(following, "end"))
         .select("customer_id", "start", "end", "segment_id", "segment_name")
     )
@@ -219,7 +218,8 @@ def _as_spells(
 def _nearest(model: SegmentModel, recency: Ints, others: Floats) -> Ints:
     scaled = (np.log1p(recency) - model.means[0]) / model.scales[0]
     squared = (scaled[:, None] - model.centroids[None, :, 0]) ** 2 + others
-    return squared.argmin(axis=1)
+    nearest: Ints = squared.argmin(axis=1)
+    return nearest
 
 
 def _next_change(model: SegmentModel, recency: Ints, segment: Ints, others: Floats) -> Ints:
@@ -234,7 +234,9 @@ def _next_change(model: SegmentModel, recency: Ints, segment: Ints, others: Floa
         days = np.expm1(crossing * model.scales[0] + model.means[0])
     soonest = np.nan_to_num(days.min(axis=1), nan=np.inf, posinf=2.0**40)
     # Rounding may put the crossing just behind a whole day: that day is looked at as well.
-    return np.maximum(recency + 1, np.ceil(np.minimum(soonest, 2.0**40) - 1e-6).astype(np.int64))
+    first: Ints = np.ceil(np.minimum(soonest, 2.0**40) - 1e-6).astype(np.int64)
+    later: Ints = np.maximum(recency + 1, first)
+    return later
 
 
 def _squared(points: Floats, centroids: Floats) -> Floats:

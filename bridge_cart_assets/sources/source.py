@@ -80,4 +80,3 @@ class Source:
     def raw(self) -> Table:
         """The source's raw table."""
         return raw_table(self.name, self.columns)
-

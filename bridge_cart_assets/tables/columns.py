@@ -10,11 +10,11 @@ MONEY = pl.Decimal(18, 2)
 TIMESTAMP = pl.Datetime("us", "UTC")
 
 
-def text(meaning: str, *, key: bool = False, nullable: bool = False, pii: bool = False) -> dy.String:
+def text(
+    meaning: str, *, key: bool = False, nullable: bool = False, pii: bool = False
+) -> dy.String:
     """A string; `pii` when a person could be recognised by it."""
-    return dy.String(
-        nullable=nullable, primary_key=key, description=meaning, metadata={"pii": pii}
-    )
+    return dy.String(nullable=nullable, primary_key=key, description=meaning, metadata={"pii": pii})
 
 
 def integer(meaning: str, *, key: bool = False, nullable: bool = False) -> dy.Int64:

@@ -109,8 +109,12 @@ class SegmentMetrics(dy.Schema):
 class SegmentMigration(dy.Schema):
     """One row per month's end and pair of segments between which customers moved."""
 
-    period_end = day("Last day of the month; compared with the last day of the month before", key=True)
-    from_segment_id = integer("Segment a month before; 0 for customers without a sale then", key=True)
+    period_end = day(
+        "Last day of the month; compared with the last day of the month before", key=True
+    )
+    from_segment_id = integer(
+        "Segment a month before; 0 for customers without a sale then", key=True
+    )
     to_segment_id = integer("Segment at period_end", key=True)
     customers = integer("Customers who moved, or stayed")
 
@@ -146,7 +150,9 @@ class KpisDaily(dy.Schema):
     active_90d = integer("Customers with a sale in (day-90, day]")
     aov_90d = number("revenue_90d / orders_90d", nullable=True)
     purchase_frequency_90d = number("orders_90d / active_90d", nullable=True)
-    arpc_90d = number("Revenue per active customer: aov_90d x purchase_frequency_90d", nullable=True)
+    arpc_90d = number(
+        "Revenue per active customer: aov_90d x purchase_frequency_90d", nullable=True
+    )
     coupon_orders_90d = integer("Orders in (day-90, day] with a coupon")
     coupon_rate_90d = number("coupon_orders_90d / orders_90d", nullable=True)
     discounts_90d = money("Discounts in (day-90, day]")

@@ -94,7 +94,9 @@ class Table:
             if not _is_lossless(frame.schema[name], self.dtypes[name]):
                 differences.append(f"{name} is {frame.schema[name]}, declared {self.dtypes[name]}")
         if differences:
-            raise SchemaMismatch(f"frame does not fit {self.path}: {'; '.join(sorted(differences))}")
+            raise SchemaMismatch(
+                f"frame does not fit {self.path}: {'; '.join(sorted(differences))}"
+            )
         typed = frame.select(pl.col(name).cast(dtype) for name, dtype in self.dtypes.items())
         nulls = typed.select(pl.col(self.not_null).null_count()).row(0) if typed.height else ()
         empty = [f"{n} has {c:,} nulls" for n, c in zip(self.not_null, nulls, strict=False) if c]
@@ -108,8 +110,10 @@ def _name_differences(declared: object, actual: object) -> list[str]:
     return [f"{n} is missing" for n in want - have] + [f"{n} is unknown" for n in have - want]
 
 
-def _is_lossless(have: pl.DataType, want: pl.DataType) -> bool:
-    if have == want or have == pl.Null:
+def _is_lossless(  # noqa: PLR0911 (one line per kind of type)
+    have: pl.DataType, want: pl.DataType
+) -> bool:
+    if have in (want, pl.Null()):
         return True
     if isinstance(want, pl.String):
         return isinstance(have, (pl.Categorical, pl.Enum))

@@ -29,9 +29,7 @@ def cohort_retention(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     active = monthly.group_by("cohort", "month").agg(
         active_customers=pl.n_unique("customer_id").cast(pl.Int64), revenue=pl.sum("revenue")
     )
-    sizes = monthly.group_by("cohort").agg(
-        cohort_size=pl.n_unique("customer_id").cast(pl.Int64)
-    )
+    sizes = monthly.group_by("cohort").agg(cohort_size=pl.n_unique("customer_id").cast(pl.Int64))
     months = sizes.select(
         "cohort",
         "cohort_size",

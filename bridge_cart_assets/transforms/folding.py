@@ -76,17 +76,13 @@ def fold_customers(records: pl.DataFrame) -> Folded:
     )
 
 
-def _with_fate(
-    losers: pl.DataFrame, standing: pl.DataFrame, key: tuple[str, ...]
-) -> pl.DataFrame:
+def _with_fate(losers: pl.DataFrame, standing: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
     content = [name for name in _content(losers) if name not in key]
     beside = standing.select(*key, *(pl.col(n).alias(f"_{n}") for n in content))
     equal = pl.all_horizontal(pl.col(n).eq_missing(pl.col(f"_{n}")) for n in content)
     return (
         losers.join(beside, on=list(key), how="left")
-        .with_columns(
-            fate=pl.when(equal).then(pl.lit("duplicate")).otherwise(pl.lit("superseded"))
-        )
+        .with_columns(fate=pl.when(equal).then(pl.lit("duplicate")).otherwise(pl.lit("superseded")))
         .select(*losers.columns, "fate")
     )
 

@@ -36,9 +36,7 @@ def purchase_states(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
         .with_columns(
             first=pl.col("start").min().over("customer_id"),
             last=pl.col("start"),
-            end=pl.col("start")
-            .shift(-1, fill_value=as_of + timedelta(days=1))
-            .over("customer_id"),
+            end=pl.col("start").shift(-1, fill_value=as_of + timedelta(days=1)).over("customer_id"),
             frequency=pl.int_range(pl.len(), dtype=pl.Int64).over("customer_id"),
             revenue=pl.col("revenue").cum_sum().over("customer_id"),
         )
@@ -166,9 +164,7 @@ def segment_metrics(
     return _versions(_figures(kept.unique(["segment_id", "day"])), as_of)
 
 
-def _segment_events(
-    history: pl.DataFrame, purchases: pl.LazyFrame, as_of: date
-) -> pl.DataFrame:
+def _segment_events(history: pl.DataFrame, purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     """What changes in a segment on a day: customers who come and go with all that they have
     bought so far, and what its customers buy while they are in it."""
     sums = ["orders", "revenue", "net"]
@@ -187,7 +183,9 @@ def _segment_events(
             by="customer_id",
             check_sortedness=False,
         )
-        .select("segment_id", pl.lit(1, pl.Int64).alias("customers"), "lapsed", *sums, day="valid_from")
+        .select(
+            "segment_id", pl.lit(1, pl.Int64).alias("customers"), "lapsed", *sums, day="valid_from"
+        )
     )
     go = (
         spells.drop_nulls("valid_to")

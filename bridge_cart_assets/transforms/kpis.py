@@ -286,19 +286,16 @@ def _in_money(days: pl.DataFrame) -> pl.DataFrame:
 
 def _rates(days: pl.DataFrame) -> pl.DataFrame:
     column = pl.col
-    return (
-        days.with_columns(
-            aov=ratio(column("revenue"), column("orders")),
-            repeat_purchase_rate=ratio(column("repeat_customers"), column("customers_total")),
-            churn_rate_90d=ratio(column("churned_90d"), column("churn_base_90d")),
-            retention_rate_90d=ratio(column("retained_90d"), column("churn_base_90d")),
-            nrr_90d=ratio(column("retained_revenue_90d"), column("base_revenue_90d")),
-            aov_90d=ratio(column("revenue_90d"), column("orders_90d")),
-            purchase_frequency_90d=ratio(column("orders_90d"), column("active_90d")),
-            coupon_rate_90d=ratio(column("coupon_orders_90d"), column("orders_90d")),
-            discount_rate_90d=ratio(column("discounts_90d"), column("purchase_amount_90d")),
-            refund_rate_90d=ratio(column("refunds_90d"), column("revenue_90d")),
-            top_decile_share=ratio(column("top_decile_revenue"), column("revenue_total")),
-        )
-        .with_columns(arpc_90d=column("aov_90d") * column("purchase_frequency_90d"))
-    )
+    return days.with_columns(
+        aov=ratio(column("revenue"), column("orders")),
+        repeat_purchase_rate=ratio(column("repeat_customers"), column("customers_total")),
+        churn_rate_90d=ratio(column("churned_90d"), column("churn_base_90d")),
+        retention_rate_90d=ratio(column("retained_90d"), column("churn_base_90d")),
+        nrr_90d=ratio(column("retained_revenue_90d"), column("base_revenue_90d")),
+        aov_90d=ratio(column("revenue_90d"), column("orders_90d")),
+        purchase_frequency_90d=ratio(column("orders_90d"), column("active_90d")),
+        coupon_rate_90d=ratio(column("coupon_orders_90d"), column("orders_90d")),
+        discount_rate_90d=ratio(column("discounts_90d"), column("purchase_amount_90d")),
+        refund_rate_90d=ratio(column("refunds_90d"), column("revenue_90d")),
+        top_decile_share=ratio(column("top_decile_revenue"), column("revenue_total")),
+    ).with_columns(arpc_90d=column("aov_90d") * column("purchase_frequency_90d"))

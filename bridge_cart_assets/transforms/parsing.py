@@ -50,7 +50,10 @@ _CURRENCY = re.compile(
     re.IGNORECASE,
 )
 _DIGITS = re.compile(r"^\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?$|^\.\d+$|^\d+\.$")
-_GROUPED = {",": re.compile(r"^\d{1,3}(?:,\d{2,3})*,\d{3}$"), ".": re.compile(r"^\d{1,3}(?:\.\d{3})+$")}
+_GROUPED = {
+    ",": re.compile(r"^\d{1,3}(?:,\d{2,3})*,\d{3}$"),
+    ".": re.compile(r"^\d{1,3}(?:\.\d{3})+$"),
+}
 _FLAGS = {
     **dict.fromkeys(("true", "yes", "y", "1", "t", "1.0", "on"), True),
     **dict.fromkeys(("false", "no", "n", "0", "f", "0.0", "off"), False),
@@ -73,7 +76,10 @@ def tidy(text: pl.Expr) -> pl.Expr:
 def snake(text: pl.Expr) -> pl.Expr:
     """Words in small letters joined by underscores."""
     return (
-        present(text).str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", "_").str.strip_chars("_")
+        present(text)
+        .str.to_lowercase()
+        .str.replace_all(r"[^\p{L}\p{N}]+", "_")
+        .str.strip_chars("_")
     )
 
 

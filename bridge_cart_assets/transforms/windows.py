@@ -82,5 +82,3 @@ def joined(spells: pl.LazyFrame, key: str) -> pl.LazyFrame:
         .agg(pl.min("start"), pl.max("end"))
         .select(key, "start", "end")
     )
-
-
