@@ -1,0 +1,59 @@
+# Bridge-Cart. A machine with python3 (3.11 or newer), pip and make is enough.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Bytecode is compiled once here: without it every process pays seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help install demo dev test lint unit bench lock dictionary clean
+
+help: ## show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/installed ## create .venv with the pinned packages and this one
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $$($(PYTHON) --version) is too old: python 3.11 or newer is needed (make PYTHON=...)" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked packages into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib bridge_cart_assets || true
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
+	@echo "installing the locked test tools into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib || true
+	@touch $@
+
+demo: install ## generate a shop and run the whole pipeline in several increments
+	@$(BIN)/python -m bridge_cart_assets.demo
+
+dev: install ## Dagster UI on 127.0.0.1:3000 and the report page on 127.0.0.1:5010
+	@$(BIN)/python -m bridge_cart_assets.dev
+
+test: $(VENV)/installed-dev lint unit ## the whole test suite
+
+lint: $(VENV)/installed-dev ## formatting, lint and types
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+
+unit: $(VENV)/installed-dev
+	@$(BIN)/python -m pytest
+
+lock: ## pin all packages again (needs uv)
+	@echo 'setuptools>=77' | uv pip compile pyproject.toml - --extra kafka --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --no-strip-extras --quiet -o requirements.lock
+	@echo 'setuptools>=77' | uv pip compile pyproject.toml - --extra kafka --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --no-strip-extras --quiet -c requirements.lock -o requirements-dev.lock
+
+dictionary: install ## write docs/data_dictionary.md from the table declarations
+	@$(BIN)/python -m bridge_cart_assets.tables.dictionary > docs/data_dictionary.md
+
+clean: ## remove what runs have left in data/ (the lake too) and all caches
+	@rm -rf data/landing data/truth data/lake data/dagster data/bridge_cart.duckdb .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,84 @@
+"""`make dev`: the Dagster UI with its daemon, and the report page; Ctrl-C ends both.
+
+Belongs here: starting the two and ending them together. Does not belong here: what they serve.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bridge_cart_assets.automation.home import dagster_home
+from bridge_cart_assets.settings import Settings, SettingsError
+
+_GRACE_SECONDS = 15
+_BIN = Path(sys.executable).parent
+
+
+def main() -> int:
+    """Run both until Ctrl-C or until one of them ends."""
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    dagster_home(settings)
+    for folder in ("customers", "purchases"):
+        (settings.landing / folder).mkdir(parents=True, exist_ok=True)
+    processes = [_start(command) for command in _commands(settings)]
+    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
+    print(
+        f"Dagster UI   http://127.0.0.1:{settings.dagster_port}/\n"
+        f"Report page  http://{settings.report_host}:{settings.report_port}/\n"
+        f"Drop files below {settings.landing}; Ctrl-C ends both.",
+        flush=True,
+    )
+    try:
+        while all(process.poll() is None for process in processes):
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        print("\nending both", flush=True)
+        _end(processes)
+        return 0
+    _end(processes)
+    return max(abs(process.returncode or 0) for process in processes) and 1
+
+
+def _commands(settings: Settings) -> list[list[str]]:
+    port = str(settings.dagster_port)
+    return [
+        [
+            *(str(_BIN / "dagster"), "dev", "--host", "127.0.0.1", "--port", port),
+            *("--module-name", "bridge_cart_assets.definitions", "--log-level", "warning"),
+        ],
+        [sys.executable, "-m", "bridge_cart_assets", "report"],
+    ]
+
+
+def _start(command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    # A session of its own: Ctrl-C reaches only this process, which ends the others in order.
+    return subprocess.Popen(command, env=os.environ, start_new_session=True)  # noqa: S603
+
+
+def _end(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+    deadline = time.monotonic() + _GRACE_SECONDS
+    for process in processes:
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
