@@ -19,7 +19,9 @@ def main() -> int:
     """Generate, then run the days in increments; the exit code of the first verb that fails."""
     settings = Settings.from_environment()
     if settings.landing.exists() and not (settings.data / "truth" / "shop.json").exists():
-        print(f"error: {settings.landing} has files of yours: set BRIDGE_CART_DATA", file=sys.stderr)
+        print(
+            f"error: {settings.landing} has files of yours: set BRIDGE_CART_DATA", file=sys.stderr
+        )
         return 2
     generate = ["generate", "--customers", str(CUSTOMERS), "--days", str(DAYS)]
     failed = _verb(*generate)

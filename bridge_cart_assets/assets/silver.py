@@ -23,6 +23,7 @@ from bridge_cart_assets.tables.silver import (
     ACCOUNTING,
     CUSTOMER_REPEATS,
     CUSTOMERS,
+    INTERNAL,
     PURCHASE_REPEATS,
     PURCHASES,
     QUARANTINE,
@@ -71,6 +72,7 @@ def silver_assets(
                 for batch in batches(arrived_days(lake, source), due[source.name]):
                     fold_days(lake, source, batch, context.run.run_id)
                     context.log.info(f"silver: {source.name} up to {max(batch)}")
+            stamp(lake, context.run.run_id)
         for table in TABLES:
             if key_of(table) in context.selected_asset_keys:
                 yield seen_after(lake.look(table))
@@ -109,7 +111,7 @@ def fold_days(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> 
     """Clean the raw records of some days and fold them into silver; idempotent."""
     raw = lake.look(source.raw).scan().filter(pl.col("_batch_day").is_in(days))
     conformed = source.conform(raw.filter(pl.col("_status") == "ok"))
-    commit = Commit(run_id, as_of=max(filter(None, (latest_day(lake), *days))))
+    commit = Commit(run_id)
     refused = [_unreadable_records(raw)]
     touched = set(days)
     if conformed.purchases is not None:
@@ -124,6 +126,14 @@ def fold_days(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> 
         touched |= moved if source.feeds is CUSTOMERS else set()
     retrying(lambda: _quarantine(lake, source, days, pl.concat(refused), commit))
     retrying(lambda: _account(lake, source, sorted(touched), commit))
+
+
+def stamp(lake: Lake, run_id: str) -> None:
+    """Write as_of down in every silver table, in those too that had nothing new."""
+    commit = Commit(run_id, as_of=latest_day(lake))
+    for table in (*TABLES, *INTERNAL):
+        none = difference(table, table.empty(), table.empty())
+        retrying(lambda table=table, none=none: lake.look(table).apply(none, commit))  # type: ignore[misc]
 
 
 def _fold(lake: Lake, table: Table, accepted: pl.DataFrame, commit: Commit) -> set[date]:

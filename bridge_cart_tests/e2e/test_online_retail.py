@@ -1,0 +1,141 @@
+"""The published Online Retail files through the command, against the reference figures.
+
+The figures and their derivation: Chen, Sain and Guo (2012), UCI; duplicates, lines without a
+customer, cancellations and lines that are not above zero (in cents) removed.
+"""
+
+import random
+import shutil
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from bridge_cart_assets.assets.rebuild import clear
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.query import query
+from bridge_cart_tests.conftest import Command
+from bridge_cart_tests.lakehouse.chain import ingest, refine
+from bridge_cart_tests.lakehouse.tables import WITHOUT_MODEL, contents, differences
+
+START = {"BRIDGE_CART_START_DATE": "2010-12-01"}
+
+
+@pytest.fixture(scope="module")
+def whole(online_retail: Path, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The lake after one intake of all the files."""
+    root = tmp_path_factory.mktemp("whole")
+    lake = Lake(str(root / "lake"))
+    ingest(lake, online_retail.parent)
+    refine(lake)
+    return lake
+
+
+def test_one_run_over_all_files_gives_the_reference_figures(
+    online_retail: Path, tmp_path: Path, command: Command
+) -> None:
+    shutil.copytree(online_retail, tmp_path / "landing" / "online_retail")
+
+    done = command("run", **START)
+
+    assert done.returncode == 0, done.stderr
+
+    def ask(sql: str) -> Sequence[object]:
+        return query(tmp_path / "bridge_cart.duckdb", sql).rows[0]
+
+    assert ask(
+        "SELECT count(*), count(DISTINCT customer_id), count(DISTINCT order_id), sum(net_amount)"
+        " FROM silver.purchases WHERE kind = 'sale'"
+    ) == (392_688, 4_338, 18_532, Decimal("8887208.89"))
+    assert ask(
+        "SELECT round(sum(revenue) / sum(orders), 2), sum(revenue) FROM gold.customer_features"
+    ) == (479.56, Decimal("8887208.89"))
+    # The best tenth are ceil(4338 / 10) = 434 customers; 433 would have 61.41 %.
+    assert ask(
+        "SELECT round(100 * repeat_purchase_rate, 2), round(100 * top_decile_share, 2) AS share,"
+        " round(gini, 4) FROM gold.kpis_daily ORDER BY day DESC LIMIT 1"
+    ) == (65.58, 61.45, 0.7158)
+    assert ask(
+        "SELECT churned_90d, churn_base_90d, round(100 * churn_rate_90d, 2),"
+        " round(100 * nrr_90d, 2) FROM gold.kpis_daily WHERE day = '2011-11-29'"
+    ) == (613, 1923, 31.88, 117.75)
+    assert ask(
+        "SELECT list(active_customers ORDER BY month_index) FROM gold.cohort_retention"
+        " WHERE cohort_month = '2010-12'"
+    ) == ([885, 324, 286, 340, 321, 352, 321, 309, 313, 350, 331, 445, 235],)
+    assert ask(
+        "SELECT sum(records), sum(quarantined), sum(accepted), sum(duplicate), sum(superseded)"
+        " FROM silver.accounting"
+    ) == (541_909, 135_124, 401_560, 5_225, 0)
+
+    again = command("run", **START)
+    assert (again.returncode, again.stdout.strip()) == (0, "nothing new among 305 files")
+
+
+def test_shuffled_files_in_a_few_batches_give_the_same_tables(
+    whole: Lake, online_retail: Path, tmp_path: Path
+) -> None:
+    files = sorted(online_retail.glob("*.csv"))
+    random.Random(7).shuffle(files)  # noqa: S311 (an order, not a secret)
+
+    lake = _land_in_batches(tmp_path, [files[i::6] for i in range(6)])
+
+    assert differences(contents(whole, WITHOUT_MODEL), contents(lake, WITHOUT_MODEL)) == []
+    _rebuild(lake)
+    assert differences(contents(whole), contents(lake)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_305_increments_give_the_same_tables(
+    whole: Lake, online_retail: Path, tmp_path: Path, shuffled: bool
+) -> None:
+    files = sorted(online_retail.glob("*.csv"))
+    if shuffled:
+        random.Random(305).shuffle(files)  # noqa: S311 (an order, not a secret)
+
+    lake = _land_in_batches(tmp_path, [[file] for file in files])
+
+    assert differences(contents(whole, WITHOUT_MODEL), contents(lake, WITHOUT_MODEL)) == []
+    _rebuild(lake)
+    assert differences(contents(whole), contents(lake)) == []
+
+
+def _land_in_batches(folder: Path, batches: Sequence[Sequence[Path]]) -> Lake:
+    lake = Lake(str(folder / "lake"))
+    landing = folder / "landing" / "online_retail"
+    landing.mkdir(parents=True)
+    for batch in batches:
+        for file in batch:
+            shutil.copy(file, landing / file.name)
+        ingest(lake, folder / "landing")
+        refine(lake)
+    return lake
+
+
+def _rebuild(lake: Lake) -> None:
+    clear(lake)
+    ingest(lake, Path("nowhere"))
+    refine(lake)
+
+
+def test_the_history_says_for_every_day_what_the_features_of_that_day_say(whole: Lake) -> None:
+    from bridge_cart_assets.models.segments import assign, from_rows
+    from bridge_cart_assets.tables.gold import CUSTOMER_HISTORY, SEGMENT_MODEL
+    from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
+    from bridge_cart_assets.transforms.features import customer_features
+
+    model = from_rows(whole.look(SEGMENT_MODEL).read())[-1]
+    history = whole.look(CUSTOMER_HISTORY).read()
+    customers = whole.look(CUSTOMERS).scan()
+    for day in (date(2010, 12, 5), date(2011, 3, 1), date(2011, 7, 15), date(2011, 12, 9)):
+        then = customer_features(whole.look(PURCHASES).scan(), customers, day)
+        expected = then.select("customer_id").with_columns(assign(model, then)["segment_id"])
+        holds = (pl.col("valid_from") <= day) & (
+            pl.col("valid_to").is_null() | (pl.col("valid_to") > day)
+        )
+        states = history.filter(holds).select("customer_id", "segment_id").sort("customer_id")
+        assert states.equals(expected.sort("customer_id"))

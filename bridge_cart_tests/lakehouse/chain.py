@@ -1,0 +1,44 @@
+"""The chain from landing to gold without Dagster: what its assets do, in the same order."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bridge_cart_assets.assets.gold import _MADE
+from bridge_cart_assets.assets.silver import batches, fold_days, stamp
+from bridge_cart_assets.ingestion.landing import list_landing
+from bridge_cart_assets.ingestion.ledger import not_seen
+from bridge_cart_assets.ingestion.pending import arrived_days, latest_day, pending_days
+from bridge_cart_assets.ingestion.take import take_in
+from bridge_cart_assets.lake.delta import Commit, Lake
+from bridge_cart_assets.models.segment_history import with_new_model
+from bridge_cart_assets.sources import SOURCES, Source
+from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, SEGMENT_MODEL
+
+RUN = "test"
+
+
+def ingest(lake: Lake, landing: Path, sources: Sequence[Source] = SOURCES) -> None:
+    """Take in what is new and fold what is pending."""
+    for source in sources:
+        take_in(lake, source, not_seen(lake, list_landing(landing, source.name)), RUN)
+    due = pending_days(lake, sources)
+    for source in sources:
+        for batch in batches(arrived_days(lake, source), due[source.name]):
+            fold_days(lake, source, batch, RUN)
+    stamp(lake, RUN)
+
+
+def refine(lake: Lake) -> None:
+    """Make gold from silver."""
+    as_of = latest_day(lake)
+    if as_of is None:
+        return
+    for table, deps, make in _MADE:
+        frames = [lake.look(dep).scan() for dep in deps]
+        lake.look(table).replace(make(*frames, as_of), Commit(RUN, as_of))
+        if table is CUSTOMER_FEATURES:
+            models = lake.look(SEGMENT_MODEL)
+            features = lake.look(CUSTOMER_FEATURES).read()
+            if not models.rows and features.height:
+                rows = with_new_model(models.read(), features, as_of)
+                models.replace(rows, Commit(RUN, as_of))

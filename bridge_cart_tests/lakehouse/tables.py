@@ -1,0 +1,37 @@
+"""Comparing lakehouses: the rows of every table, whatever way they came about."""
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from bridge_cart_assets.assets.gold import BUILT
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.tables.gold import (
+    CUSTOMER_HISTORY,
+    CUSTOMER_SEGMENTS,
+    SEGMENT_METRICS,
+    SEGMENT_MODEL,
+)
+from bridge_cart_assets.tables.silver import TABLES as SILVER
+from bridge_cart_assets.tables.table import Table
+
+MODEL_DEPENDENT = (SEGMENT_MODEL, CUSTOMER_SEGMENTS, CUSTOMER_HISTORY, SEGMENT_METRICS)
+ALL = (*SILVER, *BUILT)
+WITHOUT_MODEL = tuple(table for table in ALL if table not in MODEL_DEPENDENT)
+
+
+def contents(lake: Lake, tables: Iterable[Table] = ALL) -> dict[str, pl.DataFrame]:
+    """The rows of each table, ordered by key."""
+    return {t.path: lake.look(t).read().sort(list(t.key)) for t in tables}
+
+
+def differences(one: dict[str, pl.DataFrame], other: dict[str, pl.DataFrame]) -> list[str]:
+    """The tables whose rows differ, each with the number of rows that are on one side only."""
+    found = []
+    for path, rows in one.items():
+        if not rows.equals(other[path]):
+            columns = rows.columns
+            left = rows.join(other[path], on=columns, how="anti", nulls_equal=True)
+            right = other[path].join(rows, on=columns, how="anti", nulls_equal=True)
+            found.append(f"{path}: {left.height} rows here only, {right.height} there only")
+    return found
