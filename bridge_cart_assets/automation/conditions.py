@@ -5,12 +5,24 @@ Plain eager() looks at the latest partition only and ignores failed blocking che
 
 import dagster as dg
 
-_HELD_BY_CHECKS = dg.AutomationCondition.all_deps_blocking_checks_passed()
+# Not all_deps_blocking_checks_passed(): a source that has never had a file has no passed check.
+_HELD_BY_CHECKS = ~dg.AutomationCondition.any_deps_match(
+    dg.AutomationCondition.any_checks_match(
+        dg.AutomationCondition.check_failed(), blocking_only=True
+    )
+)
 
 
 def follow_partitions() -> dg.AutomationCondition[dg.AssetKey]:
-    """For silver: any partition follows its raw partition, unless a blocking check failed."""
-    eager = dg.AutomationCondition.eager().without(dg.AutomationCondition.in_latest_time_window())
+    """For silver: any partition follows its raw partitions, unless a blocking check failed.
+
+    A day on which a source had no file is missing in that source, and that is no reason to wait.
+    """
+    eager = (
+        dg.AutomationCondition.eager()
+        .without(dg.AutomationCondition.in_latest_time_window())
+        .without(~dg.AutomationCondition.any_deps_missing())
+    )
     return (eager & _HELD_BY_CHECKS).with_label("follows raw, held by failed blocking checks")
 
 

@@ -150,7 +150,7 @@ def _problem(event: dg.DagsterEvent) -> str:
 
 
 def _progress_logger(tell: Tell) -> dg.LoggerDefinition:
-    @dg.logger
+    @dg.logger(config_schema={"log_level": dg.Field(str, is_required=False)})
     def progress(_: dg.InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("bridge_cart.progress", level=logging.INFO)
         logger.addHandler(_Telling(tell))

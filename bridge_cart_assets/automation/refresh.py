@@ -23,17 +23,21 @@ _UNDER_WAY = [
     dg.DagsterRunStatus.STARTED,
 ]
 
+# Dagster prints every event of a run by default, thousands of lines for a year of days.
+_QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
 # A step of its own process costs seconds and these steps take less.
 refresh_job = dg.define_asset_job(
     REFRESH,
     selection=dg.AssetSelection.all(),
     executor_def=dg.in_process_executor,
+    config=_QUIET,
     description="Batch days from landing to the catalogue, in one process.",
 )
 check_job = dg.define_asset_job(
     CHECK,
     selection=dg.AssetSelection.all_asset_checks(),
     executor_def=dg.in_process_executor,
+    config=_QUIET,
     description="All asset checks over whole tables; nothing is written.",
 )
 

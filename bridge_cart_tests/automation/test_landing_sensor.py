@@ -1,0 +1,100 @@
+"""The landing sensor: one run for what is new, one at a time."""
+
+import time
+from collections.abc import Iterator
+from datetime import date
+
+import dagster as dg
+import pytest
+
+from bridge_cart_assets.automation.plan import plan
+from bridge_cart_assets.automation.refresh import landing_sensor
+from bridge_cart_assets.definitions import build_defs
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.settings import Settings
+from bridge_cart_tests.checks.test_blocking import land, run
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def tick(settings: Settings, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
+    context = dg.build_sensor_context(
+        instance=instance, resources={"lake": Lake(settings.lake), "settings": settings}
+    )
+    answer = landing_sensor(context)
+    assert isinstance(answer, (dg.RunRequest, dg.SkipReason))
+    return answer
+
+
+def test_new_files_ask_for_one_run_over_their_days(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
+    land(settings, "2024-01-03", "O2,C1,2024-01-03,10")
+
+    request = tick(settings, instance)
+
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags["dagster/asset_partition_range_start"] == "2024-01-01"
+    assert request.tags["dagster/asset_partition_range_end"] == "2024-01-03"
+    assert dg.AssetKey(["raw", "purchases"]) in (request.asset_selection or [])
+    assert dg.AssetKey(["raw", "customers"]) not in (request.asset_selection or [])
+    assert request == tick(settings, instance)
+
+
+def test_nothing_is_asked_for_once_all_is_taken(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
+    assert run(settings, instance).success
+
+    assert isinstance(tick(settings, instance), dg.SkipReason)
+
+
+def test_nothing_is_asked_for_while_a_run_is_under_way(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
+    job = build_defs(settings).resolve_job_def("refresh")
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+
+    answer = tick(settings, instance)
+
+    assert isinstance(answer, dg.SkipReason)
+    assert "under way" in (answer.skip_message or "")
+
+
+def test_a_file_that_is_still_being_written_is_not_there_yet(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
+    file = settings.landing / "purchases" / "2024-01-01.csv"
+    file.rename(file.with_suffix(".csv.tmp"))
+
+    assert isinstance(tick(settings, instance), dg.SkipReason)
+
+
+def test_a_tick_over_ten_thousand_files_takes_seconds(settings: Settings) -> None:
+    folder = settings.landing / "purchases" / "2024-01-01"
+    folder.mkdir(parents=True)
+    for number in range(10_000):
+        (folder / f"{number}.csv").touch()
+
+    began = time.monotonic()
+    due = plan(settings, Lake(settings.lake))
+
+    assert len(due.files) == 10_000
+    assert time.monotonic() - began < 20
+
+
+def test_files_before_the_first_partition_wait_and_are_named(settings: Settings) -> None:
+    land(settings, "2009-12-31", "O1,C1,2009-12-31,10")
+
+    due = plan(settings, Lake(settings.lake))
+
+    assert due.days is None
+    assert [file.batch_day for file in due.outside] == [date(2009, 12, 31)]

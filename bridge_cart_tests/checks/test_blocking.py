@@ -1,0 +1,204 @@
+"""A failed blocking check stops what is downstream: in the run, in later runs, and on its own."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import dagster as dg
+import polars as pl
+import pytest
+from deltalake import write_deltalake
+
+from bridge_cart_assets.automation.plan import plan
+from bridge_cart_assets.automation.refresh import selection_of
+from bridge_cart_assets.definitions import build_defs
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.partitions import DayRange
+from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.tables.gold import KPIS_DAILY
+from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES
+from bridge_cart_assets.tables.table import Table
+
+HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def land(settings: Settings, day: str, *lines: str) -> None:
+    folder = settings.landing / "purchases"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{day}.csv").write_text(HEADER + "".join(f"{line}\n" for line in lines))
+
+
+def run(settings: Settings, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    due = plan(settings, Lake(settings.lake))
+    return (
+        build_defs(settings)
+        .resolve_job_def("refresh")
+        .execute_in_process(
+            instance=instance,
+            tags=due.tags,
+            asset_selection=selection_of(due.sources),
+            raise_on_error=False,
+        )
+    )
+
+
+def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
+    return {
+        event.asset_key.to_user_string()
+        for event in result.all_events
+        if event.is_step_materialization and event.asset_key
+    }
+
+
+def double_a_line(settings: Settings) -> None:
+    """A defect that the product cannot make: a key twice in silver."""
+    snapshot = Lake(settings.lake).look(PURCHASES)
+    write_deltalake(snapshot.uri, snapshot.read().head(1), mode="append")
+
+
+def version(settings: Settings, table: Table) -> int | None:
+    return Lake(settings.lake).look(table).version
+
+
+def test_a_failed_check_stops_gold_in_the_run_and_in_later_runs(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    land(settings, "2024-01-01", "O1,C1,2024-01-01,10", "O2,C2,2024-01-01,20")
+    assert run(settings, instance).success
+    gold = version(settings, KPIS_DAILY)
+    double_a_line(settings)
+
+    # A line of the doubled key arrives: the run touches the key and sees it twice.
+    land(settings, "2024-01-02", "O1,C1,2024-01-01,11", "O2,C2,2024-01-01,21")
+    failed = run(settings, instance)
+    # What arrives now has nothing to do with it.
+    land(settings, "2024-01-03", "O3,C3,2024-01-03,30")
+    failed_again = run(settings, instance)
+    nothing_new = run(settings, instance)
+
+    for result in (failed, failed_again, nothing_new):
+        assert not result.success
+        wrong = [c for c in result.get_asset_check_evaluations() if not c.passed]
+        assert "keys_unique" in {check.check_name for check in wrong}
+        assert not {key for key in materialized(result) if key.startswith(("gold", "catalogue"))}
+    assert version(settings, KPIS_DAILY) == gold
+
+
+def test_gold_goes_on_once_the_cause_is_mended(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
+    run(settings, instance)
+    double_a_line(settings)
+    land(settings, "2024-01-02", "O1,C1,2024-01-01,11")
+    assert not run(settings, instance).success
+
+    snapshot = Lake(settings.lake).look(PURCHASES)
+    write_deltalake(
+        snapshot.uri, snapshot.read().unique(list(PURCHASES.key), keep="last"), mode="overwrite"
+    )
+    # The day's counts were taken while the line was there twice: the days are folded again.
+    mended = (
+        build_defs(settings)
+        .resolve_job_def("refresh")
+        .execute_in_process(
+            instance=instance,
+            tags=DayRange(date(2024, 1, 1), date(2024, 1, 2)).tags,
+            raise_on_error=False,
+        )
+    )
+
+    assert mended.success
+    assert "gold/kpis_daily" in materialized(mended)
+
+
+def test_the_check_job_covers_whole_tables_and_writes_nothing(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    land(settings, "2024-01-01", "O1,C1,2024-01-01,10", "O2,C1,2024-01-01,10")
+    run(settings, instance)
+    double_a_line(settings)
+    before = version(settings, PURCHASES)
+
+    result = (
+        build_defs(settings)
+        .resolve_job_def("check")
+        .execute_in_process(instance=instance, raise_on_error=False)
+    )
+
+    verdicts = {(c.asset_key.path[-1], c.check_name): c for c in result.get_asset_check_evaluations()}
+    assert not result.success
+    assert not verdicts["purchases", "keys_unique"].passed
+    assert not verdicts["purchases", "rows_are_accepted_records"].passed
+    assert verdicts["purchases", "keys_unique"].metadata["covers"].value == "whole tables"
+    assert version(settings, PURCHASES) == before
+    assert materialized(result) == set()
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "check"),
+    [
+        (ACCOUNTING, "accepted", pl.lit(7, pl.Int64), "every_record_accounted"),
+        (KPIS_DAILY, "revenue", pl.lit("1.00").cast(pl.Decimal(18, 2)), "revenue_agrees"),
+        (KPIS_DAILY, "revenue_new", pl.lit("1.00").cast(pl.Decimal(18, 2)), "revenue_parts_add_up"),
+        (KPIS_DAILY, "gini", pl.lit(1.5), "rates_in_range"),
+        (KPIS_DAILY, "nrr_90d", pl.lit(-0.5), "ratios_not_negative"),
+    ],
+)
+def test_each_invariant_is_seen_to_fail(
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    table: Table,
+    column: str,
+    value: pl.Expr,
+    check: str,
+) -> None:
+    land(settings, "2024-01-01", "O1,C1,2024-01-01,10", "O2,C2,2024-01-01,20")
+    run(settings, instance)
+    snapshot = Lake(settings.lake).look(table)
+    write_deltalake(snapshot.uri, snapshot.read().with_columns(value.alias(column)), mode="overwrite")
+
+    result = (
+        build_defs(settings)
+        .resolve_job_def("check")
+        .execute_in_process(instance=instance, raise_on_error=False)
+    )
+
+    failed = {c.check_name for c in result.get_asset_check_evaluations() if not c.passed}
+    assert check in failed
+    assert not result.success
+
+
+def test_declarative_automation_follows_by_hand_and_is_held_by_a_failed_check(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    land(settings, "2024-01-01", "O1,C1,2024-01-01,10", "O2,C2,2024-01-01,20")
+    run(settings, instance)
+    defs = build_defs(settings)
+    settled = dg.evaluate_automation_conditions(defs, instance)
+    silver = dg.AssetKey(["silver", "purchases"])
+    kpis = dg.AssetKey(["gold", "kpis_daily"])
+    day = date(2024, 1, 1).isoformat()
+
+    raw = defs.resolve_implicit_global_asset_job_def()
+    raw.execute_in_process(
+        instance=instance, asset_selection=[dg.AssetKey(["raw", "purchases"])], partition_key=day
+    )
+    after_raw = dg.evaluate_automation_conditions(defs, instance, cursor=settled.cursor)
+    assert after_raw.get_requested_partitions(silver) == {day}
+
+    raw.execute_in_process(instance=instance, asset_selection=[silver], partition_key=day)
+    after_silver = dg.evaluate_automation_conditions(defs, instance, cursor=after_raw.cursor)
+    assert after_silver.get_num_requested(kpis) == 1
+
+    double_a_line(settings)
+    raw.execute_in_process(
+        instance=instance, asset_selection=[silver], partition_key=day, raise_on_error=False
+    )
+    held = dg.evaluate_automation_conditions(defs, instance, cursor=after_silver.cursor)
+    assert held.get_num_requested(kpis) == 0
