@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Bytecode is compiled once here: without it every process pays seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo dev test lint unit bench lock dictionary clean
+.PHONY: help install demo dev test lint unit test-long lock dictionary clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,7 +44,10 @@ lint: $(VENV)/installed-dev ## formatting, lint and types
 	@$(BIN)/mypy
 
 unit: $(VENV)/installed-dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-long: $(VENV)/installed-dev ## the tests that take minutes: 305 increments of real data
+	@$(BIN)/python -m pytest -m long -n 2
 
 lock: ## pin all packages again (needs uv)
 	@echo 'setuptools>=77' | uv pip compile pyproject.toml - --extra kafka --universal --python-version 3.11 \

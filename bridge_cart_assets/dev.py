@@ -28,8 +28,10 @@ def main() -> int:
     dagster_home(settings)
     for folder in ("customers", "purchases"):
         (settings.landing / folder).mkdir(parents=True, exist_ok=True)
+    # Before the others start: a shell may have had SIGINT ignored, and they would inherit that.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, lambda *_: _interrupt())
     processes = [_start(command) for command in _commands(settings)]
-    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     print(
         f"Dagster UI   http://127.0.0.1:{settings.dagster_port}/\n"
         f"Report page  http://{settings.report_host}:{settings.report_port}/\n"

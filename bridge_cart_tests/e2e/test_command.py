@@ -1,0 +1,211 @@
+"""The `bridge-cart` command as a user meets it: verbs, exit codes, errors in one or two lines."""
+
+import json
+import re
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from bridge_cart_tests.conftest import Command
+
+HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
+
+
+def purchases(root: Path, name: str, text: str) -> Path:
+    file = root / "landing" / "purchases" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+def only_lines(stderr: str, word: str) -> list[str]:
+    return [line for line in stderr.splitlines() if line.startswith(word)]
+
+
+def test_a_shop_from_generate_to_rebuild(tmp_path: Path, command: Command) -> None:
+    landed = command("generate", "--customers", "120", "--days", "40", "--dirt", "0.1")
+    assert landed.returncode == 0, landed.stderr
+    assert "order lines" in landed.stdout
+
+    first = command("run", "--to", "2024-01-20")
+    assert first.returncode == 0, first.stderr
+    assert "KPIs" in first.stdout
+    assert "segments" in first.stdout
+    second = command("run")
+    assert second.returncode == 0, second.stderr
+    again = command("run")
+    assert (again.returncode, "nothing new" in again.stdout) == (0, True)
+
+    status = json.loads(command("status", "--json").stdout)
+    assert set(status) >= {"tables", "accounting", "files", "checks", "last_run"}
+    assert status["as_of"] == status["tables"]["gold/kpis_daily"]["as_of"] == "2024-02-09"
+    assert {t["as_of"] for p, t in status["tables"].items() if p.startswith(("silver", "gold"))} == {
+        "2024-02-09"
+    }
+    counts = status["accounting"]["purchases"]
+    parts = ("blank", "quarantined", "accepted", "duplicate", "superseded")
+    assert counts["records"] == sum(counts[part] for part in parts) > 0
+    assert all(check["passed"] for check in status["checks"] if check["blocking"])
+    assert status["last_run"]["success"]
+    assert set(status["last_run"]) >= {"run_id", "finished_at", "seconds"}
+
+    checked = command("check")
+    assert checked.returncode == 0, checked.stderr
+    assert "FAIL" not in checked.stdout
+
+    models = 'SELECT count(DISTINCT model_version) AS "n" FROM gold.segment_model'
+    assert command("retrain").returncode == 0
+    assert json.loads(command("sql", models, "--format", "json").stdout) == [{"n": 2}]
+    effective = "SELECT max(effective_from)::VARCHAR AS day FROM gold.segment_model"
+    assert command("sql", effective, "--format", "csv").stdout == "day\n2024-02-09\n"
+
+    revenue = "SELECT sum(revenue) AS revenue FROM gold.kpis_daily"
+    before = command("sql", revenue, "--format", "csv").stdout
+    rebuilt = command("rebuild")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert json.loads(command("sql", models, "--format", "json").stdout) == [{"n": 1}]
+    assert command("sql", revenue, "--format", "csv").stdout == before
+
+
+def test_the_catalogue_has_gold_tables_silver_views_comments_and_an_old_format(
+    tmp_path: Path, command: Command
+) -> None:
+    purchases(tmp_path, "2024-01-01.csv", HEADER + "O1,C1,2024-01-01,10\n")
+    assert command("run").returncode == 0
+
+    with duckdb.connect(str(tmp_path / "bridge_cart.duckdb"), read_only=True) as connection:
+        kinds = dict(
+            connection.execute(
+                "SELECT table_schema || '.' || table_name, table_type"
+                " FROM information_schema.tables"
+            ).fetchall()
+        )
+        comment = connection.execute(
+            "SELECT comment FROM duckdb_columns() WHERE table_name = 'kpis_daily'"
+            " AND column_name = 'aov'"
+        ).fetchall()
+        version = connection.execute(
+            "SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal"
+        ).fetchall()
+    assert kinds["gold.kpis_daily"] == "BASE TABLE"
+    assert kinds["silver.purchases"] == "VIEW"
+    assert comment == [("revenue / orders; null without orders",)]
+    assert "v1.0" in version[0][0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "says"),
+    [
+        (["walk"], {}, 2, "walk"),
+        (["run", "--sideways"], {}, 2, "--sideways"),
+        (["run", "--source", "orders"], {}, 2, "orders"),
+        (["run", "--from", "2024-02-01", "--to", "2024-01-01"], {}, 2, "2024-02-01"),
+        (["run", "--from", "yesterday"], {}, 2, "yesterday"),
+        (["generate", "--customers", "-1", "--days", "3"], {}, 2, "-1"),
+        (["generate", "--customers", "5", "--days", "3", "--dirt", "2"], {}, 2, "2"),
+        (["run"], {"BRIDGE_CART_START_DATE": "01/01/2024"}, 2, "BRIDGE_CART_START_DATE"),
+        (["run"], {"BRIDGE_CART_REPORT_PORT": "99999"}, 2, "BRIDGE_CART_REPORT_PORT"),
+        (["run"], {"BRIDGE_CART_LAKE": "ftp://host/lake"}, 2, "BRIDGE_CART_LAKE"),
+        (["run"], {"BRIDGE_CART_ENGINE": "abacus"}, 2, "BRIDGE_CART_ENGINE"),
+        (["run"], {}, 1, "landing"),
+        (["sql", "SELECT 1"], {}, 1, "bridge-cart run"),
+        (["retrain"], {}, 1, "run first"),
+    ],
+)
+def test_wrong_use_is_two_lines_at_most_and_leaves_nothing(
+    tmp_path: Path,
+    command: Command,
+    arguments: list[str],
+    environment: dict[str, str],
+    code: int,
+    says: str,
+) -> None:
+    done = command(*arguments, **environment)
+
+    assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len([line for line in done.stderr.splitlines() if "rror" in line]) <= 2
+    assert not (tmp_path / "lake").exists()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM gold.kpis_daily",
+        "CREATE TABLE x (a INT)",
+        "COPY (SELECT 1) TO '/tmp/bridge-cart-must-not-exist.csv'",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '/tmp/bridge-cart-must-not-exist.csv'",
+        "SELECT 1; SELECT 2",
+        "ATTACH ':memory:' AS other",
+        "SELEC 1",
+        "SELECT * FROM gold.nothing",
+    ],
+)
+def test_sql_that_would_write_or_is_wrong_is_refused(
+    tmp_path: Path, command: Command, statement: str, catalogue: Path
+) -> None:
+    (tmp_path / "bridge_cart.duckdb").write_bytes(catalogue.read_bytes())
+
+    done = command("sql", statement)
+
+    assert done.returncode == 1
+    assert 1 <= len(done.stderr.strip().splitlines()) <= 2
+    assert not Path("/tmp/bridge-cart-must-not-exist.csv").exists()
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalogue with one small table."""
+    path = tmp_path_factory.mktemp("catalogue") / "c.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE SCHEMA gold; CREATE TABLE gold.kpis_daily AS SELECT 1 AS day")
+    return path
+
+
+def test_a_file_that_cannot_be_taken_is_named_and_the_rest_is_taken(
+    tmp_path: Path, command: Command
+) -> None:
+    purchases(tmp_path, "2024-01-01.csv", HEADER + "O1,C1,2024-01-01,10\n")
+    bad = purchases(tmp_path, "2024-01-02.csv", "order_id,customer_id\nO2,C2\n")
+
+    done = command("run")
+    assert done.returncode == 0, done.stderr
+    warnings = only_lines(done.stderr, "warning: purchases/2024-01-02.csv was refused")
+    assert len(warnings) == 1
+    assert "HEADER_MISMATCH" in warnings[0]
+    files = json.loads(command("status", "--json").stdout)["files"]
+    assert [(f["object"], f["reason"]) for f in files] == [("2024-01-02.csv", "HEADER_MISMATCH")]
+    assert "HEADER_MISMATCH" in command("run").stderr
+
+    bad.write_text(HEADER + "O2,C2,2024-01-02,20\n")
+    assert command("run").returncode == 0
+    status = json.loads(command("status", "--json").stdout)
+    assert (status["files"], status["tables"]["silver/purchases"]["rows"]) == ([], 2)
+
+
+def test_a_table_with_another_schema_is_refused_with_the_difference(
+    tmp_path: Path, command: Command
+) -> None:
+    purchases(tmp_path, "2024-01-01.csv", HEADER + "O1,C1,2024-01-01,10\n")
+    pl.DataFrame({"day": ["2024-01-01"]}).write_delta(tmp_path / "lake" / "gold" / "kpis_daily")
+
+    done = command("run")
+
+    assert done.returncode == 1
+    errors = done.stderr[done.stderr.index("error:") :].strip().splitlines()
+    assert len(errors) <= 2
+    assert "gold/kpis_daily" in errors[0]
+    assert "differs" in errors[0]
+
+
+def test_debug_shows_the_traceback(command: Command) -> None:
+    assert "Traceback" in command("--debug", "run").stderr
+
+
+def test_every_verb_says_what_it_does(command: Command) -> None:
+    shown = command("--help").stdout
+    for verb in ("generate", "run", "status", "check", "sql", "retrain", "rebuild", "report"):
+        assert re.search(rf"^\s+{verb}\s+\S", shown, re.MULTILINE), verb

@@ -1,0 +1,58 @@
+"""The documentation's examples run: every SQL block, and every bridge-cart line of the README."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge_cart_assets.generator.shop import Shop, generate
+from bridge_cart_assets.lake.query import query
+from bridge_cart_assets.settings import Settings
+from bridge_cart_tests.lakehouse.chain import ingest, refine
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(language: str) -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for found in re.finditer(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL):
+            yield page.name, found[1].strip().rstrip(";")
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The catalogue of a small shop."""
+    from datetime import UTC, datetime
+
+    from bridge_cart_assets.assets.gold import BUILT
+    from bridge_cart_assets.lake.catalogue import build_catalogue
+    from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.sources import SOURCES
+    from bridge_cart_assets.tables.silver import TABLES
+
+    root = tmp_path_factory.mktemp("docs")
+    settings = Settings(data=root, lake=str(root / "lake"))
+    generate(Shop(customers=300, days=120), root)
+    lake = Lake(settings.lake)
+    ingest(lake, settings.landing)
+    refine(lake)
+    raw = [source.raw for source in SOURCES]
+    build_catalogue(settings.catalogue, lake, BUILT, TABLES, raw, "docs", datetime.now(UTC))
+    return settings.catalogue
+
+
+@pytest.mark.parametrize(("page", "statement"), list(blocks("sql")))
+def test_every_sql_block_of_the_docs_runs(catalogue: Path, page: str, statement: str) -> None:
+    assert query(catalogue, statement).columns, page
+
+
+def test_the_readme_asks_questions_in_sql() -> None:
+    assert sum(page == "README.md" for page, _ in blocks("sql")) >= 3
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_the_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
