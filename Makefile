@@ -56,7 +56,7 @@ lock: ## pin all packages again (needs uv)
 	  --generate-hashes --no-emit-index-url --no-header --no-strip-extras --quiet -c requirements.lock -o requirements-dev.lock
 
 dictionary: install ## write docs/data_dictionary.md from the table declarations
-	@$(BIN)/python -m bridge_cart_assets.tables.dictionary > docs/data_dictionary.md
+	@$(BIN)/python -m bridge_cart_assets.dictionary > docs/data_dictionary.md
 
 clean: ## remove what runs have left in data/ (the lake too) and all caches
 	@rm -rf data/landing data/truth data/lake data/dagster data/bridge_cart.duckdb .pytest_cache .mypy_cache .ruff_cache .hypothesis

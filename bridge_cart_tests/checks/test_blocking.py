@@ -131,7 +131,9 @@ def test_the_check_job_covers_whole_tables_and_writes_nothing(
         .execute_in_process(instance=instance, raise_on_error=False)
     )
 
-    verdicts = {(c.asset_key.path[-1], c.check_name): c for c in result.get_asset_check_evaluations()}
+    verdicts = {
+        (c.asset_key.path[-1], c.check_name): c for c in result.get_asset_check_evaluations()
+    }
     assert not result.success
     assert not verdicts["purchases", "keys_unique"].passed
     assert not verdicts["purchases", "rows_are_accepted_records"].passed
@@ -161,7 +163,9 @@ def test_each_invariant_is_seen_to_fail(
     land(settings, "2024-01-01", "O1,C1,2024-01-01,10", "O2,C2,2024-01-01,20")
     run(settings, instance)
     snapshot = Lake(settings.lake).look(table)
-    write_deltalake(snapshot.uri, snapshot.read().with_columns(value.alias(column)), mode="overwrite")
+    write_deltalake(
+        snapshot.uri, snapshot.read().with_columns(value.alias(column)), mode="overwrite"
+    )
 
     result = (
         build_defs(settings)

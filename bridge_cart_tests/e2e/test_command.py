@@ -41,9 +41,9 @@ def test_a_shop_from_generate_to_rebuild(tmp_path: Path, command: Command) -> No
     status = json.loads(command("status", "--json").stdout)
     assert set(status) >= {"tables", "accounting", "files", "checks", "last_run"}
     assert status["as_of"] == status["tables"]["gold/kpis_daily"]["as_of"] == "2024-02-09"
-    assert {t["as_of"] for p, t in status["tables"].items() if p.startswith(("silver", "gold"))} == {
-        "2024-02-09"
-    }
+    assert {
+        t["as_of"] for p, t in status["tables"].items() if p.startswith(("silver", "gold"))
+    } == {"2024-02-09"}
     counts = status["accounting"]["purchases"]
     parts = ("blank", "quarantined", "accepted", "duplicate", "superseded")
     assert counts["records"] == sum(counts[part] for part in parts) > 0

@@ -62,7 +62,9 @@ def test_a_file_copied_into_landing_reaches_gold_by_itself(
     tmp_path: Path, dev: tuple["subprocess.Popen[bytes]", int, int]
 ) -> None:
     process, dagster, report = dev
-    wait_for("the Dagster UI", lambda: answer(f"http://127.0.0.1:{dagster}/server_info") is not None)
+    wait_for(
+        "the Dagster UI", lambda: answer(f"http://127.0.0.1:{dagster}/server_info") is not None
+    )
     page = f"http://127.0.0.1:{report}/"
     wait_for("the report page", lambda: "Bridge-Cart" in (answer(page) or ""))
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bridge_cart_assets.tables.dictionary import all_tables, dictionary
+from bridge_cart_assets.dictionary import all_tables, dictionary
 
 DOCS = Path(__file__).parents[2] / "docs"
 
