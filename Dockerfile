@@ -14,7 +14,7 @@ COPY requirements.lock ./
 RUN pip install --require-hashes --only-binary :all: --no-compile --requirement requirements.lock \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY bridge_cart_assets ./bridge_cart_assets
 RUN pip install --no-deps --no-build-isolation --no-compile . \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash \

@@ -43,6 +43,7 @@ def build_defs(
             catalogue_asset(follow_all()),
         ],
         jobs=[refresh_job, check_job],
+        executor=dg.in_process_executor,
         sensors=[landing_sensor, follow_by_hand],
         resources={
             "lake": Lake(settings.lake, settings.storage_options),

@@ -37,7 +37,7 @@ def main() -> int:
     print("Where to look next:")
     print("  make dev      Dagster UI on 127.0.0.1:3000, report page on 127.0.0.1:5010")
     print(f"  {_command()} status")
-    print(f'  {_command()} sql "SELECT * FROM gold.segment_metrics WHERE is_current"')
+    print(f'  {_command()} sql "FROM gold.segment_metrics WHERE is_current"')
     return 0
 
 

@@ -136,8 +136,8 @@ def test_wrong_use_is_two_lines_at_most_and_leaves_nothing(
     [
         "DELETE FROM gold.kpis_daily",
         "CREATE TABLE x (a INT)",
-        "COPY (SELECT 1) TO '/tmp/bridge-cart-must-not-exist.csv'",
-        "EXPLAIN ANALYZE COPY (SELECT 1) TO '/tmp/bridge-cart-must-not-exist.csv'",
+        "COPY (SELECT 1) TO 'must-not-exist.csv'",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO 'must-not-exist.csv'",
         "SELECT 1; SELECT 2",
         "ATTACH ':memory:' AS other",
         "SELEC 1",
@@ -153,7 +153,7 @@ def test_sql_that_would_write_or_is_wrong_is_refused(
 
     assert done.returncode == 1
     assert 1 <= len(done.stderr.strip().splitlines()) <= 2
-    assert not Path("/tmp/bridge-cart-must-not-exist.csv").exists()
+    assert not Path("must-not-exist.csv").exists()
 
 
 @pytest.fixture(scope="module")

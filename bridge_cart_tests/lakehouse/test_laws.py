@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -75,7 +76,7 @@ def test_any_order_batching_and_repetition_give_equal_tables(
     lake = Lake(str(folder / "lake"))
 
     edges = [0, *sorted(cuts), len(order)]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         for file in order[first:last]:
             _copy(file, shop, folder)
         ingest(lake, folder / "landing")

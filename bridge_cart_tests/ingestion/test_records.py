@@ -1,0 +1,389 @@
+"""Every record of a file is there once, in its place, as strings or with the reason why not."""
+
+import io
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge_cart_assets.ingestion.files import Content, FileRefused
+from bridge_cart_assets.ingestion.records import MAX_RECORD_BYTES, read_records
+from bridge_cart_assets.sources.customers import CUSTOMERS
+
+HEADER = "customer_id,name,city"
+
+
+def records(format: str, data: bytes | str) -> pl.DataFrame:
+    content = Content(format, "f" * 64, data.encode() if isinstance(data, str) else data)
+    return read_records(content, CUSTOMERS)
+
+
+def csv(*lines: str, header: str = HEADER, end: str = "\n") -> pl.DataFrame:
+    return records("csv", end.join([header, *lines, ""]))
+
+
+def ndjson(*lines: str) -> pl.DataFrame:
+    return records("ndjson", "\n".join([*lines, ""]))
+
+
+def parquet(**columns: Any) -> pl.DataFrame:
+    data = io.BytesIO()
+    pl.DataFrame(columns).write_parquet(data)
+    return records("parquet", data.getvalue())
+
+
+def values(frame: pl.DataFrame) -> list[tuple[str | None, ...]]:
+    """id, name and city of the records that could be read."""
+    return frame.filter(pl.col("_status") == "ok").select("customer_id", "name", "city").rows()
+
+
+def verdicts(frame: pl.DataFrame) -> list[tuple[int, str]]:
+    """Position and verdict of every record: ok, blank, or the reason."""
+    return frame.select("_pos", pl.coalesce("_error_code", "_status")).rows()
+
+
+def raw(frame: pl.DataFrame) -> list[str | None]:
+    return frame.filter(pl.col("_status") == "quarantined")["_raw"].to_list()
+
+
+def test_plain_lines_become_records_in_file_order() -> None:
+    frame = csv("1,Anna,Leeds", "2,,Lyon", "3, Cy ,")
+    assert values(frame) == [("1", "Anna", "Leeds"), ("2", "", "Lyon"), ("3", " Cy ", "")]
+    assert verdicts(frame) == [(1, "ok"), (2, "ok"), (3, "ok")]
+
+
+def test_a_record_has_the_columns_of_its_source_and_the_verdict() -> None:
+    frame = csv("1,Anna,Leeds")
+    verdict = ["_pos", "_status", "_error_code", "_error", "_raw", "_rescued"]
+    assert frame.columns == [*CUSTOMERS.columns, *verdict]
+    row = frame.row(0, named=True)
+    assert [name for name, value in row.items() if value is not None] == [
+        "customer_id",
+        "name",
+        "city",
+        "_pos",
+        "_status",
+    ]
+
+
+def test_quotes_hold_delimiters_quotes_and_line_breaks() -> None:
+    frame = csv('1,"Berg, Anna","a ""b"""', '2,"one\ntwo\n\nthree",x', '"3",,""')
+    assert values(frame) == [
+        ("1", "Berg, Anna", 'a "b"'),
+        ("2", "one\ntwo\n\nthree", "x"),
+        ("3", "", ""),
+    ]
+    assert verdicts(frame) == [(1, "ok"), (2, "ok"), (3, "ok")]
+
+
+def test_a_quote_within_an_unquoted_value_is_a_character() -> None:
+    assert values(csv('1,5" nail,x', "2,b,c", '3,6" nail,y')) == [
+        ("1", '5" nail', "x"),
+        ("2", "b", "c"),
+        ("3", '6" nail', "y"),
+    ]
+
+
+def test_an_unclosed_quote_costs_its_own_line_only() -> None:
+    frame = csv('1,"Anna,Leeds', "2,b,c", '3,"d\ne",f', "4,g,h")
+    assert verdicts(frame) == [(1, "MALFORMED"), (2, "ok"), (3, "ok"), (4, "ok")]
+    assert raw(frame) == ['1,"Anna,Leeds']
+    assert values(frame) == [("2", "b", "c"), ("3", "d\ne", "f"), ("4", "g", "h")]
+
+
+def test_two_unclosed_quotes_cost_two_lines() -> None:
+    frame = csv('1,"Anna,Leeds', "2,b,c", '3,"Cy,Lyon', "4,g,h")
+    assert verdicts(frame) == [(1, "MALFORMED"), (2, "ok"), (3, "MALFORMED"), (4, "ok")]
+
+
+def test_text_behind_a_closing_quote_is_malformed() -> None:
+    assert verdicts(csv('1,"Anna"x,Leeds', "2,b,c")) == [(1, "MALFORMED"), (2, "ok")]
+
+
+def test_short_and_long_rows_are_kept_with_their_text() -> None:
+    frame = csv("1,Anna", "2,b,c", "3,d,e,f", '4,"g"', '5,"h",i,j')
+    assert verdicts(frame) == [
+        (1, "TOO_FEW_FIELDS"),
+        (2, "ok"),
+        (3, "TOO_MANY_FIELDS"),
+        (4, "TOO_FEW_FIELDS"),
+        (5, "TOO_MANY_FIELDS"),
+    ]
+    assert raw(frame) == ["1,Anna", "3,d,e,f", '4,"g"', '5,"h",i,j']
+
+
+def test_a_refused_record_says_why_in_words() -> None:
+    errors = csv("1,Anna", "2,b,c")["_error"].to_list()
+    assert errors == ["fewer fields than the header has", None]
+
+
+def test_blank_lines_are_counted_and_have_a_position() -> None:
+    frame = csv("", "1,a,b", "   ", "\t", "2,c,d", "")
+    assert verdicts(frame) == [
+        (1, "blank"),
+        (2, "ok"),
+        (3, "blank"),
+        (4, "blank"),
+        (5, "ok"),
+        (6, "blank"),
+    ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
+def test_lines_end_as_any_system_ends_them(end: str) -> None:
+    frame = csv("1,a,b", "", '2,"c,d",e', "3,f", end=end)
+    assert values(frame) == [("1", "a", "b"), ("2", "c,d", "e")]
+    assert verdicts(frame) == [(1, "ok"), (2, "blank"), (3, "ok"), (4, "TOO_FEW_FIELDS")]
+
+
+def test_the_last_line_needs_no_end() -> None:
+    assert values(records("csv", f"{HEADER}\n1,a,b")) == [("1", "a", "b")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_part_of_the_header(encoding: str) -> None:
+    data = f"{HEADER}\n1,Zoë,Łódź\n".encode(encoding)
+    assert values(records("csv", data)) == [("1", "Zoë", "Łódź")]
+
+
+def test_utf_16_is_read_in_both_byte_orders() -> None:
+    text = f"\ufeff{HEADER}\n1,Zoë,東京\n"
+    for encoding in ("utf-16-le", "utf-16-be"):
+        assert values(records("csv", text.encode(encoding))) == [("1", "Zoë", "東京")]
+
+
+def test_bytes_that_are_not_utf_8_cost_their_line_only() -> None:
+    frame = records("csv", f"{HEADER}\n1,Zoë,a\n".encode() + b"2,Zo\xeb,b\n3,c,d\n")
+    assert verdicts(frame) == [(1, "ok"), (2, "BAD_ENCODING"), (3, "ok")]
+    assert raw(frame) == ["2,Zoë,b"]
+
+
+def test_bytes_that_are_not_utf_8_are_found_within_a_quoted_line_break_too() -> None:
+    frame = records("csv", f"{HEADER}\n".encode() + b'1,"a\n\xeb\nb",x\n2,c,d\n')
+    assert "BAD_ENCODING" in frame["_error_code"].to_list()
+    assert values(frame) == [("2", "c", "d")]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_the_one_that_the_header_uses(delimiter: str) -> None:
+    rows = [HEADER, "1,12.5 x,b", '2,"q,r",c']
+    frame = csv(
+        *(r.replace(",", delimiter) for r in rows[1:]), header=HEADER.replace(",", delimiter)
+    )
+    assert values(frame) == [("1", "12.5 x", "b"), ("2", f"q{delimiter}r", "c")]
+
+
+def test_a_decimal_comma_stands_in_a_file_with_semicolons() -> None:
+    frame = csv("1;12,50", "2;1.234,50", header="customer_id;income")
+    assert frame["income"].to_list() == ["12,50", "1.234,50"]
+
+
+def test_column_names_are_recognised_in_any_case() -> None:
+    frame = csv("1,a", header="Customer_ID , NAME")
+    assert values(frame) == [("1", "a", None)]
+
+
+def test_unknown_columns_are_kept_in_rescued() -> None:
+    frame = csv("1,a,gold,12", header="customer_id,name,tier,Größe")
+    assert [json.loads(text) for text in frame["_rescued"]] == [{"tier": "gold", "Größe": "12"}]
+
+
+@pytest.mark.parametrize("name", ["code", "text", "_pos", "_status", "_raw", "_rescued"])
+def test_an_unknown_column_may_have_any_name(name: str) -> None:
+    one = csv("1,x", '"2",y', "3", header=f"customer_id,{name}")
+    assert one["customer_id"].to_list() == ["1", "2", None]
+    assert verdicts(one) == [(1, "ok"), (2, "ok"), (3, "TOO_FEW_FIELDS")]
+    other = ndjson(json.dumps({"customer_id": "1", name: "x"}))
+    third = parquet(**{"customer_id": ["1"], name: ["x"]})
+    for frame in (one, other, third):
+        assert json.loads(frame["_rescued"][0]) == {name: "x"}
+        assert frame["_pos"][0] == 1
+
+
+def test_a_missing_optional_column_is_null() -> None:
+    frame = csv("1", "2", header="customer_id")
+    assert values(frame) == [("1", None, None), ("2", None, None)]
+
+
+@pytest.mark.parametrize("data", ["name,city\na,b\n", "", "\n1,a,b\n", "nothing of this\n"])
+def test_a_csv_file_without_a_required_column_is_refused(data: str) -> None:
+    with pytest.raises(FileRefused) as refusal:
+        records("csv", data)
+    assert refusal.value.reason == "HEADER_MISMATCH"
+
+
+def test_the_refusal_names_the_required_column() -> None:
+    with pytest.raises(FileRefused, match="customer_id"):
+        csv("a,b", header="name,city")
+
+
+def test_a_header_that_names_a_column_twice_is_refused() -> None:
+    with pytest.raises(FileRefused, match="name twice") as refusal:
+        csv("1,a,b", header="customer_id,name,NAME")
+    assert refusal.value.reason == "HEADER_MISMATCH"
+
+
+def test_a_header_alone_is_a_file_without_records() -> None:
+    assert csv().height == 0
+    assert records("csv", HEADER).height == 0
+
+
+def test_a_line_longer_than_8_mib_is_told_apart_and_only_its_beginning_kept() -> None:
+    frame = csv("1,a,b", f"2,{'x' * (MAX_RECORD_BYTES + 1)},c", "3,d,e")
+    assert verdicts(frame) == [(1, "ok"), (2, "LINE_TOO_LONG"), (3, "ok")]
+    assert raw(frame) == [f"2,{'x' * 998}"]
+
+
+# What a spreadsheet may put into a cell; the delimiter, quotes and breaks most of all.
+CELL = st.text(st.sampled_from('ab ,"\n;é'), max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(CELL, CELL), min_size=1, max_size=6))
+def test_what_a_csv_writer_writes_is_read_back(cells: list[tuple[str, str]]) -> None:
+    def quoted(text: str) -> str:
+        return '"' + text.replace('"', '""') + '"'
+
+    lines = [f"{i},{quoted(a)},{quoted(b)}" for i, (a, b) in enumerate(cells)]
+    assert values(csv(*lines)) == [(str(i), a, b) for i, (a, b) in enumerate(cells)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(st.sampled_from('ab,"\r \t'), max_size=8), max_size=6))
+def test_whatever_the_lines_are_each_is_accounted_for_and_none_behind_is_lost(
+    lines: list[str],
+) -> None:
+    frame = csv(*lines, "last,a,b")
+    assert frame["_pos"].to_list() == list(range(1, frame.height + 1))
+    assert frame["_status"].is_in(["ok", "blank", "quarantined"]).all()
+    assert values(frame)[-1] == ("last", "a", "b")
+    refused = frame.filter(pl.col("_status") == "quarantined")
+    assert refused.select("_raw", "_error_code", "_error").null_count().row(0) == (0, 0, 0)
+    # A record is one line, and one more for each break that it holds in quotes.
+    kept = [text for record in frame.select(*CUSTOMERS.columns, "_raw").rows() for text in record]
+    assert frame.height + sum(text.count("\n") for text in kept if text) == len(lines) + 1
+
+
+def test_an_object_per_line_becomes_a_record_with_nulls_for_what_it_lacks() -> None:
+    frame = ndjson('{"customer_id": "1", "name": "Anna"}', '{"city": "Lyon", "customer_id": "2"}')
+    assert values(frame) == [("1", "Anna", None), ("2", None, "Lyon")]
+
+
+def test_numbers_keep_their_spelling() -> None:
+    frame = ndjson(
+        '{"customer_id": 17850, "income": 12.50, "age": 1e2}',
+        '{"customer_id": 12345678901234567890123, "income": 0.1000000000000000055511151231257827}',
+    )
+    assert frame["customer_id"].to_list() == ["17850", "12345678901234567890123"]
+    assert frame["income"].to_list() == ["12.50", "0.1000000000000000055511151231257827"]
+    assert frame["age"].to_list() == ["1e2", None]
+
+
+def test_nested_values_and_flags_become_json() -> None:
+    frame = ndjson('{"customer_id": "1", "name": {"first": "Zoë"}, "city": ["a"], "age": true}')
+    assert frame.select("name", "city", "age").row(0) == ('{"first": "Zoë"}', '["a"]', "true")
+
+
+def test_lines_that_are_no_objects_are_malformed_each_on_its_own() -> None:
+    good = '{"customer_id": "1"}'
+    bad = ['{"customer_id": "2"', "[1]", '"text"', "12", "null", "nope", '{"customer_id": "3",}']
+    frame = ndjson(good, *bad, good, "", good)
+    assert verdicts(frame) == [
+        (1, "ok"),
+        *((position, "MALFORMED") for position in range(2, 9)),
+        (9, "ok"),
+        (10, "blank"),
+        (11, "ok"),
+    ]
+    assert raw(frame) == bad
+
+
+def test_a_line_nested_deeper_than_can_be_read_is_malformed() -> None:
+    deep = "[" * 100_000
+    assert verdicts(ndjson(deep, '{"customer_id": "1"}')) == [(1, "MALFORMED"), (2, "ok")]
+
+
+@pytest.mark.parametrize("column", ["customer_id", "tier"])
+def test_half_a_character_costs_its_line_only(column: str) -> None:
+    # A surrogate without its other half is valid JSON, but no text.
+    broken = f'{{"customer_id": "1", "{column}": "\\ud800"}}'
+    frame = ndjson(broken, '{"customer_id": "2", "name": "\\ud83d\\ude00"}')
+    assert verdicts(frame) == [(1, "MALFORMED"), (2, "ok")]
+    assert values(frame) == [("2", "\U0001f600", None)]
+
+
+def test_json_bytes_that_are_not_utf_8_cost_their_line_only() -> None:
+    frame = records("ndjson", b'{"customer_id": "\xeb"}\n{"customer_id": "2"}\n')
+    assert verdicts(frame) == [(1, "BAD_ENCODING"), (2, "ok")]
+
+
+def test_unknown_json_names_are_rescued_and_only_where_they_are() -> None:
+    frame = ndjson('{"customer_id": "1"}', '{"customer_id": "2", "tier": "gold"}')
+    assert frame["_rescued"].to_list() == [None, '{"tier":"gold"}']
+
+
+def test_a_json_file_in_which_no_object_has_a_required_name_is_refused() -> None:
+    with pytest.raises(FileRefused, match="customer_id") as refusal:
+        ndjson('{"name": "Anna"}', "nope")
+    assert refusal.value.reason == "HEADER_MISMATCH"
+
+
+def test_a_json_record_without_a_required_name_is_a_record_with_a_null() -> None:
+    frame = ndjson('{"customer_id": "1"}', '{"name": "Anna"}')
+    assert values(frame) == [("1", None, None), (None, "Anna", None)]
+
+
+def test_a_json_file_of_broken_lines_only_keeps_them_all() -> None:
+    assert verdicts(ndjson("nope", "", "[")) == [(1, "MALFORMED"), (2, "blank"), (3, "MALFORMED")]
+    assert records("ndjson", "").height == 0
+
+
+def test_parquet_values_become_the_strings_that_are_read_later() -> None:
+    frame = parquet(
+        customer_id=[17850, 2],
+        income=pl.Series([Decimal("12.50"), None], dtype=pl.Decimal(10, 2)),
+        signup_date=[date(2024, 1, 5), None],
+        updated_at=[datetime(2024, 1, 5, 10, 20, tzinfo=UTC), None],
+        tier=["gold", None],
+    )
+    assert frame.select("customer_id", "income", "signup_date").row(0) == (
+        "17850",
+        "12.50",
+        "2024-01-05",
+    )
+    assert frame["updated_at"].to_list() == ["2024-01-05 10:20:00.000000+00:00", None]
+    assert frame["_rescued"].to_list() == ['{"tier":"gold"}', None]
+    assert verdicts(frame) == [(1, "ok"), (2, "ok")]
+
+
+def test_a_parquet_time_of_another_zone_is_the_same_moment() -> None:
+    at = pl.Series([datetime(2024, 1, 5, 10, 20, tzinfo=UTC)]).dt.convert_time_zone("Asia/Kolkata")
+    assert parquet(customer_id=["1"], updated_at=at)["updated_at"].to_list() == [
+        "2024-01-05 15:50:00.000000+05:30"
+    ]
+
+
+def test_a_parquet_file_without_a_required_column_is_refused() -> None:
+    with pytest.raises(FileRefused, match="customer_id") as refusal:
+        parquet(name=["Anna"])
+    assert refusal.value.reason == "HEADER_MISMATCH"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"PAR1 the beginning of a file", "TRUNCATED"),
+        (b"PAR1 no footer at all PAR1", "UNREADABLE"),
+        (b"customer_id,name\n1,a\n", "UNREADABLE"),
+        (b"", "UNREADABLE"),
+    ],
+)
+def test_a_parquet_file_that_cannot_be_read_is_refused_as_a_whole(data: bytes, reason: str) -> None:
+    with pytest.raises(FileRefused) as refusal:
+        records("parquet", data)
+    assert refusal.value.reason == reason

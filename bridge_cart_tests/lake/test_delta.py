@@ -1,0 +1,351 @@
+"""Commits to Delta tables: whole or not at all, typed, planned on what is there, and told apart."""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from bridge_cart_assets.lake.changes import difference
+from bridge_cart_assets.lake.delta import Change, Commit, Conflict, Lake, Snapshot, retrying
+from bridge_cart_assets.tables.table import SchemaMismatch, Table
+from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
+
+RUN = Commit("run-1", as_of=date(2024, 1, 5))
+ANNA, CY = ("anna", "2024-01", 1), ("cy", "2024-02", 2)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+def log(lake: Lake, table: Table) -> list[dict[str, Any]]:
+    """Every action in the table's log, commit by commit."""
+    folder = Path(lake.uri(table)) / "_delta_log"
+    return [
+        json.loads(line)
+        for file in sorted(folder.glob("*.json"))
+        for line in file.read_text().splitlines()
+    ]
+
+
+def commits(lake: Lake, table: Table) -> list[dict[str, Any]]:
+    return [action["commitInfo"] for action in log(lake, table) if "commitInfo" in action]
+
+
+def held(lake: Lake, table: Table = VISITS) -> list[tuple[str, str, int]]:
+    return lake.look(table).read().select("visitor", "month", "visits").sort("visitor").rows()
+
+
+def test_a_table_that_is_not_there_yet_is_empty(lake: Lake) -> None:
+    snapshot = lake.look(VISITS)
+    assert (snapshot.version, snapshot.rows, snapshot.as_of) == (None, 0, None)
+    assert dict(snapshot.read().schema) == VISITS.dtypes
+    assert snapshot.files.is_empty()
+    assert not Path(lake.uri(VISITS)).exists()
+
+
+def test_rows_come_back_as_they_were_written(lake: Lake) -> None:
+    rows = VISITS.conform(visits(ANNA, CY))
+    lake.look(VISITS).append(rows, RUN)
+    assert lake.look(VISITS).read().sort("visitor").equals(rows)
+    assert lake.look(VISITS).rows == 2
+
+
+@pytest.mark.parametrize(
+    ("frame", "says"),
+    [
+        (visits(ANNA).drop("visits"), "visits is missing"),
+        (visits(ANNA).with_columns(shoes=pl.lit(1)), "shoes is unknown"),
+        (
+            visits(ANNA).with_columns(pl.col("visits").cast(pl.Float64)),
+            "visits is Float64, declared Int64",
+        ),
+        (
+            visits(ANNA).with_columns(pl.col("visits").cast(pl.String)),
+            "visits is String, declared Int64",
+        ),
+        (
+            visits(ANNA).with_columns(pl.col("visits").cast(pl.UInt64)),
+            "visits is UInt64, declared Int64",
+        ),
+        (visits(ANNA).with_columns(spent=pl.lit(12.5)), "spent is Float64, declared Decimal"),
+        (
+            visits(ANNA).with_columns(pl.col("spent").cast(pl.Decimal(18, 3))),
+            "spent is Decimal(precision=18, scale=3), declared Decimal(precision=18, scale=2)",
+        ),
+        (visits(ANNA, visitor=None), "visitor has 1 nulls"),
+        (
+            visits(ANNA, CY).with_columns(visits=pl.lit(None, pl.Int64), month=pl.lit(None)),
+            "month has 2 nulls; visits has 2 nulls",
+        ),
+        (visits(ANNA).drop("visits").with_columns(shoes=pl.lit(1)), "shoes is unknown; visits is"),
+    ],
+)
+@pytest.mark.parametrize("write", ["append", "replace", "apply"])
+def test_a_frame_that_does_not_fit_is_refused_with_the_difference_and_nothing_is_written(
+    lake: Lake, frame: pl.DataFrame, says: str, write: str
+) -> None:
+    def attempt(snapshot: Snapshot) -> None:
+        if write == "apply":
+            nothing = VISITS.empty()
+            snapshot.apply(Change(inserts=frame, updates=nothing, deletes=nothing), RUN)
+        else:
+            getattr(snapshot, write)(frame, RUN)
+
+    with pytest.raises(SchemaMismatch) as refusal:
+        attempt(lake.look(VISITS))
+    assert says in str(refusal.value)
+    assert "gold/visits" in str(refusal.value)
+    assert lake.look(VISITS).version is None
+    lake.look(VISITS).append(visits(CY), RUN)
+    with pytest.raises(SchemaMismatch):
+        attempt(lake.look(VISITS))
+    assert lake.look(VISITS).version == 1
+    assert held(lake) == [CY]
+
+
+def test_only_casts_that_cannot_change_a_value_are_made(lake: Lake) -> None:
+    frame = visits(ANNA).with_columns(
+        pl.col("visits").cast(pl.Int8),
+        pl.col("visitor").cast(pl.Categorical),
+        pl.col("score").cast(pl.Float32),
+        pl.col("spent").cast(pl.Decimal(9, 1)),
+        name=pl.lit(None),
+    )
+    lake.look(VISITS).append(frame, RUN)
+    row = lake.look(VISITS).read().row(0, named=True)
+    assert (row["visitor"], row["visits"], row["score"], row["spent"]) == (
+        "anna",
+        1,
+        0.5,
+        Decimal("12.50"),
+    )
+    assert row["name"] is None
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda s: s.append(visits(("otto", "2024-01", 9)), RUN),
+        lambda s: s.replace(visits(("otto", "2024-01", 9)), RUN),
+        lambda s: s.apply(
+            Change(visits(("otto", "2024-01", 9)), visits(ANNA), VISITS.empty()), RUN
+        ),
+    ],
+    ids=["append", "replace", "apply"],
+)
+@pytest.mark.parametrize("there_before", [False, True])
+def test_a_plan_made_on_an_old_version_is_never_written(
+    lake: Lake, write: Callable[[Snapshot], int], there_before: bool
+) -> None:
+    if there_before:
+        lake.look(VISITS).append(visits(ANNA), RUN)
+    stale = lake.look(VISITS)
+    lake.look(VISITS).append(visits(CY), RUN)
+    version, rows = lake.look(VISITS).version, held(lake)
+    with pytest.raises(Conflict, match="gold/visits"):
+        write(stale)
+    assert lake.look(VISITS).version == version
+    assert held(lake) == rows
+
+
+def test_a_plan_is_made_anew_when_another_run_was_faster(lake: Lake) -> None:
+    lake.look(VISITS).append(visits(ANNA), RUN)
+    others = [lambda: lake.look(VISITS).append(visits(CY), RUN)]
+
+    def count_again() -> int:
+        snapshot = lake.look(VISITS)
+        total = snapshot.rows
+        if others:
+            others.pop()()
+        return snapshot.append(visits(("sum", "2024-03", total)), RUN)
+
+    retrying(count_again)
+    assert held(lake) == [ANNA, CY, ("sum", "2024-03", 2)]
+
+
+def test_a_snapshot_can_write_again_after_its_own_commit(lake: Lake) -> None:
+    snapshot = lake.look(VISITS)
+    snapshot.append(visits(ANNA), RUN)
+    snapshot.append(visits(CY), RUN)
+    assert held(lake) == [ANNA, CY]
+    assert snapshot.files["num_records"].sum() == 2
+
+
+def test_a_snapshot_reads_the_version_that_it_looked_at(lake: Lake) -> None:
+    lake.look(VISITS).append(visits(ANNA), RUN)
+    before = lake.look(VISITS)
+    lake.look(VISITS).replace(visits(CY), RUN)
+    assert before.read()["visitor"].to_list() == ["anna"]
+
+
+def test_replacing_rows_by_the_same_rows_makes_no_commit(lake: Lake) -> None:
+    lake.look(VISITS).replace(visits(ANNA, CY), RUN)
+    version = lake.look(VISITS).version
+    assert lake.look(VISITS).replace(visits(CY, ANNA), Commit("run-2", RUN.as_of)) == version
+    assert lake.look(VISITS).version == version
+    lake.look(VISITS).replace(visits(ANNA), RUN)
+    assert held(lake) == [ANNA]
+
+
+def test_the_same_rows_seen_up_to_a_later_day_are_a_commit(lake: Lake) -> None:
+    lake.look(VISITS).replace(visits(ANNA), RUN)
+    lake.look(VISITS).replace(visits(ANNA), Commit("run-2", date(2024, 1, 6)))
+    assert lake.look(VISITS).as_of == date(2024, 1, 6)
+
+
+def test_a_table_can_be_emptied_and_stays(lake: Lake) -> None:
+    lake.look(VISITS).replace(visits(ANNA), RUN)
+    lake.look(VISITS).replace(VISITS.empty(), RUN)
+    assert (held(lake), lake.look(VISITS).rows) == ([], 0)
+
+
+def test_a_change_inserts_updates_and_deletes_in_one_commit(lake: Lake) -> None:
+    otto = ("otto", "2024-01", 3)
+    lake.look(VISITS).append(visits(ANNA, CY), RUN)
+    version = lake.look(VISITS).version
+    change = Change(
+        inserts=visits(otto),
+        updates=visits(("anna", "2024-01", 7)),
+        deletes=visits(CY),
+    )
+    assert lake.look(VISITS).apply(change, RUN) == (version or 0) + 1
+    assert held(lake) == [("anna", "2024-01", 7), otto]
+
+
+def test_a_change_without_changes_makes_no_commit(lake: Lake) -> None:
+    lake.look(VISITS).append(visits(ANNA), RUN)
+    nothing = Change(VISITS.empty(), VISITS.empty(), VISITS.empty())
+    assert nothing.is_empty
+    lake.look(VISITS).apply(nothing, RUN)
+    assert lake.look(VISITS).version == 1
+
+
+def test_a_row_that_moves_to_another_partition_is_there_once(lake: Lake) -> None:
+    lake.look(BY_MONTH).append(visits(ANNA, CY), RUN)
+    moved = ("anna", "2024-02", 5)
+    before = lake.look(BY_MONTH).read()
+    after = visits(moved, CY)
+    change = difference(BY_MONTH, before, after)
+    assert (change.inserts.height, change.updates.height, change.deletes.height) == (0, 1, 0)
+    lake.look(BY_MONTH).apply(change, RUN)
+    assert held(lake, BY_MONTH) == [moved, CY]
+    folders = {path.split("/")[-2] for path in lake.look(BY_MONTH).file_uris}
+    assert folders == {"month=2024-02"}
+
+
+def test_the_difference_names_only_what_has_to_be_written(lake: Lake) -> None:
+    before = BY_MONTH.conform(visits(ANNA, CY, ("otto", "2024-03", 1)))
+    after = BY_MONTH.conform(visits(ANNA, ("cy", "2024-02", 9), ("zoë", "2024-04", 1)))
+    change = difference(BY_MONTH, before, after)
+    assert change.inserts["visitor"].to_list() == ["zoë"]
+    assert change.updates["visitor"].to_list() == ["cy"]
+    assert change.deletes["visitor"].to_list() == ["otto"]
+    assert sorted(change.within or ()) == ["2024-01", "2024-02", "2024-03"]
+    assert difference(BY_MONTH, before, before).is_empty
+
+
+def test_a_row_that_differs_only_in_a_null_is_written(lake: Lake) -> None:
+    before = VISITS.conform(visits(ANNA))
+    after = VISITS.conform(visits(ANNA, score=None))
+    assert difference(VISITS, before, after).updates.height == 1
+    assert difference(VISITS, after, after).is_empty
+    lake.look(VISITS).append(before, RUN)
+    lake.look(VISITS).apply(difference(VISITS, before, after), RUN)
+    assert lake.look(VISITS).read()["score"].to_list() == [None]
+
+
+@pytest.mark.parametrize("write", ["append", "replace", "apply"])
+def test_as_of_and_the_run_stand_in_the_commit(lake: Lake, write: str) -> None:
+    lake.look(VISITS).append(visits(ANNA), Commit("run-0", date(2024, 1, 1)))
+    if write == "apply":
+        change = Change(VISITS.empty(), visits(("anna", "2024-01", 2)), VISITS.empty())
+        lake.look(VISITS).apply(change, RUN)
+    else:
+        getattr(lake.look(VISITS), write)(visits(CY), RUN)
+    last = commits(lake, VISITS)[-1]
+    assert last["bridge_cart.run_id"] == "run-1"
+    assert last["bridge_cart.as_of"] == "2024-01-05"
+    assert lake.look(VISITS).as_of == date(2024, 1, 5)
+
+
+def test_what_was_taken_in_is_remembered_with_the_rows(lake: Lake) -> None:
+    snapshot = lake.look(VISITS)
+    snapshot.append(visits(ANNA), Commit("run", transactions={"file:1": 1}))
+    snapshot.append(VISITS.empty(), Commit("run", transactions={"topic-0": 41}))
+    again = lake.look(VISITS)
+    assert [again.transaction(n) for n in ("file:1", "topic-0", "file:2")] == [1, 41, None]
+
+
+@pytest.mark.parametrize("table", [VISITS, BY_MONTH], ids=["plain", "partitioned"])
+def test_the_log_has_no_statistics_of_what_tells_a_person(lake: Lake, table: Table) -> None:
+    lake.look(table).append(visits(ANNA, CY), RUN)
+    change = Change(VISITS.empty(), visits(("anna", "2024-01", 2)), VISITS.empty())
+    lake.look(table).apply(change, RUN)
+    lake.look(table).replace(visits(ANNA), RUN)
+    actions = log(lake, table)
+    stats = [json.loads(a["add"]["stats"]) for a in actions if "add" in a]
+    assert stats
+    for one in stats:
+        assert {"visitor", "visits", "spent"} <= one["minValues"].keys()
+        for kind in ("minValues", "maxValues", "nullCount"):
+            assert "name" not in one[kind]
+    assert "Name of" not in json.dumps(actions)
+
+
+def test_a_checkpoint_has_no_statistics_of_what_tells_a_person(lake: Lake) -> None:
+    for count in range(25):
+        lake.look(VISITS).replace(visits(("anna", "2024-01", count)), RUN)
+    folder = Path(lake.uri(VISITS)) / "_delta_log"
+    [checkpoint] = folder.glob("*.checkpoint.parquet")
+    content = pl.read_parquet(checkpoint)
+    assert "Name of" not in str(content["add"].struct.json_encode().to_list())
+    assert held(lake) == [("anna", "2024-01", 24)]
+
+
+def test_a_stored_table_with_other_columns_is_refused_with_the_difference(lake: Lake) -> None:
+    other = visits(ANNA).drop("score").with_columns(visits=pl.lit("1"), shoes=pl.lit(1))
+    write_deltalake(lake.uri(VISITS), other)
+    with pytest.raises(SchemaMismatch) as refusal:
+        lake.look(VISITS)
+    says = str(refusal.value)
+    assert "score is missing, declared" in says
+    assert 'visits is PrimitiveType("string"), declared PrimitiveType("long")' in says
+    assert "declared nowhere" in says
+    assert "bridge-cart rebuild" in says
+    assert "\n" not in says
+
+
+def test_a_declared_table_is_there_without_rows_and_says_what_it_is(lake: Lake) -> None:
+    lake.look(BY_MONTH).declare()
+    lake.look(BY_MONTH).declare()
+    stored = DeltaTable(lake.uri(BY_MONTH))
+    assert (stored.version(), held(lake, BY_MONTH)) == (0, [])
+    assert stored.metadata().name == "silver/visits"
+    assert stored.metadata().description == "The same by month."
+    assert stored.metadata().partition_columns == ["month"]
+    comments = {field.name: field.metadata["comment"] for field in stored.schema().fields}
+    assert comments == {name: BY_MONTH.meaning(name) for name in BY_MONTH.dtypes}
+    nullable = {field.name for field in stored.schema().fields if field.nullable}
+    assert nullable == {"spent", "score", "on", "name"}
+
+
+def test_money_days_and_numbers_are_stored_as_such(lake: Lake) -> None:
+    lake.look(VISITS).declare()
+    types = {f.name: str(f.type) for f in DeltaTable(lake.uri(VISITS)).schema().fields}
+    assert types == {
+        "visitor": 'PrimitiveType("string")',
+        "month": 'PrimitiveType("string")',
+        "visits": 'PrimitiveType("long")',
+        "spent": 'PrimitiveType("decimal(18,2)")',
+        "score": 'PrimitiveType("double")',
+        "on": 'PrimitiveType("date")',
+        "name": 'PrimitiveType("string")',
+    }

@@ -1,0 +1,159 @@
+"""What the environment may say, and the one line that refuses the rest."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from bridge_cart_assets.settings import Settings, SettingsError
+
+LATER = (date.today() + timedelta(days=2)).isoformat()
+
+
+def settings(**environment: str) -> Settings:
+    return Settings.from_environment(environment)
+
+
+def refusal(**environment: str) -> str:
+    with pytest.raises(SettingsError) as refused:
+        settings(**environment)
+    return str(refused.value)
+
+
+def test_without_variables_everything_has_its_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = settings()
+    assert found == Settings(
+        data=tmp_path / "data",
+        lake=str(tmp_path / "data" / "lake"),
+        start_date=date(2024, 1, 1),
+        report_host="127.0.0.1",
+        report_port=5010,
+        dagster_port=3000,
+        storage_options={},
+    )
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_empty_variable_is_as_good_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ("DATA", "LAKE", "START_DATE", "ENGINE", "REPORT_PORT", "REPORT_HOST", "DAGSTER_PORT")
+    assert settings(**{f"BRIDGE_CART_{name}": "" for name in names}) == settings()
+
+
+def test_every_variable_is_read(tmp_path: Path) -> None:
+    found = settings(
+        BRIDGE_CART_DATA=str(tmp_path),
+        BRIDGE_CART_LAKE=str(tmp_path / "elsewhere"),
+        BRIDGE_CART_START_DATE="2010-12-01",
+        BRIDGE_CART_ENGINE="local",
+        BRIDGE_CART_REPORT_PORT="80",
+        BRIDGE_CART_REPORT_HOST="0.0.0.0",  # noqa: S104
+        BRIDGE_CART_DAGSTER_PORT="65535",
+    )
+    assert (found.data, found.lake) == (tmp_path, str(tmp_path / "elsewhere"))
+    assert found.start_date == date(2010, 12, 1)
+    assert (found.report_host, found.report_port) == ("0.0.0.0", 80)  # noqa: S104
+    assert found.dagster_port == 65535
+
+
+def test_the_environment_of_the_process_is_read_when_none_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_CART_DATA", str(tmp_path))
+    assert Settings.from_environment().data == tmp_path
+
+
+def test_everything_lies_below_the_data_folder(tmp_path: Path) -> None:
+    found = settings(BRIDGE_CART_DATA=str(tmp_path))
+    assert found.landing == tmp_path / "landing"
+    assert found.catalogue == tmp_path / "bridge_cart.duckdb"
+    assert found.dagster_home == tmp_path / "dagster"
+    assert found.lake == str(tmp_path / "lake")
+
+
+def test_a_relative_folder_is_made_absolute_and_a_tilde_is_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert settings(BRIDGE_CART_DATA="shop").data == tmp_path / "shop"
+    found = settings(BRIDGE_CART_DATA="~/shop", BRIDGE_CART_LAKE="~/lake")
+    assert found.data == tmp_path / "home" / "shop"
+    assert found.lake == str(tmp_path / "home" / "lake")
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://bucket", "s3://bucket/a/b", "s3a://b/c", "gs://bucket/x", "az://container/x"]
+)
+def test_the_lake_may_be_an_object_store(uri: str) -> None:
+    assert settings(BRIDGE_CART_LAKE=f"{uri}/").lake == uri
+
+
+def test_the_options_of_an_object_store_are_its_usual_variables() -> None:
+    environment = {"AWS_REGION": "eu-west-1", "GOOGLE_X": "y", "AZURE_Z": "z", "PATH": "/bin"}
+    there = settings(BRIDGE_CART_LAKE="s3://bucket", **environment)
+    assert there.storage_options == {"AWS_REGION": "eu-west-1", "GOOGLE_X": "y", "AZURE_Z": "z"}
+    assert settings(**environment).storage_options == {}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "accepted"),
+    [
+        ("START_DATE", "yesterday", "YYYY-MM-DD"),
+        ("START_DATE", "2024-1-1", "YYYY-MM-DD"),
+        ("START_DATE", "01/02/2024", "YYYY-MM-DD"),
+        ("START_DATE", "20240101", "YYYY-MM-DD"),
+        ("START_DATE", "2024-02-30", "YYYY-MM-DD"),
+        ("START_DATE", "2024-01-01T00:00:00", "YYYY-MM-DD"),
+        ("START_DATE", "1969-12-31", "1970-01-01"),
+        ("START_DATE", LATER, "today"),
+        *(
+            (port, value, "a port from 1 to 65535")
+            for port in ("REPORT_PORT", "DAGSTER_PORT")
+            for value in ("0", "65536", "-1", "http", "5010.0", "123456", " 80", "0x50")
+        ),
+        ("REPORT_HOST", "not a host", "host"),
+        ("REPORT_HOST", "http://localhost", "host"),
+        ("REPORT_HOST", "127.0.0.1:5010", "host"),
+        ("LAKE", "ftp://server/lake", "s3://"),
+        ("LAKE", "s3://", "s3://"),
+        ("LAKE", "file:///lake", "a folder"),
+        ("ENGINE", "spark", "local"),
+        ("ENGINE", "LOCAL", "local"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line_with_variable_value_and_what_is_accepted(
+    variable: str, value: str, accepted: str
+) -> None:
+    says = refusal(**{f"BRIDGE_CART_{variable}": value})
+    assert f"BRIDGE_CART_{variable}=" in says
+    assert repr(value) in says
+    assert accepted in says.partition(repr(value))[2]
+    assert "\n" not in says
+
+
+@pytest.mark.parametrize("variable", ["BRIDGE_CART_DATA", "BRIDGE_CART_LAKE"])
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path, variable: str) -> None:
+    (tmp_path / "notes").write_text("x")
+    says = refusal(**{variable: str(tmp_path / "notes")})
+    assert says.startswith(f"{variable}={str(tmp_path / 'notes')!r}")
+    assert "must be a folder" in says
+
+
+@pytest.mark.parametrize("host", ["localhost", "0.0.0.0", "::1", "shop.example.org", "10.0.0.7"])  # noqa: S104
+def test_a_host_is_a_name_or_an_address(host: str) -> None:
+    assert settings(BRIDGE_CART_REPORT_HOST=host).report_host == host
+
+
+def test_a_value_with_a_line_break_is_still_refused_in_one_line() -> None:
+    assert "\n" not in refusal(BRIDGE_CART_REPORT_PORT="80\n81")
+
+
+def test_the_first_day_may_be_today() -> None:
+    today = date.today()
+    assert settings(BRIDGE_CART_START_DATE=today.isoformat()).start_date == today

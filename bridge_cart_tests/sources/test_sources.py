@@ -1,0 +1,53 @@
+"""What every source has to have, and that native records pass unchanged."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from bridge_cart_assets.sources import SOURCES, Source
+from bridge_cart_assets.sources.source import CUSTOMER_COLUMNS, PROVENANCE, PURCHASE_COLUMNS
+from bridge_cart_assets.tables.silver import TABLES as SILVER
+
+NATIVE = {"customers": CUSTOMER_COLUMNS, "purchases": PURCHASE_COLUMNS}
+# The contract's columns and the ones without which a file cannot be taken.
+REQUIRED = {
+    "customers": ("customer_id",),
+    "purchases": ("order_id", "customer_id", "purchase_date", "purchase_amount"),
+    "online_retail": ("InvoiceNo", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID"),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_a_source_says_what_its_columns_mean_and_which_it_needs(source: Source) -> None:
+    assert source.description.endswith(".")
+    assert all(source.columns.values())
+    assert source.required == REQUIRED[source.name]
+    assert set(source.required) <= source.columns.keys()
+    assert source.feeds in SILVER
+    assert source.raw.path == f"raw/{source.name}"
+
+
+def test_names_of_sources_are_told_apart() -> None:
+    assert {source.name for source in SOURCES} == REQUIRED.keys()
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_native_records_pass_unchanged_with_their_provenance(name: str) -> None:
+    source = next(one for one in SOURCES if one.name == name)
+    row = {column: f"  {column} " for column in source.columns} | {
+        "_source": name,
+        "_object": "day.csv",
+        "_pos": 1,
+        "_fingerprint": "f",
+        "_batch_day": date(2024, 1, 1),
+        "_rescued": None,
+    }
+    conformed = source.conform(pl.DataFrame([row]).lazy())
+    frames = {"customers": conformed.customers, "purchases": conformed.purchases}
+    [other] = set(frames) - {name}
+    assert frames[other] is None
+    frame = frames[name]
+    assert frame is not None
+    expected = {column: row[column] for column in (*NATIVE[name], *PROVENANCE)}
+    assert frame.collect().row(0, named=True) == expected
