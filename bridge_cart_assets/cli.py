@@ -292,8 +292,8 @@ def _warn_refused(settings: Settings, lake: object) -> None:
 def _warn_outside(settings: Settings, days: list[date]) -> None:
     if days:
         _say_warning(
-            f"{len(days):,} files wait: their batch days {min(days)} to {max(days)} are not among "
-            f"the partitions; for older ones set BRIDGE_CART_START_DATE={min(days)}"
+            f"{len(days):,} landed file(s) wait: the batch days {min(days)} to {max(days)} are no "
+            f"partitions; for older ones set BRIDGE_CART_START_DATE={min(days)}"
             f" (now {settings.start_date})"
         )
 

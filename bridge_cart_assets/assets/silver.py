@@ -113,7 +113,7 @@ def fold_days(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> 
     conformed = source.conform(raw.filter(pl.col("_status") == "ok"))
     commit = Commit(run_id)
     refused = [_unreadable_records(raw)]
-    touched = set(days)
+    touched = {(source.name, day) for day in days}
     if conformed.purchases is not None:
         cleaned = clean_purchases(conformed.purchases)
         refused.append(_with_original(cleaned, raw, source))
@@ -122,10 +122,13 @@ def fold_days(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> 
         profiles = clean_customers(conformed.customers)
         if source.feeds is CUSTOMERS:
             refused.append(_with_original(profiles, raw, source))
-        moved = retrying(lambda: _fold(lake, CUSTOMERS, profiles.accepted, commit))
-        touched |= moved if source.feeds is CUSTOMERS else set()
+        touched |= retrying(lambda: _fold(lake, CUSTOMERS, profiles.accepted, commit))
     retrying(lambda: _quarantine(lake, source, days, pl.concat(refused), commit))
-    retrying(lambda: _account(lake, source, sorted(touched), commit))
+    # A profile of one source can displace one of another: that source's days are counted again.
+    for other in SOURCES:
+        changed = sorted(day for name, day in touched if name == other.name)
+        if changed:
+            retrying(lambda other=other, changed=changed: _account(lake, other, changed, commit))  # type: ignore[misc]
 
 
 def stamp(lake: Lake, run_id: str) -> None:
@@ -136,8 +139,10 @@ def stamp(lake: Lake, run_id: str) -> None:
         retrying(lambda table=table, none=none: lake.look(table).apply(none, commit))  # type: ignore[misc]
 
 
-def _fold(lake: Lake, table: Table, accepted: pl.DataFrame, commit: Commit) -> set[date]:
-    """Fold records into a table and its repeats; the batch days whose counts may have changed."""
+def _fold(
+    lake: Lake, table: Table, accepted: pl.DataFrame, commit: Commit
+) -> set[tuple[str, date]]:
+    """Fold records into a table and its repeats; the sources' days whose counts may change."""
     repeats, lookup, fold = _FOLDS[table.path]
     standing_at, repeats_at = lake.look(table), lake.look(repeats)
     keys = accepted.select(lookup).unique()
@@ -148,8 +153,9 @@ def _fold(lake: Lake, table: Table, accepted: pl.DataFrame, commit: Commit) -> s
     # The losers first: a crash in between leaves a record twice, never nowhere.
     repeats_at.apply(difference(repeats, beaten, folded.repeats), commit)
     standing_at.apply(difference(table, standing, folded.standing), commit)
-    after = pl.concat([folded.standing.select("batch_day"), folded.repeats.select("batch_day")])
-    return set(after["batch_day"].unique())
+    met = ["source", "batch_day"]
+    after = pl.concat([folded.standing.select(met), folded.repeats.select(met)]).unique()
+    return set(after.iter_rows())
 
 
 def rows_with_keys(snapshot: Snapshot, keys: pl.DataFrame) -> pl.DataFrame:

@@ -166,7 +166,8 @@ class _Telling(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         meta = getattr(record, "dagster_meta", None) or {}
-        if meta.get("dagster_event") is None:
+        # Warnings are said at the end of the run, from what is true then.
+        if meta.get("dagster_event") is None and record.levelno < logging.WARNING:
             self._tell(str(meta.get("orig_message") or record.getMessage()))
 
 

@@ -25,7 +25,7 @@ schedule_storage:
   module: dagster._core.storage.schedules
   class: SqliteScheduleStorage
   config: {base_dir: {env: DAGSTER_HOME}}
-run_retries: {enabled: true, max_retries: 2}
+run_retries: {enabled: true, max_retries: 2, retry_on_asset_or_op_failure: false}
 run_monitoring: {enabled: true}
 concurrency:
   runs: {max_concurrent_runs: 2}

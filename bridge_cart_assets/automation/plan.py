@@ -33,6 +33,8 @@ class Plan:
         files: new files to take.
         outside: files whose batch day has no partition, which wait.
         listed: all files in the landing zone.
+        versions: of the tables that the run would write, so that a plan on another state of
+            the lake is another plan.
     """
 
     days: DayRange | None
@@ -40,6 +42,7 @@ class Plan:
     files: tuple[LandedFile, ...]
     outside: tuple[LandedFile, ...]
     listed: tuple[LandedFile, ...]
+    versions: tuple[int | None, ...] = ()
 
     @property
     def tags(self) -> dict[str, str]:
@@ -49,7 +52,7 @@ class Plan:
     @property
     def run_key(self) -> str:
         """A name for what is new: equal for equal news."""
-        news = repr((sorted(f.signature for f in self.files), self.days))
+        news = repr((sorted(f.signature for f in self.files), self.days, self.versions))
         return hashlib.sha256(news.encode()).hexdigest()[:32]
 
 
@@ -91,6 +94,7 @@ def plan(
         files=tuple(files),
         outside=tuple(outside(new, settings.start_date, last_batch_day())),
         listed=tuple(listed),
+        versions=tuple(lake.look(table).version for table in (*SILVER, *BUILT)),
     )
 
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.lake.delta import Change, Commit, Lake, retrying
+from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import FILES
 
 _SIGNATURE = ["source", "object", "size", "modified_ns", "changed_ns"]
@@ -34,7 +35,14 @@ def not_seen(lake: Lake, listed: Iterable[LandedFile]) -> list[LandedFile]:
     files = list(listed)
     if not files:
         return []
-    known = set(lake.look(FILES).scan().select(_SIGNATURE).collect().iter_rows())
+    ledger = lake.look(FILES).scan().select(*_SIGNATURE, "state").collect()
+    # Without its raw table nothing of a source has been taken, whatever the ledger remembers.
+    gone = {s.name for s in SOURCES if lake.look(s.raw).version is None}
+    known = {
+        tuple(signature)
+        for *signature, state in ledger.iter_rows()
+        if state == "refused" or signature[0] not in gone
+    }
     return [file for file in files if file.signature not in known]
 
 

@@ -106,6 +106,8 @@ def _reigns(
 
     Of models that take effect on the same day the latest decides.
     """
+    if not models:
+        return []
     after = as_of + timedelta(days=1)
     ends = [min(m.effective_from, after) for m in models[1:]] + [after]
     reigns: list[tuple[SegmentModel, date | None, date]] = []

@@ -1,4 +1,4 @@
-"""The gold layer: customers, segments and KPIs. Formulas are in docs/kpis.md and the transforms."""
+"""The gold layer: customers, segments and KPIs. Formulas are in docs/gold.md and the transforms."""
 
 import dataframely as dy
 
