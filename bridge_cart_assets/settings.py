@@ -13,6 +13,7 @@ from pathlib import Path
 
 _URI = re.compile(r"^(s3|s3a|gs|az|abfs|abfss)://[^/]+")
 _STORES = ("AWS_", "GOOGLE_", "AZURE_")
+_HOST = re.compile(r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)$")
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -79,7 +80,7 @@ class Settings:
             lake=lake,
             storage_options=_storage_options(env) if _URI.match(lake) else {},
             start_date=_day(env, "BRIDGE_CART_START_DATE", cls.start_date),
-            report_host=env.get("BRIDGE_CART_REPORT_HOST") or cls.report_host,
+            report_host=_host(env, "BRIDGE_CART_REPORT_HOST", cls.report_host),
             report_port=_port(env, "BRIDGE_CART_REPORT_PORT", cls.report_port),
             dagster_port=_port(env, "BRIDGE_CART_DAGSTER_PORT", cls.dagster_port),
         )
@@ -117,6 +118,15 @@ def _day(env: Mapping[str, str], name: str, default: date) -> date:
     if not date(1970, 1, 1) <= day <= date.today():
         raise SettingsError(name, value, "a day from 1970-01-01 to today")
     return day
+
+
+def _host(env: Mapping[str, str], name: str, default: str) -> str:
+    value = env.get(name)
+    if not value:
+        return default
+    if not _HOST.match(value):
+        raise SettingsError(name, value, "a host name or an address, without scheme and port")
+    return value
 
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:

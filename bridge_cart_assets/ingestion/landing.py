@@ -71,9 +71,12 @@ def batch_day_of(name: str, modified_ns: int) -> date:
 
 def _visible(folders: list[str], names: list[str], folder: str) -> list[str]:
     links = [d for d in folders if (Path(folder) / d).is_symlink()]
-    folders[:] = sorted(d for d in folders if not d.startswith((".", "_")) and d not in links)
-    finished = (n for n in [*names, *links] if not n.startswith((".", "_")))
-    return [n for n in finished if not n.endswith((".tmp", ".partial"))]
+    folders[:] = sorted(d for d in folders if _is_finished(d) and d not in links)
+    return [name for name in (*names, *links) if _is_finished(name)]
+
+
+def _is_finished(name: str) -> bool:
+    return not name.startswith((".", "_")) and not name.endswith((".tmp", ".partial"))
 
 
 def _look_at(source: str, root: Path, path: Path) -> LandedFile | None:
@@ -81,7 +84,8 @@ def _look_at(source: str, root: Path, path: Path) -> LandedFile | None:
         info = path.lstat()
     except FileNotFoundError:
         return None
-    name = path.relative_to(root).as_posix()
+    # A name need not be text; bytes that are none are written as \xNN.
+    name = os.fsencode(path.relative_to(root).as_posix()).decode(errors="backslashreplace")
     return LandedFile(
         source=source,
         object=name,

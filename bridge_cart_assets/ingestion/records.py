@@ -11,6 +11,7 @@ exactly the right number of separators; the few others go through Python's stric
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 
 import polars as pl
@@ -20,7 +21,10 @@ from bridge_cart_assets.ingestion.files import Content, FileRefused
 from bridge_cart_assets.sources import Source
 
 MAX_RECORD_BYTES = 8 * 1024**2
+# Names of our own beside a file's columns, such as no header has.
+_TEXT, _CODE, _POS = "\0text", "\0code", "\0pos"
 _DELIMITERS = (",", ";", "\t", "|")
+_ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _MAX_LINES_OF_A_RECORD = 1000
 # What every record gets besides its own columns.
 _VERDICT = {
@@ -57,7 +61,7 @@ def read_records(content: Content, source: Source) -> pl.DataFrame:
 
 
 def _lines(data: bytes) -> pl.DataFrame:
-    """Physical lines: `text`, and `code` for those that are not text or too long."""
+    """Physical lines: their text, and a code for those that are not text or too long."""
     for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if data.startswith(mark):
             data = data.decode(encoding, errors="replace").encode()
@@ -72,15 +76,14 @@ def _lines(data: bytes) -> pl.DataFrame:
         codes: list[str | None] = [None] * len(parts)
     except UnicodeDecodeError:
         texts, codes = map(list, zip(*map(_decode, parts), strict=True)) if parts else ([], [])
-    frame = pl.DataFrame(
-        {"text": texts, "code": codes}, schema={"text": pl.String, "code": pl.String}
-    )
-    long = pl.col("text").str.len_bytes() > MAX_RECORD_BYTES
+    frame = pl.DataFrame({_TEXT: texts, _CODE: codes}, schema={_TEXT: pl.String, _CODE: pl.String})
+    long = pl.col(_TEXT).str.len_bytes() > MAX_RECORD_BYTES
     return frame.with_columns(
-        text=pl.when(long)
-        .then(pl.col("text").str.slice(0, 1000))
-        .otherwise(pl.col("text").str.strip_suffix("\r")),
-        code=pl.when(long).then(pl.lit("LINE_TOO_LONG")).otherwise("code"),
+        pl.when(long)
+        .then(pl.col(_TEXT).str.slice(0, 1000))
+        .otherwise(pl.col(_TEXT).str.strip_suffix("\r"))
+        .alias(_TEXT),
+        pl.when(long).then(pl.lit("LINE_TOO_LONG")).otherwise(pl.col(_CODE)).alias(_CODE),
     )
 
 
@@ -94,16 +97,16 @@ def _decode(line: bytes) -> tuple[str, str | None]:
 def _csv(lines: pl.DataFrame, source: Source) -> pl.DataFrame:
     if not lines.height:
         raise FileRefused("HEADER_MISMATCH", "the file is empty: a header is needed")
-    delimiter, header = _header(lines["text"][0], source)
+    delimiter, header = _header(lines[_TEXT][0], source)
     body = lines.slice(1)
-    if body.select(pl.col("text").str.contains('"', literal=True).any()).item():
+    if body.select(pl.col(_TEXT).str.contains('"', literal=True).any()).item():
         body = _join_quoted_lines(body, delimiter, len(header))
-    blank = pl.col("text").str.strip_chars() == ""
-    separators = pl.col("text").str.count_matches(delimiter, literal=True)
-    quoted = pl.col("text").str.contains('"', literal=True)
-    judged = body.with_row_index("_pos", offset=1).with_columns(
-        code=pl.when(pl.col("code").is_not_null())
-        .then("code")
+    blank = pl.col(_TEXT).str.strip_chars() == ""
+    separators = pl.col(_TEXT).str.count_matches(delimiter, literal=True)
+    quoted = pl.col(_TEXT).str.contains('"', literal=True)
+    judged = body.with_row_index(_POS, offset=1).with_columns(
+        pl.when(pl.col(_CODE).is_not_null())
+        .then(pl.col(_CODE))
         .when(blank)
         .then(pl.lit("BLANK"))
         .when(quoted)
@@ -112,12 +115,13 @@ def _csv(lines: pl.DataFrame, source: Source) -> pl.DataFrame:
         .then(pl.lit("TOO_FEW_FIELDS"))
         .when(separators > len(header) - 1)
         .then(pl.lit("TOO_MANY_FIELDS"))
+        .alias(_CODE)
     )
-    plain = judged.filter(pl.col("code").is_null())
-    fields = plain["text"].str.split(delimiter).list.to_struct(fields=header).struct.unnest()
-    good = pl.concat([plain.select("_pos", "code", "text"), fields], how="horizontal")
-    parsed = _parse_quoted(judged.filter(pl.col("code") == "QUOTED"), delimiter, header)
-    rest = judged.filter(pl.col("code").is_not_null() & (pl.col("code") != "QUOTED"))
+    plain = judged.filter(pl.col(_CODE).is_null())
+    fields = plain[_TEXT].str.split(delimiter).list.to_struct(fields=header).struct.unnest()
+    good = pl.concat([plain.select(_POS, _CODE, _TEXT), fields], how="horizontal")
+    parsed = _parse_quoted(judged.filter(pl.col(_CODE) == "QUOTED"), delimiter, header)
+    rest = judged.filter(pl.col(_CODE).is_not_null() & (pl.col(_CODE) != "QUOTED"))
     return _as_raw(pl.concat([good, parsed, rest], how="diagonal"), header, source)
 
 
@@ -153,12 +157,12 @@ def _join_quoted_lines(lines: pl.DataFrame, delimiter: str, width: int) -> pl.Da
     and is malformed, so that an unclosed quote costs its own line and no other.
     """
     odd = lines.select(
-        pl.col("code").is_null() & (pl.col("text").str.count_matches('"', literal=True) % 2 == 1)
+        pl.col(_CODE).is_null() & (pl.col(_TEXT).str.count_matches('"', literal=True) % 2 == 1)
     ).to_series()
     torn = odd.arg_true().to_list()
     if not torn:
         return lines
-    texts = lines["text"].to_list()
+    texts = lines[_TEXT].to_list()
     merged: dict[int, tuple[int, str]] = {}
     position = 0
     while position + 1 < len(torn):
@@ -173,7 +177,15 @@ def _join_quoted_lines(lines: pl.DataFrame, delimiter: str, width: int) -> pl.Da
     swallowed = {i for first, (last, _) in merged.items() for i in range(first + 1, last + 1)}
     joined = [merged[i][1] if i in merged else text for i, text in enumerate(texts)]
     keep = [i for i in range(len(texts)) if i not in swallowed]
-    return lines.with_columns(text=pl.Series(joined, dtype=pl.String))[keep]
+    # A record is as bad as the worst of its lines.
+    codes = lines[_CODE].to_list()
+    worst = [
+        next((c for c in codes[i : merged[i][0] + 1] if c), None) if i in merged else code
+        for i, code in enumerate(codes)
+    ]
+    return lines.with_columns(
+        pl.Series(_TEXT, joined, dtype=pl.String), pl.Series(_CODE, worst, dtype=pl.String)
+    )[keep]
 
 
 def _width(record: str, delimiter: str) -> int:
@@ -188,7 +200,7 @@ def _parse_quoted(lines: pl.DataFrame, delimiter: str, header: list[str]) -> pl.
     csv.field_size_limit(MAX_RECORD_BYTES)
     verdicts: list[str | None] = []
     rows: list[list[str]] = []
-    for text in lines["text"]:
+    for text in lines[_TEXT]:
         width = _width(text, delimiter)
         fits = width == len(header)
         rows.append(_fields(text, delimiter) if fits else [])
@@ -197,8 +209,8 @@ def _parse_quoted(lines: pl.DataFrame, delimiter: str, header: list[str]) -> pl.
         name: pl.Series([row[i] if row else None for row in rows], dtype=pl.String)
         for i, name in enumerate(header)
     }
-    code = pl.Series("code", verdicts, dtype=pl.String)
-    return lines.select("_pos", "text").with_columns(code, **columns)
+    code = pl.Series(_CODE, verdicts, dtype=pl.String)
+    return lines.select(_POS, _TEXT).with_columns(code, **columns)
 
 
 def _fields(text: str, delimiter: str) -> list[str]:
@@ -217,12 +229,12 @@ def _ndjson(lines: pl.DataFrame, source: Source) -> pl.DataFrame:
     header = list(names)
     if any(code is None for code, _ in records):
         _require(header, source)
-    frame = lines.select("text").with_row_index("_pos", offset=1)
+    frame = lines.select(_TEXT).with_row_index(_POS, offset=1)
     columns = [
         pl.Series(name, [values.get(name) for _, values in records], dtype=pl.String)
         for name in header
     ]
-    codes = pl.Series("code", [code for code, _ in records], dtype=pl.String)
+    codes = pl.Series(_CODE, [code for code, _ in records], dtype=pl.String)
     return _as_raw(frame.with_columns(codes, *columns), header, source)
 
 
@@ -236,9 +248,18 @@ def _object(text: str, code: str | None) -> tuple[str | None, dict[str, str | No
         value = json.loads(text, parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
         return "MALFORMED", {}
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or (_ESCAPED_HALF.search(text) and not _is_text(value)):
         return "MALFORMED", {}
     return None, {name: _as_text(v) for name, v in value.items()}
+
+
+def _is_text(value: object) -> bool:
+    """Whether every escaped half of a character has its other half."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _as_text(value: object) -> str | None:
@@ -257,8 +278,8 @@ def _parquet(data: bytes, source: Source) -> pl.DataFrame:
     header = frame.columns
     _require(header, source)
     texts = frame.select(_parquet_text(name, dtype) for name, dtype in frame.schema.items())
-    judged = texts.with_row_index("_pos", offset=1).with_columns(
-        code=pl.lit(None, dtype=pl.String), text=pl.lit(None, dtype=pl.String)
+    judged = texts.with_row_index(_POS, offset=1).with_columns(
+        pl.lit(None, dtype=pl.String).alias(_CODE), pl.lit(None, dtype=pl.String).alias(_TEXT)
     )
     return _as_raw(judged, header, source)
 
@@ -275,21 +296,21 @@ def _parquet_text(name: str, dtype: pl.DataType) -> pl.Expr:
 def _as_raw(frame: pl.DataFrame, header: list[str], source: Source) -> pl.DataFrame:
     unknown = [name for name in header if name not in source.columns]
     missing = [name for name in source.columns if name not in header]
-    bad = pl.col("code").is_not_null() & (pl.col("code") != "BLANK")
+    bad = pl.col(_CODE).is_not_null() & (pl.col(_CODE) != "BLANK")
     return (
         frame.with_columns(
             *(pl.lit(None, dtype=pl.String).alias(name) for name in missing),
-            _pos=pl.col("_pos").cast(pl.Int64),
+            _pos=pl.col(_POS).cast(pl.Int64),
             _status=pl.when(bad)
             .then(pl.lit("quarantined"))
-            .when(pl.col("code") == "BLANK")
+            .when(pl.col(_CODE) == "BLANK")
             .then(pl.lit("blank"))
             .otherwise(pl.lit("ok")),
-            _error_code=pl.when(bad).then("code"),
+            _error_code=pl.when(bad).then(pl.col(_CODE)),
             _error=pl.when(bad).then(
-                pl.col("code").replace_strict(_DETAILS, default=None, return_dtype=pl.String)
+                pl.col(_CODE).replace_strict(_DETAILS, default=None, return_dtype=pl.String)
             ),
-            _raw=pl.when(bad).then("text"),
+            _raw=pl.when(bad).then(pl.col(_TEXT)),
             _rescued=_rescued(unknown),
         )
         .select(*source.columns, *_VERDICT)

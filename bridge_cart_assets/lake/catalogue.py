@@ -103,7 +103,7 @@ def _view(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
 
 def _select(table: Table, files: Iterable[str]) -> str:
     names = ", ".join(f'"{name}"' for name in table.dtypes)
-    listed = ", ".join(f"'{_quoted(_local(uri))}'" for uri in files)
+    listed = ", ".join(f"'{_quoted(uri)}'" for uri in files)
     options = "hive_partitioning = false"
     if table.partition_by:
         types = ", ".join(f"{n}: {_sql_type(table.dtypes[n])}" for n in table.partition_by)
@@ -152,10 +152,6 @@ def _sql_type(dtype: pl.DataType) -> str:
     if isinstance(dtype, pl.List):
         return f"{_sql_type(dtype.inner)}[]"  # type: ignore[arg-type]
     return _TYPES[type(dtype)]
-
-
-def _local(uri: str) -> str:
-    return uri.removeprefix("file://")
 
 
 def _quoted(text: str) -> str:

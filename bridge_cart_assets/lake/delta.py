@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Literal, TypeVar
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
@@ -120,8 +121,9 @@ class Snapshot:
 
     @property
     def file_uris(self) -> list[str]:
-        """The table's live Parquet files."""
-        return [] if self._handle is None else self._handle.file_uris()
+        """The table's live Parquet files; of a local lake as paths of the file system."""
+        uris = [] if self._handle is None else self._handle.file_uris()
+        return uris if "://" in self.uri else [unquote(u.removeprefix("file://")) for u in uris]
 
     def transaction(self, name: str) -> int | None:
         """Version stored for an application transaction; None when it was never written."""
@@ -131,7 +133,14 @@ class Snapshot:
         """The rows of this version, with the declared columns in the declared order."""
         if self._handle is None:
             return self.table.empty().lazy()
-        return pl.scan_delta(self._handle).select(self.table.dtypes.keys())
+        columns = self.table.dtypes.keys()
+        if self.file_uris == self._handle.file_uris():
+            return pl.scan_delta(self._handle).select(columns)
+        # Polars takes the handle's percent-encoded paths literally: a folder with a blank.
+        partitions = {name: self.table.dtypes[name] for name in self.table.partition_by}
+        return pl.scan_parquet(
+            self.file_uris, hive_partitioning=bool(partitions), hive_schema=partitions or None
+        ).select(columns)
 
     def read(self) -> pl.DataFrame:
         """All rows of this version."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import duckdb
 
+_WRITING = re.compile(r'"name": "[A-Z_]*(COPY|INSERT|UPDATE|DELETE|MERGE|CREATE|EXPORT)[A-Z_]*"')
+
 
 class QueryRefused(Exception):
     """The statement cannot be answered; the message says why and what to do."""
@@ -47,9 +49,17 @@ def _only_questions(connection: duckdb.DuckDBPyConnection, statement: str) -> No
     if len(parts) != 1:
         raise QueryRefused(f"{len(parts)} statements: ask one question at a time")
     kind = parts[0].type
+    if kind == duckdb.StatementType.SELECT and _writes(connection, statement):
+        raise QueryRefused("a SELECT that writes is refused: the lakehouse is read-only here")
     # EXPLAIN ANALYZE runs what it explains, a COPY to a file too.
     explains = kind == duckdb.StatementType.EXPLAIN and not re.search(r"(?i)\banalyze\b", statement)
     if kind != duckdb.StatementType.SELECT and not explains:
         raise QueryRefused(
             f"{kind.name} is refused: the lakehouse is read-only here, ask with SELECT"
         )
+
+
+def _writes(connection: duckdb.DuckDBPyConnection, statement: str) -> bool:
+    """Whether the plan of a question has a step that writes: DuckDB takes a COPY in a WITH."""
+    rows = connection.execute(f"EXPLAIN (FORMAT json) {statement}").fetchall()
+    return any(_WRITING.search(plan) for _, plan in rows)

@@ -87,7 +87,8 @@ def clean_purchases(records: pl.LazyFrame) -> Cleaned:
         **_received("updated_at", "product_category", "payment_method"),
     ).with_columns(
         unreadable=_unreadable(
-            "line_number", "discount_amount", "coupon_used", "status", "updated_at"
+            *("line_number", "discount_amount", "coupon_used", "status", "updated_at"),
+            "payment_method",
         ),
         line_number=pl.col("line_number").fill_null(1),
         discount_amount=pl.col("discount_amount").fill_null(pl.lit(0).cast(MONEY)),

@@ -74,13 +74,10 @@ def tidy(text: pl.Expr) -> pl.Expr:
 
 
 def snake(text: pl.Expr) -> pl.Expr:
-    """Words in small letters joined by underscores."""
-    return (
-        present(text)
-        .str.to_lowercase()
-        .str.replace_all(r"[^\p{L}\p{N}]+", "_")
-        .str.strip_chars("_")
-    )
+    """Words in small letters joined by underscores; null when there is no word."""
+    small = present(text).str.to_lowercase()
+    joined = small.str.replace_all(r"[^\p{L}\p{N}]+", "_").str.strip_chars("_")
+    return pl.when(joined != "").then(joined)
 
 
 def flag(text: pl.Expr) -> pl.Expr:
@@ -117,12 +114,16 @@ def read_number(text: str) -> Decimal | None:
     """
     rest = re.sub(r"[\s\u00a0\u2009\u202f'’_]", "", text).replace("\u2212", "-")
     signs = ""
-    if rest.startswith("(") and rest.endswith(")"):
+    if "(" in rest:
+        # The currency may stand before or behind the parentheses, or within.
+        rest = _CURRENCY.sub("", rest)
+        if not (rest.startswith("(") and rest.endswith(")")):
+            return None
         signs, rest = "-", rest[1:-1]
     for _ in range(2):
         if rest[:1] in ("+", "-"):
             signs, rest = signs + rest[0], rest[1:]
-        elif rest[-1:] in ("+", "-"):
+        elif rest[-1:] in ("+", "-") and rest[-2:-1].isdigit():
             signs, rest = signs + rest[-1], rest[:-1]
         rest = _CURRENCY.sub("", rest)
     digits = _with_decimal_point(rest)
@@ -156,7 +157,9 @@ def _with_decimal_point(text: str) -> str:
 
 def _moments(text: pl.Series) -> pl.Series:
     spelt = (
-        text.str.replace(_BASIC_ISO, "$1-$2-$3 $4:$5:$6$7")
+        text.str.replace(r"^(\d{8}[Tt]\d{4})([^\d].*)?$", "${1}00$2")
+        .str.replace(_BASIC_ISO, "$1-$2-$3 $4:$5:$6$7")
+        .str.replace(r":(\d{2}),(\d)", ":$1.$2")
         .str.replace(r"^(\d{4}-\d{1,2}-\d{1,2})[Tt]", "$1 ")
         .str.replace(r" ?([Zz]|UTC|GMT)$", "+00:00")
         .str.replace(r"^(\d{4}-\d{1,2}-\d{1,2})\+00:00$", "$1")
