@@ -3,7 +3,6 @@
 import polars as pl
 import pytest
 
-from bridge_cart_assets.dictionary import all_tables, dictionary
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables import gold, ops, silver
 from bridge_cart_assets.tables.table import Table
@@ -128,14 +127,3 @@ def test_what_tells_a_person_is_marked() -> None:
 
 def test_paths_are_told_apart() -> None:
     assert len(BY_PATH) == len(ALL)
-
-
-def test_the_dictionary_has_every_table_and_every_column_with_its_meaning() -> None:
-    pages = dictionary(all_tables()).split("\n## ")[1:]
-    assert {page.split("\n")[0] for page in pages} == BY_PATH.keys()
-    for page in pages:
-        table = BY_PATH[page.split("\n")[0]]
-        assert table.description in page
-        for column in table.columns:
-            assert f"| {column} |" in page
-            assert table.meaning(column) in page
