@@ -1,6 +1,8 @@
 """What counts as a landed file, and of which day it is."""
 
 import os
+import time
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -42,6 +44,17 @@ def test_the_batch_day_is_the_first_iso_date_in_the_path_or_else_the_files_utc_d
     assert batch_day_of(name, NEW_YEAR) == day
 
 
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock is nine hours ahead of UTC."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_tokyo")
 def test_the_day_of_a_file_without_a_date_is_that_of_its_time_in_utc(tmp_path: Path) -> None:
     landed(tmp_path, "march.csv")
     os.utime(tmp_path / "purchases" / "march.csv", ns=(0, NEW_YEAR - 3600 * 10**9))

@@ -171,9 +171,10 @@ def test_a_refused_file_is_left_alone_until_it_changes_and_then_tried_again(shop
 
 
 def test_a_refused_file_that_is_gone_is_no_longer_listed(shop: Shop) -> None:
-    shop.land("2024-01-01.csv", "name\nAnna\n").unlink()
+    path = shop.land("2024-01-01.csv", "name\nAnna\n")
     shop.land("2024-01-02.csv", "name\nCy\n")
     shop.run()
+    path.unlink()
     assert list(shop.refused()) == ["2024-01-02.csv"]
 
 

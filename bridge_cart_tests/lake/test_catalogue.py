@@ -131,10 +131,12 @@ def test_duckdb_from_1_1_on_can_open_it(catalogue: Path) -> None:
 def test_a_reader_keeps_what_it_has_opened_while_the_file_is_replaced(
     catalogue: Path, lake: Lake
 ) -> None:
-    with duckdb.connect(str(catalogue), read_only=True) as reader:
+    before = catalogue.read_bytes()
+    with duckdb.connect(str(catalogue), read_only=True) as reader, catalogue.open("rb") as opened:
         lake.look(VISITS).replace(visits(ANNA), Commit("run-2", date(2024, 1, 6)))
         assert build(lake, catalogue, "run-2") == 1
         assert reader.execute("SELECT count(*) FROM gold.visits").fetchall() == [(2,)]
+        assert opened.read() == before
     assert ask(catalogue, "SELECT run_id, count(*) FROM meta.run, gold.visits GROUP BY 1") == [
         ("run-2", 1)
     ]

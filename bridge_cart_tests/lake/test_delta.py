@@ -133,25 +133,26 @@ def test_only_casts_that_cannot_change_a_value_are_made(lake: Lake) -> None:
 @pytest.mark.parametrize(
     "write",
     [
-        lambda s: s.append(visits(("otto", "2024-01", 9)), RUN),
-        lambda s: s.replace(visits(("otto", "2024-01", 9)), RUN),
-        lambda s: s.apply(
-            Change(visits(("otto", "2024-01", 9)), visits(ANNA), VISITS.empty()), RUN
+        lambda s, commit: s.append(visits(("otto", "2024-01", 9)), commit),
+        lambda s, commit: s.replace(visits(("otto", "2024-01", 9)), commit),
+        lambda s, commit: s.apply(
+            Change(visits(("otto", "2024-01", 9)), visits(ANNA), VISITS.empty()), commit
         ),
     ],
     ids=["append", "replace", "apply"],
 )
 @pytest.mark.parametrize("there_before", [False, True])
+@pytest.mark.parametrize("commit", [RUN, Commit("run-2")], ids=["with as_of", "without"])
 def test_a_plan_made_on_an_old_version_is_never_written(
-    lake: Lake, write: Callable[[Snapshot], int], there_before: bool
+    lake: Lake, write: Callable[[Snapshot, Commit], int], there_before: bool, commit: Commit
 ) -> None:
     if there_before:
         lake.look(VISITS).append(visits(ANNA), RUN)
     stale = lake.look(VISITS)
-    lake.look(VISITS).append(visits(CY), RUN)
+    lake.look(VISITS).append(visits(CY), commit)
     version, rows = lake.look(VISITS).version, held(lake)
     with pytest.raises(Conflict, match="gold/visits"):
-        write(stale)
+        write(stale, commit)
     assert lake.look(VISITS).version == version
     assert held(lake) == rows
 

@@ -454,6 +454,21 @@ def test_a_refit_with_more_customers_of_the_same_kinds_keeps_the_segments() -> N
     assert (old.trained_on, new.trained_on) == (40, 52)
 
 
+def test_an_id_and_its_name_follow_their_place_and_not_their_rank() -> None:
+    known = features(shop_of(40), on(200))
+    models = with_new_model(SEGMENT_MODEL.empty(), known, on(200))
+    numbered_backwards = models.with_columns(segment_id=5 - pl.col("segment_id"))
+    old, new = from_rows(with_new_model(numbered_backwards, known, on(200)))
+    places = {
+        model.version: {
+            (i, name): centroid.round(6).tolist()
+            for i, name, centroid in zip(model.ids, model.names, model.centroids, strict=True)
+        }
+        for model in (old, new)
+    }
+    assert places[1] == places[2]
+
+
 def test_training_does_not_depend_on_the_order_of_the_customers() -> None:
     known = features(shop_of(40), on(200))
     one = with_new_model(SEGMENT_MODEL.empty(), known, on(200))

@@ -238,8 +238,8 @@ def test_a_first_order_over_two_days_is_new_revenue_on_both() -> None:
 def test_of_orders_placed_at_one_moment_the_first_by_source_and_id_is_the_first() -> None:
     lines = [
         line(0, order="A", source="purchases", amount="1.00"),
-        line(0, order="B", source="online_retail", amount="2.00"),
-        line(0, order="A", source="online_retail", amount="4.00"),
+        line(0, order="C", source="online_retail", amount="2.00"),
+        line(0, order="B", source="online_retail", amount="4.00"),
     ]
     row = computed(lines, on(0))[on(0)]
     assert (row["revenue_new"], row["revenue_returning"]) == (4, 3)
