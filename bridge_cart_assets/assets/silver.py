@@ -109,7 +109,8 @@ def batches(records: dict[date, int], due: Iterable[date]) -> Iterator[list[date
 
 def fold_days(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> None:
     """Clean the raw records of some days and fold them into silver; idempotent."""
-    raw = lake.look(source.raw).scan().filter(pl.col("_batch_day").is_in(days))
+    arrived = lake.look(source.raw)
+    raw = arrived.scan().filter(pl.col("_batch_day").is_in(days))
     conformed = source.conform(raw.filter(pl.col("_status") == "ok"))
     commit = Commit(run_id)
     refused = [_unreadable_records(raw)]
@@ -126,9 +127,12 @@ def fold_days(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> 
     retrying(lambda: _quarantine(lake, source, days, pl.concat(refused), commit))
     # A profile of one source can displace one of another: that source's days are counted again.
     for other in SOURCES:
-        changed = sorted(day for name, day in touched if name == other.name)
-        if changed:
-            retrying(lambda other=other, changed=changed: _account(lake, other, changed, commit))  # type: ignore[misc]
+        changed = {day for name, day in touched if name == other.name}
+        if other is source:
+            retrying(lambda changed=changed: _account(lake, source, arrived, days, changed, commit))  # type: ignore[misc]
+        elif changed:
+            seen = lake.look(other.raw)
+            retrying(lambda o=other, s=seen, c=changed: _account(lake, o, s, (), c, commit))  # type: ignore[misc]
 
 
 def stamp(lake: Lake, run_id: str) -> None:
@@ -218,15 +222,38 @@ def _quarantine(
     snapshot.apply(difference(QUARANTINE, before, after), commit)
 
 
-def _account(lake: Lake, source: Source, days: Sequence[date], commit: Commit) -> None:
+def _account(
+    lake: Lake,
+    source: Source,
+    raw: Snapshot,
+    folded: Sequence[date],
+    touched: Iterable[date],
+    commit: Commit,
+) -> None:
+    """Count what became of the records of some days.
+
+    Args:
+        lake: where the tables lie.
+        source: whose records are counted.
+        raw: the version of its raw table that was folded. What has come since is pending.
+        folded: the days that were folded now.
+        touched: days on which the fate of a record may have changed. Those that were not folded
+            now keep the number of records that they had when they were, if they were.
+        commit: what is written down with the rows.
+    """
     snapshot = lake.look(ACCOUNTING)
-    of_days = (pl.col("source") == source.name) & pl.col("batch_day").is_in(days)
-    after = account(
+    wanted = sorted({*folded, *touched})
+    of_days = (pl.col("source") == source.name) & pl.col("batch_day").is_in(wanted)
+    counted = account(
         source.name,
-        lake.look(source.raw).scan().filter(pl.col("_batch_day").is_in(days)),
+        raw.scan().filter(pl.col("_batch_day").is_in(wanted)),
         lake.look(QUARANTINE).scan().filter(of_days),
         lake.look(source.feeds).scan().filter(of_days),
         lake.look(_FOLDS[source.feeds.path][0]).scan().filter(of_days),
     )
     before = snapshot.scan().filter(of_days).collect()
+    now = pl.col("batch_day").is_in(list(folded))
+    earlier = before.filter(~now).select("batch_day", "records", "blank")
+    kept = counted.filter(~now).drop("records", "blank").join(earlier, on="batch_day")
+    after = pl.concat([counted.filter(now), kept.select(counted.columns)])
     snapshot.apply(difference(ACCOUNTING, before, after), commit)

@@ -6,6 +6,7 @@ belong here: what a record is (`records`).
 
 import hashlib
 import os
+import stat
 import zlib
 from dataclasses import dataclass
 
@@ -56,8 +57,13 @@ def read_file(file: LandedFile) -> Content:
 
 def _bytes_of(file: LandedFile) -> bytes:
     try:
-        descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as opened:
+        # A link or a pipe may have taken its place since the look: neither followed nor waited for.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with os.fdopen(os.open(file.path, flags), "rb") as opened:
+            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                raise FileRefused(
+                    "NOT_A_REGULAR_FILE", "only regular files are opened: land a copy"
+                )
             return opened.read()
     except OSError as error:
         raise FileRefused("UNREADABLE", f"cannot be opened: {error.strerror}") from error

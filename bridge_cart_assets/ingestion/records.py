@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from bridge_cart_assets.ingestion.files import Content, FileRefused
 from bridge_cart_assets.sources import Source
@@ -273,7 +273,7 @@ def _parquet(data: bytes, source: Source) -> pl.DataFrame:
         raise FileRefused("TRUNCATED", "the Parquet file has no footer: land it again")
     try:
         frame = pl.read_parquet(io.BytesIO(data))
-    except (PolarsError, OSError) as error:
+    except (PolarsError, PanicException, OSError) as error:
         raise FileRefused("UNREADABLE", f"not a Parquet file: {error}"[:200]) from error
     header = frame.columns
     _require(header, source)

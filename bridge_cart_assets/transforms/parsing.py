@@ -44,10 +44,15 @@ _MOMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 _BASIC_ISO = r"^(\d{4})(\d{2})(\d{2})[Tt](\d{2})(\d{2})(\d{2})(.*)$"
 _PLAIN_NUMBER = r"^[+-]?\d{1,18}(\.\d{1,18})?$"
+# Signs and ISO 4217 codes; not any three letters, or abc12 would be an amount.
+_CODES = (
+    "USD|EUR|GBP|INR|CHF|JPY|CNY|AUD|CAD|NZD|SEK|NOK|DKK|ISK|PLN|CZK|HUF|RON|BGN|TRY|RUB|UAH|BRL|"
+    "MXN|ARS|CLP|COP|PEN|ZAR|KRW|SGD|HKD|TWD|THB|IDR|MYR|PHP|VND|ILS|AED|SAR|QAR|KWD|EGP|MAD|NGN|"
+    "KES|GHS|PKR|BDT|LKR|NPR"
+)
+_SIGNS = "[$€£¥₹₩₽₺₫₪฿]|kr\\.?|zł|kč"
 _CURRENCY = re.compile(
-    r"^(?:[A-Z]{3}|[A-Z]{0,2}\$|[$€£¥₹₩₽₺₫₪฿]|rs\.?|inr|kr\.?|chf|zł|kč)|"
-    r"(?:[A-Z]{3}|[$€£¥₹₩₽₺₫₪฿]|kr\.?|zł|kč)$",
-    re.IGNORECASE,
+    rf"^(?:{_CODES}|[A-Z]{{0,2}}\$|{_SIGNS}|rs\.?)|(?:{_CODES}|{_SIGNS})$", re.IGNORECASE
 )
 _DIGITS = re.compile(r"^\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?$|^\.\d+$|^\d+\.$")
 _GROUPED = {

@@ -3,8 +3,10 @@
 import gzip
 import hashlib
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -147,6 +149,20 @@ def test_a_pipe_is_refused_and_never_opened(
     [file] = list_landing(tmp_path, "customers")
     monkeypatch.setattr(os, "open", _never)
     assert reason(file) == "NOT_A_REGULAR_FILE"
+
+
+def test_a_pipe_that_takes_a_files_place_after_the_look_is_not_waited_for(land: Land) -> None:
+    file = land("a.csv", TEXT)
+    file.path.unlink()
+    os.mkfifo(file.path)
+    # Should the reader wait after all, a writer that comes and goes sets it free.
+    rescue = Timer(2, lambda: os.close(os.open(file.path, os.O_WRONLY)))
+    rescue.daemon = True
+    rescue.start()
+    before = time.monotonic()
+    assert reason(file) == "NOT_A_REGULAR_FILE"
+    assert time.monotonic() - before < 1
+    rescue.cancel()
 
 
 def _never(*arguments: object) -> int:

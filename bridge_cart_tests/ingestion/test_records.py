@@ -368,6 +368,19 @@ def test_a_parquet_time_of_another_zone_is_the_same_moment() -> None:
     ]
 
 
+def test_a_parquet_file_on_which_the_reader_gives_up_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Broken pages behind a good footer can end in a panic, which is no ordinary exception.
+    def panics(*arguments: object) -> pl.DataFrame:
+        raise pl.exceptions.PanicException("range end index 7260 out of range")
+
+    monkeypatch.setattr(pl, "read_parquet", panics)
+    with pytest.raises(FileRefused) as refusal:
+        records("parquet", b"PAR1 PAR1")
+    assert refusal.value.reason == "UNREADABLE"
+
+
 def test_a_parquet_file_without_a_required_column_is_refused() -> None:
     with pytest.raises(FileRefused, match="customer_id") as refusal:
         parquet(name=["Anna"])
