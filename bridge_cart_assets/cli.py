@@ -6,8 +6,9 @@ the verbs that need it.
 """
 
 import sys
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from rich.console import Console
@@ -35,31 +36,78 @@ def cli(context: click.Context, debug: bool) -> None:
 
 
 @cli.command()
-@click.option("--customers", type=int, required=True, help="How many customers.")
-@click.option("--days", type=int, required=True, help="How many days.")
+@click.option("--customers", type=int, help="How many customers there are on the first day.")
+@click.option("--days", type=int, help="How many days.")
+@click.option("--until", type=_DAY, help="Up to this day; a shop that is there goes on.")
 @click.option("--start", type=_DAY, default="2024-01-01", show_default=True, help="First day.")
+@click.option("--newcomers", type=float, default=0, show_default=True, help="Sign-ups a day.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Another seed, another shop.")
 @click.option("--dirt", type=float, default=0.02, show_default=True, help="Share of bad records.")
-@click.pass_obj
-def generate(
-    settings: Settings, customers: int, days: int, start: datetime, seed: int, dirt: float
-) -> None:
+@click.option(
+    "--defect",
+    "rates",
+    metavar="KIND=RATE",
+    multiple=True,
+    help="Share of the records with one kind of defect; docs/generator.md names them.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "ndjson", "parquet"]),
+    default="csv",
+    show_default=True,
+)
+@click.option("--gz", is_flag=True, help="Compress the files (csv and ndjson).")
+@click.pass_context
+def generate(context: click.Context, /, until: datetime | None, **arguments: object) -> None:
     """Land a synthetic shop's daily files, with the truth beside them."""
-    from bridge_cart_assets.generator.shop import Shop
+    from bridge_cart_assets.generator.arguments import Shop
     from bridge_cart_assets.generator.shop import generate as land
-
-    try:
-        shop = Shop(customers=customers, days=days, start=start.date(), seed=seed, dirt=dirt)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     from bridge_cart_assets.terminal.progress import bar
 
+    settings: Settings = context.obj
+    given = {
+        name: value
+        for name, value in arguments.items()
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    try:
+        shop = Shop.asked_for(settings.data, _date(until), **_shop_arguments(given))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     with bar("generating days") as advance:
         landed = land(shop, settings.data, progress=advance)
-    click.echo(
-        f"{landed.lines:,} order lines of {landed.customers:,} customers in {landed.files:,} files"
-        f" below {settings.landing}\nNext: bridge-cart run"
-    )
+    if landed.days:
+        click.echo(
+            f"{landed.lines:,} order lines of {landed.days:,} days in {landed.files:,} files"
+            f" below {settings.landing}\nNext: bridge-cart run"
+        )
+    else:
+        click.echo("all these days have landed already\nFor more: bridge-cart generate --until DAY")
+
+
+def _shop_arguments(given: Mapping[str, object]) -> dict[str, Any]:
+    """The options that were given as arguments of a shop.
+
+    Raises:
+        ValueError: a `KIND=RATE` is none.
+    """
+    arguments = dict(given)
+    if "start" in arguments:
+        arguments["start"] = _date(arguments["start"])  # type: ignore[arg-type]
+    if "rates" in arguments:
+        arguments["rates"] = dict(_rate(text) for text in arguments["rates"])  # type: ignore[attr-defined]
+    return arguments
+
+
+def _rate(text: str) -> tuple[str, float]:
+    kind, _, rate = text.partition("=")
+    try:
+        return kind, float(rate)
+    except ValueError as error:
+        raise ValueError(
+            f"--defect {text} is not accepted: KIND=RATE, late_arrival=0.05"
+        ) from error
 
 
 @cli.command()
@@ -199,8 +247,13 @@ def main() -> NoReturn:
         sys.exit(leave.exit_code)
     except click.Abort:
         sys.exit(1)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        remedy = f" (see {context.command_path} --help)" if context else ""
+        _say_error(error.format_message() + remedy)
         sys.exit(2)
     except SettingsError as error:
         _say_error(str(error))

@@ -1,38 +1,48 @@
 """When customers order: they come back until they drop out.
 
-The story is that of MBG/NBD (Batislam, Denizel and Filiztekin 2007): while a customer is one,
-orders follow a Poisson process whose rate is gamma distributed over customers; after each order,
-the first one included, the customer drops out with a chance that is beta distributed. (BG/NBD, by
-Fader, Hardie and Lee 2005, lets nobody drop out after the first.) Each customer has a spending
-level that does not depend on the rate.
+The story is that of BG/NBD (Fader, Hardie and Lee 2005): while a customer is one, orders follow a
+Poisson process whose rate is gamma distributed over customers; after each repeat order the
+customer drops out with a chance that is beta distributed. Rate, drop-out and spending level do not
+depend on each other. The spending level is that of Gamma-Gamma (Fader and Hardie 2013): the inverse
+of a gamma variable.
 
 Belongs here: habits and the moments of orders. Does not belong here: what is in the cart (`carts`).
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 
 import numpy as np
-import polars as pl
 
+from bridge_cart_assets.generator import personas
 from bridge_cart_assets.generator.assortment import FAVOURITES
-from bridge_cart_assets.generator.chance import Floats, Ints, Stream, pick, pick_each, stream
+from bridge_cart_assets.generator.chance import (
+    Flags,
+    Floats,
+    Ints,
+    Stream,
+    choose,
+    choose_each,
+    for_each_day,
+    stream,
+)
 from bridge_cart_assets.generator.markets import MARKETS
+from bridge_cart_assets.generator.people import People
+from bridge_cart_assets.generator.seasons import Calendar
 
-# Orders a day: mean RATE_SHAPE x RATE_SCALE while the customer is one.
-RATE_SHAPE, RATE_SCALE = 0.65, 0.05
-BUSIEST_RATE = 0.5
-# Chance to drop out after an order: mean a / (a + b).
-DROP_OUT_A, DROP_OUT_B = 0.8, 3.2
-# Spending level: gamma with mean 1.
-SPENDING_SHAPE = 2.2
+# BG/NBD: r and alpha (days) of the rate, orders a day; a and b of the drop-out.
+R, ALPHA = 0.42, 20.0
+A, B = 0.6, 2.6
+# Gamma-Gamma: q; the level's mean is 1.
+Q = 2.6
+# How much of an income above the country's median is spent (an elasticity).
+INCOME_EFFECT = 0.25
 NEVER_BUY = 0.06
-BUY_AT_ONCE = 0.6
-# Days from sign-up to the first order, for those who do not buy at once.
-FOUNDERS_LAG, NEWCOMERS_LAG = 35.0, 8.0
+# Days to the first order, on average: of the first day's customers one half comes back soon and the
+# other late; newcomers order at once, or soon.
+SOON_SHARE, SOON, LATE = 0.5, 25.0, 180.0
+AT_ONCE_SHARE, NEWCOMERS_LAG = 0.6, 8.0
 
-WEEKDAYS = (0.96, 0.92, 0.93, 0.97, 1.05, 1.14, 1.03)
-MONTHS = (0.95, 0.90, 0.96, 0.97, 1.00, 0.99, 0.96, 0.94, 0.99, 1.02, 1.18, 1.14)
 HOURS = (7, 4, 2, 1, 1, 2, 6, 14, 24, 32, 38, 42, 46, 42, 38, 37, 39, 44, 52, 60, 64, 56, 38, 18)
 
 
@@ -41,14 +51,16 @@ class Habits:
     """What drives each customer; one entry per customer in every array.
 
     Attributes:
+        persona: index into `personas.PERSONAS`.
         rate: orders a day.
-        drop_out: chance that an order is the last one.
+        drop_out: chance that a repeat order is the last one.
         spending: factor on prices, about 1.
         coupon: chance that an order uses a coupon.
         category: favourite, an index into `assortment.CATEGORIES`.
         payment: favourite, an index into `assortment.PAYMENT_METHODS`.
     """
 
+    persona: Ints
     rate: Floats
     drop_out: Floats
     spending: Floats
@@ -59,78 +71,138 @@ class Habits:
 
 @dataclass(frozen=True)
 class Orders:
-    """Orders by time; one entry per order in every array.
+    """The orders of consecutive days by time; one entry per order in every array.
 
     Attributes:
+        first, end: the days, from `first` to before `end`, since the start.
         customer: index of the customer, from 0.
         day: days since the start.
         second: seconds since the start.
         number: place among the orders of its day, from 1.
     """
 
+    first: int
+    end: int
     customer: Ints
     day: Ints
     second: Ints
     number: Ints
 
 
-def habits(people: pl.DataFrame, seed: int) -> Habits:
-    """Draw the habits of the customers that `people.draw` returns."""
-    rng = stream(seed, Stream.HABITS)
-    country = people["country"].to_physical().to_numpy().astype(np.int64)
-    gender = people["gender"].to_physical().to_numpy().astype(np.int64)
-    median = np.array([market.income for market in MARKETS], dtype=np.float64)[country]
-    means = (people["income"].to_numpy() / median) ** 0.35
-    n = people.height
+def habits(people: People, seed: int) -> Habits:
+    """Draw the habits of everybody."""
+    from scipy.special import betainc, gammainc, gammaincc
+
+    def levels(rng: np.random.Generator, size: int) -> Floats:
+        rate, inverse = rng.gamma(R, 1 / ALPHA, size), rng.gamma(Q, 1, size)
+        return np.column_stack([rate, rng.beta(A, B, size), inverse, rng.random((size, 4))])
+
+    counts = np.bincount(people.arrival)
+    rate, drop_out, inverse, *chance = for_each_day(seed, Stream.HABITS, 0, counts, levels).T
+    persona = personas.assign(
+        gammainc(R, ALPHA * rate), betainc(A, B, drop_out), gammaincc(Q, inverse), chance[0]
+    )
+    kind = personas.PERSONAS
+    coupon = np.array([p.coupon for p in kind])[persona]
+    tastes = np.array([p.tastes for p in kind])[persona] * np.array(FAVOURITES)[people.gender]
+    income = np.array([market.income for market in MARKETS], dtype=np.float64)[people.country]
+    payments = np.array([market.payments for market in MARKETS])[people.country]
     return Habits(
-        rate=np.minimum(rng.gamma(RATE_SHAPE, RATE_SCALE, n), BUSIEST_RATE),
-        drop_out=rng.beta(DROP_OUT_A, DROP_OUT_B, n),
-        spending=means * rng.gamma(SPENDING_SHAPE, 1 / SPENDING_SHAPE, n),
-        coupon=rng.beta(1.1, 5.0, n),
-        category=pick_each(rng, np.array(FAVOURITES)[gender]),
-        payment=pick_each(rng, np.array([market.payments for market in MARKETS])[country]),
+        persona=persona,
+        rate=rate,
+        drop_out=drop_out,
+        spending=(Q - 1) / inverse * (people.income / income) ** INCOME_EFFECT,
+        # Beta(1, 1/mean - 1), by its inverse.
+        coupon=1 - (1 - chance[1]) ** (coupon / (1 - coupon)),
+        category=choose_each(tastes, chance[2]),
+        payment=choose_each(payments, chance[3]),
     )
 
 
-def orders(people: pl.DataFrame, habits: Habits, *, days: int, start: date, seed: int) -> Orders:
-    """Let every customer order until the drop-out or the end of the period.
+def orders(
+    people: People,
+    habits: Habits,
+    calendar: Calendar,
+    *,
+    first: int,
+    size: int,
+    breaks: Sequence[int] = (),
+) -> Iterator[Orders]:
+    """Let every customer order until the drop-out, and tell of it in blocks of whole days.
 
-    Gaps are drawn in a time that passes faster on busy days, so that weekdays and seasons show
-    without a loop over days; the loop is over first, second, third… orders.
+    Gaps are drawn in a time that passes faster on busy days, so that weekdays, seasons and flash
+    sales show. The days before `first` pass without being told of.
+
+    Args:
+        people: who they are.
+        habits: what drives them.
+        calendar: how busy the days are.
+        first: first day to tell of.
+        size: a block ends with the day on which it has so many orders.
+        breaks: days on which a new block begins in any case.
     """
-    rng = stream(seed, Stream.ORDERS)
-    weights = _busyness(start, days)
-    ends = np.cumsum(weights)
-    signup = (people["signup_date"] - start).dt.total_days().to_numpy().astype(np.int64)
-    buyer = np.flatnonzero(rng.random(people.height) >= NEVER_BUY)
-    clock = ends[signup[buyer]] - weights[signup[buyer]] * rng.random(buyer.size)
-    founder = signup[buyer] == 0
-    lag = np.where(founder, FOUNDERS_LAG, NEWCOMERS_LAG) * rng.exponential(size=buyer.size)
-    clock += np.where(~founder & (rng.random(buyer.size) < BUY_AT_ONCE), 0.0, lag)
-    customers, moments = [], []
-    while buyer.size:
-        day = np.searchsorted(ends, clock, side="right")
-        inside = day < days
-        buyer, clock = buyer[inside], clock[inside]
-        customers.append(buyer)
-        moments.append(day[inside])
-        stays = rng.random(buyer.size) >= habits.drop_out[buyer]
-        buyer, clock = buyer[stays], clock[stays]
-        clock += rng.exponential(size=buyer.size) / habits.rate[buyer]
-    return _by_time(rng, np.concatenate([*customers, buyer]), np.concatenate([*moments, buyer]))
+    due = _first_orders(people, calendar)
+    has_ordered = np.zeros(due.size, dtype=np.bool_)
+    days: list[Ints] = []
+    seconds: list[Ints] = []
+    begin, told = first, 0
+    for day, end in enumerate(calendar.ends.tolist()):
+        rng = stream(calendar.seed, Stream.ORDERS, day)
+        buyers = _order(rng, habits, due, has_ordered, end)
+        if day < first:
+            continue
+        second = 3_600 * choose(HOURS, rng.random(buyers.size))
+        second += rng.integers(0, 3_600, buyers.size)
+        by_time = np.argsort(second, kind="stable")
+        days.append(buyers[by_time])
+        seconds.append(86_400 * day + second[by_time])
+        told += buyers.size
+        if told >= size or day + 1 == calendar.days or day + 1 in breaks:
+            yield _block(begin, days, seconds)
+            begin, told, days, seconds = day + 1, 0, [], []
 
 
-def _busyness(start: date, days: int) -> Floats:
-    """How busy each day is; about 1 on average."""
-    calendar = [start + timedelta(days=day) for day in range(days)]
-    return np.array([WEEKDAYS[day.weekday()] * MONTHS[day.month - 1] for day in calendar])
+def _first_orders(people: People, calendar: Calendar) -> Floats:
+    """The moment of each customer's first order, in busy time; infinite when there is none."""
+
+    def levels(rng: np.random.Generator, size: int) -> Floats:
+        return np.column_stack([rng.random((size, 3)), rng.exponential(size=size)])
+
+    counts = np.bincount(people.arrival)
+    buys, when, soon, lag = for_each_day(calendar.seed, Stream.FIRST_ORDERS, 0, counts, levels).T
+    is_first_day = people.arrival == 0
+    founders = np.where(soon < SOON_SHARE, SOON, LATE) * lag
+    newcomers = np.where(soon < AT_ONCE_SHARE, 0.0, NEWCOMERS_LAG * lag)
+    arrival = calendar.ends[people.arrival] - calendar.busyness[people.arrival] * when
+    moment = arrival + np.where(is_first_day, founders, newcomers)
+    return np.where(buys < NEVER_BUY, np.inf, moment)
 
 
-def _by_time(rng: np.random.Generator, customer: Ints, day: Ints) -> Orders:
-    second = 3600 * pick(rng, HOURS, day.size) + rng.integers(0, 3600, day.size)
-    moment = 86_400 * day + second
-    order = np.argsort(moment, kind="stable")
-    day = day[order]
-    first = np.searchsorted(day, day, side="left")
-    number = np.arange(1, day.size + 1) - first
-    return Orders(customer=customer[order], day=day, second=moment[order], number=number)
+def _order(
+    rng: np.random.Generator, habits: Habits, due: Floats, has_ordered: Flags, end: float
+) -> Ints:
+    """Who orders on the day that ends then; moves `due` and `has_ordered` on.
+
+    Nobody orders twice a day: whoever is due again waits until tomorrow. Otherwise the days with an
+    order, which are what BG/NBD counts in whole days, would be fewer than the rate says (alpha came
+    out 7 % too large).
+    """
+    buyers = np.flatnonzero(due < end)
+    level, gap = rng.random(buyers.size), rng.exponential(size=buyers.size)
+    leaves = has_ordered[buyers] & (level < habits.drop_out[buyers])
+    has_ordered[buyers] = True
+    due[buyers] = np.where(leaves, np.inf, due[buyers] + gap / habits.rate[buyers])
+    return buyers
+
+
+def _block(first: int, days: list[Ints], seconds: list[Ints]) -> Orders:
+    counts = [buyers.size for buyers in days]
+    numbers = [np.arange(1, count + 1) for count in counts]
+    return Orders(
+        first=first,
+        end=first + len(days),
+        customer=np.concatenate(days),
+        day=np.repeat(np.arange(first, first + len(days)), counts),
+        second=np.concatenate(seconds),
+        number=np.concatenate(numbers),
+    )

@@ -1,20 +1,21 @@
-"""What goes wrong on the way: a share of the records is spoilt, and every defect is written down.
+"""Putting defects into the records of a day's files, and writing every one down.
 
 A record has one defect at most, so that what should become of it is beyond dispute.
 
-Belongs here: the kinds of defects, what each should lead to, and putting them in. Does not belong
-here: how a value is spelt (`spellings`), nor defects of whole files.
+Belongs here: spoiling records and the manifest. Does not belong here: which defects there are
+(`defects`), nor how a value is spelt (`spellings`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.generator import spellings as sp
-from bridge_cart_assets.generator.chance import Ints, pick_each
-from bridge_cart_assets.generator.landing import COLUMNS, plain_line, quoted_line
+from bridge_cart_assets.generator.chance import Ints, choose_each
+from bridge_cart_assets.generator.defects import Defect, How, Share
+from bridge_cart_assets.generator.landing import Form, render
 
 MANIFEST = {
     "file": pl.String,
@@ -24,110 +25,9 @@ MANIFEST = {
     "clean_value": pl.String,
     "dirty_value": pl.String,
     "expected": pl.String,
+    "settled_on": pl.Date,
 }
-ALWAYS = pl.lit(True)
-EMPTY = pl.lit(None, pl.String)
-
-
-@dataclass(frozen=True, eq=False)  # expressions cannot be compared
-class Defect:
-    """One kind of defect in one column.
-
-    Attributes:
-        kind: its name in the manifest.
-        column: column that it spoils; None for a copy of the whole record.
-        dirty: the text that takes the place of the tidy one.
-        expected: repaired, duplicate, defaulted or the reason code of the refusal.
-        weight: how often, among the defects that can befall a record.
-        applies: records that it can befall.
-    """
-
-    kind: str
-    column: str | None
-    dirty: pl.Expr
-    expected: str
-    weight: float
-    applies: pl.Expr = ALWAYS
-
-
-def _missing(column: str) -> Defect:
-    return Defect("missing_value", column, EMPTY, "defaulted", 2)
-
-
-def _date_spellings(column: str) -> tuple[Defect, ...]:
-    long_epoch = sp.has_long_epoch(column)
-    return (
-        Defect("date_with_zone", column, sp.with_zone(column), "repaired", 3),
-        Defect("date_day_first", column, sp.day_first(column), "repaired", 5),
-        Defect("date_epoch", column, sp.epoch(column), "repaired", 3, long_epoch),
-    )
-
-
-def _amount_spellings(column: str, *, thousands: float) -> tuple[Defect, ...]:
-    positive = ~sp.is_negative(column)
-    large = positive & sp.is_thousands(column)
-    return (
-        Defect("amount_thousands", column, sp.with_thousands(column), "repaired", thousands, large),
-        Defect("amount_currency", column, sp.with_currency(column), "repaired", 5, positive),
-        Defect("amount_comma", column, sp.with_comma(column), "repaired", 5),
-    )
-
-
-DUPLICATE = Defect("duplicate_record", None, pl.lit(None), "duplicate", 15, pl.col("_stands"))
-_NO_CUSTOMER = Defect("missing_customer_id", "customer_id", EMPTY, "MISSING_CUSTOMER_ID", weight=5)
-
-PURCHASE_DEFECTS = (
-    *_date_spellings("purchase_date"),
-    *_date_spellings("updated_at"),
-    *_amount_spellings("purchase_amount", thousands=60),  # few lines are that dear
-    Defect(
-        "amount_parentheses",
-        "purchase_amount",
-        sp.in_parentheses("purchase_amount"),
-        "repaired",
-        weight=30,
-        applies=sp.is_negative("purchase_amount"),
-    ),
-    Defect(
-        "boolean_spelling",
-        "coupon_used",
-        sp.respelt("coupon_used", sp.BOOLEANS),
-        "repaired",
-        weight=8,
-    ),
-    Defect(
-        "payment_spelling",
-        "payment_method",
-        sp.respelt("payment_method", sp.PAYMENT_METHODS),
-        "repaired",
-        weight=12,
-    ),
-    *(_missing(column) for column in ("coupon_used", "payment_method", "product_category")),
-    DUPLICATE,
-    _NO_CUSTOMER,
-    Defect(
-        "unreadable_amount", "purchase_amount", sp.one_of(sp.NOT_AMOUNTS), "BAD_AMOUNT", weight=4
-    ),
-    Defect("unreadable_date", "purchase_date", sp.one_of(sp.NOT_MOMENTS), "BAD_DATE", weight=4),
-    Defect(
-        "negative_amount",
-        "purchase_amount",
-        pl.lit("-") + pl.col("purchase_amount"),
-        "NON_POSITIVE_AMOUNT",
-        weight=4,
-        applies=pl.col("status") == "completed",
-    ),
-)
-
-CUSTOMER_DEFECTS = (
-    *_date_spellings("updated_at"),
-    Defect("date_day_first", "signup_date", sp.day_first_date("signup_date"), "repaired", weight=6),
-    *_amount_spellings("income", thousands=5),
-    Defect("gender_spelling", "gender", sp.respelt("gender", sp.GENDERS), "repaired", weight=15),
-    *(_missing(column) for column in ("name", "email", "mobile", "age", "income", "city")),
-    DUPLICATE,
-    _NO_CUSTOMER,
-)
+NONE = -1
 
 
 @dataclass(frozen=True)
@@ -135,9 +35,10 @@ class Spoilt:
     """Records as they land.
 
     Attributes:
-        records: `line`, the record's text, and `_day` of its file, in the order of the files.
-        places: of each tidy record the position in its file, from 1.
-        manifest: grain (file, record), one row per defect, with the columns of `MANIFEST`.
+        records: what `landing.render` returns, and `_day` of the file, in the order of the files.
+        places: of each given record the position in its file, from 1.
+        manifest: grain (file, record), one row per defect; `_day` of the file and the columns of
+            `MANIFEST` but `file`.
     """
 
     records: pl.DataFrame
@@ -149,29 +50,29 @@ def spoil(
     tidy: pl.DataFrame,
     *,
     source: str,
+    form: Form,
     defects: Sequence[Defect],
-    rate: float,
-    rng: np.random.Generator,
+    shares: Sequence[Share],
+    start: date,
 ) -> Spoilt:
     """Give a share of the records one defect each.
 
     Args:
-        tidy: what `landing.as_text` returns for the source.
-        source: folder of the files.
-        defects: what can befall these records; to each record one of them must apply.
-        rate: chance of a record to have a defect.
-        rng: source of chance.
+        tidy: the source's columns as text; and of `deliveries` what its records have, each name
+            with an underscore before it, `_day` for lands.
+        source: whose records they are.
+        form: format of the files.
+        defects: what can befall these records.
+        shares: which records the defects befall that are not put in by `deliveries`.
+        start: first day of the shop.
     """
-    columns = COLUMNS[source]
-    rows = np.flatnonzero(rng.random(tidy.height) < rate)
-    struck = tidy[rows]
-    struck = struck.with_columns(
-        _kind=pick_each(rng, struck.select(_weights(defects)).to_numpy()),
-        _chance=rng.integers(0, 1 << 30, rows.size),
-    )
+    kind = _kinds(tidy, defects, shares)
+    rows = np.flatnonzero(kind != NONE)
+    struck = tidy[rows].with_columns(_kind=kind[rows])
     dirty = struck.with_columns(_dirty_columns(defects))
-    copied = (struck["_kind"] == defects.index(DUPLICATE)).to_numpy()
-    later = _later_in_file(rng, tidy["_day"], rows)
+    how = np.array([defect.how for defect in defects], dtype=object)[kind[rows]]
+    copied = how == How.COPY
+    later = _later_in_file(tidy["_day"].to_numpy(), tidy["_place"].to_numpy()[rows], rows)
 
     # A copy comes behind its original; every other defect takes the place of the tidy record.
     intact = np.setdiff1d(np.arange(tidy.height), rows[~copied], assume_unique=True)
@@ -179,82 +80,132 @@ def spoil(
     copy = np.concatenate([np.zeros(intact.size, dtype=np.bool_), copied])
     behind = np.concatenate([intact, np.where(copied, later, rows)])
     order = np.lexsort((row, copy, behind))
-    line = pl.concat(
-        [_lines(tidy, plain_line(columns))[intact], _lines(dirty, quoted_line(columns))]
-    )
-    records = pl.DataFrame({"line": line[order], "_day": tidy["_day"][row[order]]})
+    clean_lines = render(struck, source, form, plain=True)
+    dirty_lines = render(dirty, source, form, plain=False)
+    if form is not Form.PARQUET:
+        dirty_lines = _with_broken_lines(dirty_lines, clean_lines, kind[rows], defects)
+    rendered = pl.concat([render(tidy, source, form, plain=True)[intact], dirty_lines])[order]
+    day = tidy["_day"][row[order]]
     place = np.empty(order.size, dtype=np.int64)
-    place[order] = _places_in_file(records["_day"])
+    place[order] = _places_in_file(day.to_numpy())
 
     places = np.empty(tidy.height, dtype=np.int64)
     places[row[~copy]] = place[~copy]
-    manifest = _manifest(struck, dirty, place[intact.size :], source=source, defects=defects)
-    return Spoilt(records, places, manifest)
+    manifest = _manifest(
+        struck, dirty, _as_line(clean_lines), _as_line(dirty_lines), place[intact.size :], defects
+    ).with_columns(
+        clean_value=pl.when("_late").then(_day("_due", start)).otherwise("clean_value"),
+        dirty_value=pl.when("_late").then(_day("_day", start)).otherwise("dirty_value"),
+        settled_on=_day("_settled", start).str.to_date("%Y-%m-%d"),
+    )
+    return Spoilt(
+        records=rendered.with_columns(_day=day),
+        places=places,
+        manifest=manifest.sort("_day", "record").select(
+            "_day", *(name for name in MANIFEST if name != "file")
+        ),
+    )
 
 
-def _lines(records: pl.DataFrame, line: pl.Expr) -> pl.Series:
-    return records.select(line).to_series()
-
-
-def _places_in_file(day: pl.Series) -> Ints:
-    """Position of each record among those of its day, from 1; `day` ascends."""
-    days = day.to_physical().to_numpy()
-    return np.arange(1, days.size + 1) - np.searchsorted(days, days, side="left")
-
-
-def _later_in_file(rng: np.random.Generator, day: pl.Series, rows: Ints) -> Ints:
-    """For each of `rows` a row between it and the last one of its file; `day` ascends."""
-    days = day.to_physical().to_numpy()
-    left = np.searchsorted(days, days[rows], side="right") - rows
-    later: Ints = rows + (rng.random(rows.size) * left).astype(np.int64)
-    return later
-
-
-def _weights(defects: Sequence[Defect]) -> list[pl.Expr]:
-    """A column per defect: its weight, or 0 where it cannot befall the record."""
-    return [
-        pl.when(defect.applies).then(defect.weight).otherwise(0.0).alias(str(number))
-        for number, defect in enumerate(defects)
-    ]
+def _kinds(tidy: pl.DataFrame, defects: Sequence[Defect], shares: Sequence[Share]) -> Ints:
+    """For each record the index of its defect, or -1."""
+    kind = tidy["_defect"].to_numpy().copy()
+    level = tidy["_level"].to_numpy()
+    for share in shares:
+        rows = np.flatnonzero((level >= share.lower) & (level < share.upper) & (kind == NONE))
+        able = tidy[rows]
+        weights = able.select(
+            pl.when(defects[member].applies)
+            .then(defects[member].weight)
+            .otherwise(0.0)
+            .alias(str(member))
+            for member in share.members
+        ).to_numpy()
+        chosen = choose_each(weights, able["_choice"].to_numpy())
+        members = np.array(share.members, dtype=np.int64)[chosen]
+        kind[rows] = np.where(weights.sum(axis=1) > 0, members, NONE)
+    return kind
 
 
 def _dirty_columns(defects: Sequence[Defect]) -> list[pl.Expr]:
     """Each column that a defect can spoil, spoilt where `_kind` says so."""
     spoilt: dict[str, pl.Expr] = {}
     for number, defect in enumerate(defects):
-        if defect.column:
-            tidy = spoilt.get(defect.column, pl.col(defect.column))
-            is_struck = pl.col("_kind") == number
-            spoilt[defect.column] = pl.when(is_struck).then(defect.dirty).otherwise(tidy)
+        for column, dirty in defect.changes.items():
+            tidy = spoilt.get(column, pl.col(column))
+            spoilt[column] = pl.when(pl.col("_kind") == number).then(dirty).otherwise(tidy)
     return [expression.alias(column) for column, expression in spoilt.items()]
+
+
+def _with_broken_lines(
+    dirty: pl.DataFrame, clean: pl.DataFrame, kind: Ints, defects: Sequence[Defect]
+) -> pl.DataFrame:
+    broken = pl.coalesce(
+        *(
+            pl.when(pl.col("_kind") == number).then(defect.line)
+            for number, defect in enumerate(defects)
+            if defect.line is not None
+        ),
+        pl.lit(None, pl.String),
+    )
+    lines = clean.with_columns(_kind=kind).select(broken.alias("line"))
+    return dirty.select(line=pl.coalesce(lines["line"], dirty["line"]))
+
+
+def _as_line(records: pl.DataFrame) -> pl.Series:
+    """Each record in one text, as the manifest has it."""
+    if "line" in records.columns:
+        return records["line"]
+    return records.select(pl.struct(pl.all()).struct.json_encode()).to_series()
+
+
+def _places_in_file(day: Ints) -> Ints:
+    """Position of each record among those of its day, from 1; `day` ascends."""
+    return np.arange(1, day.size + 1) - np.searchsorted(day, day, side="left")
+
+
+def _later_in_file(day: Ints, level: np.ndarray, rows: Ints) -> Ints:
+    """For each of `rows` a row between it and the last one of its file; `day` ascends."""
+    left = np.searchsorted(day, day[rows], side="right") - rows
+    later: Ints = rows + (level * left).astype(np.int64)
+    return later
 
 
 def _manifest(
     struck: pl.DataFrame,
     dirty: pl.DataFrame,
+    clean_line: pl.Series,
+    dirty_line: pl.Series,
     place: Ints,
-    *,
-    source: str,
     defects: Sequence[Defect],
 ) -> pl.DataFrame:
-    """What was done to each of the struck records; a copy's dirty value is its whole line."""
+    """What was done to each of the struck records.
+
+    Where one column is spoilt the values are its two texts. A copy has no clean value; of a late
+    record the values are the days on which it was due and on which it landed; of a broken line,
+    the two lines. A byte that is not UTF-8 is written `\\xe9`.
+    """
+    how = pl.Series([defect.how.name for defect in defects]).gather(struck["_kind"])
     told = struck.select(
-        file=pl.lit(f"{source}/") + pl.col("_day").cast(pl.String) + ".csv",
-        record=pl.lit(pl.Series(place)),
-        column=_of_kind([defect.column for defect in defects]),
+        "_day",
+        "_settled",
+        record=place,
+        column=_of_kind([None if d.how is How.COPY else d.column for d in defects]),
         kind=_of_kind([defect.kind for defect in defects]),
         expected=_of_kind([defect.expected for defect in defects]),
     )
-    line = _lines(dirty, quoted_line(COLUMNS[source]))
-    value = _named_value(dirty, told["column"]).fill_null("")
-    return (
-        told.with_columns(
-            clean_value=_named_value(struck, told["column"]),
-            dirty_value=pl.when(pl.col("column").is_null()).then(line).otherwise(value),
-        )
-        .sort("file", "record")
-        .select(pl.col(name).cast(dtype) for name, dtype in MANIFEST.items())
-    )
+    clean, spoilt = _named_value(struck, told["column"]), _named_value(dirty, told["column"])
+    is_whole = told["column"].is_null()
+    return told.with_columns(
+        _due=struck["_due"],
+        _late=how == How.LATE.name,
+        clean_value=pl.when(how == How.COPY.name)
+        .then(None)
+        .when(is_whole)
+        .then(clean_line)
+        .otherwise(clean),
+        dirty_value=pl.when(is_whole).then(dirty_line).otherwise(spoilt.fill_null("")),
+    ).with_columns(dirty_value=_readable("dirty_value"))
 
 
 def _of_kind(values: Sequence[str | None]) -> pl.Expr:
@@ -266,3 +217,15 @@ def _named_value(records: pl.DataFrame, column: pl.Series) -> pl.Series:
     named = [pl.when(pl.col("_named") == name).then(name) for name in column.unique().drop_nulls()]
     value = pl.coalesce(*named, pl.lit(None, pl.String))
     return records.with_columns(_named=column).with_columns(_value=value)["_value"]
+
+
+def _day(number: str, start: date) -> pl.Expr:
+    """The day that is so many days after the first, as text."""
+    return (pl.lit(start) + pl.duration(days=number)).dt.to_string("%Y-%m-%d")
+
+
+def _readable(column: str) -> pl.Expr:
+    codes = range(0xC0, 0x100)
+    return pl.col(column).str.replace_many(
+        [chr(0xE000 + code) for code in codes], [f"\\x{code:02x}" for code in codes]
+    )

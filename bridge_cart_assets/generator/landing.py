@@ -1,12 +1,15 @@
 """The files that the shop drops into the landing zone, a day at a time.
 
-Belongs here: tidy records as text, and putting a finished file in its
-place. Does not belong here: what the records say.
+Belongs here: formats, tidy records as text, and putting a finished file in its place. Does not
+belong here: what the records say.
 """
 
+import gzip
+import io
 import os
-from collections.abc import Mapping, Sequence
-from datetime import date
+import re
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 
 import polars as pl
@@ -14,46 +17,94 @@ import polars as pl
 from bridge_cart_assets.sources.source import CUSTOMER_COLUMNS, PURCHASE_COLUMNS
 
 CUSTOMERS, PURCHASES = "customers", "purchases"
+SOURCES = (CUSTOMERS, PURCHASES)
 COLUMNS = {CUSTOMERS: tuple(CUSTOMER_COLUMNS), PURCHASES: tuple(PURCHASE_COLUMNS)}
+# What JSON writes without quotes.
+_BARE = {"age", "income", "line_number", "purchase_amount", "discount_amount", "quantity"} | {
+    "coupon_used"
+}
+# A character U+E0xx in UTF-8, which stands for the byte xx (see `spellings.LATIN_1`).
+_BYTE = re.compile(rb"\xee[\x82\x83][\x80-\xbf]")
+_GZIP_LEVEL = 1
 
 
-def as_text(records: pl.DataFrame, source: str) -> pl.DataFrame:
-    """The columns that land, as text, with `_day` (of the file, ascending) and `_stands`.
+class Form(StrEnum):
+    """Format of the landed files."""
 
-    A record stands when it is the last one of its key: a copy of it is a duplicate, where a copy
-    of another one is merely outdated.
+    CSV = "csv"
+    NDJSON = "ndjson"
+    PARQUET = "parquet"
+
+
+def as_text(records: pl.DataFrame, source: str) -> list[pl.Expr]:
+    """The columns that land, as text, from typed ones.
+
     Where the records have a column `x_written`, it is how x is written down in the file.
     Moments are `2024-01-05T14:03:22`, days `2024-01-05`, money `1234.50`, flags true and false.
     """
-    stands = pl.col("stands") if "stands" in records.columns else pl.lit(True)
-    return records.select(
-        *(_text(name, records.schema) for name in COLUMNS[source]),
-        _day="batch_day",
-        _stands=stands,
-    )
+    return [_text(name, records.schema) for name in COLUMNS[source]]
 
 
-def plain_line(columns: Sequence[str]) -> pl.Expr:
-    """The line of a record none of whose texts needs quotes: tidy ones do not."""
-    return pl.concat_str(columns, separator=",")
+def render(records: pl.DataFrame, source: str, form: Form, *, plain: bool) -> pl.DataFrame:
+    """Records as a file has them: a column `line`, or for Parquet the columns.
+
+    Args:
+        records: the source's columns as text.
+        source: whose records they are.
+        form: format of the file.
+        plain: whether no text needs quotes or can be missing, as is so with tidy ones.
+    """
+    columns = COLUMNS[source]
+    if form is Form.PARQUET:
+        return records.select(columns)
+    if form is Form.NDJSON:
+        line = _json(columns) if plain else pl.struct(columns).struct.json_encode()
+    else:
+        line = pl.concat_str([pl.col(c) if plain else _quoted(c) for c in columns], separator=",")
+    return records.select(line=line)
 
 
-def quoted_line(columns: Sequence[str]) -> pl.Expr:
-    """The line of any record, with quotes where CSV asks for them (RFC 4180)."""
-    return pl.concat_str([_quoted(column) for column in columns], separator=",")
+def files(rendered: pl.DataFrame, source: str, form: Form) -> Iterator[tuple[int, bytes]]:
+    """The file of each day.
+
+    Args:
+        rendered: what `render` returns, with `_day` (ascending).
+        source: whose records they are.
+        form: format of the file.
+    """
+    for (day,), records in rendered.partition_by("_day", as_dict=True, include_key=False).items():
+        if form is Form.PARQUET:
+            yield day, as_parquet(records, "zstd")
+        else:
+            header = ",".join(COLUMNS[source]) + "\n" if form is Form.CSV else ""
+            lines: str = records["line"].str.join("\n").item()
+            yield day, _BYTE.sub(_as_byte, f"{header}{lines}\n".encode())
 
 
-def by_day(records: pl.DataFrame) -> dict[date, str]:
-    """The lines of each `_day`, one under the other."""
-    lines = pl.col("line").str.join("\n") + "\n"
-    return dict(records.group_by("_day", maintain_order=True).agg(lines).iter_rows())
+def as_parquet(records: pl.DataFrame, compression: str) -> bytes:
+    """A Parquet file of the records."""
+    buffer = io.BytesIO()
+    records.write_parquet(buffer, compression=compression)  # type: ignore[arg-type]
+    return buffer.getvalue()
 
 
-def land(file: Path, source: str, lines: str) -> None:
+def sent_again(content: bytes, form: Form) -> bytes:
+    """The same records in other bytes, as another program would have exported them."""
+    if form is Form.PARQUET:
+        return as_parquet(pl.read_parquet(io.BytesIO(content)), "uncompressed")
+    return content.replace(b"\n", b"\r\n")
+
+
+def suffix(form: Form, *, gz: bool) -> str:
+    """Ending of the files' names."""
+    return f"{form}.gz" if gz else str(form)
+
+
+def land(file: Path, content: bytes, *, gz: bool) -> None:
     """Write a file under a name that readers pass over, then give it its own."""
     unfinished = file.with_name(f"{file.name}.tmp")
-    header = ",".join(COLUMNS[source]) + "\n"
-    unfinished.write_bytes((header + lines).encode())
+    # No time in the file, or it would be another one each time.
+    unfinished.write_bytes(gzip.compress(content, _GZIP_LEVEL, mtime=0) if gz else content)
     os.replace(unfinished, file)
 
 
@@ -69,3 +120,16 @@ def _quoted(column: str) -> pl.Expr:
     text = pl.col(column).fill_null("")
     quoted = pl.lit('"') + text.str.replace_all('"', '""', literal=True) + '"'
     return pl.when(text.str.contains(r'[,"\r\n]')).then(quoted).otherwise(text)
+
+
+def _json(columns: tuple[str, ...]) -> pl.Expr:
+    pieces: list[pl.Expr] = []
+    for number, column in enumerate(columns):
+        mark = "" if column in _BARE else '"'
+        behind = "{" if number == 0 else ","
+        pieces += [pl.lit(f'{behind}"{column}":{mark}'), pl.col(column), pl.lit(mark)]
+    return pl.concat_str([*pieces, pl.lit("}")])
+
+
+def _as_byte(character: re.Match[bytes]) -> bytes:
+    return bytes([ord(character[0].decode()) & 0xFF])

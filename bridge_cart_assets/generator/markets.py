@@ -36,7 +36,10 @@ class Market:
     payments: tuple[float, ...]
 
 
-# American numbers are of the exchange 555, which is kept for directories and for fiction.
+# Mobile numbers that are nobody's. American (555-01…), British (07700 900…) and French ones (06 39
+# 98…) are kept for fiction by the countries' regulators and are few, so some customers share one.
+# German 0165 and 0166 and Indian 50… and 39… are of the right length and have not been given out
+# (by the numbering plans in phonenumbers 9).
 MARKETS = (
     Market(
         country="United Kingdom",
@@ -45,7 +48,7 @@ MARKETS = (
         share=0.30,
         income=36_000,
         calling_code="44",
-        mobile_prefixes=("74", "75", "78"),
+        mobile_prefixes=("7700900",),
         mobile_digits=10,
         national="0#### ######",
         international="+44 #### ######",
@@ -58,10 +61,12 @@ MARKETS = (
         share=0.28,
         income=48_000,
         calling_code="1",
-        mobile_prefixes=(
-            *("206555", "212555", "213555", "215555", "303555", "305555", "312555", "314555"),
-            *("404555", "415555", "503555", "512555", "602555", "612555", "617555", "702555"),
-            *("713555", "718555", "801555", "804555", "813555", "904555", "916555", "919555"),
+        mobile_prefixes=tuple(
+            f"{area}55501"
+            for area in (
+                *(206, 212, 213, 215, 303, 305, 312, 314, 404, 415, 503, 512),
+                *(602, 612, 617, 702, 713, 718, 801, 804, 813, 904, 916, 919),
+            )
         ),
         mobile_digits=10,
         national="(###) ###-####",
@@ -75,7 +80,7 @@ MARKETS = (
         share=0.18,
         income=40_000,
         calling_code="49",
-        mobile_prefixes=("1511", "1512", "1515", "1520", "1522", "1525"),
+        mobile_prefixes=("165", "166"),
         mobile_digits=11,
         national="0#### #######",
         international="+49 #### #######",
@@ -88,7 +93,7 @@ MARKETS = (
         share=0.12,
         income=34_000,
         calling_code="33",
-        mobile_prefixes=("61", "62", "66", "67"),
+        mobile_prefixes=("63998",),
         mobile_digits=9,
         national="0# ## ## ## ##",
         international="+33 # ## ## ## ##",
@@ -101,7 +106,7 @@ MARKETS = (
         share=0.12,
         income=16_000,
         calling_code="91",
-        mobile_prefixes=("90", "97", "98", "99"),
+        mobile_prefixes=("50", "39"),
         mobile_digits=10,
         national="0##### #####",
         international="+91 ##### #####",

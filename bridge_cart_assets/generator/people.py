@@ -1,103 +1,126 @@
-"""Who the customers are: one row per customer, as on the day of sign-up.
+"""Who the customers are: one entry per customer, as on the day of sign-up.
 
 Belongs here: drawing people. Does not belong here: what becomes of them (`profiles`), nor what
 they buy (`behaviour`).
 """
 
-from datetime import date
+from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
-from bridge_cart_assets.generator import phones
-from bridge_cart_assets.generator.chance import Floats, Ints, Stream, pick, stream
-from bridge_cart_assets.generator.markets import COUNTRIES, MARKETS
+from bridge_cart_assets.generator.chance import (
+    Flags,
+    Floats,
+    Ints,
+    Stream,
+    below,
+    choose,
+    for_each_day,
+    stream,
+)
+from bridge_cart_assets.generator.markets import MARKETS
 from bridge_cart_assets.generator.pools import Pools
 
 GENDERS = ("female", "male", "other")
 GENDER_SHARES = (0.50, 0.48, 0.02)
 # Domains that no mailbox can have (RFC 2606).
 MAIL_DOMAINS = ("example.com", "example.org", "example.net")
+MAIL_DOMAIN_SHARES = (5, 3, 2)
 YOUNGEST, OLDEST = 18, 85
-# The share of the customers that the shop begins with: they sign up on its first day.
-FOUNDERS = 0.33
+INTERNATIONAL_SHARE = 0.5
+# The customers of the first day have signed up within so many days before it.
+FOUNDED_BEFORE = 730
 
 
-def draw(pools: Pools, *, customers: int, days: int, start: date, seed: int) -> pl.DataFrame:
-    """Draw the customers.
+@dataclass(frozen=True)
+class People:
+    """Customers by the day they are first heard of; one entry per customer in every array.
+
+    Attributes:
+        arrival: day since the start on which the profile lands for the first time.
+        signup: day of sign-up since the start; negative for those of the first day, who were
+            customers before.
+        country: index into `markets.MARKETS`.
+        gender: index into `GENDERS`.
+        age: years.
+        income: a year, whole units.
+        first, last, city: indices into the pools' texts.
+        domain: index into `MAIL_DOMAINS`.
+        number: the mobile number, as a place among the country's numbers (0 to 1).
+        international: whether the number is written in the international way.
+    """
+
+    arrival: Ints
+    signup: Ints
+    country: Ints
+    gender: Ints
+    age: Ints
+    income: Ints
+    first: Ints
+    last: Ints
+    city: Ints
+    domain: Ints
+    number: Floats
+    international: Flags
+
+
+def arrivals(customers: int, newcomers: float, days: int, seed: int) -> Ints:
+    """How many people are first heard of on each day: `customers` on the first, then newcomers.
+
+    Args:
+        customers: those of the first day.
+        newcomers: how many come on each later day, on average.
+        days: how many days.
+        seed: seed of the shop.
+    """
+    counts = np.zeros(days, dtype=np.int64)
+    if newcomers:
+        counts[1:] = [
+            stream(seed, Stream.NEWCOMERS, day).poisson(newcomers) for day in range(1, days)
+        ]
+    counts[0] = customers
+    return counts
+
+
+def draw(pools: Pools, counts: Ints, seed: int) -> People:
+    """Draw the people who come on each day.
 
     Args:
         pools: names and cities.
-        customers: how many.
-        days: days over which they sign up; a third of them on the first one.
-        start: the first day.
+        counts: what `arrivals` returns.
         seed: seed of the shop.
-
-    Returns:
-        One row per customer in the order of the ids: customer_id, name, email, mobile
-        (E.164), mobile_written, gender, age (years), income (a year, whole units), city,
-        city_index (in the pool), country, signup_date.
     """
-    rng = stream(seed, Stream.PEOPLE)
-    country = pick(rng, [market.share for market in MARKETS], customers)
-    gender = pick(rng, GENDER_SHARES, customers)
-    age = _ages(rng, customers)
-    income = _incomes(rng, country, age)
-    called = np.where(gender < 2, gender, rng.integers(0, 2, customers))
-    first = pools.first.draw(rng, 2 * country + called)
-    last = pools.last.draw(rng, country)
-    city = pools.cities.draw(rng, country)
-    mobile = phones.draw(rng, country)
-    domain = pl.Series(MAIL_DOMAINS).gather(pick(rng, (5, 3, 2), customers))
-    signup = _signup_days(rng, customers, days)
-    mail = [pools.first.addresses.gather(first), pools.last.addresses.gather(last)]
-    return pl.DataFrame(
-        {
-            "number": np.arange(1, customers + 1),
-            "name": pools.first.texts.gather(first) + " " + pools.last.texts.gather(last),
-            "mail": mail[0] + "." + mail[1],
-            "domain": domain,
-            "mobile": mobile.e164,
-            "mobile_written": mobile.written,
-            "gender": pl.Series(GENDERS, dtype=pl.Enum(GENDERS)).gather(gender),
-            "age": age,
-            "income": income,
-            "city": pools.cities.texts.gather(city),
-            "city_index": city,
-            "country": pl.Series(COUNTRIES, dtype=pl.Enum(COUNTRIES)).gather(country),
-            "signup": signup,
-        }
-    ).select(
-        customer_id=pl.lit("C") + pl.col("number").cast(pl.String).str.zfill(6),
-        name="name",
-        email=pl.concat_str("mail", "number", pl.lit("@"), "domain"),
-        mobile="mobile",
-        mobile_written="mobile_written",
-        gender="gender",
-        age="age",
-        income="income",
-        city="city",
-        city_index="city_index",
-        country="country",
-        signup_date=pl.lit(start) + pl.duration(days="signup"),
+
+    def levels(rng: np.random.Generator, size: int) -> Floats:
+        shapes = (rng.gamma(3.2, 7.5, size), rng.standard_normal(size))
+        return np.column_stack([rng.random((size, 11)), *shapes])
+
+    chance = for_each_day(seed, Stream.PEOPLE, 0, counts, levels).T
+    arrival = np.repeat(np.arange(counts.size), counts)
+    country = choose([market.share for market in MARKETS], chance[0])
+    gender = choose(GENDER_SHARES, chance[1])
+    called = np.where(gender < 2, gender, below(2, chance[2]))
+    age = np.clip(YOUNGEST + chance[11], YOUNGEST, OLDEST).astype(np.int64)
+    before = -1 - below(FOUNDED_BEFORE, chance[9] ** 2)
+    return People(
+        arrival=arrival,
+        signup=np.where(arrival == 0, before, arrival),
+        country=country,
+        gender=gender,
+        age=age,
+        income=_incomes(country, age, chance[12]),
+        first=pools.first.draw(2 * country + called, chance[3]),
+        last=pools.last.draw(country, chance[4]),
+        city=pools.cities.draw(country, chance[5]),
+        domain=choose(MAIL_DOMAIN_SHARES, chance[6]),
+        number=chance[7],
+        international=chance[8] < INTERNATIONAL_SHARE,
     )
 
 
-def _ages(rng: np.random.Generator, customers: int) -> Ints:
-    """Adults, most of them in their thirties and forties, with a tail of older people."""
-    drawn = YOUNGEST + rng.gamma(shape=3.2, scale=7.5, size=customers)
-    return np.clip(drawn, YOUNGEST, OLDEST).astype(np.int64)
-
-
-def _incomes(rng: np.random.Generator, country: Ints, age: Ints) -> Ints:
+def _incomes(country: Ints, age: Ints, normal: Floats) -> Ints:
     """Log-normal about the country's median; a hump at 50 that explains little of the spread."""
     median = np.array([market.income for market in MARKETS], dtype=np.float64)[country]
     hump: Floats = 1.1 - 0.5 * ((age - 50) / 40) ** 2
-    drawn = median * hump * rng.lognormal(mean=0.0, sigma=0.45, size=country.size)
+    drawn = median * hump * np.exp(0.45 * normal)
     return np.clip(np.round(drawn, -2), 3_000, 900_000).astype(np.int64)
-
-
-def _signup_days(rng: np.random.Generator, customers: int, days: int) -> Ints:
-    """Days since the start, ascending with the customer's number."""
-    later = rng.random(customers) >= FOUNDERS
-    return np.sort(np.where(later, rng.integers(0, days, customers), 0))

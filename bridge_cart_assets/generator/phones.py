@@ -1,59 +1,58 @@
-"""Mobile numbers that could exist, as people write them down.
+"""Mobile numbers that nobody has, as people write them down.
 
-Belongs here: drawing numbers and writing them. Does not belong here: reading them back, which is
-the cleaning's work.
+Belongs here: numbers and the ways of writing them. Does not belong here: reading them back, which
+is the cleaning's work.
 """
 
 import re
 from typing import NamedTuple
 
-import numpy as np
 import polars as pl
 
-from bridge_cart_assets.generator.chance import Ints
+from bridge_cart_assets.generator.chance import Flags, Floats, Ints
 from bridge_cart_assets.generator.markets import MARKETS
-
-INTERNATIONAL_SHARE = 0.5
 
 
 class Phones(NamedTuple):
-    """Mobile numbers, one per person, twice.
+    """Mobile numbers, one per person, in three ways.
 
     Attributes:
         written: in the national or the international way of the person's country.
+        otherwise: in the other one of the two.
         e164: as a plus and digits only.
     """
 
     written: pl.Series
+    otherwise: pl.Series
     e164: pl.Series
 
 
-def draw(rng: np.random.Generator, country: Ints) -> Phones:
-    """A mobile number for every person.
+def write(country: Ints, number: Floats, international: Flags) -> Phones:
+    """Write every person's mobile number.
 
     Args:
-        rng: source of chance.
         country: index into `MARKETS`, one per person.
+        number: the place among the country's numbers (0 to 1).
+        international: whether it is written in the international way.
     """
-    number = rng.random(country.size)
-    international = rng.random(country.size) < INTERNATIONAL_SHARE
     people = pl.DataFrame({"country": country, "number": number, "international": international})
     parts = []
     for code, market in enumerate(MARKETS):
         digits = _digits(market.mobile_prefixes, market.mobile_digits)
-        written = pl.when("international").then(_fill(market.international))
+        national, abroad = _fill(market.national), _fill(market.international)
         parts.append(
             people.with_row_index("person")
             .filter(pl.col("country") == code)
             .select("person", "international", digits=digits)
             .select(
                 "person",
-                written=written.otherwise(_fill(market.national)),
+                written=pl.when("international").then(abroad).otherwise(national),
+                otherwise=pl.when("international").then(national).otherwise(abroad),
                 e164=pl.lit(f"+{market.calling_code}") + pl.col("digits"),
             )
         )
     phones = pl.concat(parts).sort("person")
-    return Phones(phones["written"], phones["e164"])
+    return Phones(phones["written"], phones["otherwise"], phones["e164"])
 
 
 def _digits(prefixes: tuple[str, ...], length: int) -> pl.Expr:

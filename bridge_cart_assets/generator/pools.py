@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.generator.chance import Ints
+from bridge_cart_assets.generator.chance import Floats, Ints, below
 from bridge_cart_assets.generator.markets import MARKETS
 
 FIRST_NAMES = 300
@@ -45,14 +45,19 @@ class Pool:
         """Each text as it would stand in an e-mail address: `René-Marie` is `renemarie`."""
         return pl.Series([_ascii(text) for text in self.texts], dtype=pl.String)
 
-    def draw(self, rng: np.random.Generator, group: Ints) -> Ints:
-        """One index into `texts` for every member of `group`, from the group it names."""
-        return self._starts[group] + (rng.random(group.size) * self.sizes[group]).astype(np.int64)
+    def draw(self, group: Ints, level: Floats) -> Ints:
+        """One index into `texts` for every member of `group`, from the group it names.
 
-    def redraw(self, rng: np.random.Generator, group: Ints, former: Ints) -> Ints:
+        Args:
+            group: which group.
+            level: chance, 0 to 1.
+        """
+        return self._starts[group] + below(self.sizes[group], level)
+
+    def redraw(self, group: Ints, former: Ints, level: Floats) -> Ints:
         """Like `draw`, and never the former text again where the group has another."""
         size = self.sizes[group]
-        step = 1 + (rng.random(group.size) * (size - 1)).astype(np.int64)
+        step = 1 + below(size - 1, level)
         return self._starts[group] + (former - self._starts[group] + step) % size
 
     @cached_property

@@ -1,9 +1,10 @@
 """What becomes of customers: they move, change their number, earn more.
 
-Belongs here: the versions of a profile over time. Does not belong here: the person as on the day
-of sign-up (`people`).
+Belongs here: the records of profiles over time. Does not belong here: the person as on the day of
+sign-up (`people`), when a record arrives (`deliveries`).
 """
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -11,11 +12,22 @@ import polars as pl
 
 from bridge_cart_assets.generator import phones
 from bridge_cart_assets.generator.behaviour import HOURS, Orders
-from bridge_cart_assets.generator.chance import Floats, Ints, Stream, pick, stream
+from bridge_cart_assets.generator.chance import (
+    Floats,
+    Ints,
+    Stream,
+    choose,
+    for_each_day,
+    per_day,
+    stream,
+)
+from bridge_cart_assets.generator.ledger import DAY, customer_id, moment
+from bridge_cart_assets.generator.markets import COUNTRIES
+from bridge_cart_assets.generator.people import GENDERS, MAIL_DOMAINS, People
 from bridge_cart_assets.generator.pools import Pools
 
 # Changes a year and customer, and how often it is the city, the number or the income.
-CHANGES_A_YEAR = 0.12
+CHANGES_A_YEAR = 0.35
 CHANGES = (40, 25, 35)
 MOVED, NEW_NUMBER, MORE_INCOME = 0, 1, 2
 RAISE = (0.03, 0.15)
@@ -23,83 +35,140 @@ RAISE = (0.03, 0.15)
 AHEAD = (60, 900)
 
 
-def versions(
-    pools: Pools, people: pl.DataFrame, orders: Orders, *, days: int, start: date, seed: int
-) -> pl.DataFrame:
-    """Every profile record: one on the day of sign-up, one for each later change.
+class Profiles:
+    """The profiles of a shop's customers, told of in blocks of whole days.
+
+    A record has the columns customer (index), day (since the start, on which it is written down),
+    second (since the start, negative for what was before), and city, number, international and
+    income as in `People`.
+    """
+
+    def __init__(self, pools: Pools, people: People, seed: int) -> None:
+        self._pools = pools
+        self._seed = seed
+        self._arrival = people.arrival
+        self._signup = people.signup
+        # What changes, as it is now.
+        self._now = replace(
+            people,
+            city=people.city.copy(),
+            number=people.number.copy(),
+            international=people.international.copy(),
+            income=people.income.copy(),
+        )
+        self._day = 0
+
+    def write(self, orders: Orders) -> pl.DataFrame:
+        """The records that the days of these orders bring, by day and time.
+
+        A customer has one on the day of arrival, and one for each later change; neighbours differ.
+        """
+        while self._day < orders.first:
+            self._change(self._day)
+            self._day += 1
+        written = [self._signups(orders)]
+        for day in range(orders.first, orders.end):
+            written.append(self._change(day))
+            self._day += 1
+        return pl.concat(written).sort("day", "second", "customer")
+
+    def _signups(self, orders: Orders) -> pl.DataFrame:
+        """The first record of each who comes: at any hour, but before the first order."""
+        came = slice(*np.searchsorted(self._arrival, [orders.first, orders.end]).tolist())
+        who = np.arange(came.start, came.stop)
+        day, signup = self._arrival[came], self._signup[came]
+        counts = per_day(day, orders.first, orders.end)
+        hour, within, ahead = for_each_day(
+            self._seed, Stream.SIGNUPS, orders.first, counts, lambda rng, n: rng.random((n, 3))
+        ).T
+        any_hour = DAY * signup + _time_of_day(hour, within)
+        first_order = self._first_orders(orders)[came]
+        just_before = first_order - (AHEAD[0] + (AHEAD[1] - AHEAD[0]) * ahead).astype(np.int64)
+        second = np.where(
+            first_order < DAY * (signup + 1), np.maximum(just_before, DAY * signup), any_hour
+        )
+        return self._records(who, day, second)
+
+    def _first_orders(self, orders: Orders) -> Ints:
+        first = np.full(self._arrival.size, np.iinfo(np.int64).max)
+        first[orders.customer[::-1]] = orders.second[::-1]  # by time: the earliest is written last
+        return first
+
+    def _change(self, day: int) -> pl.DataFrame:
+        """Change one thing about some of those who came before the day."""
+        rng = stream(self._seed, Stream.CHANGES, day)
+        there = int(np.searchsorted(self._arrival, day))
+        changes = rng.binomial(there, CHANGES_A_YEAR / 365)
+        who = np.unique(rng.integers(0, max(there, 1), changes))
+        what = choose(CHANGES, rng.random(who.size))
+        level, way = rng.random(who.size), rng.random(who.size)
+        now = self._now
+        moved, renumbered, paid = (who[what == w] for w in (MOVED, NEW_NUMBER, MORE_INCOME))
+        now.city[moved] = self._pools.cities.redraw(
+            now.country[moved], now.city[moved], level[what == MOVED]
+        )
+        # Far enough from the former one to be another number where there are but a thousand.
+        step = 0.01 + 0.98 * level[what == NEW_NUMBER]
+        now.number[renumbered] = (now.number[renumbered] + step) % 1
+        now.international[renumbered] = way[what == NEW_NUMBER] < 0.5
+        low, high = RAISE
+        raised = now.income[paid] * (1 + low + (high - low) * level[what == MORE_INCOME])
+        more = np.maximum(np.round(raised, -2).astype(np.int64), now.income[paid] + 100)
+        now.income[paid] = more
+        second = DAY * day + _time_of_day(rng.random(who.size), rng.random(who.size))
+        return self._records(who, np.full(who.size, day), second)
+
+    def _records(self, who: Ints, day: Ints, second: Ints) -> pl.DataFrame:
+        now = self._now
+        return pl.DataFrame(
+            {
+                "customer": who,
+                "day": day,
+                "second": second,
+                "city": now.city[who],
+                "number": now.number[who],
+                "international": now.international[who],
+                "income": now.income[who],
+            }
+        )
+
+
+def table(records: pl.DataFrame, people: People, pools: Pools, start: date) -> pl.DataFrame:
+    """The records as the shop's export would have them, were it tidy.
 
     Returns:
-        Grain (customer_id, updated_at), by time: the columns of the landed file, typed as in
-        silver; mobile_written (mobile as the file has it); batch_day (day that the record lands).
-        Neighbouring versions of a customer differ, and nobody orders before signing up.
+        The columns of the landed file, typed as in silver, then mobile_written (as the file has
+        it) and mobile_otherwise (as it could have had it).
     """
-    rng = stream(seed, Stream.MOVES)
-    signup = (people["signup_date"] - start).dt.total_days().to_numpy().astype(np.int64)
-    current = people.with_columns(
-        second=_signup_moments(rng, signup, orders), signup_day=signup, signup_age="age"
+    who = records["customer"].to_numpy()
+    first, last = people.first[who], people.last[who]
+    mobile = phones.write(
+        people.country[who], records["number"].to_numpy(), records["international"].to_numpy()
     )
-    found = [current]
-    moment = signup + 1 + _gaps(rng, current.height)
-    while (due := moment < days).any():
-        moment = np.floor(moment[due])
-        current = _change(rng, pools, current.filter(due), moment.astype(np.int64))
-        found.append(current)
-        moment = moment + 1 + _gaps(rng, current.height)
-    updated_at = pl.lit(start).cast(pl.Datetime("us", "UTC")) + pl.duration(seconds="second")
-    return (
-        pl.concat(found)
-        .sort("second", "customer_id")
-        .select(
-            *("customer_id", "name", "email", "mobile"),
-            pl.col("gender").cast(pl.String),
-            "age",
-            pl.col("income").cast(pl.Decimal(18, 2)),
-            "city",
-            pl.col("country").cast(pl.String),
-            "signup_date",
-            updated_at.alias("updated_at"),
-            "mobile_written",
-            updated_at.dt.date().alias("batch_day"),
-        )
+    years = (records["day"].to_numpy() - people.arrival[who]) // 365
+    signup = pl.Series(people.signup[who])
+    mail = pools.first.addresses.gather(first) + "." + pools.last.addresses.gather(last)
+    return records.select(
+        customer_id=customer_id("customer"),
+        name=pools.first.texts.gather(first) + " " + pools.last.texts.gather(last),
+        email=pl.concat_str(
+            pl.lit(mail),
+            pl.col("customer") + 1,
+            pl.lit("@"),
+            pl.lit(pl.Series(MAIL_DOMAINS).gather(people.domain[who])),
+        ),
+        mobile=mobile.e164,
+        gender=pl.Series(GENDERS).gather(people.gender[who]),
+        age=pl.Series(people.age[who] + years),
+        income=pl.col("income").cast(pl.Decimal(18, 2)),
+        city=pools.cities.texts.gather(records["city"]),
+        country=pl.Series(COUNTRIES).gather(people.country[who]),
+        signup_date=pl.lit(start) + pl.duration(days=pl.lit(signup)),
+        updated_at=moment("second", start),
+        mobile_written=mobile.written,
+        mobile_otherwise=mobile.otherwise,
     )
 
 
-def _gaps(rng: np.random.Generator, size: int) -> Floats:
-    """Days to the next change."""
-    return rng.exponential(365 / CHANGES_A_YEAR, size)
-
-
-def _signup_moments(rng: np.random.Generator, signup: Ints, orders: Orders) -> Ints:
-    """Seconds since the start: at any hour, or just before the first order of that day."""
-    midnight = 86_400 * signup
-    first = np.full(signup.size, np.iinfo(np.int64).max)
-    first[orders.customer[::-1]] = orders.second[::-1]  # by time: the earliest is written last
-    ahead = np.maximum(first - rng.integers(*AHEAD, signup.size), midnight)
-    any_hour = 3600 * pick(rng, HOURS, signup.size) + rng.integers(0, 3600, signup.size)
-    return np.where(first < midnight + 86_400, ahead, midnight + any_hour)
-
-
-def _change(
-    rng: np.random.Generator, pools: Pools, people: pl.DataFrame, day: Ints
-) -> pl.DataFrame:
-    """The same people with one thing changed on the given day, which is after their last record."""
-    size = people.height
-    what = pick(rng, CHANGES, size)
-    country = people["country"].to_physical().to_numpy().astype(np.int64)
-    former_city, former_income = people["city_index"].to_numpy(), people["income"].to_numpy()
-    moved = pools.cities.redraw(rng, country, former_city)
-    city = np.where(what == MOVED, moved, former_city)
-    number = phones.draw(rng, country)
-    raised = np.round(former_income * (1 + rng.uniform(*RAISE, size)), -2).astype(np.int64)
-    more = np.maximum(raised, former_income + 100)
-    second = 86_400 * day + 3600 * pick(rng, HOURS, size) + rng.integers(0, 3600, size)
-    has_new_number = pl.lit(pl.Series(what == NEW_NUMBER))
-    return people.with_columns(
-        second=second,
-        age=pl.col("signup_age") + (pl.lit(pl.Series(day)) - pl.col("signup_day")) // 365,
-        income=np.where(what == MORE_INCOME, more, former_income),
-        city=pools.cities.texts.gather(city),
-        city_index=city,
-        mobile=pl.when(has_new_number).then(number.e164).otherwise("mobile"),
-        mobile_written=pl.when(has_new_number).then(number.written).otherwise("mobile_written"),
-    )
+def _time_of_day(hour: Floats, within: Floats) -> Ints:
+    return 3_600 * choose(HOURS, hour) + (3_600 * within).astype(np.int64)

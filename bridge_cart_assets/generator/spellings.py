@@ -1,7 +1,8 @@
 """Other spellings of the values that a tidy file would hold, and values that nobody can read.
 
-Belongs here: expressions that turn the tidy text of a column into another text. Does not belong
-here: which record is spoilt and how often (`dirt`).
+Belongs here: expressions that turn the tidy text of a column into another text, and whether that
+can be done without losing anything. Does not belong here: which record is spoilt (`dirt`) and how
+often (`defects`).
 
 The tidy texts are `2024-01-05T14:03:22` and `2024-01-05` for dates, `1234.50` for amounts, `true`
 and `false`, and lower snake case for the rest. A spelling that depends on chance takes it from the
@@ -13,29 +14,37 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 CHANCE = pl.col("_chance")
-ZONES = (("+02:00", 120), ("-05:00", -300), ("+05:30", 330))
+ZONES = (("+02:00", 120), ("-05:00", -300), ("+05:30", 330), ("+0100", 60), ("Z", 0))
+# A byte that is not UTF-8 is kept as a character of the private use area until the file is encoded.
+LATIN_1 = 0xE000
+MISSING = (None, "NULL", "N/A", "-", "  ")
 
-BOOLEANS = {"true": ("yes", "Y", "1", "TRUE"), "false": ("no", "N", "0", "FALSE")}
+BOOLEANS = {
+    "true": ("yes", "Yes", "YES", "y", "Y", "1", "TRUE", "True"),
+    "false": ("no", "No", "NO", "n", "N", "0", "FALSE", "False"),
+}
 GENDERS = {
-    "female": ("F", "f", "Female", "FEMALE"),
-    "male": ("M", "m", "Male", "MALE"),
-    "other": ("Other", "OTHER"),
+    "female": ("F", "f", "Female", "FEMALE", "w", "W", "Woman", "femme", "Mrs", "ms"),
+    "male": ("M", "m", "Male", "MALE", "Man", "man", "homme", "Mr", "mr", "masc"),
+    "other": ("Other", "OTHER", "x", "X", "o", "non-binary", "Diverse", "divers"),
 }
 PAYMENT_METHODS = {
-    "credit_card": ("Credit Card", "CREDIT-CARD", "credit card"),
-    "debit_card": ("Debit Card", "DEBIT-CARD", "debit card"),
-    "upi": ("UPI", "Upi"),
-    "net_banking": ("Net Banking", "NET-BANKING", "netbanking"),
-    "paypal": ("PayPal", "PAYPAL", "Paypal"),
-    "cash_on_delivery": ("cod", "COD", "Cash on Delivery", "CASH-ON-DELIVERY"),
-    "bank_transfer": ("Bank Transfer", "BANK-TRANSFER", "bank transfer"),
-    "gift_card": ("Gift Card", "GIFT-CARD", "gift card"),
+    "credit_card": ("Credit Card", "CREDIT-CARD", "credit card", "CreditCard", "cc", "Visa"),
+    "debit_card": ("Debit Card", "DEBIT-CARD", "debit card", "DebitCard", "Maestro"),
+    "upi": ("UPI", "Upi", "UPI Payment"),
+    "net_banking": ("Net Banking", "NET-BANKING", "netbanking", "Internet Banking"),
+    "paypal": ("PayPal", "PAYPAL", "Paypal", "Pay Pal"),
+    "cash_on_delivery": ("cod", "COD", "Cash on Delivery", "CASH-ON-DELIVERY", "cash"),
+    "bank_transfer": ("Bank Transfer", "BANK-TRANSFER", "bank transfer", "Wire", "SEPA"),
+    "gift_card": ("Gift Card", "GIFT-CARD", "gift card", "GiftCard", "Voucher"),
 }
-NOT_AMOUNTS = ("abc", "twelve", "#REF!")
-NOT_MOMENTS = ("soon", "2024-13-45 25:61:00", "31/02/2024 10:00:00")
+CURRENCIES_BEFORE = ("$", "£", "€", "₹", "USD ", "EUR ", "GBP ", "US$")
+CURRENCIES_BEHIND = ("€", " €", " EUR", " GBP")
+NOT_AMOUNTS = ("abc", "twelve", "#REF!", "1.2.3", "12..50")
+NOT_MOMENTS = ("soon", "2024-13-45 25:61:00", "31/02/2024 10:00:00", "yesterday")
 
 
-def one_of(texts: Sequence[str]) -> pl.Expr:
+def one_of(texts: Sequence[str | None]) -> pl.Expr:
     """One of the texts."""
     return (CHANCE % len(texts)).replace_strict(dict(enumerate(texts)), return_dtype=pl.String)
 
@@ -52,14 +61,23 @@ def moment(column: str) -> pl.Expr:
     return pl.col(column).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us")
 
 
-def day_first(column: str) -> pl.Expr:
-    """`05/01/2024 14:03:22`."""
-    return moment(column).dt.strftime("%d/%m/%Y %H:%M:%S")
+def written(column: str, *formats: str) -> pl.Expr:
+    """The moment in one of the formats."""
+    said = [moment(column).dt.strftime(form) for form in formats]
+    return pl.concat_list(said).list.get(CHANCE % len(formats))
 
 
-def day_first_date(column: str) -> pl.Expr:
-    """`05/01/2024`, from a date without time."""
-    return pl.col(column).str.to_date("%Y-%m-%d").dt.strftime("%d/%m/%Y")
+def day_written(column: str, *formats: str) -> pl.Expr:
+    """A date without time in one of the formats."""
+    day = pl.col(column).str.to_date("%Y-%m-%d")
+    return pl.concat_list([day.dt.strftime(form) for form in formats]).list.get(
+        CHANCE % len(formats)
+    )
+
+
+def is_full_minute(column: str) -> pl.Expr:
+    """Whether the moment has no seconds that a shorter spelling would lose."""
+    return pl.col(column).str.ends_with(":00")
 
 
 def with_zone(column: str) -> pl.Expr:
@@ -76,9 +94,19 @@ def epoch(column: str) -> pl.Expr:
     return moment(column).dt.epoch("s").cast(pl.String)
 
 
+def epoch_milliseconds(column: str) -> pl.Expr:
+    """Milliseconds since 1970: `1704463402000`."""
+    return moment(column).dt.epoch("ms").cast(pl.String)
+
+
 def has_long_epoch(column: str) -> pl.Expr:
     """Whether the seconds have ten digits (from 2001-09-09 on): eight would look like YYYYMMDD."""
     return epoch(column).str.len_chars() == 10
+
+
+def ahead(column: str) -> pl.Expr:
+    """The moment by a clock that is weeks, or a year, ahead: future still when its file is resent."""
+    return (moment(column) + pl.duration(days=15 + CHANCE % 400)).dt.strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def with_thousands(column: str) -> pl.Expr:
@@ -87,14 +115,21 @@ def with_thousands(column: str) -> pl.Expr:
     return groups.str.replace(r"(\d)(\d{3}\.)", "$1,$2")
 
 
+def european(column: str) -> pl.Expr:
+    """`1.234,50`."""
+    return with_thousands(column).str.replace_many([",", "."], [".", ","])
+
+
 def is_thousands(column: str) -> pl.Expr:
     """Whether there is a thousand to separate."""
     return pl.col(column).str.contains(r"\d{4}\.")
 
 
 def with_currency(column: str) -> pl.Expr:
-    """`$12.30`, `£12.30` or `€12.30`."""
-    return one_of(("$", "£", "€")) + pl.col(column)
+    """`$12.30`, `12.30 €` and the like."""
+    before, behind = len(CURRENCIES_BEFORE), len(CURRENCIES_BEHIND)
+    signs = [*CURRENCIES_BEFORE, *[""] * behind], [*[""] * before, *CURRENCIES_BEHIND]
+    return one_of(signs[0]) + pl.col(column) + one_of(signs[1])
 
 
 def with_comma(column: str) -> pl.Expr:
@@ -110,3 +145,47 @@ def in_parentheses(column: str) -> pl.Expr:
 def is_negative(column: str) -> pl.Expr:
     """Whether the amount begins with a minus."""
     return pl.col(column).str.starts_with("-")
+
+
+def hundredfold(column: str) -> pl.Expr:
+    """The amount without its decimal point: `123450` for `1234.50`."""
+    return pl.col(column).str.replace(".", "", literal=True).str.strip_chars_start("0")
+
+
+def mistyped(column: str) -> pl.Expr:
+    """Another amount, from 1 to 9 units more."""
+    units = pl.col(column).str.head(-3).cast(pl.Int64) + 1 + CHANCE % 9
+    return units.cast(pl.String) + pl.col(column).str.tail(3)
+
+
+def one_more(column: str) -> pl.Expr:
+    """A whole number and one."""
+    return (pl.col(column).cast(pl.Int64) + 1).cast(pl.String)
+
+
+def shouted(column: str) -> pl.Expr:
+    """In capitals."""
+    return pl.col(column).str.to_uppercase()
+
+
+def with_blanks(column: str) -> pl.Expr:
+    """Blanks around it."""
+    return pl.lit("  ") + pl.col(column) + pl.lit(" ")
+
+
+def as_latin_1(column: str) -> pl.Expr:
+    """The text as a file has it that was written in Latin-1 and is read as UTF-8."""
+    letters = [chr(code) for code in range(0xC0, 0x100)]
+    return pl.col(column).str.replace_many(
+        letters, [chr(LATIN_1 + ord(letter)) for letter in letters]
+    )
+
+
+def has_latin_1(column: str) -> pl.Expr:
+    """Whether there is a letter that Latin-1 writes as one byte and UTF-8 as two."""
+    return pl.col(column).str.contains("[À-ÿ]")
+
+
+def with_stray_byte(column: str) -> pl.Expr:
+    """The text with a byte in it that is not UTF-8."""
+    return pl.col(column) + pl.lit(chr(LATIN_1 + 0xE9))

@@ -1,7 +1,8 @@
 """What the landed files should have said, and what was done to them.
 
-`truth/` lies beside `landing/`: the shop's arguments, the tidy records with the place where each
-of them landed, and the manifest of all defects.
+`truth/` lies beside `landing/`: the shop's arguments, who the customers are, the tidy records with
+the place where each of them landed, and the manifest of all defects. The tables are folders of
+Parquet files, one for each stretch of days that was written at a time, named by its first day.
 
 Belongs here: these files. Does not belong here: anything that the pipeline may read; they are for
 those who want to know how well the pipeline did.
@@ -9,25 +10,33 @@ those who want to know how well the pipeline did.
 
 import json
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from bridge_cart_assets.generator.chance import Ints
-
 SHOP = "shop.json"
-TABLES = ("customers", "purchases", "manifest")
+UNTIL = "until"
+TABLES = ("customers", "purchases", "personas", "manifest")
 
 
 class AnotherShopError(ValueError):
     """The folder holds the files of a shop with other arguments."""
 
 
-def claim(data: Path, arguments: Mapping[str, object], sources: tuple[str, ...]) -> None:
+class NoShopError(ValueError):
+    """The folder holds no shop that could go on."""
+
+
+def claim(data: Path, arguments: Mapping[str, object], sources: Iterable[str]) -> date | None:
     """Make the folder this shop's, unless it is another one's.
 
-    The tables of an earlier run go first: where they are, they belong to the files in landing.
+    Returns:
+        The last day that has landed; None for a shop that begins, or begins again because its
+        files have gone.
 
     Raises:
         AnotherShopError: landing has files of these sources, and not from the same arguments.
@@ -35,40 +44,57 @@ def claim(data: Path, arguments: Mapping[str, object], sources: tuple[str, ...])
     truth, landing = data / "truth", data / "landing"
     # As for every reader of landing, a name with a dot in front is not there (.gitkeep).
     occupied = any(any((landing / source).glob("[!.]*")) for source in sources)
-    if occupied and _arguments(truth / SHOP) != dict(arguments):
+    known = _read(truth / SHOP)
+    until = known.pop(UNTIL, None)
+    if occupied and known != dict(arguments):
         raise AnotherShopError(
             f"{landing} holds files of another shop: "
             f"choose another folder, or remove {landing} and {truth} first"
         )
     for folder in (truth, *(landing / source for source in sources)):
         folder.mkdir(parents=True, exist_ok=True)
-    for table in TABLES:
-        (truth / f"{table}.parquet").unlink(missing_ok=True)
-    unfinished = truth / f"{SHOP}.tmp"
-    unfinished.write_text(json.dumps(dict(arguments), indent=2) + "\n", encoding="utf-8")
-    os.replace(unfinished, truth / SHOP)
+    if not occupied or until is None:
+        for table in TABLES:
+            shutil.rmtree(truth / table, ignore_errors=True)
+        note(data, arguments, None)
+        return None
+    return date.fromisoformat(until)
 
 
-def write(data: Path, tables: Mapping[str, pl.DataFrame]) -> None:
-    """Write the tables, each under another name first."""
-    for name, table in tables.items():
-        file = data / "truth" / f"{name}.parquet"
-        unfinished = file.with_name(f"{file.name}.tmp")
-        table.write_parquet(unfinished)
+def note(data: Path, arguments: Mapping[str, object], until: date | None) -> None:
+    """Write down what the shop is made from, and up to which day it has landed."""
+    said = {**arguments, UNTIL: until and until.isoformat()}
+    unfinished = data / "truth" / f"{SHOP}.tmp"
+    unfinished.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+    os.replace(unfinished, data / "truth" / SHOP)
+
+
+def arguments_of(data: Path) -> dict[str, Any]:
+    """What the folder's shop was made from, with `until`.
+
+    Raises:
+        NoShopError: there is none.
+    """
+    known = _read(data / "truth" / SHOP)
+    if not known:
+        raise NoShopError(f"there is no shop in {data}: say --customers and --days to begin one")
+    return known
+
+
+def write(data: Path, first: date, tables: Mapping[str, pl.DataFrame]) -> None:
+    """Write the rows of a stretch of days, each file under another name first."""
+    for name, rows in tables.items():
+        file = data / "truth" / name / f"{first}.parquet"
+        file.parent.mkdir(exist_ok=True)
+        unfinished = file.with_name(f".{file.name}.tmp")
+        rows.write_parquet(unfinished)
         os.replace(unfinished, file)
 
 
-def with_places(tidy: pl.DataFrame, source: str, places: Ints) -> pl.DataFrame:
-    """The tidy records and where each of them landed: `file` below landing and `record` in it."""
-    return tidy.with_columns(
-        file=pl.lit(f"{source}/") + pl.col("batch_day").cast(pl.String) + ".csv",
-        record=pl.lit(pl.Series(places)),
-    )
-
-
-def _arguments(file: Path) -> object:
-    """What the folder's last shop was made from; None when that is not known."""
+def _read(file: Path) -> dict[str, Any]:
+    """The arguments in the file; none when there are none that can be read."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        known = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
-        return None
+        return {}
+    return known if isinstance(known, dict) else {}

@@ -10,6 +10,7 @@ from rich.progress import Progress
 @contextmanager
 def bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """A bar that is moved by calling it with what is done and what there is."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

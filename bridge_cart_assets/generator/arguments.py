@@ -1,0 +1,142 @@
+"""What a shop is made from.
+
+Belongs here: the arguments, and which are accepted. Does not belong here: making the shop (`shop`).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from bridge_cart_assets.generator import truth
+from bridge_cart_assets.generator.defects import FILE_KINDS, KINDS
+from bridge_cart_assets.generator.landing import Form
+
+EARLIEST, LATEST = date(1980, 1, 1), date(2100, 12, 31)
+# Part of the arguments in truth/shop.json: raise it when the same arguments give other bytes.
+EDITION = 2
+
+
+@dataclass(frozen=True)
+class Shop:
+    """What a shop is made from; the same arguments give the same bytes.
+
+    All arguments but `days` tell one shop from another: more days of the same shop begin with the
+    fewer ones.
+
+    Attributes:
+        customers: how many people are customers on the first day.
+        days: how many days the shop is watched.
+        start: the first of them.
+        newcomers: how many more people sign up on each later day, on average.
+        seed: another seed, another shop.
+        dirt: share of the records (and of the files) with a defect.
+        rates: shares of their own for some kinds of defects (`defects.KINDS`), by kind; the other
+            kinds have `dirt` to themselves.
+        form: format of the files.
+        gz: whether the files are compressed.
+
+    Raises:
+        ValueError: an argument is not accepted; the message says what is.
+    """
+
+    customers: int
+    days: int
+    start: date = date(2024, 1, 1)
+    seed: int = 7
+    dirt: float = 0.02
+    newcomers: float = 0.0
+    rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    form: Form = Form.CSV
+    gz: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be a shop."""
+        object.__setattr__(self, "form", Form(self.form))
+        if self.customers < 1:
+            raise ValueError(f"customers={self.customers} is not accepted: at least 1")
+        if self.days < 1:
+            raise ValueError(f"days={self.days} is not accepted: at least 1")
+        if self.seed < 0:
+            raise ValueError(f"seed={self.seed} is not accepted: 0 or more")
+        if not 0 <= self.newcomers < math.inf:
+            raise ValueError(f"newcomers={self.newcomers} is not accepted: 0 or more")
+        if not 0 <= self.dirt <= 1:
+            raise ValueError(f"dirt={self.dirt} is not accepted: a share from 0 to 1")
+        self._refuse_rates()
+        if self.gz and self.form is Form.PARQUET:
+            raise ValueError("gz=True is not accepted with form=parquet: Parquet is compressed")
+        if self.start < EARLIEST:
+            raise ValueError(f"start={self.start} is not accepted: {EARLIEST} or later")
+        if self.start.toordinal() + self.days - 1 > LATEST.toordinal():
+            raise ValueError(
+                f"days={self.days} from start={self.start} is not accepted: "
+                f"the last day must be {LATEST} or before"
+            )
+
+    def _refuse_rates(self) -> None:
+        for kind, rate in self.rates.items():
+            if kind not in KINDS:
+                raise ValueError(f"{kind!r} is no kind of defect: there are {', '.join(KINDS)}")
+            if not 0 <= rate <= 1:
+                raise ValueError(f"{kind}={rate} is not accepted: a share from 0 to 1")
+        own = sum(rate for kind, rate in self.rates.items() if kind not in FILE_KINDS)
+        if own + self.dirt > 1:
+            raise ValueError(
+                f"dirt={self.dirt} and rates of {own:g} together are not accepted: at most 1"
+            )
+
+    @classmethod
+    def asked_for(cls, data: Path, until: date | None = None, **given: Any) -> "Shop":
+        """The shop that somebody wants in a folder.
+
+        Args:
+            data: working folder; the shop in it goes on when `until` is said.
+            until: the last day, instead of `days`.
+            given: arguments of `Shop` that were said; they have to be those of the shop that
+                goes on, or `generate` will refuse.
+
+        Raises:
+            ValueError: an argument is missing, or is not accepted.
+        """
+        if until is None:
+            if given.keys() >= {"customers", "days"}:
+                return cls(**given)
+            raise ValueError("say --customers and --days, or --until to go on with a shop")
+        if "days" in given:
+            raise ValueError("--days and --until are not accepted together")
+        known = {} if "customers" in given else truth.arguments_of(data)
+        known = {name: value for name, value in known.items() if name not in ("edition", "until")}
+        if known:
+            known |= {"start": date.fromisoformat(known["start"]), "form": Form(known["form"])}
+        arguments = known | given
+        start = arguments.get("start", cls.start)
+        if until < start:
+            raise ValueError(f"until={until} is not accepted: the shop begins on {start}")
+        return cls(**arguments, days=(until - start).days + 1)
+
+    def day(self, number: int) -> date:
+        """The day that is so many days after the first."""
+        return self.start + timedelta(days=number)
+
+    def rate_of_files(self, kind: str) -> float:
+        """Share of the files that a kind of defect befalls."""
+        return self.rates.get(kind, self.dirt)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What tells this shop from another, as it stands in truth/shop.json."""
+        return {
+            "edition": EDITION,
+            "customers": self.customers,
+            "start": self.start.isoformat(),
+            "seed": self.seed,
+            "dirt": float(self.dirt),
+            "newcomers": float(self.newcomers),
+            "rates": {kind: float(rate) for kind, rate in sorted(self.rates.items())},
+            "form": str(self.form),
+            "gz": self.gz,
+        }
