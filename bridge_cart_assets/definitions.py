@@ -8,6 +8,7 @@ import dagster as dg
 from bridge_cart_assets.assets.catalogue import catalogue_asset
 from bridge_cart_assets.assets.gold import gold_assets
 from bridge_cart_assets.assets.raw import raw_asset
+from bridge_cart_assets.assets.shop import shop_day
 from bridge_cart_assets.assets.silver import silver_assets
 from bridge_cart_assets.automation.conditions import follow_all, follow_partitions
 from bridge_cart_assets.automation.refresh import (
@@ -15,6 +16,8 @@ from bridge_cart_assets.automation.refresh import (
     follow_by_hand,
     landing_sensor,
     refresh_job,
+    shop_job,
+    shop_schedule,
 )
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import batch_days
@@ -41,8 +44,10 @@ def build_defs(
             silver_assets(days, follow_partitions()),
             *gold_assets(follow_all()),
             catalogue_asset(follow_all()),
+            shop_day,
         ],
-        jobs=[refresh_job, check_job],
+        jobs=[refresh_job, check_job, shop_job],
+        schedules=[shop_schedule],
         executor=dg.in_process_executor,
         sensors=[landing_sensor, follow_by_hand],
         resources={

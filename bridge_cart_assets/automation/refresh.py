@@ -7,6 +7,7 @@ import dagster as dg
 from bridge_cart_assets.assets.catalogue import KEY as CATALOGUE
 from bridge_cart_assets.assets.declared import key_of
 from bridge_cart_assets.assets.gold import BUILT
+from bridge_cart_assets.assets.shop import GROUP as SHOP
 from bridge_cart_assets.automation.plan import Plan, plan
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.settings import Settings
@@ -28,7 +29,7 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
 # A step of its own process costs seconds and these steps take less.
 refresh_job = dg.define_asset_job(
     REFRESH,
-    selection=dg.AssetSelection.all(),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(SHOP),
     executor_def=dg.in_process_executor,
     config=_QUIET,
     description="Batch days from landing to the catalogue, in one process.",
@@ -39,6 +40,21 @@ check_job = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     config=_QUIET,
     description="All asset checks over whole tables; nothing is written.",
+)
+
+shop_job = dg.define_asset_job(
+    "shop_day",
+    selection=dg.AssetSelection.groups(SHOP),
+    executor_def=dg.in_process_executor,
+    config=_QUIET,
+    description="One more day of the synthetic shop.",
+)
+shop_schedule = dg.ScheduleDefinition(
+    name="shop_opens",
+    job=shop_job,
+    cron_schedule="*/2 * * * *",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="A day of the synthetic shop every two minutes; turn it on and watch.",
 )
 
 

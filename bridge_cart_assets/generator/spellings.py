@@ -105,7 +105,7 @@ def has_long_epoch(column: str) -> pl.Expr:
 
 
 def ahead(column: str) -> pl.Expr:
-    """The moment by a clock that is weeks, or a year, ahead: future still when its file is resent."""
+    """The moment by a clock that is weeks ahead, so that it is future when the file is resent."""
     return (moment(column) + pl.duration(days=15 + CHANCE % 400)).dt.strftime("%Y-%m-%dT%H:%M:%S")
 
 

@@ -48,7 +48,7 @@ def claim(data: Path, arguments: Mapping[str, object], sources: Iterable[str]) -
     until = known.pop(UNTIL, None)
     if occupied and known != dict(arguments):
         raise AnotherShopError(
-            f"{landing} holds files of another shop: "
+            f"{landing} holds files of another shop, or of your own: "
             f"choose another folder, or remove {landing} and {truth} first"
         )
     for folder in (truth, *(landing / source for source in sources)):
@@ -67,6 +67,12 @@ def note(data: Path, arguments: Mapping[str, object], until: date | None) -> Non
     unfinished = data / "truth" / f"{SHOP}.tmp"
     unfinished.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
     os.replace(unfinished, data / "truth" / SHOP)
+
+
+def last_day(data: Path) -> date | None:
+    """The last day that has landed of the folder's shop; None where there is none."""
+    until = _read(data / "truth" / SHOP).get(UNTIL)
+    return date.fromisoformat(until) if until else None
 
 
 def arguments_of(data: Path) -> dict[str, Any]:

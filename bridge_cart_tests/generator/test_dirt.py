@@ -1,5 +1,6 @@
 """What is wrong with the landed files, and that the manifest says exactly that."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 
 from bridge_cart_assets.generator import spellings
 from bridge_cart_assets.generator.arguments import Shop
-from bridge_cart_assets.generator.defects import FILE_KINDS, How, defects_of, shares
+from bridge_cart_assets.generator.defects import FILE_KINDS, KINDS, How, defects_of, shares
 from bridge_cart_assets.generator.landing import COLUMNS, SOURCES, Form, as_text
 from bridge_cart_tests.generator.made import Made, make
 
@@ -319,3 +320,10 @@ def test_compressed_files_hold_the_same_records(tmp_path: Path) -> None:
     assert packed.files() == [f"{file}.gz" for file in plain_shop.files()]
     for file in plain_shop.files():
         assert packed.lines(f"{file}.gz") == plain_shop.lines(file)
+
+
+def test_the_guide_names_every_kind() -> None:
+    guide = (Path(__file__).parents[2] / "docs/generator.md").read_text()
+    rows = [line.split("|")[1] for line in guide.splitlines() if line.startswith("| `")]
+    named = {kind for row in rows for kind in re.findall(r"`([a-z_]+)`", row)}
+    assert set(KINDS) <= named

@@ -1,0 +1,69 @@
+"""shop/day: one more day of the synthetic shop, for whoever wants to watch the lakehouse breathe.
+
+Nothing depends on this asset: raw takes what lies in the landing zone, wherever it came from, and
+the landing sensor finds a new day's files as it would find an export's.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from bridge_cart_assets.assets.declared import OWNERS
+from bridge_cart_assets.settings import Settings
+
+GROUP = "shop"
+KEY = dg.AssetKey(["shop", "day"])
+
+
+class ShopConfig(dg.Config):
+    """How many days happen, and what a shop is made from where there is none yet."""
+
+    days: int = 1
+    customers: int = 1_000
+    newcomers: float = 5.0
+    seed: int = 7
+    dirt: float = 0.02
+
+
+@dg.asset(
+    key=KEY,
+    group_name=GROUP,
+    kinds={"python", "faker"},
+    owners=OWNERS,
+    pool="shop",
+    description=(
+        "One more day of the synthetic shop: its files in the landing zone, where the landing "
+        "sensor finds them. Begins a shop where there is none. See docs/generator.md."
+    ),
+)
+def shop_day(
+    config: ShopConfig, settings: dg.ResourceParam[Settings]
+) -> dg.MaterializeResult[None]:
+    """Let the next days of the folder's shop happen, up to today."""
+    from bridge_cart_assets.generator.arguments import Shop
+    from bridge_cart_assets.generator.shop import generate
+    from bridge_cart_assets.generator.truth import last_day
+
+    before = last_day(settings.data)
+    last = (before or settings.start_date - timedelta(days=1)) + timedelta(days=config.days)
+    if last > datetime.now(UTC).date():
+        raise dg.Failure(
+            f"the shop has reached {before or 'no day'}: {last} is in the future, and a batch day "
+            "after today is no partition yet",
+            allow_retries=False,
+        )
+    new = {} if before else config.model_dump(exclude={"days"}) | {"start": settings.start_date}
+    try:
+        landed = generate(Shop.asked_for(settings.data, last, **new), settings.data)
+    except ValueError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    return dg.MaterializeResult(
+        metadata={
+            "last_day": str(last),
+            "days": landed.days,
+            "order_lines": landed.lines,
+            "new_customers": landed.customers,
+            "files": landed.files,
+            "landing": dg.MetadataValue.path(str(settings.landing)),
+        }
+    )
