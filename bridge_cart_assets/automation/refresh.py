@@ -66,7 +66,11 @@ def selection_of(sources: Sequence[Source]) -> list[dg.AssetKey]:
 def run_request(due: Plan) -> dg.RunRequest:
     """The run that does what is due."""
     return dg.RunRequest(
-        run_key=due.run_key, tags=due.tags, asset_selection=selection_of(due.sources)
+        run_key=due.run_key,
+        tags=due.tags,
+        asset_selection=selection_of(due.sources),
+        # A sensor's run does not take the job's own configuration.
+        run_config=_QUIET,
     )
 
 

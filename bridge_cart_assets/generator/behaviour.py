@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from bridge_cart_assets.generator import personas
-from bridge_cart_assets.generator.assortment import FAVOURITES
+from bridge_cart_assets.generator.assortment import CATEGORIES, FAVOURITES, PAYMENT_METHODS
 from bridge_cart_assets.generator.chance import (
     Flags,
     Floats,
@@ -27,7 +28,7 @@ from bridge_cart_assets.generator.chance import (
     stream,
 )
 from bridge_cart_assets.generator.markets import MARKETS
-from bridge_cart_assets.generator.people import People
+from bridge_cart_assets.generator.people import People, customer_id
 from bridge_cart_assets.generator.seasons import Calendar
 
 # BG/NBD: r and alpha (days) of the rate, orders a day; a and b of the drop-out.
@@ -160,6 +161,36 @@ def orders(
         if told >= size or day + 1 == calendar.days or day + 1 in breaks:
             yield _block(begin, days, seconds)
             begin, told, days, seconds = day + 1, 0, [], []
+
+
+def table(habits: Habits, came: slice) -> pl.DataFrame:
+    """Who some of the customers are, as `truth/personas` has it.
+
+    Args:
+        habits: everybody's.
+        came: which customers, by index.
+
+    Returns:
+        Grain (customer_id): persona, orders_per_day, drop_out, spending_level,
+        coupon_inclination, favourite_category, favourite_payment_method.
+    """
+    return (
+        pl.DataFrame(
+            {
+                "customer": np.arange(came.start, came.stop),
+                "persona": pl.Series(personas.NAMES).gather(habits.persona[came]),
+                "orders_per_day": habits.rate[came],
+                "drop_out": habits.drop_out[came],
+                "spending_level": habits.spending[came],
+                "coupon_inclination": habits.coupon[came],
+                "favourite_category": pl.Series(CATEGORIES).gather(habits.category[came]),
+                "favourite_payment_method": pl.Series(PAYMENT_METHODS).gather(habits.payment[came]),
+            }
+        )
+        .select(customer_id("customer").alias("customer_id"), pl.exclude("customer"))
+        # The last bits may differ between machines.
+        .with_columns(pl.selectors.float().round(6))
+    )
 
 
 def _first_orders(people: People, calendar: Calendar) -> Floats:

@@ -4,8 +4,7 @@ The way of a record: an order (`behaviour`) gets its lines (`carts`), which are 
 (`ledger`, `profiles`), arrive (`deliveries`), and are spoilt (`dirt`) on the way into a day's file.
 Memory holds the customers, what is still under way, and one block of days.
 
-Belongs here: the order of the work, and whole files that come twice. Does not belong here: the
-work.
+Belongs here: the order of the work. Does not belong here: the work.
 """
 
 from collections.abc import Iterator
@@ -14,14 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.generator import behaviour, carts, ledger, people, personas, pools, profiles
+from bridge_cart_assets.generator import behaviour, carts, ledger, people, pools, profiles
 from bridge_cart_assets.generator.arguments import Shop
-from bridge_cart_assets.generator.assortment import CATEGORIES, PAYMENT_METHODS
-from bridge_cart_assets.generator.chance import Stream, stream
+from bridge_cart_assets.generator.chance import Stream
 from bridge_cart_assets.generator.defects import (
     CORRECTED,
-    REDELIVERED,
-    RENAMED,
     Defect,
     Share,
     defects_of,
@@ -35,32 +31,15 @@ from bridge_cart_assets.generator.landing import (
     SOURCES,
     as_text,
     files,
-    sent_again,
     suffix,
 )
+from bridge_cart_assets.generator.repeats import AGAIN_WITHIN, File, Repeat, repeats
 from bridge_cart_assets.generator.seasons import Calendar
 
 # Days are worked on together until they have so many orders; the bytes do not depend on it.
 ORDERS_TOGETHER = 60_000
-# A file that is sent again is so within these days.
-AGAIN_WITHIN = 10
 _RECORDS = {CUSTOMERS: Stream.CUSTOMER_RECORDS, PURCHASES: Stream.PURCHASE_RECORDS}
 _KEYS = {CUSTOMERS: ("customer",), PURCHASES: ledger.KEY}
-
-
-@dataclass(frozen=True)
-class File:
-    """A file for the landing zone.
-
-    Attributes:
-        source: folder.
-        name: its name there, without the ending that its format gives it.
-        content: its bytes, before any compression.
-    """
-
-    source: str
-    name: str
-    content: bytes
 
 
 @dataclass(frozen=True)
@@ -93,15 +72,6 @@ class _Source:
     shares: list[Share]
 
 
-@dataclass(frozen=True)
-class _Again:
-    """A file that will be sent once more."""
-
-    day: int
-    file: File
-    manifest: pl.DataFrame
-
-
 def blocks(shop: Shop, first: int) -> Iterator[Block]:
     """The days of a shop from day `first` on.
 
@@ -118,7 +88,7 @@ def blocks(shop: Shop, first: int) -> Iterator[Block]:
     habits = behaviour.habits(crowd, shop.seed)
     book, profile = ledger.Ledger(shop.seed), profiles.Profiles(pool, crowd, shop.seed)
     sources = [_source(name, shop) for name in SOURCES]
-    again: list[_Again] = []
+    to_come: list[Repeat] = []
     read_from = max(0, first - AGAIN_WITHIN)
     write_from = max(0, read_from - LATE_WITHIN - ledger.RETURNED_WITHIN_DAYS)
     for orders in behaviour.orders(
@@ -141,24 +111,22 @@ def blocks(shop: Shop, first: int) -> Iterator[Block]:
         days = [
             _spoilt(source, shop, arrived[source.name], tidy[source.name]) for source in sources
         ]
-        landed = [file for day in days for file in day.files]
-        again += [file for day in days for file in day.again]
-        manifests = [day.manifest for day in days]
-        for repeat in [file for file in again if file.day < orders.end]:
-            again.remove(repeat)
-            landed.append(repeat.file)
-            manifests.append(repeat.manifest)
+        to_come += [repeat for day in days for repeat in day.repeats]
+        come = [repeat for repeat in to_come if repeat.day < orders.end]
+        to_come = [repeat for repeat in to_come if repeat.day >= orders.end]
         if orders.end <= first:
             continue
         came = slice(*np.searchsorted(crowd.arrival, [orders.first, orders.end]).tolist())
         yield Block(
             first=orders.first,
             end=orders.end,
-            files=landed,
+            files=[file for day in days for file in day.files] + [again.file for again in come],
             truth={
                 **{source.name: day.truth for source, day in zip(sources, days, strict=True)},
-                "personas": _personas(habits, came),
-                "manifest": pl.concat(manifests),
+                "personas": behaviour.table(habits, came),
+                "manifest": pl.concat(
+                    [day.manifest for day in days] + [again.manifest for again in come]
+                ),
             },
             customers=came.stop - came.start,
             lines=days[SOURCES.index(PURCHASES)].records,
@@ -167,10 +135,10 @@ def blocks(shop: Shop, first: int) -> Iterator[Block]:
 
 @dataclass(frozen=True)
 class _Delivered:
-    """A source's days of a block: its files, what is sent again later, and the truth about them."""
+    """A source's days of a block: the files, what comes of them twice, and the truth about them."""
 
     files: list[File]
-    again: list[_Again]
+    repeats: list[Repeat]
     truth: pl.DataFrame
     manifest: pl.DataFrame
     records: int
@@ -214,76 +182,17 @@ def _spoilt(source: _Source, shop: Shop, arrived: pl.DataFrame, tidy: pl.DataFra
     ).filter(~arrived["defect"].is_in(wrong))
     manifest = spoilt.manifest.with_columns(file=_file(spoilt.manifest["_day"], source, shop))
     contents = dict(files(spoilt.records, source.name, shop.form))
-    landed = [File(source.name, str(shop.day(day)), content) for day, content in contents.items()]
-    again, whole = [], [manifest.select(*MANIFEST)]
-    for day, content in contents.items():
-        renamed, repeated = _twice(source, shop, day, content, manifest)
-        if renamed:
-            landed.append(renamed.file)
-            whole.append(renamed.manifest)
-        if repeated:
-            again.append(repeated)
-    return _Delivered(landed, again, truth, pl.concat(whole), spoilt.records.height)
-
-
-def _twice(
-    source: _Source, shop: Shop, day: int, content: bytes, manifest: pl.DataFrame
-) -> tuple[_Again | None, _Again | None]:
-    """The file of a day under a second name, and the one in which its records come again."""
-    chance = stream(shop.seed, Stream.FILES, day).random((len(SOURCES), 3))
-    is_renamed, is_repeated, delay = chance[SOURCES.index(source.name)].tolist()
-    original, ending = f"{source.name}/{shop.day(day)}", suffix(shop.form, gz=shop.gz)
-
-    def file_row(kind: str, name: str, expected: str, settled: int) -> pl.DataFrame:
-        told = (f"{source.name}/{name}.{ending}", None, None, kind, f"{original}.{ending}")
-        row = (*told, f"{source.name}/{name}.{ending}", expected, shop.day(settled))
-        return pl.DataFrame([row], schema=MANIFEST, orient="row")
-
-    renamed = repeated = None
-    if is_renamed < shop.rate_of_files(RENAMED):
-        # Behind the original by name, so that it is this one that is read second.
-        file = File(source.name, f"{shop.day(day)}.twice", content)
-        renamed = _Again(day, file, file_row(RENAMED, file.name, "repeated", day))
-    if is_repeated < shop.rate_of_files(REDELIVERED):
-        later = day + 1 + int(delay * AGAIN_WITHIN)
-        file = File(
-            source.name, f"{shop.day(later)}.again-{shop.day(day)}", sent_again(content, shop.form)
-        )
-        copies = manifest.filter(pl.col("_day") == day).with_columns(
-            file=pl.lit(f"{source.name}/{file.name}.{ending}"),
-            # What was refused is refused again; all else has been seen before.
-            expected=pl.when(pl.col("expected").str.contains("^[A-Z_]+$|^superseded$"))
-            .then("expected")
-            .otherwise(pl.lit("duplicate")),
-            settled_on=pl.max_horizontal("settled_on", pl.lit(shop.day(later))),
-        )
-        told = file_row(REDELIVERED, file.name, "duplicate", later)
-        repeated = _Again(later, file, pl.concat([told, copies.select(*MANIFEST)]))
-    return renamed, repeated
-
-
-def _personas(habits: behaviour.Habits, came: slice) -> pl.DataFrame:
-    """Who the customers are that came in a block; grain (customer_id)."""
-    names = pl.Series(personas.NAMES)
-    return (
-        pl.DataFrame(
-            {
-                "customer": np.arange(came.start, came.stop),
-                "persona": names.gather(habits.persona[came]),
-                "orders_per_day": habits.rate[came],
-                "drop_out": habits.drop_out[came],
-                "spending_level": habits.spending[came],
-                "coupon_inclination": habits.coupon[came],
-                "favourite_category": pl.Series(CATEGORIES).gather(habits.category[came]),
-                "favourite_payment_method": pl.Series(PAYMENT_METHODS).gather(habits.payment[came]),
-            }
-        )
-        .select(
-            ledger.customer_id("customer").alias("customer_id"),
-            pl.exclude("customer"),
-        )
-        .with_columns(pl.selectors.float().round(6))
-    )  # the last bits may differ between machines
+    return _Delivered(
+        files=[File(source.name, str(shop.day(day)), text) for day, text in contents.items()],
+        repeats=[
+            repeat
+            for day, text in contents.items()
+            for repeat in repeats(source.name, shop, day, text, manifest)
+        ],
+        truth=truth,
+        manifest=manifest.select(*MANIFEST),
+        records=spoilt.records.height,
+    )
 
 
 def _date(days: pl.Series, shop: Shop) -> pl.Expr:

@@ -14,6 +14,7 @@ from bridge_cart_assets.generator.assortment import CATEGORIES, PAYMENT_METHODS
 from bridge_cart_assets.generator.behaviour import Orders
 from bridge_cart_assets.generator.carts import Lines
 from bridge_cart_assets.generator.chance import Floats, Ints, Stream, for_each_day, per_day
+from bridge_cart_assets.generator.people import customer_id
 
 CANCELLED, REFUNDED = 0.02, 0.035
 # A refunded order gives back its first line, and each of the others with this chance.
@@ -138,11 +139,6 @@ def table(records: pl.DataFrame, start: date) -> pl.DataFrame:
         updated_at=moment("second", start),
         kind=_named(KINDS, records["form"]),
     )
-
-
-def customer_id(index: str) -> pl.Expr:
-    """`C000001` for the customer with index 0."""
-    return pl.lit("C") + (pl.col(index) + 1).cast(pl.String).str.zfill(6)
 
 
 def moment(seconds: str, start: date) -> pl.Expr:

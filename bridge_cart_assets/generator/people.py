@@ -7,6 +7,7 @@ they buy (`behaviour`).
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from bridge_cart_assets.generator.chance import (
     Flags,
@@ -116,6 +117,11 @@ def draw(pools: Pools, counts: Ints, seed: int) -> People:
         number=chance[7],
         international=chance[8] < INTERNATIONAL_SHARE,
     )
+
+
+def customer_id(index: str) -> pl.Expr:
+    """`C000001` for the customer with index 0."""
+    return pl.lit("C") + (pl.col(index) + 1).cast(pl.String).str.zfill(6)
 
 
 def _incomes(country: Ints, age: Ints, normal: Floats) -> Ints:

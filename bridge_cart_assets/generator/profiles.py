@@ -21,9 +21,9 @@ from bridge_cart_assets.generator.chance import (
     per_day,
     stream,
 )
-from bridge_cart_assets.generator.ledger import DAY, customer_id, moment
+from bridge_cart_assets.generator.ledger import DAY, moment
 from bridge_cart_assets.generator.markets import COUNTRIES
-from bridge_cart_assets.generator.people import GENDERS, MAIL_DOMAINS, People
+from bridge_cart_assets.generator.people import GENDERS, MAIL_DOMAINS, People, customer_id
 from bridge_cart_assets.generator.pools import Pools
 
 # Changes a year and customer, and how often it is the city, the number or the income.
