@@ -228,6 +228,36 @@ def rebuild(settings: Settings) -> None:
 
 
 @cli.command()
+@click.pass_obj
+def doctor(settings: Settings) -> None:
+    """Look for what a power cut left behind, and mend it."""
+    from bridge_cart_assets.automation.plan import STORED
+    from bridge_cart_assets.ingestion.recovery import reopen
+    from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.lake.doctor import heal
+
+    lake = Lake(settings.lake, settings.storage_options)
+    if not lake.is_local:
+        click.echo(f"{settings.lake} is an object store, which keeps what it acknowledges")
+        return
+    findings = heal(lake, STORED)
+    for finding in findings:
+        click.echo(
+            f"{'mended' if finding.mended else 'BROKEN'}  {finding.table}: {finding.problem}"
+        )
+    hopeless = [finding for finding in findings if not finding.mended]
+    if hopeless:
+        raise Failed(
+            f"{len(hopeless)} of {len(findings)} findings cannot be mended from the log\n"
+            f"{hopeless[0].table}: {hopeless[0].remedy}"
+        )
+    again = list(reopen(lake, findings))
+    for line in again:
+        click.echo(f"due     {line}")
+    click.echo("Next: bridge-cart run" if findings or again else "the lake is sound")
+
+
+@cli.command()
 @click.option("--host", help="Address to listen on; BRIDGE_CART_REPORT_HOST otherwise.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port; BRIDGE_CART_REPORT_PORT.")
 @click.pass_obj

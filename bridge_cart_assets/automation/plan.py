@@ -17,10 +17,17 @@ from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
 from bridge_cart_assets.ingestion.ledger import not_seen, outside
 from bridge_cart_assets.ingestion.pending import latest_day, pending_days
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.partitions import DayRange, last_batch_day
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES, Source
+from bridge_cart_assets.tables.ops import FILES
+from bridge_cart_assets.tables.silver import INTERNAL
 from bridge_cart_assets.tables.silver import TABLES as SILVER
+from bridge_cart_assets.tables.table import Table
+
+# Every table that a lake has.
+STORED: tuple[Table, ...] = (*(s.raw for s in SOURCES), FILES, *SILVER, *INTERNAL, *BUILT)
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,7 @@ def plan(
         first, last: only batch days in between, both included.
         take_new: whether landed files are looked at, or only what raw already has.
     """
+    refuse_torn(lake, STORED)
     looked_at = sources if take_new else ()
     listed = [f for source in looked_at for f in list_landing(settings.landing, source.name)]
     new = not_seen(lake, listed)

@@ -86,6 +86,34 @@ def remember(lake: Lake, seen: Sequence[Seen], run_id: str, now: datetime) -> No
     retrying(write)
 
 
+def forget_untaken(lake: Lake, run_id: str) -> int:
+    """Forget files that count as taken and whose records raw does not have; how many.
+
+    That is so after a raw table was put back to an earlier state. The files are looked at again.
+    """
+    raw = {source.name: lake.look(source.raw) for source in SOURCES}
+
+    def write() -> int:
+        snapshot = lake.look(FILES)
+        rows = snapshot.read()
+        is_lost = [
+            state != "refused" and raw[source].transaction(transaction_of(fingerprint)) is None
+            for source, state, fingerprint in rows["source", "state", "fingerprint"].iter_rows()
+        ]
+        lost = rows.filter(is_lost)
+        if lost.height:
+            change = Change(FILES.empty(), FILES.empty(), lost.select(FILES.key))
+            snapshot.apply(change, Commit(run_id))
+        return lost.height
+
+    return retrying(write)
+
+
+def transaction_of(fingerprint: str) -> str:
+    """The transaction of a raw table by which a file's bytes are known to have been taken."""
+    return f"file:{fingerprint}"
+
+
 def refused(lake: Lake, listed: Iterable[LandedFile]) -> pl.DataFrame:
     """The refused files that still lie there unchanged, with their reasons."""
     present = pl.DataFrame(

@@ -13,7 +13,7 @@ import polars as pl
 
 from bridge_cart_assets.ingestion.files import FileRefused, read_file
 from bridge_cart_assets.ingestion.landing import LandedFile
-from bridge_cart_assets.ingestion.ledger import Seen, remember
+from bridge_cart_assets.ingestion.ledger import Seen, remember, transaction_of
 from bridge_cart_assets.ingestion.records import read_records
 from bridge_cart_assets.lake.delta import Commit, Lake, retrying
 from bridge_cart_assets.sources import Source
@@ -112,22 +112,18 @@ def _commit(
         if frame is None or seen.fingerprint is None:
             outcome.append(seen)
             continue
-        known = snapshot.transaction(_transaction(seen.fingerprint)) is not None
+        known = snapshot.transaction(transaction_of(seen.fingerprint)) is not None
         if known or seen.fingerprint in new:
             outcome.append(Seen(seen.file, "repeated", seen.fingerprint, seen.records))
             continue
         new[seen.fingerprint] = frame
         outcome.append(seen)
     if new:
-        transactions = {_transaction(fingerprint): 1 for fingerprint in new}
+        transactions = {transaction_of(fingerprint): 1 for fingerprint in new}
         latest = max(seen.file.batch_day for seen in outcome if seen.state == "taken")
         as_of = max(filter(None, (snapshot.as_of, latest)))
         snapshot.append(pl.concat(new.values()), Commit(run_id, as_of, transactions))
     return outcome
-
-
-def _transaction(fingerprint: str) -> str:
-    return f"file:{fingerprint}"
 
 
 def _count(taken: Taken, seen: Seen) -> None:

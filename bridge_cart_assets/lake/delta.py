@@ -13,18 +13,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import unquote
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
 
+from bridge_cart_assets.lake.durable import force_commit
 from bridge_cart_assets.tables.table import SchemaMismatch, Table
 
 _WRITER = "bridge-cart/writer"
 _AS_OF = "bridge-cart/as_of"
+# In a commit's metadata: how many transactions its log entry ends with, so that one that was cut
+# off between two lines can be told.
+TRANSACTIONS = "bridge_cart.transactions"
 _ATTEMPTS = 8
 _CHECKPOINT_EVERY = 20
 _PRIMITIVES: Mapping[type[pl.DataType], str] = {
@@ -37,6 +42,10 @@ _PRIMITIVES: Mapping[type[pl.DataType], str] = {
 }
 
 T = TypeVar("T")
+
+
+class Damaged(RuntimeError):
+    """A table whose log cannot be read."""
 
 
 class Conflict(RuntimeError):
@@ -85,16 +94,22 @@ class Change:
 class Snapshot:
     """One version of a table, and the only way to write the next one."""
 
-    def __init__(self, table: Table, uri: str, options: dict[str, str]) -> None:
+    def __init__(self, table: Table, root: str, options: dict[str, str]) -> None:
         self.table = table
-        self.uri = uri
+        self.root = root
+        self.uri = f"{root}/{table.path}"
         self._options = options
         try:
-            self._handle: DeltaTable | None = DeltaTable(uri, storage_options=options or None)
+            self._handle: DeltaTable | None = DeltaTable(self.uri, storage_options=options or None)
         except TableNotFoundError:
             self._handle = None
+        except DeltaError as error:
+            raise Damaged(
+                f"{table.path} at {self.uri} cannot be opened: {str(error).splitlines()[0]}\n"
+                "a power cut can leave that: bridge-cart doctor looks, and mends it"
+            ) from error
         if self._handle is not None:
-            _refuse_other_schema(table, self._handle, uri)
+            _refuse_other_schema(table, self._handle, self.uri)
 
     @property
     def version(self) -> int | None:
@@ -220,7 +235,7 @@ class Snapshot:
             )
         except CommitFailedError as error:
             raise Conflict(f"{self.table.path} was changed by another run") from error
-        return handle.version()
+        return self._acknowledged(handle)
 
     def _write(
         self, frame: pl.DataFrame, commit: Commit, mode: Literal["append", "overwrite"]
@@ -236,7 +251,14 @@ class Snapshot:
             )
         except CommitFailedError as error:
             raise Conflict(f"{self.table.path} was changed by another run") from error
-        return handle.version()
+        return self._acknowledged(handle)
+
+    def _acknowledged(self, handle: DeltaTable) -> int:
+        """The version that was committed, once it would survive a power cut."""
+        version = handle.version()
+        if "://" not in self.root:
+            force_commit(Path(self.uri), version, Path(self.root).parent)
+        return version
 
     def _existing_or_new(self) -> DeltaTable:
         self.__dict__.pop("files", None)
@@ -254,6 +276,7 @@ class Snapshot:
             )
             if self._handle.version() > 0:
                 raise Conflict(f"{self.table.path} was created by another run")
+            self._acknowledged(self._handle)
         return self._handle
 
     def _properties(self, handle: DeltaTable, commit: Commit) -> CommitProperties:
@@ -262,6 +285,7 @@ class Snapshot:
         if commit.as_of is not None:
             transactions[_AS_OF] = commit.as_of.toordinal()
             metadata["bridge_cart.as_of"] = commit.as_of.isoformat()
+        metadata[TRANSACTIONS] = str(len(transactions))
         return CommitProperties(
             custom_metadata=metadata,
             app_transactions=[Transaction(name, v) for name, v in transactions.items()],
@@ -295,7 +319,7 @@ class Lake:
         Raises:
             SchemaMismatch: the stored table has other columns than were declared.
         """
-        return Snapshot(table, self.uri(table), dict(self.options))
+        return Snapshot(table, self.root, dict(self.options))
 
 
 def retrying(plan: Callable[[], T]) -> T:

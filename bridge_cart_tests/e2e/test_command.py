@@ -247,11 +247,45 @@ def test_a_table_with_another_schema_is_refused_with_the_difference(
     assert "differs" in errors[0]
 
 
+def test_a_torn_commit_is_named_by_run_and_mended_by_doctor(
+    tmp_path: Path, command: Command
+) -> None:
+    purchases(tmp_path, "2024-01-01.csv", HEADER + "O1,C1,2024-01-01,10\n")
+    assert command("run").returncode == 0
+    assert "sound" in command("doctor").stdout
+    purchases(tmp_path, "2024-01-02.csv", HEADER + "O2,C2,2024-01-02,20\n")
+    assert command("run").returncode == 0
+    entry = max((tmp_path / "lake/raw/purchases/_delta_log").glob("[0-9]*.json"))
+    entry.write_bytes(entry.read_bytes()[:-9])
+
+    torn = command("run")
+    assert torn.returncode == 1
+    errors = torn.stderr[torn.stderr.index("error:") :].strip().splitlines()
+    assert len(errors) == 2
+    assert "raw/purchases" in errors[0]
+    assert "bridge-cart doctor" in errors[1]
+    mended = command("doctor")
+    assert (mended.returncode, "will be taken again" in mended.stdout) == (0, True), mended.stderr
+    assert command("run").returncode == 0
+    amounts = "SELECT sum(revenue)::INT AS r, sum(orders)::INT AS o FROM gold.kpis_daily"
+    assert json.loads(command("sql", amounts, "--format", "json").stdout) == [{"r": 30, "o": 2}]
+
+
 def test_debug_shows_the_traceback(command: Command) -> None:
     assert "Traceback" in command("--debug", "run").stderr
 
 
 def test_every_verb_says_what_it_does(command: Command) -> None:
     shown = command("--help").stdout
-    for verb in ("generate", "run", "status", "check", "sql", "retrain", "rebuild", "report"):
+    for verb in (
+        "generate",
+        "run",
+        "status",
+        "check",
+        "sql",
+        "retrain",
+        "rebuild",
+        "doctor",
+        "report",
+    ):
         assert re.search(rf"^\s+{verb}\s+\S", shown, re.MULTILINE), verb

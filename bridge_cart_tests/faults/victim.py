@@ -1,0 +1,110 @@
+"""A process that takes in what has landed and kills itself on the way.
+
+    python -m bridge_cart_tests.faults.victim DATA POINT TIME
+
+runs the chain over the folder and sends itself SIGKILL when it reaches the point for the TIMEth
+time. The points are put around the functions from outside: the product has none.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bridge_cart_assets.assets.gold import BUILT
+from bridge_cart_assets.ingestion import take
+from bridge_cart_assets.lake import catalogue, delta, durable
+from bridge_cart_assets.lake.delta import Lake, Snapshot
+from bridge_cart_assets.sources import SOURCES
+from bridge_cart_assets.tables.silver import TABLES
+from bridge_cart_tests.lakehouse import chain
+
+Function = Callable[..., Any]
+
+
+class Killer:
+    """Counts down to the time when it kills its process."""
+
+    def __init__(self, time: int) -> None:
+        self.left = time
+
+    def reached(self) -> None:
+        self.left -= 1
+        if not self.left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before(function: Function, killer: Killer) -> Function:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        killer.reached()
+        return function(*args, **kwargs)
+
+    return call
+
+
+def after(function: Function, killer: Killer) -> Function:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        killer.reached()
+        return result
+
+    return call
+
+
+def without_its_entry(write: Function, killer: Killer) -> Function:
+    """As if the process had died when the data was written and the log entry was not."""
+
+    def call(handle: Any, *args: Any, **kwargs: Any) -> Any:
+        result = write(handle, *args, **kwargs)
+        if killer.left == 1:
+            table = Path(handle.table_uri.removeprefix("file://"))
+            durable.entry_of(table, handle.version()).unlink()
+        killer.reached()
+        return result
+
+    return call
+
+
+# Point -> where it is, what is put around it.
+POINTS: dict[str, tuple[Any, str, Callable[[Function, Killer], Function]]] = {
+    "listed": (chain, "list_landing", after),
+    "read": (take, "read_file", after),
+    "parsed": (take, "read_records", after),
+    "before commit": (delta, "write_deltalake", before),
+    "parquet written": (delta, "write_deltalake", without_its_entry),
+    "after commit": (delta, "write_deltalake", after),
+    "before fsync": (delta, "force_commit", before),
+    "after fsync": (delta, "force_commit", after),
+    "remembered": (take, "remember", after),
+    "silver merged": (Snapshot, "_merge", after),
+    "silver folded": (chain, "fold_days", after),
+    "gold written": (Snapshot, "replace", after),
+    "catalogue about to be replaced": (catalogue.os, "replace", before),
+    "catalogue replaced": (catalogue.os, "replace", after),
+}
+
+
+def run(data: Path) -> None:
+    """The chain, from landing to the catalogue."""
+    lake = Lake(str(data / "lake"))
+    chain.ingest(lake, data / "landing")
+    chain.refine(lake)
+    raw = [source.raw for source in SOURCES]
+    path = data / "bridge_cart.duckdb"
+    catalogue.build_catalogue(path, lake, BUILT, TABLES, raw, "victim", datetime.now(UTC))
+
+
+def main() -> None:
+    data, point, time = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    if point != "never":
+        owner, name, around = POINTS[point]
+        setattr(owner, name, around(getattr(owner, name), Killer(time)))
+    print("ready", flush=True)
+    run(data)
+
+
+if __name__ == "__main__":
+    main()
