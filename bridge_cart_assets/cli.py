@@ -63,6 +63,7 @@ def generate(context: click.Context, /, until: datetime | None, **arguments: obj
     """Land a synthetic shop's daily files, with the truth beside them."""
     from bridge_cart_assets.generator.arguments import Shop
     from bridge_cart_assets.generator.shop import generate as land
+    from bridge_cart_assets.generator.truth import AnotherShopError
     from bridge_cart_assets.terminal.progress import bar
 
     settings: Settings = context.obj
@@ -75,8 +76,11 @@ def generate(context: click.Context, /, until: datetime | None, **arguments: obj
         shop = Shop.asked_for(settings.data, _date(until), **_shop_arguments(given))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    with bar("generating days") as advance:
-        landed = land(shop, settings.data, progress=advance)
+    try:
+        with bar("generating days") as advance:
+            landed = land(shop, settings.data, progress=advance)
+    except AnotherShopError as error:
+        raise click.UsageError(str(error)) from error
     if landed.days:
         click.echo(
             f"{landed.lines:,} order lines of {landed.days:,} days in {landed.files:,} files"
@@ -96,7 +100,11 @@ def _shop_arguments(given: Mapping[str, object]) -> dict[str, Any]:
     if "start" in arguments:
         arguments["start"] = _date(arguments["start"])  # type: ignore[arg-type]
     if "rates" in arguments:
-        arguments["rates"] = dict(_rate(text) for text in arguments["rates"])  # type: ignore[attr-defined]
+        rates = [_rate(text) for text in arguments["rates"]]  # type: ignore[attr-defined]
+        twice = {kind for kind, _ in rates if [k for k, _ in rates].count(kind) > 1}
+        if twice:
+            raise ValueError(f"--defect {min(twice)} was said twice")
+        arguments["rates"] = dict(rates)
     return arguments
 
 

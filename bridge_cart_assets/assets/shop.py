@@ -4,9 +4,10 @@ Nothing depends on this asset: raw takes what lies in the landing zone, wherever
 the landing sensor finds a new day's files as it would find an export's.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
+from pydantic import Field
 
 from bridge_cart_assets.assets.declared import OWNERS
 from bridge_cart_assets.settings import Settings
@@ -18,7 +19,7 @@ KEY = dg.AssetKey(["shop", "day"])
 class ShopConfig(dg.Config):
     """How many days happen, and what a shop is made from where there is none yet."""
 
-    days: int = 1
+    days: int = Field(default=1, ge=1, le=3_660)
     customers: int = 1_000
     newcomers: float = 5.0
     seed: int = 7
@@ -40,20 +41,20 @@ def shop_day(
     config: ShopConfig, settings: dg.ResourceParam[Settings]
 ) -> dg.MaterializeResult[None]:
     """Let the next days of the folder's shop happen, up to today."""
-    from bridge_cart_assets.generator.arguments import Shop
-    from bridge_cart_assets.generator.shop import generate
-    from bridge_cart_assets.generator.truth import last_day
+    from bridge_cart_assets.generator.shop import Shop, generate
+    from bridge_cart_assets.generator.truth import arguments_of, last_day
 
-    before = last_day(settings.data)
-    last = (before or settings.start_date - timedelta(days=1)) + timedelta(days=config.days)
-    if last > datetime.now(UTC).date():
-        raise dg.Failure(
-            f"the shop has reached {before or 'no day'}: {last} is in the future, and a batch day "
-            "after today is no partition yet",
-            allow_retries=False,
-        )
-    new = {} if before else config.model_dump(exclude={"days"}) | {"start": settings.start_date}
     try:
+        before = last_day(settings.data)
+        known = arguments_of(settings.data, must_be=False)
+        start = date.fromisoformat(known.get("start", str(settings.start_date)))
+        last = (before or start - timedelta(days=1)) + timedelta(days=config.days)
+        if last > datetime.now(UTC).date():
+            raise ValueError(
+                f"the shop has reached {before or 'no day'}: {last} is in the future, and a batch "
+                "day after today is no partition yet"
+            )
+        new = {} if known else config.model_dump(exclude={"days"}) | {"start": start}
         landed = generate(Shop.asked_for(settings.data, last, **new), settings.data)
     except ValueError as error:
         raise dg.Failure(str(error), allow_retries=False) from error

@@ -12,9 +12,10 @@ from types import MappingProxyType
 from typing import Any
 
 from bridge_cart_assets.generator import truth
-from bridge_cart_assets.generator.defects import FILE_KINDS, KINDS
+from bridge_cart_assets.generator.defects import FILE_KINDS, KINDS, forms_of_kinds
 from bridge_cart_assets.generator.landing import Form
 
+MOST_CUSTOMERS = 100_000_000
 EARLIEST, LATEST = date(1980, 1, 1), date(2100, 12, 31)
 # Part of the arguments in truth/shop.json: raise it when the same arguments give other bytes.
 EDITION = 2
@@ -56,14 +57,20 @@ class Shop:
     def __post_init__(self) -> None:
         """Refuse what cannot be a shop."""
         object.__setattr__(self, "form", Form(self.form))
-        if self.customers < 1:
-            raise ValueError(f"customers={self.customers} is not accepted: at least 1")
+        if not 1 <= self.customers <= MOST_CUSTOMERS:
+            raise ValueError(
+                f"customers={self.customers} is not accepted: at least 1 and at most "
+                f"{MOST_CUSTOMERS:,}"
+            )
         if self.days < 1:
             raise ValueError(f"days={self.days} is not accepted: at least 1")
         if self.seed < 0:
             raise ValueError(f"seed={self.seed} is not accepted: 0 or more")
-        if not 0 <= self.newcomers < math.inf:
-            raise ValueError(f"newcomers={self.newcomers} is not accepted: 0 or more")
+        if not 0 <= self.newcomers <= MOST_CUSTOMERS / self.days:
+            raise ValueError(
+                f"newcomers={self.newcomers} is not accepted: 0 or more, and in all days together "
+                f"at most {MOST_CUSTOMERS:,}"
+            )
         if not 0 <= self.dirt <= 1:
             raise ValueError(f"dirt={self.dirt} is not accepted: a share from 0 to 1")
         self._refuse_rates()
@@ -83,8 +90,12 @@ class Shop:
                 raise ValueError(f"{kind!r} is no kind of defect: there are {', '.join(KINDS)}")
             if not 0 <= rate <= 1:
                 raise ValueError(f"{kind}={rate} is not accepted: a share from 0 to 1")
-        own = sum(rate for kind, rate in self.rates.items() if kind not in FILE_KINDS)
-        if own + self.dirt > 1:
+        forms = forms_of_kinds()
+        for kind in self.rates:
+            if self.form not in forms[kind]:
+                raise ValueError(f"{kind} is not accepted with form={self.form}: it cannot have it")
+        own = math.fsum(rate for kind, rate in self.rates.items() if kind not in FILE_KINDS)
+        if own + self.dirt > 1 + 1e-9:  # a sum of shares may round to a little more than 1
             raise ValueError(
                 f"dirt={self.dirt} and rates of {own:g} together are not accepted: at most 1"
             )
@@ -108,15 +119,40 @@ class Shop:
             raise ValueError("say --customers and --days, or --until to go on with a shop")
         if "days" in given:
             raise ValueError("--days and --until are not accepted together")
-        known = {} if "customers" in given else truth.arguments_of(data)
-        known = {name: value for name, value in known.items() if name not in ("edition", "until")}
-        if known:
-            known |= {"start": date.fromisoformat(known["start"]), "form": Form(known["form"])}
-        arguments = known | given
+        arguments = ({} if "customers" in given else cls._known(data)) | given
         start = arguments.get("start", cls.start)
         if until < start:
             raise ValueError(f"until={until} is not accepted: the shop begins on {start}")
         return cls(**arguments, days=(until - start).days + 1)
+
+    @staticmethod
+    def _known(data: Path) -> dict[str, Any]:
+        """The arguments of the folder's shop.
+
+        Raises:
+            ValueError: there is none, or none that this edition of the generator could go on with.
+        """
+        known = truth.arguments_of(data)
+        if known.get("edition") != EDITION:
+            raise ValueError(
+                f"the shop in {data} is of edition {known.get('edition')} of the generator and "
+                f"this is edition {EDITION}: choose another folder"
+            )
+        try:
+            return {
+                "customers": int(known["customers"]),
+                "start": date.fromisoformat(known["start"]),
+                "seed": int(known["seed"]),
+                "dirt": float(known["dirt"]),
+                "newcomers": float(known["newcomers"]),
+                "rates": dict(known["rates"]),
+                "form": Form(known["form"]),
+                "gz": bool(known["gz"]),
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{data / 'truth' / truth.SHOP} is damaged ({error!r}): choose another folder"
+            ) from error
 
     def day(self, number: int) -> date:
         """The day that is so many days after the first."""

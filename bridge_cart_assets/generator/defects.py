@@ -61,6 +61,11 @@ class Defect:
     forms: tuple[Form, ...] = tuple(Form)
 
     @property
+    def can_befall(self) -> pl.Expr:
+        """Records that it can befall: of a line that will be cancelled, only to be refused."""
+        return self.applies if self.expected.isupper() else self.applies & pl.col("_stands")
+
+    @property
     def column(self) -> str | None:
         """The column that is spoilt; None when it is none, or several."""
         return next(iter(self.changes)) if len(self.changes) == 1 else None
@@ -126,9 +131,7 @@ _MALFORMED_LINES = tuple(
     )
 )
 _LATE = Defect("late_arrival", "accepted", weight=12, how=How.LATE)
-_DUPLICATE = Defect(
-    "duplicate_record", "duplicate", weight=15, how=How.COPY, applies=pl.col("_stands")
-)
+_DUPLICATE = Defect("duplicate_record", "duplicate", weight=15, how=How.COPY)
 _COMPLETED = pl.col("status") == "completed"
 
 PURCHASE_DEFECTS = (
@@ -163,7 +166,13 @@ PURCHASE_DEFECTS = (
         changes={"purchase_amount": pl.lit("-") + pl.col("purchase_amount")},
         applies=_COMPLETED,
     ),
-    Defect("zero_amount", "NON_POSITIVE_AMOUNT", 2, {"purchase_amount": sp.one_of(("0", "0.00"))}),
+    Defect(
+        "zero_amount",
+        "NON_POSITIVE_AMOUNT",
+        weight=2,
+        changes={"purchase_amount": sp.one_of(("0", "0.00"))},
+        applies=_COMPLETED,
+    ),
     Defect(
         "clock_ahead",
         "FUTURE_DATE",
@@ -197,7 +206,6 @@ PURCHASE_DEFECTS = (
             "payment_method": sp.shouted("payment_method"),
         },
         how=How.COPY,
-        applies=pl.col("_stands"),
     ),
     _LATE,
     Defect(
@@ -254,6 +262,14 @@ KINDS = tuple(
     )
 )
 _DEFECTS = {CUSTOMERS: CUSTOMER_DEFECTS, PURCHASES: PURCHASE_DEFECTS}
+
+
+def forms_of_kinds() -> dict[str, set[Form]]:
+    """The formats of files that can have each kind."""
+    forms: dict[str, set[Form]] = {kind: set(Form) for kind in FILE_KINDS}
+    for defect in (*PURCHASE_DEFECTS, *CUSTOMER_DEFECTS):
+        forms.setdefault(defect.kind, set()).update(defect.forms)
+    return forms
 
 
 def defects_of(source: str, form: Form) -> tuple[Defect, ...]:

@@ -1,7 +1,7 @@
 """When a record arrives: most on the day they are written down, some later, some corrected.
 
 Belongs here: late arrivals and corrections. Does not belong here: what is wrong with a record that
-arrives (`dirt`), nor whole files (`landing`).
+arrives (`dirt`), nor whole files (`repeats`).
 """
 
 from collections.abc import Sequence
@@ -78,12 +78,12 @@ class Deliveries:
             moved.append(self._move(sent.filter(struck), share, late))
         return pl.concat([sent.clear(), *moved]), sent.filter(stays)
 
-    def _can(self, share: Share, records: pl.DataFrame) -> Flags | bool:
-        """Late can be anything; what is corrected is a sale that stands."""
-        if self._how[share.members[0]] is How.LATE:
-            return True
-        stands = (pl.col("form") == SALE) & pl.col("stands")
-        return records.select(stands).to_series().to_numpy()
+    def _can(self, share: Share, records: pl.DataFrame) -> Flags:
+        """What no later record replaces can be late; what is corrected is a sale, too."""
+        stands = pl.col("stands") if "stands" in records.columns else pl.lit(True)
+        if self._how[share.members[0]] is not How.LATE:
+            stands &= pl.col("form") == SALE
+        return records.with_columns(_can=stands)["_can"].to_numpy()
 
     def _within(self, share: Share) -> int:
         return LATE_WITHIN if self._how[share.members[0]] is How.LATE else CORRECTED_WITHIN
@@ -102,6 +102,6 @@ class Deliveries:
             right = records.with_columns(second=pl.col("second") + 60)
             right = right.with_columns(lands=pl.col("second") // DAY)
             right = right.with_columns(settled="lands")
-            settled = pl.max_horizontal(later, pl.col("day") + 1)
-            wrong = struck.with_columns(lands=settled, settled=settled)
+            after = right["lands"] + pl.Series(late)
+            wrong = struck.with_columns(lands=after, settled=after)
         return pl.concat([wrong, right])

@@ -15,6 +15,7 @@ import polars as pl
 
 from bridge_cart_assets.generator.chance import Ints, choose_each
 from bridge_cart_assets.generator.defects import Defect, How, Share
+from bridge_cart_assets.generator.deliveries import NONE
 from bridge_cart_assets.generator.landing import Form, render
 
 MANIFEST = {
@@ -27,7 +28,6 @@ MANIFEST = {
     "expected": pl.String,
     "settled_on": pl.Date,
 }
-NONE = -1
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,11 @@ def spoil(
     copy = np.concatenate([np.zeros(intact.size, dtype=np.bool_), copied])
     behind = np.concatenate([intact, np.where(copied, later, rows)])
     order = np.lexsort((row, copy, behind))
-    clean_lines = render(struck, source, form, plain=True)
-    dirty_lines = render(dirty, source, form, plain=False)
+    clean_lines = render(struck, source, form)
+    dirty_lines = render(dirty, source, form, tidy=struck)
     if form is not Form.PARQUET:
         dirty_lines = _with_broken_lines(dirty_lines, clean_lines, kind[rows], defects)
-    rendered = pl.concat([render(tidy, source, form, plain=True)[intact], dirty_lines])[order]
+    rendered = pl.concat([render(tidy, source, form)[intact], dirty_lines])[order]
     day = tidy["_day"][row[order]]
     place = np.empty(order.size, dtype=np.int64)
     place[order] = _places_in_file(day.to_numpy())
@@ -115,7 +115,7 @@ def _kinds(tidy: pl.DataFrame, defects: Sequence[Defect], shares: Sequence[Share
         rows = np.flatnonzero((level >= share.lower) & (level < share.upper) & (kind == NONE))
         able = tidy[rows]
         weights = able.select(
-            pl.when(defects[member].applies)
+            pl.when(defects[member].can_befall)
             .then(defects[member].weight)
             .otherwise(0.0)
             .alias(str(member))

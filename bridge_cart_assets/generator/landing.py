@@ -19,9 +19,9 @@ from bridge_cart_assets.sources.source import CUSTOMER_COLUMNS, PURCHASE_COLUMNS
 CUSTOMERS, PURCHASES = "customers", "purchases"
 SOURCES = (CUSTOMERS, PURCHASES)
 COLUMNS = {CUSTOMERS: tuple(CUSTOMER_COLUMNS), PURCHASES: tuple(PURCHASE_COLUMNS)}
-# What JSON writes without quotes.
-_BARE = {"age", "income", "line_number", "purchase_amount", "discount_amount", "quantity"} | {
-    "coupon_used"
+# Numbers and flags, which JSON writes without quotes.
+_WITHOUT_QUOTES = {"age", "income", "line_number", "purchase_amount", "discount_amount"} | {
+    *("quantity", "coupon_used")
 }
 # A character U+E0xx in UTF-8, which stands for the byte xx (see `spellings.LATIN_1`).
 _BYTE = re.compile(rb"\xee[\x82\x83][\x80-\xbf]")
@@ -45,22 +45,27 @@ def as_text(records: pl.DataFrame, source: str) -> list[pl.Expr]:
     return [_text(name, records.schema) for name in COLUMNS[source]]
 
 
-def render(records: pl.DataFrame, source: str, form: Form, *, plain: bool) -> pl.DataFrame:
+def render(
+    records: pl.DataFrame, source: str, form: Form, *, tidy: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Records as a file has them: a column `line`, or for Parquet the columns.
 
     Args:
         records: the source's columns as text.
         source: whose records they are.
         form: format of the file.
-        plain: whether no text needs quotes or can be missing, as is so with tidy ones.
+        tidy: the same records before they were spoilt; None when they are the tidy ones, none of
+            whose texts needs quotes or is missing. Both are written alike where they are equal.
     """
     columns = COLUMNS[source]
     if form is Form.PARQUET:
         return records.select(columns)
     if form is Form.NDJSON:
-        line = _json(columns) if plain else pl.struct(columns).struct.json_encode()
+        fields = [_bare(c) if tidy is None else _field(c, tidy[c]) for c in columns]
+        line = pl.lit("{") + pl.concat_str(fields, separator=",") + pl.lit("}")
     else:
-        line = pl.concat_str([pl.col(c) if plain else _quoted(c) for c in columns], separator=",")
+        fields = [pl.col(c) if tidy is None else _quoted(c) for c in columns]
+        line = pl.concat_str(fields, separator=",")
     return records.select(line=line)
 
 
@@ -122,13 +127,16 @@ def _quoted(column: str) -> pl.Expr:
     return pl.when(text.str.contains(r'[,"\r\n]')).then(quoted).otherwise(text)
 
 
-def _json(columns: tuple[str, ...]) -> pl.Expr:
-    pieces: list[pl.Expr] = []
-    for number, column in enumerate(columns):
-        mark = "" if column in _BARE else '"'
-        behind = "{" if number == 0 else ","
-        pieces += [pl.lit(f'{behind}"{column}":{mark}'), pl.col(column), pl.lit(mark)]
-    return pl.concat_str([*pieces, pl.lit("}")])
+def _bare(column: str) -> pl.Expr:
+    """A field of a JSON object whose text needs no escapes."""
+    mark = "" if column in _WITHOUT_QUOTES else '"'
+    return pl.lit(f'"{column}":{mark}') + pl.col(column) + pl.lit(mark)
+
+
+def _field(column: str, tidy: pl.Series) -> pl.Expr:
+    """A field of a JSON object: as a tidy record has it, or else any text, or null."""
+    text = pl.struct(column).struct.json_encode().str.slice(1).str.head(-1)
+    return pl.when(pl.col(column) == tidy).then(_bare(column)).otherwise(text)
 
 
 def _as_byte(character: re.Match[bytes]) -> bytes:

@@ -94,14 +94,14 @@ def draw(pools: Pools, counts: Ints, seed: int) -> People:
 
     def levels(rng: np.random.Generator, size: int) -> Floats:
         shapes = (rng.gamma(3.2, 7.5, size), rng.standard_normal(size))
-        return np.column_stack([rng.random((size, 11)), *shapes])
+        return np.column_stack([rng.random((size, 10)), *shapes])
 
     chance = for_each_day(seed, Stream.PEOPLE, 0, counts, levels).T
     arrival = np.repeat(np.arange(counts.size), counts)
     country = choose([market.share for market in MARKETS], chance[0])
     gender = choose(GENDER_SHARES, chance[1])
     called = np.where(gender < 2, gender, below(2, chance[2]))
-    age = np.clip(YOUNGEST + chance[11], YOUNGEST, OLDEST).astype(np.int64)
+    age = np.clip(YOUNGEST + chance[10], YOUNGEST, OLDEST).astype(np.int64)
     before = -1 - below(FOUNDED_BEFORE, chance[9] ** 2)
     return People(
         arrival=arrival,
@@ -109,7 +109,7 @@ def draw(pools: Pools, counts: Ints, seed: int) -> People:
         country=country,
         gender=gender,
         age=age,
-        income=_incomes(country, age, chance[12]),
+        income=_incomes(country, age, chance[11]),
         first=pools.first.draw(2 * country + called, chance[3]),
         last=pools.last.draw(country, chance[4]),
         city=pools.cities.draw(country, chance[5]),

@@ -31,6 +31,7 @@ CHANGES_A_YEAR = 0.35
 CHANGES = (40, 25, 35)
 MOVED, NEW_NUMBER, MORE_INCOME = 0, 1, 2
 RAISE = (0.03, 0.15)
+OLDEST_EVER = 110
 # Who orders on the day of sign-up has signed up so many seconds before.
 AHEAD = (60, 900)
 
@@ -146,6 +147,7 @@ def table(records: pl.DataFrame, people: People, pools: Pools, start: date) -> p
         people.country[who], records["number"].to_numpy(), records["international"].to_numpy()
     )
     years = (records["day"].to_numpy() - people.arrival[who]) // 365
+    age = np.minimum(people.age[who] + years, OLDEST_EVER)
     signup = pl.Series(people.signup[who])
     mail = pools.first.addresses.gather(first) + "." + pools.last.addresses.gather(last)
     return records.select(
@@ -159,7 +161,7 @@ def table(records: pl.DataFrame, people: People, pools: Pools, start: date) -> p
         ),
         mobile=mobile.e164,
         gender=pl.Series(GENDERS).gather(people.gender[who]),
-        age=pl.Series(people.age[who] + years),
+        age=pl.Series(age),
         income=pl.col("income").cast(pl.Decimal(18, 2)),
         city=pools.cities.texts.gather(records["city"]),
         country=pl.Series(COUNTRIES).gather(people.country[who]),

@@ -24,7 +24,8 @@ class Landed:
         days: days that were added to the shop; 0 when all had landed before.
         files: files in the landing zone.
         customers: people who are first heard of on these days.
-        lines: order-line records in the files, copies and corrections included.
+        lines: order-line records in the files, copies and corrections included, files that came
+            twice not.
     """
 
     days: int
@@ -42,7 +43,7 @@ def generate(shop: Shop, data: Path, progress: Callable[[int, int], None] | None
     Args:
         shop: what to make.
         data: working folder; gets `landing/customers/`, `landing/purchases/` and `truth/`.
-        progress: called after each day with the days done and the days in all.
+        progress: called with the days that have landed and the days in all, after each block.
 
     Raises:
         truth.AnotherShopError: landing holds the files of another shop.
@@ -50,20 +51,25 @@ def generate(shop: Shop, data: Path, progress: Callable[[int, int], None] | None
     until = truth.claim(data, shop.arguments, SOURCES)
     first = 0 if until is None else (until - shop.start).days + 1
     files = customers = lines = 0
+
+    def finish(block: Block, writing: "Future[None]") -> None:
+        nonlocal files, customers, lines
+        writing.result()
+        files += len(block.files)
+        customers += block.customers
+        lines += block.lines
+        if progress:
+            progress(block.end - first, shop.days - first)
+
     # One block is written while the next one is made.
     with ThreadPoolExecutor(max_workers=1) as writer:
-        writing: Future[None] | None = None
+        under_way: tuple[Block, Future[None]] | None = None
         for block in blocks(shop, first):
-            if writing:
-                writing.result()
-            writing = writer.submit(_write, shop, data, block)
-            files += len(block.files)
-            customers += block.customers
-            lines += block.lines
-            if progress:
-                progress(block.end - first, shop.days - first)
-        if writing:
-            writing.result()
+            if under_way:
+                finish(*under_way)
+            under_way = block, writer.submit(_write, shop, data, block)
+        if under_way:
+            finish(*under_way)
     return Landed(days=max(shop.days - first, 0), files=files, customers=customers, lines=lines)
 
 

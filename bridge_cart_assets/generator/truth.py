@@ -42,14 +42,13 @@ def claim(data: Path, arguments: Mapping[str, object], sources: Iterable[str]) -
         AnotherShopError: landing has files of these sources, and not from the same arguments.
     """
     truth, landing = data / "truth", data / "landing"
-    # As for every reader of landing, a name with a dot in front is not there (.gitkeep).
-    occupied = any(any((landing / source).glob("[!.]*")) for source in sources)
+    occupied = any(any(_is_there(f) for f in (landing / source).glob("*")) for source in sources)
     known = _read(truth / SHOP)
     until = known.pop(UNTIL, None)
-    if occupied and known != dict(arguments):
+    if (occupied or until) and known != dict(arguments):
         raise AnotherShopError(
-            f"{landing} holds files of another shop, or of your own: "
-            f"choose another folder, or remove {landing} and {truth} first"
+            f"{data} holds another shop, or files of your own: choose another folder "
+            "(BRIDGE_CART_DATA), since a lake that takes in two shops mixes them"
         )
     for folder in (truth, *(landing / source for source in sources)):
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +57,7 @@ def claim(data: Path, arguments: Mapping[str, object], sources: Iterable[str]) -
             shutil.rmtree(truth / table, ignore_errors=True)
         note(data, arguments, None)
         return None
-    return date.fromisoformat(until)
+    return _day(data, until)
 
 
 def note(data: Path, arguments: Mapping[str, object], until: date | None) -> None:
@@ -72,17 +71,17 @@ def note(data: Path, arguments: Mapping[str, object], until: date | None) -> Non
 def last_day(data: Path) -> date | None:
     """The last day that has landed of the folder's shop; None where there is none."""
     until = _read(data / "truth" / SHOP).get(UNTIL)
-    return date.fromisoformat(until) if until else None
+    return _day(data, until) if until else None
 
 
-def arguments_of(data: Path) -> dict[str, Any]:
-    """What the folder's shop was made from, with `until`.
+def arguments_of(data: Path, *, must_be: bool = True) -> dict[str, Any]:
+    """What the folder's shop was made from, with `until`; empty when there is none.
 
     Raises:
-        NoShopError: there is none.
+        NoShopError: there is none, and one must be.
     """
     known = _read(data / "truth" / SHOP)
-    if not known:
+    if must_be and not known:
         raise NoShopError(f"there is no shop in {data}: say --customers and --days to begin one")
     return known
 
@@ -95,6 +94,20 @@ def write(data: Path, first: date, tables: Mapping[str, pl.DataFrame]) -> None:
         unfinished = file.with_name(f".{file.name}.tmp")
         rows.write_parquet(unfinished)
         os.replace(unfinished, file)
+
+
+def _is_there(file: Path) -> bool:
+    """Whether readers of landing would take the file (docs/landing.md)."""
+    return not file.name.startswith((".", "_")) and not file.name.endswith((".tmp", ".partial"))
+
+
+def _day(data: Path, text: object) -> date:
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError as error:
+        raise ValueError(
+            f"{data / 'truth' / SHOP} is damaged ({UNTIL}={text!r}): choose another folder"
+        ) from error
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from pydantic import ValidationError
 
 from bridge_cart_assets.assets.shop import ShopConfig, shop_day
 from bridge_cart_assets.automation.plan import plan
 from bridge_cart_assets.automation.refresh import refresh_job, shop_schedule
 from bridge_cart_assets.definitions import build_defs
+from bridge_cart_assets.generator import truth
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
 from bridge_cart_assets.lake.delta import Lake
@@ -92,10 +94,29 @@ def test_the_schedule_is_off_and_a_refresh_leaves_the_shop_alone() -> None:
     assert definitions.resolve_schedule_def(shop_schedule.name).job_name == "shop_day"
 
 
-@pytest.mark.parametrize("days", [0, -1])
-def test_days_that_are_none_add_none(tmp_path: Path, days: int) -> None:
+@pytest.mark.parametrize("days", [0, -1, 10**9])
+def test_the_launchpad_refuses_days_that_make_no_sense(days: int) -> None:
+    with pytest.raises(ValidationError):
+        ShopConfig(days=days)
+
+
+def test_a_shop_whose_first_days_were_interrupted_goes_on(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
-    assert one_more_day(settings, days=3).success
-    before = days_of(settings)
-    one_more_day(settings, days=days)
-    assert days_of(settings) == before
+    shop = Shop(customers=60, days=5, seed=3)
+    truth.claim(tmp_path, shop.arguments, ("customers", "purchases"))
+    (settings.landing / "customers/2024-01-01.csv").write_text("half a day")
+    assert one_more_day(settings, days=5).success
+    generate(shop, tmp_path / "alone")
+    for file in (tmp_path / "alone/landing").rglob("*.csv"):
+        same = settings.landing / file.relative_to(tmp_path / "alone/landing")
+        assert same.read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("content", ['{"customers": 20}', '{"until": 5}', "[]", '{"a'])
+def test_a_damaged_note_of_the_shop_is_named(tmp_path: Path, content: str) -> None:
+    settings = settings_in(tmp_path)
+    generate(Shop(customers=60, days=5), tmp_path)
+    (tmp_path / "truth/shop.json").write_text(content)
+    result = one_more_day(settings)
+    assert not result.success
+    assert "choose another folder" in failure(result)

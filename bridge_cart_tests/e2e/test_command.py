@@ -107,7 +107,7 @@ def test_a_shop_goes_on_like_a_calendar(tmp_path: Path, command: Command) -> Non
     assert (again.returncode, "landed already" in again.stdout) == (0, True)
 
     other = command("generate", "--until", "2024-02-01", "--seed", "8")
-    assert other.returncode == 1
+    assert other.returncode == 2
     assert only_lines(other.stderr, "error:") == other.stderr.splitlines()
     assert "another shop" in other.stderr
 
@@ -128,6 +128,10 @@ def test_a_shop_goes_on_like_a_calendar(tmp_path: Path, command: Command) -> Non
         (["--customers", "5", "--days", "3", "--defect", "orphan"], "KIND=RATE"),
         (["--customers", "5", "--days", "3", "--defect", "dust=0.1"], "'dust' is no kind"),
         (["--customers", "5", "--days", "3", "--format", "xml"], "xml"),
+        (
+            ["--customers", "5", "--days", "3", "--defect", "orphan=0.1", "--defect", "orphan=0.2"],
+            "said twice",
+        ),
         (["--customers", "5", "--days", "3", "--format", "parquet", "--gz"], "Parquet"),
     ],
 )

@@ -8,7 +8,7 @@ from bridge_cart_tests.generator.made import Made, make
 
 @pytest.fixture(scope="session")
 def dirty(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    shop = Shop(customers=3_000, days=75, newcomers=20, dirt=0.4)
+    shop = Shop(customers=4_500, days=75, newcomers=25, dirt=0.4)
     return make(shop, tmp_path_factory.mktemp("dirty"))
 
 

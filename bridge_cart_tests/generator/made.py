@@ -32,11 +32,14 @@ class Made:
 
     def lines(self, file: str) -> list[str]:
         """The lines of a text file behind the header, one a record; odd bytes as `\\xe9`."""
+        lines = self._text(file).splitlines()
+        return lines if ".ndjson" in file else lines[1:]
+
+    def _text(self, file: str) -> str:
         content = (self.data / "landing" / file).read_bytes()
         if file.endswith(".gz"):
             content = gzip.decompress(content)
-        lines = content.decode(errors="backslashreplace").splitlines()
-        return lines if ".ndjson" in file else lines[1:]
+        return content.decode(errors="backslashreplace")
 
     def record(self, file: str, number: int) -> dict[str, object]:
         """A record of a file, by its position from 1."""
@@ -51,7 +54,7 @@ class Made:
         lines = self.lines(file)
         if ".ndjson" in file:
             return lambda index: json.loads(lines[index], parse_float=str)
-        header = (self.data / "landing" / file).read_text(errors="replace").split("\n")[0]
+        header = self._text(file).splitlines()[0]
         return lambda index: _fields(header, lines[index])
 
 

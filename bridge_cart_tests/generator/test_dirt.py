@@ -219,20 +219,53 @@ def test_a_corrected_record_has_a_newer_one_in_another_file(
         assert right["updated_at"] > as_utc(record["updated_at"])
         assert (right["batch_day"] > landed) == (kind == "corrected_later")
         assert row["settled_on"] == max(right["batch_day"], landed)
-        assert str(right[row["column"]]) == row["clean_value"] == str(right[row["column"]])
+        assert str(right[row["column"]]) == row["clean_value"]
+        assert record[row["column"]] == row["dirty_value"]
 
 
 def rows_of(made: Made) -> list[dict[str, object]]:
     return made.truth("purchases").rows(named=True)
 
 
-def test_a_copy_stands_behind_its_original(dirty: Made, manifest: pl.DataFrame) -> None:
-    copies = of_records(manifest).filter(pl.col("kind") == "duplicate_record")
-    assert copies.height > 50
+@pytest.mark.parametrize("form", [Form.CSV, Form.NDJSON])
+def test_a_copy_stands_behind_its_original_and_is_the_same_to_the_letter(
+    tmp_path: Path, form: Form
+) -> None:
+    rates = {"duplicate_record": 0.3}
+    made = make(Shop(customers=300, days=60, dirt=0, rates=rates, form=form), tmp_path)
+    copies = made.truth("manifest")
+    assert copies.height > 100
     for file, lines in copies.group_by("file"):
-        landed = dirty.lines(file[0])
+        landed = made.lines(file[0])
         for number in lines["record"]:
             assert landed[number - 1] in landed[: number - 1]
+
+
+def test_a_spoilt_ndjson_record_is_written_like_a_tidy_one_but_for_the_defect(
+    tmp_path: Path,
+) -> None:
+    rates = {"payment_spelling": 0.5}
+    shop = Shop(customers=200, days=40, dirt=0, rates=rates, form=Form.NDJSON)
+    made = make(shop, tmp_path / "spoilt")
+    tidy = make(replace(shop, rates={}), tmp_path / "tidy")
+    spoilt = made.truth("manifest")
+    assert spoilt.height > 50
+    for file, number, clean, dirty_value in spoilt.select(
+        "file", "record", "clean_value", "dirty_value"
+    ).iter_rows():
+        line, other = tidy.lines(file)[number - 1], made.lines(file)[number - 1]
+        assert other == line.replace(f'"{clean}"', f'"{dirty_value}"')
+
+
+def test_what_silver_should_have_of_a_record_is_not_said_of_one_that_is_cancelled_later(
+    dirty: Made, manifest: pl.DataFrame
+) -> None:
+    lines = dirty.truth("purchases")
+    latest = pl.col("updated_at").max().over("order_id", "line_number")
+    replaced = lines.filter(pl.col("updated_at") < latest).select("file", "record")
+    told = of_records(manifest).join(replaced, on=["file", "record"])
+    assert told.height > 20
+    assert told.filter(~pl.col("expected").str.contains("^[A-Z_]+$")).is_empty()
 
 
 def test_a_near_copy_is_the_same_but_for_case_blanks_and_phone_format(

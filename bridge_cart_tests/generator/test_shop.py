@@ -1,5 +1,7 @@
 """A shop: its arguments, its bytes, its folder, and how it goes on."""
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +20,8 @@ from bridge_cart_assets.generator.shop import generate
 from bridge_cart_assets.generator.truth import TABLES, AnotherShopError, NoShopError
 
 SMALL = Shop(customers=60, days=12, dirt=0.2)
+# Of edition 2, with the locked packages.
+BYTES = "229c988187278e5b"
 LIVELY = Shop(customers=250, days=260, newcomers=1.5, dirt=0.3)
 
 
@@ -149,9 +153,48 @@ def test_files_that_were_removed_are_made_again(tmp_path: Path) -> None:
 def test_another_shop_is_refused_and_what_is_there_stays(tmp_path: Path, other: Shop) -> None:
     generate(SMALL, tmp_path)
     before = contents(tmp_path)
-    with pytest.raises(AnotherShopError, match=r"choose another folder, or remove .*landing and"):
+    with pytest.raises(AnotherShopError, match="choose another folder"):
         generate(other, tmp_path)
     assert contents(tmp_path) == before
+
+
+def test_another_shop_is_refused_where_the_files_were_taken_away(tmp_path: Path) -> None:
+    """The lake beside them may have taken them in."""
+    generate(SMALL, tmp_path)
+    for file in tmp_path.glob("landing/*/*"):
+        file.unlink()
+    with pytest.raises(AnotherShopError):
+        generate(replace(SMALL, seed=8), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"edition": 1}, "edition 1 of the generator"),
+        ({"start": 7}, "shop.json is damaged"),
+        ({"rates": 5}, "shop.json is damaged"),
+        ({"customers": "many"}, "shop.json is damaged"),
+        ({"until": "soon"}, "shop.json is damaged"),
+    ],
+)
+def test_a_shop_that_cannot_go_on_is_named(
+    tmp_path: Path, change: dict[str, object], says: str
+) -> None:
+    generate(SMALL, tmp_path)
+    file = tmp_path / "truth/shop.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(ValueError, match=says):
+        generate(Shop.asked_for(tmp_path, date(2024, 2, 1)), tmp_path)
+
+
+def test_shares_that_add_up_to_one_are_accepted() -> None:
+    assert Shop(5, 5, dirt=0.11, rates={"orphan": 0.55, "late_arrival": 0.34})
+
+
+def test_the_bytes_are_those_of_this_edition(tmp_path: Path) -> None:
+    generate(replace(LIVELY, days=60), tmp_path)
+    found = hashlib.sha256(b"".join(contents(tmp_path, "landing").values())).hexdigest()
+    assert found[:16] == BYTES, "the same arguments give other bytes: raise EDITION, then this"
 
 
 def test_files_that_no_shop_accounts_for_are_refused(tmp_path: Path) -> None:
@@ -165,7 +208,8 @@ def test_foreign_sources_and_hidden_files_are_no_hindrance(tmp_path: Path) -> No
     (tmp_path / "landing/online_retail").mkdir(parents=True)
     (tmp_path / "landing/online_retail/2010-12-01.csv").write_text("InvoiceNo\n")
     (tmp_path / "landing/customers").mkdir()
-    (tmp_path / "landing/customers/.gitkeep").touch()
+    for name in (".gitkeep", "_SUCCESS", "2024-01-01.csv.tmp", "2024-01-01.csv.partial"):
+        (tmp_path / "landing/customers" / name).touch()
     assert generate(SMALL, tmp_path).customers == 60
 
 
@@ -173,6 +217,9 @@ def test_foreign_sources_and_hidden_files_are_no_hindrance(tmp_path: Path) -> No
     ("wrong", "accepted"),
     [
         ({"customers": 0}, "at least 1"),
+        ({"customers": 10**30}, "at most 100,000,000"),
+        ({"newcomers": 1e300}, "at most 100,000,000"),
+        ({"rates": {"malformed_line": 0.1}, "form": Form.PARQUET}, "form=parquet"),
         ({"days": 0}, "at least 1"),
         ({"seed": -1}, "0 or more"),
         ({"newcomers": -1.0}, "0 or more"),
