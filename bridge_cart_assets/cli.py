@@ -299,10 +299,18 @@ def main() -> NoReturn:
     except Exception as error:
         if debug:
             raise
-        message = str(error) or type(error).__name__
-        _say_error("\n".join(message.strip().splitlines()[:2]))
+        _say_error(_brief(str(error) or type(error).__name__))
         sys.exit(1)
     sys.exit(0)
+
+
+def _brief(message: str) -> str:
+    """Two lines at most; the causes that delta-rs lists below each other are one line."""
+    lines = [line.strip() for line in click.unstyle(message).splitlines() if line.strip()]
+    causes = [line for line in lines if line.startswith("↳")]
+    if causes:
+        lines = [" ".join([lines[0], *causes])]
+    return "\n".join(lines[:2])
 
 
 def _again(settings: Settings, config: dict[str, object]) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 
 from bridge_cart_assets.automation.home import dagster_home
 from bridge_cart_assets.automation.refresh import CHECK, REFRESH
@@ -98,7 +99,7 @@ def execute(
     return Outcome(
         success=result.success,
         run_id=result.run_id,
-        problems=tuple(_problem(e) for e in result.all_events if e.is_step_failure),
+        problems=_problems(result.all_events),
         checks=tuple(result.get_asset_check_evaluations()),
     )
 
@@ -140,8 +141,17 @@ def latest_checks(settings: Settings) -> list[dg.AssetCheckEvaluation]:
     return found
 
 
-def _problem(event: dg.DagsterEvent) -> str:
-    error = event.step_failure_data.error
+def _problems(events: Sequence[dg.DagsterEvent]) -> tuple[str, ...]:
+    """What went wrong in the steps; or else in the run around them, where nothing else can say."""
+    steps = [e for e in events if e.is_step_failure]
+    runs = [e for e in events if e.is_run_failure]
+    return (
+        *(_cause(event, event.step_failure_data.error) for event in steps),
+        *(_cause(event, event.job_failure_data.error) for event in runs if not steps),
+    )
+
+
+def _cause(event: dg.DagsterEvent, error: SerializableErrorInfo | None) -> str:
     while error is not None and error.cause is not None:
         error = error.cause
     message = (error.message if error else event.message or "").strip()

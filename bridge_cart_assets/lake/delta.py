@@ -9,6 +9,8 @@ refuses a commit whose transaction was also written since the handle was opened.
 on an old version is never written: the caller looks again (`retrying`) and plans anew.
 """
 
+import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -31,6 +33,7 @@ _AS_OF = "bridge-cart/as_of"
 # off between two lines can be told.
 TRANSACTIONS = "bridge_cart.transactions"
 _ATTEMPTS = 8
+_WAIT_SECONDS = 0.02
 _CHECKPOINT_EVERY = 20
 _PRIMITIVES: Mapping[type[pl.DataType], str] = {
     pl.String: "string",
@@ -325,14 +328,17 @@ class Lake:
 def retrying(plan: Callable[[], T]) -> T:
     """Run a plan that looks and writes; look and plan again when another run was faster.
 
+    Between the attempts it waits a little, each time longer and never equally long, or several runs
+    would keep being in each other's way.
+
     Raises:
         Conflict: others were faster eight times in a row.
     """
-    for _ in range(_ATTEMPTS - 1):
+    for attempt in range(_ATTEMPTS - 1):
         try:
             return plan()
         except Conflict:
-            continue
+            time.sleep(random.uniform(0, _WAIT_SECONDS * 2**attempt))  # noqa: S311 (no secret)
     return plan()
 
 

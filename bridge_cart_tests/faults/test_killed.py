@@ -68,7 +68,7 @@ def is_as_if_nothing_had_happened(data: Path, shop: Path) -> None:
 
 def start(data: Path, point: str, times: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", victim.__name__, str(data), point, str(times)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
 @pytest.mark.parametrize("point", victim.POINTS)

@@ -3,7 +3,9 @@
     python -m bridge_cart_tests.faults.victim DATA POINT TIME
 
 runs the chain over the folder and sends itself SIGKILL when it reaches the point for the TIMEth
-time. The points are put around the functions from outside: the product has none.
+time. The points are put around the functions from outside: the product has none. At the point
+`crowd` it is one of several: each file is a commit of its own, and every conflict is written down
+in DATA/conflicts.
 """
 
 import os
@@ -97,13 +99,31 @@ def run(data: Path) -> None:
     catalogue.build_catalogue(path, lake, BUILT, TABLES, raw, "victim", datetime.now(UTC))
 
 
+def in_a_crowd(data: Path) -> None:
+    """Make many small commits, and write down each that another process was faster with."""
+    take.COMMIT_BYTES = 1
+    raised = delta.Conflict.__init__
+
+    def count(self: delta.Conflict, *args: object) -> None:
+        raised(self, *args)
+        with (data / "conflicts").open("a") as conflicts:
+            conflicts.write("x")
+
+    delta.Conflict.__init__ = count  # type: ignore[method-assign]
+
+
 def main() -> None:
     data, point, time = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    if point != "never":
+    if point == "crowd":
+        in_a_crowd(data)
+    elif point != "never":
         owner, name, around = POINTS[point]
         setattr(owner, name, around(getattr(owner, name), Killer(time)))
     print("ready", flush=True)
-    run(data)
+    if point == "crowd":
+        chain.ingest(Lake(str(data / "lake")), data / "landing")
+    else:
+        run(data)
 
 
 if __name__ == "__main__":
