@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Bytecode is compiled once here: without it every process pays seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo dev test lint unit test-long lock dictionary clean
+.PHONY: help install demo dev test lint unit test-long test-faults lock dictionary clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ unit: $(VENV)/installed-dev
 
 test-long: $(VENV)/installed-dev ## the tests that take minutes: 305 increments of real data
 	@$(BIN)/python -m pytest -m long -n 2
+
+test-faults: $(VENV)/installed-dev ## kill -9 at 200 random moments, and all other faults
+	@BRIDGE_CART_TEST_KILLS=200 $(BIN)/python -m pytest bridge_cart_tests/faults -n 2
 
 lock: ## pin all packages again (needs uv)
 	@echo 'setuptools>=77' | uv pip compile pyproject.toml - --extra kafka --universal --python-version 3.11 \
