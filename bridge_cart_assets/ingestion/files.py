@@ -70,6 +70,8 @@ def _bytes_of(file: LandedFile) -> bytes:
 
 
 def _unpack(data: bytes) -> bytes:
+    if not data:
+        raise FileRefused("TRUNCATED", "the file is empty, and a gzip file never is: land it again")
     try:
         unpacked = zlib.decompressobj(wbits=31)
         parts, rest, total = [], data, 0

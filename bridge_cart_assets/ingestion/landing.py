@@ -84,8 +84,10 @@ def _look_at(source: str, root: Path, path: Path) -> LandedFile | None:
         info = path.lstat()
     except FileNotFoundError:
         return None
-    # A name need not be text; bytes that are none are written as \xNN.
-    name = os.fsencode(path.relative_to(root).as_posix()).decode(errors="backslashreplace")
+    # A name need not be text; bytes that are none are written as \xNN, and a backslash is doubled,
+    # or a name that is spelt so would be taken for the same file.
+    spelt = os.fsencode(path.relative_to(root).as_posix()).replace(b"\\", b"\\\\")
+    name = spelt.decode(errors="backslashreplace")
     return LandedFile(
         source=source,
         object=name,

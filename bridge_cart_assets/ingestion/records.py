@@ -21,8 +21,9 @@ from bridge_cart_assets.ingestion.files import Content, FileRefused
 from bridge_cart_assets.sources import Source
 
 MAX_RECORD_BYTES = 8 * 1024**2
-# Names of our own beside a file's columns, such as no header has.
-_TEXT, _CODE, _POS = "\0text", "\0code", "\0pos"
+# Names of our own beside a file's columns, such as no header has (a header with a NUL may have
+# anything: hence the length).
+_TEXT, _CODE, _POS = (f"\0bridge-cart/{name}" for name in ("text", "code", "pos"))
 _DELIMITERS = (",", ";", "\t", "|")
 _ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _MAX_LINES_OF_A_RECORD = 1000
@@ -95,6 +96,8 @@ def _decode(line: bytes) -> tuple[str, str | None]:
 
 
 def _csv(lines: pl.DataFrame, source: Source) -> pl.DataFrame:
+    # It is one limit for the whole process: what a field may hold must not depend on who set it.
+    csv.field_size_limit(MAX_RECORD_BYTES)
     if not lines.height:
         raise FileRefused("HEADER_MISMATCH", "the file is empty: a header is needed")
     delimiter, header = _header(lines[_TEXT][0], source)
@@ -130,7 +133,7 @@ def _header(line: str, source: Source) -> tuple[str, list[str]]:
     known = {name.casefold(): name for name in source.columns}
     best: tuple[str, list[str]] = (",", [])
     for delimiter in _DELIMITERS:
-        names = next(csv.reader([line], delimiter=delimiter), [])
+        names = _names(line, delimiter)
         header = [known.get(n.strip().casefold(), n.strip()) for n in names]
         if len(known.keys() & {n.casefold() for n in header}) > len(
             known.keys() & {n.casefold() for n in best[1]}
@@ -141,6 +144,13 @@ def _header(line: str, source: Source) -> tuple[str, list[str]]:
         twice = sorted({n for n in best[1] if best[1].count(n) > 1})
         raise FileRefused("HEADER_MISMATCH", f"the header names {', '.join(twice)} twice")
     return best
+
+
+def _names(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:  # no line of text: a file of something else, or lines that end in CR
+        return []
 
 
 def _require(columns: Sequence[str], source: Source) -> None:
@@ -197,7 +207,6 @@ def _width(record: str, delimiter: str) -> int:
 
 
 def _parse_quoted(lines: pl.DataFrame, delimiter: str, header: list[str]) -> pl.DataFrame:
-    csv.field_size_limit(MAX_RECORD_BYTES)
     verdicts: list[str | None] = []
     rows: list[list[str]] = []
     for text in lines[_TEXT]:
@@ -245,12 +254,20 @@ def _object(text: str, code: str | None) -> tuple[str | None, dict[str, str | No
         return "BLANK", {}
     try:
         # Numbers keep their spelling: 12.50 must not pass through a float.
-        value = json.loads(text, parse_float=str, parse_int=str)
+        value = json.loads(text, parse_float=str, parse_int=str, object_pairs_hook=_each_once)
+        if not isinstance(value, dict) or (_ESCAPED_HALF.search(text) and not _is_text(value)):
+            return "MALFORMED", {}
+        return None, {name: _as_text(v) for name, v in value.items()}
     except (ValueError, RecursionError):
         return "MALFORMED", {}
-    if not isinstance(value, dict) or (_ESCAPED_HALF.search(text) and not _is_text(value)):
-        return "MALFORMED", {}
-    return None, {name: _as_text(v) for name, v in value.items()}
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of these names; of two values under one name none may get lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
 
 
 def _is_text(value: object) -> bool:
@@ -277,7 +294,10 @@ def _parquet(data: bytes, source: Source) -> pl.DataFrame:
         raise FileRefused("UNREADABLE", f"not a Parquet file: {error}"[:200]) from error
     header = frame.columns
     _require(header, source)
-    texts = frame.select(_parquet_text(name, dtype) for name, dtype in frame.schema.items())
+    try:
+        texts = frame.select(_parquet_text(name, dtype) for name, dtype in frame.schema.items())
+    except (PolarsError, PanicException) as error:
+        raise FileRefused("UNREADABLE", f"a column has no text: {error}"[:200]) from error
     judged = texts.with_row_index(_POS, offset=1).with_columns(
         pl.lit(None, dtype=pl.String).alias(_CODE), pl.lit(None, dtype=pl.String).alias(_TEXT)
     )
@@ -287,7 +307,9 @@ def _parquet(data: bytes, source: Source) -> pl.DataFrame:
 def _parquet_text(name: str, dtype: pl.DataType) -> pl.Expr:
     column = pl.col(name)
     if dtype.is_nested():
-        return pl.struct(name).struct.json_encode().alias(name)
+        return pl.when(column.is_not_null()).then(pl.struct(name).struct.json_encode()).alias(name)
+    if isinstance(dtype, pl.Duration):
+        return column.dt.to_string("iso").alias(name)
     if dtype == pl.Binary:
         return column.bin.encode("base64").alias(name)
     return column.cast(pl.String)

@@ -5,11 +5,13 @@ it is looked up on the very handle that writes, so that a file is either wholly 
 whatever is killed and whoever else is writing.
 """
 
+import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import polars as pl
+from polars.exceptions import PanicException, PolarsError
 
 from bridge_cart_assets.ingestion.files import FileRefused, read_file
 from bridge_cart_assets.ingestion.landing import LandedFile
@@ -91,6 +93,10 @@ def _read(
         records = read_records(content, source)
     except FileRefused as refusal:
         return Seen(file, "refused", reason=refusal.reason, detail=str(refusal)), None
+    except (PolarsError, PanicException, csv.Error, ValueError, RecursionError) as error:
+        # Whatever a reader did not expect: one file must never stop the others.
+        detail = f"{type(error).__name__}: {error}"[:200]
+        return Seen(file, "refused", reason="UNREADABLE", detail=detail), None
     frame = records.with_columns(
         _source=pl.lit(source.name),
         _object=pl.lit(file.object),
