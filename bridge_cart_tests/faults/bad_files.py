@@ -910,7 +910,7 @@ _PARQUET = [
         ok("1"),
         ok("2"),
         alone=True,
-        wrong="a panic out of json_encode stops the whole intake",
+        wrong="json_encode panics, and the file is refused",
     ),
     _parquet(
         "Parquet of a duration",
