@@ -221,11 +221,13 @@ def retrain(settings: Settings) -> None:
 def rebuild(settings: Settings) -> None:
     """Rebuild silver and gold from raw from nothing, models too."""
     from bridge_cart_assets.assets.rebuild import clear
-    from bridge_cart_assets.automation.plan import plan
+    from bridge_cart_assets.automation.plan import STORED, plan
     from bridge_cart_assets.automation.refresh import selection_of
     from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.lake.doctor import refuse_torn
 
     lake = Lake(settings.lake, settings.storage_options)
+    refuse_torn(lake, STORED)
     clear(lake)
     due = plan(settings, lake, take_new=False)
     if due.days is None:
@@ -316,12 +318,15 @@ def _brief(message: str) -> str:
 def _again(settings: Settings, config: dict[str, object]) -> None:
     """Run the chain from as_of's day on, although nothing is new."""
     from bridge_cart_assets.assets.silver import ONLY_PENDING
+    from bridge_cart_assets.automation.plan import STORED
     from bridge_cart_assets.automation.refresh import selection_of
     from bridge_cart_assets.ingestion.pending import latest_day
     from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.lake.doctor import refuse_torn
     from bridge_cart_assets.partitions import DayRange
 
     lake = Lake(settings.lake, settings.storage_options)
+    refuse_torn(lake, STORED)
     as_of = latest_day(lake)
     if as_of is None:
         raise Failed("silver is empty: land files and run first")

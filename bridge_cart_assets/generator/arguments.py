@@ -34,7 +34,7 @@ class Shop:
         start: the first of them.
         newcomers: how many more people sign up on each later day, on average.
         seed: another seed, another shop.
-        dirt: share of the records (and of the files) with a defect.
+        dirt: share of the records with a defect, and of the files with each defect of whole files.
         rates: shares of their own for some kinds of defects (`defects.KINDS`), by kind; the other
             kinds have `dirt` to themselves.
         form: format of the files.

@@ -262,12 +262,13 @@ def test_a_torn_commit_is_named_by_run_and_mended_by_doctor(
     entry = max((tmp_path / "lake/raw/purchases/_delta_log").glob("[0-9]*.json"))
     entry.write_bytes(entry.read_bytes()[:-9])
 
-    torn = command("run")
-    assert torn.returncode == 1
-    errors = torn.stderr[torn.stderr.index("error:") :].strip().splitlines()
-    assert len(errors) == 2
-    assert "raw/purchases" in errors[0]
-    assert "bridge-cart doctor" in errors[1]
+    for verb in ("run", "retrain", "rebuild"):
+        torn = command(verb)
+        assert torn.returncode == 1
+        errors = torn.stderr[torn.stderr.index("error:") :].strip().splitlines()
+        assert len(errors) == 2
+        assert "raw/purchases" in errors[0]
+        assert "bridge-cart doctor" in errors[1]
     mended = command("doctor")
     assert (mended.returncode, "will be taken again" in mended.stdout) == (0, True), mended.stderr
     assert command("run").returncode == 0
