@@ -6,7 +6,7 @@ the verbs that need it.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -58,9 +58,16 @@ def cli(context: click.Context, debug: bool) -> None:
     show_default=True,
 )
 @click.option("--gz", is_flag=True, help="Compress the files (csv and ndjson).")
+@click.option(
+    "--to",
+    type=click.Choice(["files", "kafka"]),
+    default="files",
+    show_default=True,
+    help="Land files, or send messages (ndjson) to the topics.",
+)
 @click.pass_context
 def generate(context: click.Context, /, until: datetime | None, **arguments: object) -> None:
-    """Land a synthetic shop's daily files, with the truth beside them."""
+    """Land a synthetic shop's daily files, or send them to Kafka, with the truth beside them."""
     from bridge_cart_assets.generator.arguments import Shop
     from bridge_cart_assets.generator.shop import generate as land
     from bridge_cart_assets.generator.truth import AnotherShopError
@@ -72,19 +79,24 @@ def generate(context: click.Context, /, until: datetime | None, **arguments: obj
         for name, value in arguments.items()
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
     }
+    if given.get("to") == "kafka":
+        given.setdefault("form", "ndjson")
     try:
         shop = Shop.asked_for(settings.data, _date(until), **_shop_arguments(given))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if shop.to == "kafka" and not settings.kafka:
+        raise click.UsageError("--to kafka needs BRIDGE_CART_KAFKA_BOOTSTRAP_SERVERS")
     try:
         with bar("generating days") as advance:
-            landed = land(shop, settings.data, progress=advance)
+            landed = land(shop, settings.data, progress=advance, brokers=settings.kafka)
     except AnotherShopError as error:
         raise click.UsageError(str(error)) from error
     if landed.days:
+        place = f"below {settings.landing}" if shop.to == "files" else "sent to Kafka"
         click.echo(
             f"{landed.lines:,} order lines of {landed.days:,} days in {landed.files:,} files"
-            f" below {settings.landing}\nNext: bridge-cart run"
+            f" {place}\nNext: bridge-cart run"
         )
     else:
         click.echo("all these days have landed already\nFor more: bridge-cart generate --until DAY")
@@ -137,23 +149,27 @@ def run(
     if first and last and first > last:
         raise click.UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
     sources = SOURCES if source_name is None else (known[source_name],)
-    if not settings.landing.is_dir():
+    if not settings.landing.is_dir() and not settings.kafka:
         raise Failed(
             f"there is no landing folder {settings.landing}\n"
             "create it and drop files in, or try: bridge-cart generate --customers 1000 --days 90"
         )
     lake = Lake(settings.lake, settings.storage_options)
     due = plan(settings, lake, sources, _date(first), _date(last))
-    _warn_outside(settings, [file.batch_day for file in due.outside])
+    _warn_outside(settings, due.outside)
     if due.days is None:
         _warn_refused(settings, lake)
-        click.echo(f"nothing new among {len(due.listed):,} files")
-        return
-    from bridge_cart_assets.automation.refresh import selection_of
+        if due.trouble is None:
+            topics = " and no message waits" if settings.kafka else ""
+            click.echo(f"nothing new among {len(due.listed):,} files{topics}")
+    else:
+        from bridge_cart_assets.automation.refresh import selection_of
 
-    outcome = _execute(settings, "refresh", due.tags, selection_of(due.sources))
-    _warn_refused(settings, lake)
-    _finish(settings, outcome)
+        outcome = _execute(settings, "refresh", due.tags, selection_of(due.sources))
+        _warn_refused(settings, lake)
+        _finish(settings, outcome)
+    if due.trouble:
+        raise Failed(due.trouble)
 
 
 @cli.command()
@@ -229,7 +245,7 @@ def rebuild(settings: Settings) -> None:
     lake = Lake(settings.lake, settings.storage_options)
     refuse_torn(lake, STORED)
     clear(lake)
-    due = plan(settings, lake, take_new=False)
+    due = plan(settings, lake, arrivals=())
     if due.days is None:
         click.echo("raw is empty: nothing to rebuild")
         return
@@ -265,6 +281,47 @@ def doctor(settings: Settings) -> None:
     for line in again:
         click.echo(f"due     {line}")
     click.echo("Next: bridge-cart run" if findings or again else "the lake is sound")
+
+
+@cli.command()
+@click.option(
+    "--accept-loss",
+    "accepted",
+    metavar="TOPIC",
+    help="Go on with what the brokers still have of this topic.",
+)
+@click.pass_obj
+def topics(settings: Settings, accepted: str | None) -> None:
+    """How far the Kafka topics have been taken, and what stands in the way."""
+    from bridge_cart_assets.ingestion.offsets import accept_loss, positions
+    from bridge_cart_assets.ingestion.topics import partitions_of
+    from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.sources import SOURCES
+    from bridge_cart_assets.terminal.topics import table_of_positions
+
+    if not settings.kafka:
+        raise click.UsageError("Kafka is not configured: set BRIDGE_CART_KAFKA_BOOTSTRAP_SERVERS")
+    by_topic = {source.topic: source for source in SOURCES if source.topic}
+    if accepted is not None and accepted not in by_topic:
+        raise click.UsageError(f"unknown topic {accepted!r}: there are {', '.join(by_topic)}")
+    lake = Lake(settings.lake, settings.storage_options)
+    there = {topic: partitions_of(settings.kafka, topic) for topic in by_topic}
+    if accepted is not None:
+        for position in accept_loss(lake, by_topic[accepted], there[accepted]):
+            click.echo(f"accepted: {position.partition.name}: {position.problem}")
+    found = [
+        position
+        for topic, source in by_topic.items()
+        for position in positions(lake.look(source.raw), topic, there[topic])
+    ]
+    _console().print(table_of_positions(found))
+    for topic in [topic for topic in by_topic if not there[topic]]:
+        click.echo(f"{topic} is not there: create it, or let producers do so")
+    if any(position.problem for position in found):
+        raise Failed(
+            "messages that were not taken are gone\n"
+            "to go on with what is left: bridge-cart topics --accept-loss TOPIC"
+        )
 
 
 @cli.command()
@@ -330,7 +387,8 @@ def _again(settings: Settings, config: dict[str, object]) -> None:
     as_of = latest_day(lake)
     if as_of is None:
         raise Failed("silver is empty: land files and run first")
-    tags = {ONLY_PENDING: "true", **DayRange(as_of, as_of).tags}
+    today = DayRange(as_of, as_of)
+    tags = {ONLY_PENDING: str(today), **today.tags}
     _finish(settings, _execute(settings, "refresh", tags, selection_of(()), config))
 
 
@@ -386,18 +444,18 @@ def _warn_refused(settings: Settings, lake: object) -> None:
             f"{row['source']}/{row['object']} was refused: {row['reason']}, {row['detail']}"
         )
     names = {source.name for source in SOURCES}
-    for folder in sorted(settings.landing.iterdir()):
+    for folder in sorted(settings.landing.iterdir()) if settings.landing.is_dir() else ():
         if folder.is_dir() and not folder.name.startswith((".", "_")) and folder.name not in names:
             _say_warning(
                 f"landing/{folder.name} is no source: there are {', '.join(sorted(names))}"
             )
 
 
-def _warn_outside(settings: Settings, days: list[date]) -> None:
+def _warn_outside(settings: Settings, days: Sequence[date]) -> None:
     if days:
         _say_warning(
-            f"{len(days):,} landed file(s) wait: the batch days {min(days)} to {max(days)} are no "
-            f"partitions; for older ones set BRIDGE_CART_START_DATE={min(days)}"
+            f"files or messages of {len(set(days)):,} day(s) wait: the batch days {min(days)} to "
+            f"{max(days)} are no partitions; for older ones set BRIDGE_CART_START_DATE={min(days)}"
             f" (now {settings.start_date})"
         )
 

@@ -7,22 +7,27 @@ import dagster as dg
 
 from bridge_cart_assets.assets.catalogue import catalogue_asset
 from bridge_cart_assets.assets.gold import gold_assets
+from bridge_cart_assets.assets.maintenance import maintenance_asset
 from bridge_cart_assets.assets.raw import raw_asset
 from bridge_cart_assets.assets.shop import shop_day
 from bridge_cart_assets.assets.silver import silver_assets
 from bridge_cart_assets.automation.conditions import follow_all, follow_partitions
+from bridge_cart_assets.automation.plan import STORED
 from bridge_cart_assets.automation.refresh import (
     check_job,
     follow_by_hand,
+    kafka_sensor,
     landing_sensor,
+    maintenance_job,
+    maintenance_schedule,
     refresh_job,
     shop_job,
     shop_schedule,
 )
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import batch_days
-from bridge_cart_assets.settings import Settings
-from bridge_cart_assets.sources import SOURCES
+from bridge_cart_assets.settings import Settings, SettingsError
+from bridge_cart_assets.sources import SOURCES, sources_read_as
 
 
 def build_defs(
@@ -36,20 +41,30 @@ def build_defs(
         settings: where things lie.
         resources: take the place of the resources `lake` and `settings`, for tests.
         loggers: take the place of Dagster's console logger.
+
+    Raises:
+        SettingsError: an encoding was set for a source that there is not.
     """
     days = batch_days(settings.start_date)
+    try:
+        sources = sources_read_as(settings.encodings)
+    except KeyError as error:
+        known = ", ".join(source.name for source in SOURCES)
+        name = error.args[0]
+        raise SettingsError("BRIDGE_CART_ENCODINGS", name, f"the sources are {known}") from error
     return dg.Definitions(
         assets=[
-            *(raw_asset(source, days) for source in SOURCES),
+            *(raw_asset(source, days) for source in sources),
             silver_assets(days, follow_partitions()),
             *gold_assets(follow_all()),
             catalogue_asset(follow_all()),
             shop_day,
+            maintenance_asset(STORED),
         ],
-        jobs=[refresh_job, check_job, shop_job],
-        schedules=[shop_schedule],
+        jobs=[refresh_job, check_job, shop_job, maintenance_job],
+        schedules=[shop_schedule, maintenance_schedule],
         executor=dg.in_process_executor,
-        sensors=[landing_sensor, follow_by_hand],
+        sensors=[landing_sensor, follow_by_hand, *([kafka_sensor] if settings.kafka else [])],
         resources={
             "lake": Lake(settings.lake, settings.storage_options),
             "settings": settings,

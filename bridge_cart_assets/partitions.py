@@ -47,6 +47,20 @@ class DayRange:
             return None
         return cls(date.fromisoformat(first), date.fromisoformat(last))
 
+    def __str__(self) -> str:
+        """Both ends, `2024-01-01/2024-01-31`."""
+        return f"{self.first}/{self.last}"
+
+    @classmethod
+    def parse(cls, text: str) -> "DayRange":
+        """The range that is written so."""
+        first, _, last = text.partition("/")
+        return cls(date.fromisoformat(first), date.fromisoformat(last))
+
+    def with_days(self, days: Iterable[date]) -> "DayRange":
+        """The smallest range that holds this one and the days."""
+        return DayRange.around((self.first, self.last, *days))
+
     @property
     def tags(self) -> dict[str, str]:
         """The tags by which Dagster runs the range as one run."""

@@ -6,7 +6,7 @@ that follow from them. Does not belong here: anything that touches the disk or t
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -15,6 +15,17 @@ _URI = re.compile(r"^(s3|s3a|gs|az|abfs|abfss)://[^/]+")
 _STORES = ("AWS_", "GOOGLE_", "AZURE_")
 _HOST = re.compile(r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)$")
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
+_KAFKA = "BRIDGE_CART_KAFKA_"
+_BOOTSTRAP = f"{_KAFKA}BOOTSTRAP_SERVERS"
+_SERVER = re.compile(r"^([A-Za-z0-9][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\]):(\d{1,5})$")
+_PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
+_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+_KAFKA_FILES = ("SSL_CA_LOCATION", "SSL_CERTIFICATE_LOCATION", "SSL_KEY_LOCATION")
+_KAFKA_LOGIN = ("SASL_USERNAME", "SASL_PASSWORD")
+_KAFKA_NAMES = (
+    *("BOOTSTRAP_SERVERS", "SECURITY_PROTOCOL", "SASL_MECHANISM", "SSL_KEY_PASSWORD"),
+    *(*_KAFKA_LOGIN, *_KAFKA_FILES),
+)
 
 
 class SettingsError(ValueError):
@@ -35,6 +46,8 @@ class Settings:
         report_host, report_port: where the report page listens.
         dagster_port: where `make dev` serves the Dagster UI.
         storage_options: the object store's usual variables, when the lake is in one.
+        kafka: how to reach the brokers, in librdkafka's names; empty when there are none.
+        encodings: how lines of a source's files that are not UTF-8 are read, by source.
     """
 
     data: Path = Path("data")
@@ -43,7 +56,9 @@ class Settings:
     report_host: str = "127.0.0.1"
     report_port: int = 5010
     dagster_port: int = 3000
-    storage_options: Mapping[str, str] = field(default_factory=dict)
+    storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
+    encodings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def landing(self) -> Path:
@@ -83,6 +98,8 @@ class Settings:
             report_host=_host(env, "BRIDGE_CART_REPORT_HOST", cls.report_host),
             report_port=_port(env, "BRIDGE_CART_REPORT_PORT", cls.report_port),
             dagster_port=_port(env, "BRIDGE_CART_DAGSTER_PORT", cls.dagster_port),
+            kafka=_kafka(env),
+            encodings=_encodings(env.get("BRIDGE_CART_ENCODINGS")),
         )
 
 
@@ -136,3 +153,75 @@ def _port(env: Mapping[str, str], name: str, default: int) -> int:
     if not re.fullmatch(r"\d{1,5}", value) or not 1 <= int(value) <= 65535:
         raise SettingsError(name, value, "a port from 1 to 65535")
     return int(value)
+
+
+def _kafka(env: Mapping[str, str]) -> dict[str, str]:
+    """The settings of the brokers: BRIDGE_CART_KAFKA_SASL_USERNAME is sasl.username, and so on."""
+    given = {name.removeprefix(_KAFKA): v for name, v in env.items() if name.startswith(_KAFKA)}
+    given = {name: value for name, value in given.items() if value}
+    for name in given.keys() - set(_KAFKA_NAMES):
+        # Its value may be a secret that was meant for another name.
+        raise SettingsError(f"{_KAFKA}{name}", "…", f"there are {', '.join(_KAFKA_NAMES)}")
+    servers = given.get("BOOTSTRAP_SERVERS")
+    if servers is None:
+        for name in given:
+            raise SettingsError(_BOOTSTRAP, "", f"it is needed with {_KAFKA}{name}")
+        return {}
+    if not all(_is_server(server) for server in servers.split(",")):
+        raise SettingsError(_BOOTSTRAP, servers, "host:port, several of them with commas")
+    protocol = _one_of(given, "SECURITY_PROTOCOL", _PROTOCOLS, str.lower)
+    _one_of(given, "SASL_MECHANISM", _MECHANISMS, str.upper)
+    wants_login = (protocol or "").startswith("sasl")
+    for name in (*_KAFKA_LOGIN, "SASL_MECHANISM"):
+        if wants_login != (name in given) and not (wants_login and name == "SASL_MECHANISM"):
+            need = "is needed" if wants_login else "is for sasl_plaintext and sasl_ssl"
+            raise SettingsError(
+                f"{_KAFKA}SECURITY_PROTOCOL", protocol or "", f"{_KAFKA}{name} {need}"
+            )
+    for name in (*_KAFKA_FILES, "SSL_KEY_PASSWORD"):
+        if name in given and not (protocol or "").endswith("ssl"):
+            raise SettingsError(
+                f"{_KAFKA}SECURITY_PROTOCOL",
+                protocol or "",
+                f"{_KAFKA}{name} is for ssl and sasl_ssl",
+            )
+        if name in _KAFKA_FILES and name in given and not Path(given[name]).exists():
+            raise SettingsError(f"{_KAFKA}{name}", given[name], "a file that is there")
+    if wants_login:
+        given.setdefault("SASL_MECHANISM", "PLAIN")
+    return {name.lower().replace("_", "."): value for name, value in given.items()}
+
+
+def _is_server(text: str) -> bool:
+    match = _SERVER.match(text.strip())
+    return bool(match) and 1 <= int(match[2]) <= 65535  # type: ignore[index]
+
+
+def _one_of(
+    given: dict[str, str], name: str, accepted: tuple[str, ...], spelt: Callable[[str], str]
+) -> str | None:
+    """The value in the accepted spelling, which takes its place; None when it is not given."""
+    if name not in given:
+        return None
+    if spelt(given[name]) not in accepted:
+        raise SettingsError(f"{_KAFKA}{name}", given[name], f"one of {', '.join(accepted)}")
+    given[name] = spelt(given[name])
+    return given[name]
+
+
+def _encodings(value: str | None) -> dict[str, str]:
+    """`purchases=cp1252,customers=latin-1` as a mapping."""
+    found = {}
+    for pair in filter(None, (value or "").split(",")):
+        source, _, encoding = (part.strip() for part in pair.partition("="))
+        try:
+            # Lines are cut at the byte of a line break, which encodings of wider units do not have.
+            is_accepted = bool(source) and "\n".encode(encoding) == b"\n"
+        except (LookupError, ValueError):
+            is_accepted = False
+        if not is_accepted:
+            raise SettingsError(
+                "BRIDGE_CART_ENCODINGS", pair, "SOURCE=ENCODING, for instance purchases=cp1252"
+            )
+        found[source] = encoding
+    return found

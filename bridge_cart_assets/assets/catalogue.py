@@ -10,6 +10,7 @@ from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
+from bridge_cart_assets.tables.ops import TABLES as OPS
 from bridge_cart_assets.tables.silver import TABLES as SILVER
 
 KEY = dg.AssetKey("catalogue")
@@ -26,7 +27,7 @@ def catalogue_asset(condition: dg.AutomationCondition[dg.AssetKey]) -> dg.Assets
         owners=OWNERS,
         automation_condition=condition,
         pool="catalogue",
-        description="DuckDB file with schemas gold (tables), silver (views) and meta.",
+        description="DuckDB file with schemas gold and ops (tables), silver (views), meta.",
     )
     def catalogue(
         context: dg.AssetExecutionContext,
@@ -36,14 +37,14 @@ def catalogue_asset(condition: dg.AutomationCondition[dg.AssetKey]) -> dg.Assets
         rows = build_catalogue(
             settings.catalogue,
             lake,
-            gold=BUILT,
-            silver=SILVER,
+            copied=(*BUILT, *OPS),
+            viewed=SILVER,
             others=[source.raw for source in SOURCES],
             run_id=context.run.run_id,
             finished_at=datetime.now(UTC),
         )
         return dg.MaterializeResult(
-            metadata={"gold_rows": rows, "path": dg.MetadataValue.path(str(settings.catalogue))}
+            metadata={"rows_copied": rows, "path": dg.MetadataValue.path(str(settings.catalogue))}
         )
 
     return catalogue

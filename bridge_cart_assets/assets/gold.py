@@ -10,6 +10,7 @@ from bridge_cart_assets.assets.declared import seen_after, spec_of
 from bridge_cart_assets.checks.declared import Evidence, check_specs, evaluate
 from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.lake.delta import Commit, Lake, retrying
+from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.models.segment_history import (
     customer_history,
     customer_segments,
@@ -111,6 +112,7 @@ def _replace(
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     frames: dict[str, pl.DataFrame] = {}
     if context.selected_asset_keys:
+        refuse_torn(lake, (table,))
         as_of = latest_day(lake)
         if as_of is not None:
             frames[table.path] = table.conform(make(as_of))

@@ -1,4 +1,4 @@
-"""raw/<source>: landed files, each taken in once."""
+"""raw/<source>: landed files and messages, each taken in once."""
 
 from collections.abc import Iterator
 
@@ -6,13 +6,20 @@ import dagster as dg
 
 from bridge_cart_assets.assets.declared import seen_after, spec_of
 from bridge_cart_assets.checks.declared import Evidence, check_specs, evaluate
+from bridge_cart_assets.ingestion.consume import take_messages
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import not_seen
 from bridge_cart_assets.ingestion.take import take_in
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.partitions import DayRange
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import Source
+from bridge_cart_assets.tables.ops import TABLES as OPS
+
+# A tag: take only `files` or only `messages`; both without it.
+ARRIVALS = "bridge_cart/arrivals"
+FILES, MESSAGES = "files", "messages"
 
 
 def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
@@ -33,12 +40,19 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         wanted = DayRange.of_run(context.run.tags)
         if context.selected_asset_keys:
-            yield take(context, lake, settings, wanted)
+            refuse_torn(lake, (source.raw, *OPS))
+            only = context.run.tags.get(ARRIVALS)
+            figures: dict[str, int | str] = {}
+            if only != MESSAGES:
+                figures |= take_files(context, lake, settings, wanted)
+            if only != FILES and settings.kafka and source.topic:
+                figures |= take_from_topic(context, lake, settings)
+            yield seen_after(lake.look(source.raw), **figures)
         yield from evaluate(context, Evidence(lake, wanted), (source.raw,))
 
-    def take(
+    def take_files(
         context: dg.AssetExecutionContext, lake: Lake, settings: Settings, wanted: DayRange | None
-    ) -> dg.MaterializeResult[None]:
+    ) -> dict[str, int | str]:
         listed = list_landing(settings.landing, source.name)
         due = [f for f in not_seen(lake, listed) if wanted is None or f.batch_day in wanted]
         taken = take_in(
@@ -55,12 +69,25 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
                 f"{source.name}/{refused.file.object} was refused: {refused.reason}, "
                 f"{refused.detail}"
             )
-        return seen_after(
-            lake.look(source.raw),
-            files=taken.files,
-            files_repeated=taken.repeated,
-            files_refused=len(taken.refused),
-            records=taken.records,
+        return {
+            "files": taken.files,
+            "files_repeated": taken.repeated,
+            "files_refused": len(taken.refused),
+            "records": taken.records,
+        }
+
+    def take_from_topic(
+        context: dg.AssetExecutionContext, lake: Lake, settings: Settings
+    ) -> dict[str, int | str]:
+        consumed = take_messages(
+            lake,
+            source,
+            settings.kafka,
+            context.run.run_id,
+            progress=lambda done, total: context.log.info(
+                f"raw/{source.name}: {done:,} of {total:,} messages"
+            ),
         )
+        return {"messages": consumed.records, "messages_quarantined": consumed.quarantined}
 
     return raw

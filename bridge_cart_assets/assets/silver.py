@@ -7,6 +7,7 @@ in what was already written.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import dagster as dg
@@ -16,7 +17,8 @@ from bridge_cart_assets.assets.declared import key_of, seen_after, spec_of
 from bridge_cart_assets.checks.declared import Evidence, check_specs, evaluate
 from bridge_cart_assets.ingestion.pending import arrived_days, latest_day, pending_days
 from bridge_cart_assets.lake.changes import difference
-from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retrying
+from bridge_cart_assets.lake.delta import Commit, Conflict, Lake, Snapshot, retrying
+from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.partitions import DayRange
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.silver import (
@@ -39,8 +41,10 @@ from bridge_cart_assets.transforms.folding import (
     fold_purchases,
 )
 
+# A tag: fold what is pending between these days (`DayRange`), whatever partitions the run has.
 ONLY_PENDING = "bridge_cart/only_pending"
 _BATCH_RECORDS = 1_000_000
+_ATTEMPTS = 8
 # Per table: where its losers are kept, what names a thing whose records meet, and the fold.
 _FOLDS: Mapping[str, tuple[Table, tuple[str, ...], Callable[[pl.DataFrame], Folded]]] = {
     PURCHASES.path: (PURCHASE_REPEATS, PURCHASE_KEY, fold_purchases),
@@ -67,7 +71,12 @@ def silver_assets(
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         wanted = DayRange.of_run(context.run.tags)
         if context.selected_asset_keys:
-            due = days_due(lake, wanted, ONLY_PENDING in context.run.tags)
+            refuse_torn(lake, (*TABLES, *INTERNAL))
+            pending = context.run.tags.get(ONLY_PENDING)
+            due = days_due(lake, wanted, DayRange.parse(pending) if pending else None)
+            if wanted is not None:
+                # Among messages there can be days that nobody could foresee.
+                wanted = wanted.with_days(day for days in due.values() for day in days)
             for source in SOURCES:
                 for batch in batches(arrived_days(lake, source), due[source.name]):
                     fold_days(lake, source, batch, context.run.run_id)
@@ -81,15 +90,18 @@ def silver_assets(
     return silver
 
 
-def days_due(lake: Lake, wanted: DayRange | None, only_pending: bool) -> dict[str, set[date]]:
-    """Per source the batch days to fold: those asked for, or those of them that are pending."""
-    if only_pending:
-        arrived: dict[str, set[date]] = pending_days(lake, SOURCES)
+def days_due(
+    lake: Lake, wanted: DayRange | None, pending_in: DayRange | None
+) -> dict[str, set[date]]:
+    """Per source the batch days to fold: those asked for, or else what is pending in a range."""
+    if pending_in is not None:
+        days: dict[str, set[date]] = pending_days(lake, SOURCES)
     else:
-        arrived = {source.name: set(arrived_days(lake, source)) for source in SOURCES}
+        days = {source.name: set(arrived_days(lake, source)) for source in SOURCES}
+    within = pending_in or wanted
     return {
-        name: {day for day in days if wanted is None or day in wanted}
-        for name, days in arrived.items()
+        name: {day for day in found if within is None or day in within}
+        for name, found in days.items()
     }
 
 
@@ -108,7 +120,20 @@ def batches(records: dict[date, int], due: Iterable[date]) -> Iterator[list[date
 
 
 def fold_days(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> None:
-    """Clean the raw records of some days and fold them into silver; idempotent."""
+    """Clean the raw records of some days and fold them into silver; idempotent.
+
+    When another run brings more records of these days meanwhile, they are folded again: what is
+    counted must be what was folded.
+
+    Raises:
+        Conflict: others kept bringing records of these days.
+    """
+    if not any(_fold_arrived(lake, source, days, run_id) for _ in range(_ATTEMPTS)):
+        raise Conflict(f"{source.raw.path} kept getting records of {min(days)} to {max(days)}")
+
+
+def _fold_arrived(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> bool:
+    """Fold what raw has now of some days; whether it still had the same when all was counted."""
     arrived = lake.look(source.raw)
     raw = arrived.scan().filter(pl.col("_batch_day").is_in(days))
     conformed = source.conform(raw.filter(pl.col("_status") == "ok"))
@@ -124,15 +149,19 @@ def fold_days(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> 
         if source.feeds is CUSTOMERS:
             refused.append(_with_original(profiles, raw, source))
         touched |= retrying(lambda: _fold(lake, CUSTOMERS, profiles.accepted, commit))
-    retrying(lambda: _quarantine(lake, source, days, pl.concat(refused), commit))
+    retrying(lambda: _quarantine(lake, source, arrived, days, pl.concat(refused), commit))
     # A profile of one source can displace one of another: that source's days are counted again.
+    is_settled = True
     for other in SOURCES:
         changed = {day for name, day in touched if name == other.name}
         if other is source:
-            retrying(lambda changed=changed: _account(lake, source, arrived, days, changed, commit))  # type: ignore[misc]
+            is_settled = retrying(
+                lambda changed=changed: _account(lake, source, arrived, days, changed, commit)  # type: ignore[misc]
+            )
         elif changed:
             seen = lake.look(other.raw)
             retrying(lambda o=other, s=seen, c=changed: _account(lake, o, s, (), c, commit))  # type: ignore[misc]
+    return is_settled
 
 
 def stamp(lake: Lake, run_id: str) -> None:
@@ -146,17 +175,27 @@ def stamp(lake: Lake, run_id: str) -> None:
 def _fold(
     lake: Lake, table: Table, accepted: pl.DataFrame, commit: Commit
 ) -> set[tuple[str, date]]:
-    """Fold records into a table and its repeats; the sources' days whose counts may change."""
+    """Fold records into a table and its repeats; the sources' days whose counts may change.
+
+    Two tables are two commits, and a run can die or another one come between them. So a record is
+    written where it goes before it is taken from where it was: it can be twice, which the fold
+    sees through, and never nowhere. And whoever changes anything commits to what stands, so that
+    a run which looked at it before is refused and looks again. Hence also the order of the looks.
+    """
     repeats, lookup, fold = _FOLDS[table.path]
-    standing_at, repeats_at = lake.look(table), lake.look(repeats)
+    standing_at = lake.look(table)
+    repeats_at = lake.look(repeats)
     keys = accepted.select(lookup).unique()
     standing = rows_with_keys(standing_at, keys)
     beaten = rows_with_keys(repeats_at, keys)
     fields = accepted.columns
     folded = fold(pl.concat([accepted, standing.select(fields), beaten.select(fields)]))
-    # The losers first: a crash in between leaves a record twice, never nowhere.
-    repeats_at.apply(difference(repeats, beaten, folded.repeats), commit)
-    standing_at.apply(difference(table, standing, folded.standing), commit)
+    losers = difference(repeats, beaten, folded.repeats)
+    nothing = repeats.empty()
+    repeats_at.apply(replace(losers, deletes=nothing), commit)
+    winners = difference(table, standing, folded.standing)
+    standing_at.apply(winners, commit, even_if_empty=not losers.is_empty)
+    repeats_at.apply(replace(losers, inserts=nothing, updates=nothing), commit)
     met = ["source", "batch_day"]
     after = pl.concat([folded.standing.select(met), folded.repeats.select(met)]).unique()
     return set(after.iter_rows())
@@ -210,16 +249,34 @@ def _with_original(cleaned: Cleaned, raw: pl.LazyFrame, source: Source) -> pl.Da
 
 
 def _quarantine(
-    lake: Lake, source: Source, days: Sequence[date], refused: pl.DataFrame, commit: Commit
+    lake: Lake,
+    source: Source,
+    arrived: Snapshot,
+    days: Sequence[date],
+    refused: pl.DataFrame,
+    commit: Commit,
 ) -> None:
+    """Make quarantine agree with the version of raw that was folded, and leave later records be."""
     snapshot = lake.look(QUARANTINE)
     before = (
         snapshot.scan()
         .filter((pl.col("source") == source.name) & pl.col("batch_day").is_in(days))
         .collect()
     )
+    # Looked at after quarantine: records get into raw first, so it has all that quarantine has.
+    now = lake.look(source.raw)
+    if now.version != arrived.version:
+        name = ["fingerprint", "pos"]
+        later = _records(now, days).join(_records(arrived, days), on=name, how="anti")
+        before = before.join(later.collect(), on=name, how="anti")
     after = refused.with_columns(quarantined_at=pl.col("batch_day").cast(pl.Datetime("us", "UTC")))
     snapshot.apply(difference(QUARANTINE, before, after), commit)
+
+
+def _records(raw: Snapshot, days: Sequence[date]) -> pl.LazyFrame:
+    """What names the records of some days in a version of raw."""
+    mine = raw.scan().filter(pl.col("_batch_day").is_in(days))
+    return mine.select(fingerprint="_fingerprint", pos="_pos")
 
 
 def _account(
@@ -229,17 +286,21 @@ def _account(
     folded: Sequence[date],
     touched: Iterable[date],
     commit: Commit,
-) -> None:
+) -> bool:
     """Count what became of the records of some days.
 
     Args:
         lake: where the tables lie.
         source: whose records are counted.
-        raw: the version of its raw table that was folded. What has come since is pending.
+        raw: the version of its raw table that was folded.
         folded: the days that were folded now.
         touched: days on which the fate of a record may have changed. Those that were not folded
-            now keep the number of records that they had when they were, if they were.
+            now keep the number of records that they had when they were, if they were; and where
+            records have come since, they are left to the run that folds these.
         commit: what is written down with the rows.
+
+    Returns:
+        False, and nothing is written, when raw has got more records of the folded days since.
     """
     snapshot = lake.look(ACCOUNTING)
     wanted = sorted({*folded, *touched})
@@ -251,9 +312,22 @@ def _account(
         lake.look(source.feeds).scan().filter(of_days),
         lake.look(_FOLDS[source.feeds.path][0]).scan().filter(of_days),
     )
-    before = snapshot.scan().filter(of_days).collect()
-    now = pl.col("batch_day").is_in(list(folded))
-    earlier = before.filter(~now).select("batch_day", "records", "blank")
-    kept = counted.filter(~now).drop("records", "blank").join(earlier, on="batch_day")
-    after = pl.concat([counted.filter(now), kept.select(counted.columns)])
+    earlier = snapshot.scan().filter(of_days).collect()
+    # Looked at last: whatever of another run was counted in silver is in raw by now.
+    now_there = arrived_days(lake, source)
+    was_folded = pl.col("batch_day").is_in(list(folded))
+    fresh = counted.filter(was_folded)
+    if any(now_there.get(day) != n for day, n in fresh.select("batch_day", "records").iter_rows()):
+        return False
+    settled = [
+        day
+        for day, n in earlier.filter(~was_folded).select("batch_day", "records").iter_rows()
+        if now_there.get(day) == n
+    ]
+    before = earlier.filter(was_folded | pl.col("batch_day").is_in(settled))
+    kept = counted.drop("records", "blank").join(
+        before.filter(~was_folded).select("batch_day", "records", "blank"), on="batch_day"
+    )
+    after = pl.concat([fresh, kept.select(counted.columns)])
     snapshot.apply(difference(ACCOUNTING, before, after), commit)
+    return True

@@ -5,29 +5,33 @@ here: asking Dagster for the run.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import duckdb
 
 from bridge_cart_assets.assets.gold import BUILT
+from bridge_cart_assets.assets.raw import ARRIVALS, FILES, MESSAGES
 from bridge_cart_assets.assets.silver import ONLY_PENDING
+from bridge_cart_assets.ingestion.consume import days_to_come, not_taken
 from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
-from bridge_cart_assets.ingestion.ledger import not_seen, outside
+from bridge_cart_assets.ingestion.ledger import not_seen
+from bridge_cart_assets.ingestion.offsets import MessagesLost, Position
 from bridge_cart_assets.ingestion.pending import latest_day, pending_days
+from bridge_cart_assets.ingestion.topics import Unreachable
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.partitions import DayRange, last_batch_day
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES, Source
-from bridge_cart_assets.tables.ops import FILES
+from bridge_cart_assets.tables.ops import TABLES as OPS
 from bridge_cart_assets.tables.silver import INTERNAL
 from bridge_cart_assets.tables.silver import TABLES as SILVER
 from bridge_cart_assets.tables.table import Table
 
 # Every table that a lake has.
-STORED: tuple[Table, ...] = (*(s.raw for s in SOURCES), FILES, *SILVER, *INTERNAL, *BUILT)
+STORED: tuple[Table, ...] = (*(s.raw for s in SOURCES), *OPS, *SILVER, *INTERNAL, *BUILT)
 
 
 @dataclass(frozen=True)
@@ -36,30 +40,41 @@ class Plan:
 
     Attributes:
         days: the batch days to run; None when nothing is due.
-        sources: sources that have new files or records that silver has not seen.
+        within: the batch days that are looked at: partitions that there are, and were asked for.
+        sources: sources that have something new or records that silver has not seen.
         files: new files to take.
-        outside: files whose batch day has no partition, which wait.
+        messages: partitions of topics with messages to take.
+        trouble: why messages cannot be taken; None when they can.
+        outside: batch days that have no partition, of files and records that wait.
         listed: all files in the landing zone.
+        arrivals: what is taken, files or messages or both.
         versions: of the tables that the run would write, so that a plan on another state of
             the lake is another plan.
     """
 
     days: DayRange | None
+    within: DayRange
     sources: tuple[Source, ...]
     files: tuple[LandedFile, ...]
-    outside: tuple[LandedFile, ...]
+    messages: tuple[Position, ...]
+    trouble: str | None
+    outside: tuple[date, ...]
     listed: tuple[LandedFile, ...]
+    arrivals: frozenset[str]
     versions: tuple[int | None, ...] = ()
 
     @property
     def tags(self) -> dict[str, str]:
         """The tags of the run."""
-        return {**(self.days.tags if self.days else {}), ONLY_PENDING: "true"}
+        days = self.days.tags if self.days else {}
+        only = {ARRIVALS: min(self.arrivals)} if len(self.arrivals) == 1 else {}
+        return {**days, **only, ONLY_PENDING: str(self.within)}
 
     @property
     def run_key(self) -> str:
         """A name for what is new: equal for equal news."""
-        news = repr((sorted(f.signature for f in self.files), self.days, self.versions))
+        files = sorted(f.signature for f in self.files)
+        news = repr((files, self.messages, self.days, self.versions))
         return hashlib.sha256(news.encode()).hexdigest()[:32]
 
 
@@ -69,39 +84,58 @@ def plan(
     sources: Sequence[Source] = SOURCES,
     first: date | None = None,
     last: date | None = None,
-    take_new: bool = True,
+    arrivals: Iterable[str] = (FILES, MESSAGES),
 ) -> Plan:
     """Find out what is due.
 
     Args:
-        settings: where files land and which batch days there are.
+        settings: where files land, which brokers and which batch days there are.
         lake: what has been taken in.
         sources: the sources to look at.
-        first, last: only batch days in between, both included.
-        take_new: whether landed files are looked at, or only what raw already has.
+        first, last: only batch days in between, both included. Messages are taken as they come;
+            those of other days wait in raw.
+        arrivals: what to take: files, messages, or neither but what raw already has.
     """
     refuse_torn(lake, STORED)
-    looked_at = sources if take_new else ()
-    listed = [f for source in looked_at for f in list_landing(settings.landing, source.name)]
+    arrivals = frozenset(arrivals)
+    files_of = sources if FILES in arrivals else ()
+    listed = [f for source in files_of for f in list_landing(settings.landing, source.name)]
+    messages: list[Position] = []
+    trouble = None
+    if MESSAGES in arrivals:
+        try:
+            messages = [p for source in sources for p in not_taken(lake, source, settings.kafka)]
+        except (Unreachable, MessagesLost) as error:
+            trouble, arrivals = str(error), arrivals - {MESSAGES}
     new = not_seen(lake, listed)
-    low, high = max(settings.start_date, first or date.min), min(last_batch_day(), last or date.max)
-    files = [file for file in new if low <= file.batch_day <= high]
+    there = DayRange(settings.start_date, last_batch_day())
+    within = DayRange(max(there.first, first or date.min), min(there.last, last or date.max))
+    files = [file for file in new if file.batch_day in within]
     pending = pending_days(lake, sources)
-    due = {
+    due: dict[str, set[date]] = {
         source.name: {f.batch_day for f in files if f.source == source.name}
-        | {day for day in pending[source.name] if low <= day <= high}
+        | {day for day in pending[source.name] if day in within}
         for source in sources
     }
+    for source in sources:
+        mine = [p for p in messages if p.partition.topic == source.topic]
+        come = days_to_come(settings.kafka, mine) if mine else set()
+        due[source.name] |= {min(max(day, within.first), within.last) for day in come}
     days: set[date] = set().union(*due.values())
     if not days and not _is_served(settings, lake):
         as_of = latest_day(lake)
         days = {as_of} if as_of else set()
+    waiting = {day for found in pending.values() for day in found}
     return Plan(
         days=DayRange.around(days) if days else None,
+        within=within,
         sources=tuple(source for source in sources if due[source.name]),
         files=tuple(files),
-        outside=tuple(outside(new, settings.start_date, last_batch_day())),
+        messages=tuple(messages),
+        trouble=trouble,
+        outside=tuple(day for day in (*(f.batch_day for f in new), *waiting) if day not in there),
         listed=tuple(listed),
+        arrivals=arrivals,
         versions=tuple(lake.look(table).version for table in (*SILVER, *BUILT)),
     )
 

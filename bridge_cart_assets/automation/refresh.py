@@ -7,6 +7,8 @@ import dagster as dg
 from bridge_cart_assets.assets.catalogue import KEY as CATALOGUE
 from bridge_cart_assets.assets.declared import key_of
 from bridge_cart_assets.assets.gold import BUILT
+from bridge_cart_assets.assets.maintenance import GROUP as MAINTENANCE
+from bridge_cart_assets.assets.raw import FILES, MESSAGES
 from bridge_cart_assets.assets.shop import GROUP as SHOP
 from bridge_cart_assets.automation.plan import Plan, plan
 from bridge_cart_assets.lake.delta import Lake
@@ -29,7 +31,7 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
 # A step of its own process costs seconds and these steps take less.
 refresh_job = dg.define_asset_job(
     REFRESH,
-    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(SHOP),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(SHOP, MAINTENANCE),
     executor_def=dg.in_process_executor,
     config=_QUIET,
     description="Batch days from landing to the catalogue, in one process.",
@@ -55,6 +57,23 @@ shop_schedule = dg.ScheduleDefinition(
     cron_schedule="*/2 * * * *",
     default_status=dg.DefaultScheduleStatus.STOPPED,
     description="A day of the synthetic shop every two minutes; turn it on and watch.",
+)
+
+maintenance_job = dg.define_asset_job(
+    "maintenance",
+    selection=dg.AssetSelection.groups(MAINTENANCE),
+    executor_def=dg.in_process_executor,
+    config=_QUIET,
+    description="Small files put together, superfluous ones removed.",
+)
+maintenance_schedule = dg.ScheduleDefinition(
+    name="nightly_maintenance",
+    job=maintenance_job,
+    cron_schedule="30 3 * * *",
+    execution_timezone="UTC",
+    # A table that nothing was written to costs milliseconds.
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Maintenance of all tables, every night at 03:30 UTC.",
 )
 
 
@@ -87,15 +106,42 @@ def landing_sensor(
     settings: dg.ResourceParam[Settings],
 ) -> dg.RunRequest | dg.SkipReason:
     """Look at names, sizes and times only: a tick is cut off after a minute."""
-    under_way = context.instance.get_run_ids(
-        dg.RunsFilter(job_name=REFRESH, statuses=_UNDER_WAY), limit=1
-    )
-    if under_way:
-        return dg.SkipReason(f"run {under_way[0]} is under way")
-    due = plan(settings, lake)
+    if busy := _busy(context):
+        return busy
+    due = plan(settings, lake, arrivals=(FILES,))
     if due.days is None:
         return dg.SkipReason(f"nothing new among {len(due.listed)} files")
     return run_request(due)
+
+
+@dg.sensor(
+    job=refresh_job,
+    name="kafka_sensor",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=_EVERY_SECONDS,
+    description="Requests one run when messages wait in the topics, one at a time.",
+)
+def kafka_sensor(
+    context: dg.SensorEvaluationContext,
+    lake: dg.ResourceParam[Lake],
+    settings: dg.ResourceParam[Settings],
+) -> dg.RunRequest | dg.SkipReason:
+    """Compare the brokers' offsets with those in raw; a tick fails when messages were lost."""
+    if busy := _busy(context):
+        return busy
+    due = plan(settings, lake, arrivals=(MESSAGES,))
+    if due.trouble:
+        raise dg.Failure(due.trouble)
+    if due.days is None:
+        return dg.SkipReason("no message waits")
+    return run_request(due)
+
+
+def _busy(context: dg.SensorEvaluationContext) -> dg.SkipReason | None:
+    under_way = context.instance.get_run_ids(
+        dg.RunsFilter(job_name=REFRESH, statuses=_UNDER_WAY), limit=1
+    )
+    return dg.SkipReason(f"run {under_way[0]} is under way") if under_way else None
 
 
 follow_by_hand = dg.AutomationConditionSensorDefinition(

@@ -20,16 +20,18 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from bridge_cart_assets.checks import findings
 from bridge_cart_assets.checks.findings import Finding
 from bridge_cart_assets.checks.thresholds import THRESHOLDS
+from bridge_cart_assets.ingestion.ledger import drift
 from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import DayRange
-from bridge_cart_assets.sources import SOURCES
+from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
     CUSTOMER_FEATURES,
     KPIS_DAILY,
     SEGMENT_METRICS,
 )
+from bridge_cart_assets.tables.ops import FILES
 from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.features import known, sales
@@ -233,12 +235,41 @@ def _kpi(column: str, low: float | None, high: float) -> Callable[[Evidence], Fi
     )
 
 
+def _columns(source: Source) -> Callable[[Evidence], Finding]:
+    def look(evidence: Evidence) -> Finding:
+        files = evidence.rows(FILES).filter(
+            (pl.col("source") == source.name) & pl.col("state").is_in(["taken", "partial"])
+        )
+        first, latest = (
+            files.select(pl.min("batch_day"), latest=pl.max("batch_day")).collect().row(0)
+        )
+        if first is None:
+            return Finding(True, "no file was taken")
+        days = evidence.days or DayRange(latest, latest)
+        mine = drift(evidence.lake).filter(pl.col("source") == source.name)
+        return findings.columns_as_before(mine, first, days)
+
+    return look
+
+
 _SHARES = (
     *("repeat_purchase_rate", "churn_rate_90d", "retention_rate_90d", "coupon_rate_90d"),
     *("discount_rate_90d", "top_decile_share", "gini"),
 )
 _REVENUE_AGREES = "Its revenue is the net amount of the sales in silver up to as_of, to the cent."
 _OWN: Mapping[str, tuple[Check, ...]] = {
+    **{
+        source.raw.path: (
+            Check(
+                "columns_as_before",
+                "Files have no column that the source does not know, and lack none that files "
+                "before them had. On its own it looks at the latest batch day.",
+                _columns(source),
+                blocking=False,
+            ),
+        )
+        for source in SOURCES
+    },
     PURCHASES.path: (
         Check(
             "rows_are_accepted_records",

@@ -12,6 +12,7 @@ from decimal import Decimal
 import polars as pl
 
 from bridge_cart_assets.checks.thresholds import Thresholds
+from bridge_cart_assets.partitions import DayRange
 from bridge_cart_assets.tables.table import Table
 
 Shown = int | float | str | bool
@@ -44,6 +45,33 @@ def keys(table: Table, rows: pl.LazyFrame) -> Finding:
         not nulls and not repeated.height,
         says,
         {"null_keys": nulls, "repeated_keys": repeated.height},
+    )
+
+
+def columns_as_before(drift: pl.DataFrame, since: date, days: DayRange) -> Finding:
+    """Files of these days have the columns that were expected.
+
+    Args:
+        drift: of one source: column, kind (unknown or missing), first_day on which a file was so.
+        since: batch day of the source's first file; what it never had is not missed.
+        days: the days that are looked at.
+    """
+    new = drift.filter(
+        pl.col("first_day").is_between(days.first, days.last)
+        & ((pl.col("kind") == "unknown") | (pl.col("first_day") > since))
+    )
+    names = {
+        kind: new.filter(pl.col("kind") == kind)["column"].to_list()
+        for kind in ("unknown", "missing")
+    }
+    says = [
+        f"unknown, kept in _rescued: {', '.join(names['unknown'])}" if names["unknown"] else "",
+        f"missing, null from now on: {', '.join(names['missing'])}" if names["missing"] else "",
+    ]
+    return Finding(
+        not new.height,
+        "; ".join(filter(None, says)) or "as before",
+        {"unknown": len(names["unknown"]), "missing": len(names["missing"])},
     )
 
 

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 from bridge_cart_assets.generator import truth
-from bridge_cart_assets.generator.defects import FILE_KINDS, KINDS, forms_of_kinds
-from bridge_cart_assets.generator.landing import Form
+from bridge_cart_assets.generator.defects import FILE_KINDS, KINDS, RENAMED, forms_of_kinds
+from bridge_cart_assets.generator.landing import Form, Target
 
 MOST_CUSTOMERS = 100_000_000
 EARLIEST, LATEST = date(1980, 1, 1), date(2100, 12, 31)
@@ -39,6 +39,7 @@ class Shop:
             kinds have `dirt` to themselves.
         form: format of the files.
         gz: whether the files are compressed.
+        to: where the records go; messages are NDJSON lines, and there are no files to compress.
 
     Raises:
         ValueError: an argument is not accepted; the message says what is.
@@ -53,10 +54,12 @@ class Shop:
     rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     form: Form = Form.CSV
     gz: bool = False
+    to: Target = Target.FILES
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a shop."""
         object.__setattr__(self, "form", Form(self.form))
+        object.__setattr__(self, "to", Target(self.to))
         if not 1 <= self.customers <= MOST_CUSTOMERS:
             raise ValueError(
                 f"customers={self.customers} is not accepted: at least 1 and at most "
@@ -76,6 +79,8 @@ class Shop:
         self._refuse_rates()
         if self.gz and self.form is Form.PARQUET:
             raise ValueError("gz=True is not accepted with form=parquet: Parquet is compressed")
+        if self.to is Target.KAFKA and (self.form is not Form.NDJSON or self.gz):
+            raise ValueError("to=kafka is accepted with form=ndjson only, and without gz")
         if self.start < EARLIEST:
             raise ValueError(f"start={self.start} is not accepted: {EARLIEST} or later")
         if self.start.toordinal() + self.days - 1 > LATEST.toordinal():
@@ -148,6 +153,7 @@ class Shop:
                 "rates": dict(known["rates"]),
                 "form": Form(known["form"]),
                 "gz": bool(known["gz"]),
+                "to": Target(known.get("to", Target.FILES)),
             }
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
@@ -159,7 +165,9 @@ class Shop:
         return self.start + timedelta(days=number)
 
     def rate_of_files(self, kind: str) -> float:
-        """Share of the files that a kind of defect befalls."""
+        """Share of the files that a kind of defect befalls; messages have no names."""
+        if self.to is Target.KAFKA and kind == RENAMED:
+            return 0.0
         return self.rates.get(kind, self.dirt)
 
     @property
@@ -175,4 +183,5 @@ class Shop:
             "rates": {kind: float(rate) for kind, rate in sorted(self.rates.items())},
             "form": str(self.form),
             "gz": self.gz,
+            **({"to": str(self.to)} if self.to is not Target.FILES else {}),
         }

@@ -36,6 +36,13 @@ class Form(StrEnum):
     PARQUET = "parquet"
 
 
+class Target(StrEnum):
+    """Where the records go: files in the landing zone, or messages in Kafka's topics."""
+
+    FILES = "files"
+    KAFKA = "kafka"
+
+
 def as_text(records: pl.DataFrame, source: str) -> list[pl.Expr]:
     """The columns that land, as text, from typed ones.
 

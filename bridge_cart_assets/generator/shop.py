@@ -3,15 +3,21 @@
 Belongs here: the order of the writes. Does not belong here: what is written (`days`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from bridge_cart_assets.generator import truth
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.days import Block, blocks
-from bridge_cart_assets.generator.landing import SOURCES, land, suffix
+from bridge_cart_assets.generator.landing import SOURCES, Target, land, suffix
+from bridge_cart_assets.generator.repeats import File
+from bridge_cart_assets.sources.customers import CUSTOMERS
+from bridge_cart_assets.sources.purchases import PURCHASES
+
+TOPICS = {source.name: source.topic or "" for source in (CUSTOMERS, PURCHASES)}
 
 __all__ = ["Landed", "Shop", "generate"]
 
@@ -22,7 +28,7 @@ class Landed:
 
     Attributes:
         days: days that were added to the shop; 0 when all had landed before.
-        files: files in the landing zone.
+        files: files in the landing zone, or as many stretches of messages.
         customers: people who are first heard of on these days.
         lines: order-line records in the files, copies and corrections included, files that came
             twice not.
@@ -34,7 +40,12 @@ class Landed:
     lines: int
 
 
-def generate(shop: Shop, data: Path, progress: Callable[[int, int], None] | None = None) -> Landed:
+def generate(
+    shop: Shop,
+    data: Path,
+    progress: Callable[[int, int], None] | None = None,
+    brokers: Mapping[str, str] | None = None,
+) -> Landed:
     """Land a shop's customers and purchases as daily files, and write the truth beside them.
 
     A folder that has the shop's first days already gets those that are missing. A day without
@@ -44,11 +55,15 @@ def generate(shop: Shop, data: Path, progress: Callable[[int, int], None] | None
         shop: what to make.
         data: working folder; gets `landing/customers/`, `landing/purchases/` and `truth/`.
         progress: called with the days that have landed and the days in all, after each block.
+        brokers: how to reach Kafka, in librdkafka's names, for a shop that goes there. When this
+            is interrupted, the days that were under way are sent again: as copies.
 
     Raises:
         truth.AnotherShopError: landing holds the files of another shop.
+        producing.NotSentError: the brokers did not take the messages.
     """
-    until = truth.claim(data, shop.arguments, SOURCES)
+    put = _sender(brokers or {}) if shop.to is Target.KAFKA else _lander(shop, data)
+    until = truth.claim(data, shop.arguments, SOURCES, lands=shop.to is Target.FILES)
     first = 0 if until is None else (until - shop.start).days + 1
     files = customers = lines = 0
 
@@ -67,17 +82,39 @@ def generate(shop: Shop, data: Path, progress: Callable[[int, int], None] | None
         for block in blocks(shop, first):
             if under_way:
                 finish(*under_way)
-            under_way = block, writer.submit(_write, shop, data, block)
+            under_way = block, writer.submit(_write, shop, data, block, put)
         if under_way:
             finish(*under_way)
     return Landed(days=max(shop.days - first, 0), files=files, customers=customers, lines=lines)
 
 
-def _write(shop: Shop, data: Path, block: Block) -> None:
+def _write(shop: Shop, data: Path, block: Block, put: Callable[[File], None]) -> None:
     """Put a block in its place; when it is there, say so."""
-    ending = suffix(shop.form, gz=shop.gz)
     for file in block.files:
-        path = data / "landing" / file.source / f"{file.name}.{ending}"
-        land(path, file.content, gz=shop.gz)
+        put(file)
     truth.write(data, shop.day(block.first), block.truth)
     truth.note(data, shop.arguments, shop.day(block.end - 1))
+
+
+def _lander(shop: Shop, data: Path) -> Callable[[File], None]:
+    ending = suffix(shop.form, gz=shop.gz)
+
+    def put(file: File) -> None:
+        path = data / "landing" / file.source / f"{file.name}.{ending}"
+        land(path, file.content, gz=shop.gz)
+
+    return put
+
+
+def _sender(brokers: Mapping[str, str]) -> Callable[[File], None]:
+    from bridge_cart_assets.generator.producing import Topics
+
+    topics = Topics(brokers)
+    for source in SOURCES:
+        topics.create(TOPICS[source])
+
+    def put(file: File) -> None:
+        # A file's name begins with its day.
+        topics.send(TOPICS[file.source], date.fromisoformat(file.name[:10]), file.content)
+
+    return put

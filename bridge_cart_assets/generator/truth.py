@@ -31,8 +31,16 @@ class NoShopError(ValueError):
     """The folder holds no shop that could go on."""
 
 
-def claim(data: Path, arguments: Mapping[str, object], sources: Iterable[str]) -> date | None:
+def claim(
+    data: Path, arguments: Mapping[str, object], sources: Iterable[str], *, lands: bool = True
+) -> date | None:
     """Make the folder this shop's, unless it is another one's.
+
+    Args:
+        data: working folder.
+        arguments: what the shop is made from.
+        sources: folders in the landing zone that it writes to.
+        lands: whether it writes there at all; a shop whose files have gone begins again.
 
     Returns:
         The last day that has landed; None for a shop that begins, or begins again because its
@@ -50,9 +58,9 @@ def claim(data: Path, arguments: Mapping[str, object], sources: Iterable[str]) -
             f"{data} holds another shop, or files of your own: choose another folder "
             "(BRIDGE_CART_DATA), since a lake that takes in two shops mixes them"
         )
-    for folder in (truth, *(landing / source for source in sources)):
+    for folder in (truth, *(landing / source for source in sources if lands)):
         folder.mkdir(parents=True, exist_ok=True)
-    if not occupied or until is None:
+    if (lands and not occupied) or until is None:
         for table in TABLES:
             shutil.rmtree(truth / table, ignore_errors=True)
         note(data, arguments, None)

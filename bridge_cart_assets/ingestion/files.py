@@ -1,19 +1,39 @@
 """Bytes of one landed file: opened safely, unpacked, fingerprinted, or refused as a whole.
 
-Belongs here: everything that can make a file unusable before its records are looked at. Does not
-belong here: what a record is (`records`).
+Belongs here: everything that can make a file unusable before its records are looked at, and
+reading it again from some byte on. Does not belong here: what a record is (`records`).
+
+A small file is kept whole. Of a large one nothing is kept but its beginning: reading it through
+gives the fingerprint and shows that it is whole; its records are read afterwards, part by part.
 """
 
 import hashlib
 import os
 import stat
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bridge_cart_assets.ingestion.landing import LandedFile
 
 FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
-MAX_BYTES = 2 * 1024**3
+# Up to so many unpacked bytes a file is taken as a whole, and so much of a larger one at a time.
+PART_BYTES = 32 * 1024**2
+# What Parquet has in a byte takes several in memory.
+PARQUET_SHARE = 4
+# A text file's layout and header are found by its beginning. Fixed, so that they never depend on
+# how a file is read.
+HEAD_BYTES = 1024**2
+# No export comes near: records that differ by an id and a time pack to a fifth or a twentieth, and
+# deflate cannot do better than 1,032. Beyond 200 it is one line again and again, that is a mistake
+# or an attack, and 10 MB of it would keep a run busy for 10 GB.
+MAX_RATIO = 200
+HARMLESS_BYTES = 64 * 1024**2
+_PIECE = 4 * 1024**2
+_PACKED_PIECE = 256 * 1024
+
+Signature = tuple[int, int, int, int, int]
 
 
 class FileRefused(Exception):
@@ -26,71 +46,180 @@ class FileRefused(Exception):
 
 @dataclass(frozen=True)
 class Content:
-    """A file that could be read: its format, its fingerprint and its unpacked bytes."""
+    """A file that could be read to its end.
+
+    Attributes:
+        format: csv, ndjson or parquet.
+        fingerprint: SHA-256 of its bytes as they lie there.
+        data: its unpacked bytes; of a large file only the first HEAD_BYTES of them.
+        size: how many there are; without it they are all in `data`.
+        signature: what tells that the file is still the one that was read.
+    """
 
     format: str
     fingerprint: str
     data: bytes
+    size: int | None = None
+    signature: Signature | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it is in memory."""
+        return self.size is None or self.size == len(self.data)
+
+
+class Opened:
+    """A landed file that was opened, whatever happens to its name."""
+
+    def __init__(self, descriptor: int, is_packed: bool) -> None:
+        self._descriptor = descriptor
+        self._is_packed = is_packed
+
+    @property
+    def signature(self) -> Signature:
+        """What tells that it has not changed."""
+        info = os.fstat(self._descriptor)
+        return (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+
+    @property
+    def size(self) -> int:
+        """Bytes as they lie there."""
+        return os.fstat(self._descriptor).st_size
+
+    @property
+    def path(self) -> str:
+        """A name for what is open, for readers that want one."""
+        return f"/dev/fd/{self._descriptor}"
+
+    def stored(self, start: int, size: int) -> bytes:
+        """Some bytes as they lie there."""
+        try:
+            return os.pread(self._descriptor, size, start)
+        except OSError as error:
+            raise FileRefused("UNREADABLE", f"cannot be read: {error.strerror}") from error
+
+    def pieces(
+        self, start: int = 0, told: Callable[[bytes], object] = lambda piece: None
+    ) -> Iterator[bytes]:
+        """The unpacked bytes from `start` on, piece by piece.
+
+        Args:
+            start: how many unpacked bytes are left out.
+            told: gets the bytes as they lie there.
+
+        Raises:
+            FileRefused: TRUNCATED, BAD_CHECKSUM, UNREADABLE or TOO_LARGE.
+        """
+        if not self._is_packed:
+            yield from self._stored_pieces(start, _PIECE, told)
+            return
+        for piece in self._unpacked(self._stored_pieces(0, _PACKED_PIECE, told)):
+            if start < len(piece):
+                yield piece[start:]
+            start = max(0, start - len(piece))
+
+    def _stored_pieces(
+        self, start: int, size: int, told: Callable[[bytes], object]
+    ) -> Iterator[bytes]:
+        while piece := self.stored(start, size):
+            told(piece)
+            yield piece
+            start += len(piece)
+
+    def _unpacked(self, stored: Iterator[bytes]) -> Iterator[bytes]:
+        allowed = max(HARMLESS_BYTES, MAX_RATIO * self.size)
+        try:
+            for piece in _inflated(stored):
+                allowed -= len(piece)
+                if allowed < 0:
+                    raise FileRefused(
+                        "TOO_LARGE",
+                        f"unpacks to more than {MAX_RATIO} times its {self.size:,} bytes, which no "
+                        "records do: land it unpacked if it is right",
+                    )
+                yield piece
+        except zlib.error as error:
+            if "data check" in str(error) or "length check" in str(error):
+                raise FileRefused(
+                    "BAD_CHECKSUM", "the gzip checksum is wrong: land it again"
+                ) from error
+            raise FileRefused("UNREADABLE", f"not a gzip stream: {error}") from error
+
+
+@contextmanager
+def open_file(file: LandedFile) -> Iterator[Opened]:
+    """Open a landed file, and nothing else that may have taken its place.
+
+    Raises:
+        FileRefused: NOT_A_REGULAR_FILE or UNREADABLE.
+    """
+    if not file.is_regular:
+        raise FileRefused("NOT_A_REGULAR_FILE", "only regular files are opened: land a copy")
+    # A link or a pipe may have taken its place since the look: neither followed nor waited for.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(file.path, flags)
+    except OSError as error:
+        raise FileRefused("UNREADABLE", f"cannot be opened: {error.strerror}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise FileRefused("NOT_A_REGULAR_FILE", "only regular files are opened: land a copy")
+        yield Opened(descriptor, file.object.lower().endswith(".gz"))
+    finally:
+        os.close(descriptor)
 
 
 def read_file(file: LandedFile) -> Content:
-    """Read a landed file.
+    """Read a landed file to its end.
 
     Raises:
         FileRefused: NOT_A_REGULAR_FILE, TOO_LARGE, TRUNCATED, BAD_CHECKSUM or UNREADABLE.
     """
-    if not file.is_regular:
-        raise FileRefused("NOT_A_REGULAR_FILE", "only regular files are opened: land a copy")
+    kind = _format_of(file) if file.is_regular else ""
+    with open_file(file) as opened:
+        signature = opened.signature
+        whole, kept = (
+            (PART_BYTES // PARQUET_SHARE, 0) if kind == "parquet" else (PART_BYTES, HEAD_BYTES)
+        )
+        digest = hashlib.sha256()
+        data = bytearray()
+        size = 0
+        for piece in opened.pieces(told=digest.update):
+            size += len(piece)
+            if size <= whole or len(data) < kept:
+                data += piece
+            if size > whole:
+                del data[kept:]
+        return Content(kind, digest.hexdigest(), bytes(data), size, signature)
+
+
+def _format_of(file: LandedFile) -> str:
     name = file.object.lower()
-    packed = name.endswith(".gz")
-    suffix = os.path.splitext(name.removesuffix(".gz"))[1]
-    kind = FORMATS.get(suffix)
-    if kind is None or (packed and kind == "parquet"):
+    kind = FORMATS.get(os.path.splitext(name.removesuffix(".gz"))[1])
+    if kind is None or (name.endswith(".gz") and kind == "parquet"):
         accepted = ".csv, .ndjson, .jsonl (each also .gz) and .parquet"
         raise FileRefused("UNREADABLE", f"unknown kind of file: accepted are {accepted}")
-    if file.size > MAX_BYTES:
-        raise FileRefused("TOO_LARGE", f"{file.size:,} bytes; at most {MAX_BYTES:,}: split it")
-    data = _bytes_of(file)
-    fingerprint = hashlib.sha256(data).hexdigest()
-    return Content(kind, fingerprint, _unpack(data) if packed else data)
+    return kind
 
 
-def _bytes_of(file: LandedFile) -> bytes:
-    try:
-        # A link or a pipe may have taken its place since the look: neither followed nor waited for.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with os.fdopen(os.open(file.path, flags), "rb") as opened:
-            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-                raise FileRefused(
-                    "NOT_A_REGULAR_FILE", "only regular files are opened: land a copy"
-                )
-            return opened.read()
-    except OSError as error:
-        raise FileRefused("UNREADABLE", f"cannot be opened: {error.strerror}") from error
-
-
-def _unpack(data: bytes) -> bytes:
-    if not data:
+def _inflated(stored: Iterator[bytes]) -> Iterator[bytes]:
+    """What gzip members unpack to, one after another, never much at once."""
+    unpacker = zlib.decompressobj(wbits=31)
+    is_empty = True
+    for data in stored:
+        rest, is_more, is_empty = data, True, False
+        while rest or is_more:
+            if unpacker.eof:
+                if not rest:
+                    break
+                unpacker = zlib.decompressobj(wbits=31)
+            piece = unpacker.decompress(rest, _PIECE)
+            # A full piece may have more behind it, though all input has been swallowed.
+            is_more = len(piece) == _PIECE
+            rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+            if piece:
+                yield piece
+    if is_empty:
         raise FileRefused("TRUNCATED", "the file is empty, and a gzip file never is: land it again")
-    try:
-        unpacked = zlib.decompressobj(wbits=31)
-        parts, rest, total = [], data, 0
-        while rest:
-            part = unpacked.decompress(rest, MAX_BYTES - total + 1)
-            parts.append(part)
-            total += len(part)
-            if total > MAX_BYTES:
-                raise FileRefused(
-                    "TOO_LARGE", f"unpacks to more than {MAX_BYTES:,} bytes: split it"
-                )
-            if not unpacked.eof:
-                raise FileRefused("TRUNCATED", "the gzip stream ends too early: land it again")
-            rest = unpacked.unused_data
-            unpacked = zlib.decompressobj(wbits=31)
-        return b"".join(parts)
-    except zlib.error as error:
-        if "data check" in str(error) or "length check" in str(error):
-            raise FileRefused(
-                "BAD_CHECKSUM", "the gzip checksum is wrong: land it again"
-            ) from error
-        raise FileRefused("UNREADABLE", f"not a gzip stream: {error}") from error
+    if not unpacker.eof:
+        raise FileRefused("TRUNCATED", "the gzip stream ends too early: land it again")

@@ -1,9 +1,12 @@
 """What became of each landed file, remembered so that unchanged files are not opened again.
 
-Belongs here: the ledger `ops/files` and the question "what is new?". It is a hint: whether a
-file's records have been taken in stands in the raw table's own commits.
+Belongs here: the ledger `ops/files` and the questions that it answers: what is new, what was
+refused, whose columns drift. It is a hint: whether a file's records have been taken in stands in
+the raw table's own commits, and a ledger that was lost is written anew from there.
 """
 
+import csv
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,16 +14,39 @@ from datetime import date, datetime
 import polars as pl
 
 from bridge_cart_assets.ingestion.landing import LandedFile
-from bridge_cart_assets.lake.delta import Change, Commit, Lake, retrying
+from bridge_cart_assets.lake.delta import Change, Commit, Lake, Snapshot, retrying
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import FILES
 
 _SIGNATURE = ["source", "object", "size", "modified_ns", "changed_ns"]
+_DRIFT = {
+    "source": pl.String,
+    "column": pl.String,
+    "kind": pl.String,
+    "files": pl.Int64,
+    "first_day": pl.Date,
+    "latest_day": pl.Date,
+}
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a look at one file came to; `state` is taken, repeated or refused."""
+    """What a look at one file came to.
+
+    Attributes:
+        file: the file.
+        state: taken, repeated, refused or partial, as in the ledger.
+        fingerprint: SHA-256 of its bytes.
+        records: records in the file; of a partial one those that are in raw.
+        reason: why it was refused: a code.
+        detail: the same for people.
+        quarantined: those of its records that could not be read as records.
+        version: commit of the raw table that has the last of them.
+        unknown: columns beyond the source's.
+        missing: columns of the source that it lacks.
+        added: records that this very look has added to raw.
+        is_new: whether raw did not have all its records before this look.
+    """
 
     file: LandedFile
     state: str
@@ -28,10 +54,16 @@ class Seen:
     records: int | None = None
     reason: str | None = None
     detail: str | None = None
+    quarantined: int | None = None
+    version: int | None = None
+    unknown: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    added: int = 0
+    is_new: bool = True
 
 
 def not_seen(lake: Lake, listed: Iterable[LandedFile]) -> list[LandedFile]:
-    """The files that are new or have changed since they were last looked at."""
+    """The files that are new, have changed since they were last looked at, or are in raw in part."""
     files = list(listed)
     if not files:
         return []
@@ -41,7 +73,7 @@ def not_seen(lake: Lake, listed: Iterable[LandedFile]) -> list[LandedFile]:
     known = {
         tuple(signature)
         for *signature, state in ledger.iter_rows()
-        if state == "refused" or signature[0] not in gone
+        if state == "refused" or (state != "partial" and signature[0] not in gone)
     }
     return [file for file in files if file.signature not in known]
 
@@ -64,6 +96,10 @@ def remember(lake: Lake, seen: Sequence[Seen], run_id: str, now: datetime) -> No
                 "detail": s.detail,
                 "fingerprint": s.fingerprint,
                 "records": s.records,
+                "quarantined": s.quarantined,
+                "version": s.version,
+                "unknown_columns": _written(s.unknown),
+                "missing_columns": _written(s.missing),
                 "seen_at": now,
                 "run_id": run_id,
             }
@@ -97,7 +133,8 @@ def forget_untaken(lake: Lake, run_id: str) -> int:
         snapshot = lake.look(FILES)
         rows = snapshot.read()
         is_lost = [
-            state != "refused" and raw[source].transaction(transaction_of(fingerprint)) is None
+            state in ("taken", "repeated")
+            and raw[source].transaction(transaction_of(fingerprint)) is None
             for source, state, fingerprint in rows["source", "state", "fingerprint"].iter_rows()
         ]
         lost = rows.filter(is_lost)
@@ -110,8 +147,53 @@ def forget_untaken(lake: Lake, run_id: str) -> int:
 
 
 def transaction_of(fingerprint: str) -> str:
-    """The transaction of a raw table by which a file's bytes are known to have been taken."""
+    """The transaction of a raw table by which a file's bytes are known to have been taken.
+
+    Its value is the commit that has the last of its records.
+    """
     return f"file:{fingerprint}"
+
+
+def in_raw(raw: Snapshot, files: Iterable[tuple[str, date]]) -> set[tuple[str, str]]:
+    """Fingerprint and object of the files that raw has records of.
+
+    Args:
+        raw: a source's raw table.
+        files: fingerprint and batch day of each file that is looked for.
+    """
+    pairs = list(files)
+    if not pairs:
+        return set()
+    found = (
+        raw.scan()
+        .filter(
+            pl.col("_batch_day").is_in(list({day for _, day in pairs})),
+            pl.col("_fingerprint").is_in(list({fingerprint for fingerprint, _ in pairs})),
+            pl.col("_pos") == 1,
+        )
+        .select("_fingerprint", "_object")
+        .collect()
+    )
+    return set(found.iter_rows())
+
+
+def without_records(lake: Lake, source: str, fingerprints: Iterable[str]) -> dict[str, str]:
+    """Of files without a record, which raw cannot name: the object that counts as taken."""
+    wanted = list(fingerprints)
+    if not wanted:
+        return {}
+    found = (
+        lake.look(FILES)
+        .scan()
+        .filter(
+            pl.col("source") == source,
+            pl.col("state") == "taken",
+            pl.col("fingerprint").is_in(wanted),
+        )
+        .select("fingerprint", "object")
+        .collect()
+    )
+    return dict(found.iter_rows())
 
 
 def refused(lake: Lake, listed: Iterable[LandedFile]) -> pl.DataFrame:
@@ -131,6 +213,52 @@ def refused(lake: Lake, listed: Iterable[LandedFile]) -> pl.DataFrame:
     )
 
 
+def drift(lake: Lake) -> pl.DataFrame:
+    """Where the columns of files that were taken are not those of their source.
+
+    Returns:
+        A row per source, column and kind: unknown (the source does not have it) or missing (the
+        file does not); the number of files, the first and the latest of their batch days.
+    """
+    rows = (
+        lake.look(FILES)
+        .scan()
+        .filter(pl.col("state").is_in(["taken", "partial"]))
+        .select("source", "batch_day", unknown="unknown_columns", missing="missing_columns")
+        .unpivot(index=["source", "batch_day"], variable_name="kind", value_name="names")
+        .drop_nulls("names")
+        .group_by("source", "kind", "names")
+        .agg(
+            files=pl.len().cast(pl.Int64),
+            first_day=pl.min("batch_day"),
+            latest_day=pl.max("batch_day"),
+        )
+        .collect()
+    )
+    names = pl.Series([_read(text) for text in rows["names"]], dtype=pl.List(pl.String))
+    return (
+        rows.with_columns(column=names)
+        .explode("column")
+        .group_by("source", "column", "kind")
+        .agg(pl.sum("files"), pl.min("first_day"), pl.max("latest_day"))
+        .select(pl.col(name).cast(dtype) for name, dtype in _DRIFT.items())
+        .sort("source", "kind", "column")
+    )
+
+
 def outside(files: Iterable[LandedFile], first: date, last: date) -> list[LandedFile]:
     """The files whose batch day is not among the partitions."""
     return [file for file in files if not first <= file.batch_day <= last]
+
+
+def _written(names: Sequence[str]) -> str | None:
+    """Names as a line of CSV: one may have a comma in it."""
+    if not names:
+        return None
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return line.getvalue()
+
+
+def _read(line: str) -> list[str]:
+    return next(csv.reader(io.StringIO(line, newline="")))

@@ -29,8 +29,8 @@ _TYPES: dict[type[pl.DataType], str] = {
 def build_catalogue(
     path: Path,
     lake: Lake,
-    gold: Sequence[Table],
-    silver: Sequence[Table],
+    copied: Sequence[Table],
+    viewed: Sequence[Table],
     others: Sequence[Table],
     run_id: str,
     finished_at: datetime,
@@ -40,28 +40,29 @@ def build_catalogue(
     Args:
         path: the DuckDB file; written in the format of DuckDB 1.0, so that 1.1 opens it too.
         lake: where the tables lie.
-        gold: tables that are copied in, in schema `gold`.
-        silver: tables that are seen through views on their files, in schema `silver`.
+        copied: tables that are copied in; their layer is the schema.
+        viewed: tables that are seen through views on their files, likewise.
         others: tables that `meta.tables` only lists.
         run_id: Dagster run that builds it.
         finished_at: when that was (UTC).
 
     Returns:
-        The number of gold rows copied.
+        The number of rows copied.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".catalogue-") as folder:
         new = Path(folder) / path.name
         with duckdb.connect() as connection:
             connection.execute(f"ATTACH '{_quoted(str(new))}' AS c (STORAGE_VERSION 'v1.0.0')")
-            for schema in ("gold", "silver", "meta"):
+            layers = {table.layer for table in (*copied, *viewed)}
+            for schema in sorted({*layers, "gold", "silver", "meta"}):
                 connection.execute(f"CREATE SCHEMA c.{schema}")
-            snapshots = [lake.look(table) for table in (*gold, *silver, *others)]
+            snapshots = [lake.look(table) for table in (*copied, *viewed, *others)]
             rows = 0
-            for snapshot in snapshots[: len(gold)]:
+            for snapshot in snapshots[: len(copied)]:
                 rows += _copy(connection, snapshot, Path(folder), lake.is_local)
             if lake.is_local:
-                for snapshot in snapshots[len(gold) : len(gold) + len(silver)]:
+                for snapshot in snapshots[len(copied) : len(copied) + len(viewed)]:
                     _view(connection, snapshot)
             as_of = max((s.as_of for s in snapshots if s.as_of), default=None)
             _describe(connection, snapshots, run_id, finished_at, as_of)

@@ -9,22 +9,28 @@ refuses a commit whose transaction was also written since the handle was opened.
 on an old version is never written: the caller looks again (`retrying`) and plans anew.
 """
 
+import math
 import random
+import shutil
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import unquote
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
+from deltalake.transaction import AddAction
 
-from bridge_cart_assets.lake.durable import force_commit
+from bridge_cart_assets.lake import compaction
+from bridge_cart_assets.lake.durable import added, entry_of, force_commit
+from bridge_cart_assets.lake.parquet import writing
 from bridge_cart_assets.tables.table import SchemaMismatch, Table
 
 _WRITER = "bridge-cart/writer"
@@ -35,6 +41,11 @@ TRANSACTIONS = "bridge_cart.transactions"
 _ATTEMPTS = 8
 _WAIT_SECONDS = 0.02
 _CHECKPOINT_EVERY = 20
+# How long Delta remembers that a file was removed. What was removed earlier looks like what was
+# never committed.
+REMEMBERED = timedelta(days=7)
+# A file younger than that may belong to a commit that is still being written.
+_LONGEST_WRITE = timedelta(days=1)
 _PRIMITIVES: Mapping[type[pl.DataType], str] = {
     pl.String: "string",
     pl.Int64: "long",
@@ -191,20 +202,128 @@ class Snapshot:
                 return self.version or 0
         return self._write(typed, commit, mode="overwrite")
 
-    def apply(self, change: Change, commit: Commit) -> int:
+    def apply(self, change: Change, commit: Commit, *, even_if_empty: bool = False) -> int:
         """Insert, update and delete by key in one commit.
 
-        Without changes a commit is made only if it has something else to record.
+        Without changes a commit is made only if it has something else to record, or if it is to
+        turn away those who have looked at the table before.
 
         Raises:
             SchemaMismatch: a frame does not fit; nothing is written.
             Conflict: the table has moved on; nothing is written.
         """
-        if change.is_empty and self._has_recorded(commit):
+        if change.is_empty and not even_if_empty and self._has_recorded(commit):
             return self.version or 0
         if not change.updates.height and not change.deletes.height:
             return self.append(change.inserts, commit)
         return self._merge(change, commit)
+
+    def compact(self, commit: Commit, target: int = compaction.TARGET_BYTES) -> int | None:
+        """Put larger files in the place of small ones, in one commit that changes no row.
+
+        Readers of change data see nothing of it. `as_of` and the recorded transactions stay.
+
+        Args:
+            commit: what is written down.
+            target: bytes that a file should have at most; files of half of it stay.
+
+        Returns:
+            The new version, or None when there is nothing to put together.
+
+        Raises:
+            Conflict: the table has moved on; nothing is written.
+        """
+        piles = compaction.small_files(self.files, self.table, target) if self.rows else []
+        if not piles:
+            return None
+        handle = self._existing_or_new()
+        folder = f"{compaction.FOLDER}{uuid.uuid4().hex}"
+        larger = self._rewritten(piles, folder, target)
+        small = compaction.removals(pl.concat(piles), self.table)
+        before = handle.version()
+        try:
+            handle.create_write_transaction(
+                [*larger, *small],
+                "append",
+                handle.schema(),
+                list(self.table.partition_by),
+                commit_properties=self._properties(handle, commit),
+            )
+        except CommitFailedError as error:
+            if "://" not in self.root:
+                shutil.rmtree(f"{self.uri}/{folder}")
+            raise Conflict(f"{self.table.path} was changed by another run") from error
+        # Unlike other writes this one leaves the handle where it was.
+        handle.load_as_version(before + 1)
+        return self._acknowledged(handle)
+
+    def vacuum(self, keep: timedelta = REMEMBERED, spare: int | None = None) -> list[str]:
+        """Remove files that no version younger than `keep` needs, and those that no version has.
+
+        Files that are not in the log stay for a day at least: they may be about to be committed.
+        The files of the last two commits stay whatever their age, change data too: `doctor` tells
+        by them whether a commit is torn.
+
+        Args:
+            keep: for how long the versions before can still be read; up to seven days.
+            spare: a version whose files stay whatever its age, because somebody reads them by
+                name; without meaning when its log entry is gone.
+
+        Returns:
+            The files that were removed, as paths below the table.
+
+        Raises:
+            ValueError: `keep` is longer than Delta remembers what it removed.
+        """
+        if keep > REMEMBERED:
+            raise ValueError(
+                f"keep is {keep}: what was removed {REMEMBERED.days} days ago is forgotten, and "
+                f"then goes; name {REMEMBERED.days} days at most"
+            )
+        handle = self._handle
+        if handle is None:
+            return []
+        is_local = "://" not in self.root
+        spared = [spare] if spare is not None and self._can_be_read(spare) else None
+        found = [
+            *_superfluous(handle, keep, spared, full=False, dry_run=is_local),
+            *_superfluous(handle, max(keep, _LONGEST_WRITE), spared, full=True, dry_run=is_local),
+        ]
+        if not is_local:
+            return sorted(set(found))
+        version = handle.version()
+        entries = [entry_of(Path(self.uri), v) for v in (version - 1, version)]
+        last = {path for entry in entries if entry.exists() for path in added(entry)}
+        gone = sorted(set(found) - last)
+        for path in gone:
+            file = Path(self.uri, path)
+            file.unlink(missing_ok=True)
+            _remove_empty(file.parent, Path(self.uri))
+        return gone
+
+    def _can_be_read(self, version: int) -> bool:
+        try:
+            DeltaTable(self.uri, version=version, storage_options=self._options or None)
+        except DeltaError:
+            return False
+        return True
+
+    def _rewritten(self, piles: list[pl.DataFrame], folder: str, target: int) -> list[AddAction]:
+        """Write larger files into a folder below the table's own."""
+        uri, options = f"{self.uri}/{folder}", self._options
+        scratch = self._created(uri)
+        for batch in compaction.batches(piles, target):
+            rows = compaction.rows_of(batch, self.table, self.uri, options)
+            if rows.height != batch["num_records"].sum():
+                raise Damaged(
+                    f"{self.table.path}: its files have {rows.height} rows, its log says "
+                    f"{batch['num_records'].sum()}; bridge-cart doctor looks"
+                )
+            compaction.write_larger(scratch, self.table, self.table.conform(rows))
+        actions = compaction.additions(uri, folder, scratch.version(), options)
+        if "://" not in self.root:
+            shutil.rmtree(f"{uri}/_delta_log")
+        return actions
 
     def _has_recorded(self, commit: Commit) -> bool:
         known = all(self.transaction(n) == v for n, v in commit.transactions.items())
@@ -226,7 +345,7 @@ class Snapshot:
             predicate=predicate,
             source_alias="s",
             target_alias="t",
-            writer_properties=WriterProperties(compression="ZSTD"),
+            writer_properties=writing(self.table),
             commit_properties=self._properties(handle, commit),
         )
         try:
@@ -249,7 +368,7 @@ class Snapshot:
                 handle,
                 frame,
                 mode=mode,
-                writer_properties=WriterProperties(compression="ZSTD"),
+                writer_properties=writing(self.table),
                 commit_properties=self._properties(handle, commit),
             )
         except CommitFailedError as error:
@@ -266,21 +385,24 @@ class Snapshot:
     def _existing_or_new(self) -> DeltaTable:
         self.__dict__.pop("files", None)
         if self._handle is None:
-            self._handle = DeltaTable.create(
-                self.uri,
-                schema=delta_schema(self.table),
-                mode="ignore",
-                partition_by=list(self.table.partition_by) or None,
-                name=self.table.path,
-                description=self.table.description,
-                configuration=_properties(self.table),
-                storage_options=self._options or None,
-                raise_if_key_not_exists=False,
-            )
+            self._handle = self._created(self.uri)
             if self._handle.version() > 0:
                 raise Conflict(f"{self.table.path} was created by another run")
             self._acknowledged(self._handle)
         return self._handle
+
+    def _created(self, uri: str) -> DeltaTable:
+        return DeltaTable.create(
+            uri,
+            schema=delta_schema(self.table),
+            mode="ignore",
+            partition_by=list(self.table.partition_by) or None,
+            name=self.table.path,
+            description=self.table.description,
+            configuration=_properties(self.table),
+            storage_options=self._options or None,
+            raise_if_key_not_exists=False,
+        )
 
     def _properties(self, handle: DeltaTable, commit: Commit) -> CommitProperties:
         transactions = {_WRITER: handle.version(), **commit.transactions}
@@ -381,6 +503,34 @@ def _properties(table: Table) -> dict[str, str | None]:
     return properties
 
 
+def _superfluous(
+    handle: DeltaTable, keep: timedelta, spared: list[int] | None, full: bool, dry_run: bool
+) -> list[str]:
+    """What delta-rs finds superfluous: what the log has as removed, or (`full`) unknown files too.
+
+    In a folder of this machine it only names them: its own removal makes two commits more, by
+    which the catalogue would be behind.
+    """
+    paths = handle.vacuum(
+        retention_hours=math.ceil(keep / timedelta(hours=1)),
+        dry_run=dry_run,
+        enforce_retention_duration=False,
+        full=full,
+        keep_versions=spared,
+    )
+    return [unquote(path) for path in paths]
+
+
+def _remove_empty(folder: Path, table: Path) -> None:
+    """Remove what a compaction leaves when all its files are gone; writers use other folders."""
+    while folder != table and folder.relative_to(table).parts[0].startswith(compaction.FOLDER):
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent
+
+
 def _refuse_other_schema(table: Table, handle: DeltaTable, uri: str) -> None:
     stored = {f.name: str(f.type) for f in handle.schema().fields}
     declared = {f.name: str(f.type) for f in delta_schema(table).fields}
@@ -392,5 +542,6 @@ def _refuse_other_schema(table: Table, handle: DeltaTable, uri: str) -> None:
         for n in names
         if stored.get(n) != declared.get(n)
     ]
-    remedy = "move it away" if table.layer == "raw" else "move it away, then bridge-cart rebuild"
+    remedies = {"raw": "move it away", "ops": "move it away: it is written anew"}
+    remedy = remedies.get(table.layer, "move it away, then bridge-cart rebuild")
     raise SchemaMismatch(f"{table.path} at {uri} differs: {'; '.join(differences)}. {remedy}")

@@ -1,5 +1,8 @@
 """The sources that the lakehouse takes in. A new source is one file here and one line below."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.online_retail import ONLINE_RETAIL
 from bridge_cart_assets.sources.purchases import PURCHASES
@@ -7,4 +10,17 @@ from bridge_cart_assets.sources.source import Conformed, Source
 
 SOURCES: tuple[Source, ...] = (CUSTOMERS, PURCHASES, ONLINE_RETAIL)
 
-__all__ = ["SOURCES", "Conformed", "Source"]
+
+def sources_read_as(encodings: Mapping[str, str]) -> tuple[Source, ...]:
+    """The sources with other encodings for lines that are not UTF-8, by name.
+
+    Raises:
+        KeyError: there is no source of a name.
+    """
+    unknown = encodings.keys() - {source.name for source in SOURCES}
+    if unknown:
+        raise KeyError(min(unknown))
+    return tuple(replace(s, encoding=encodings.get(s.name, s.encoding)) for s in SOURCES)
+
+
+__all__ = ["SOURCES", "Conformed", "Source", "sources_read_as"]

@@ -18,4 +18,5 @@ CUSTOMERS = Source(
     required=("customer_id",),
     feeds=SILVER_CUSTOMERS,
     conform=conform,
+    topic="bridge-cart.customers",
 )

@@ -84,4 +84,6 @@ ONLINE_RETAIL = Source(
     required=("InvoiceNo", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID"),
     feeds=PURCHASES,
     conform=conform,
+    # The published file has pound signs as Windows writes them.
+    encoding="cp1252",
 )

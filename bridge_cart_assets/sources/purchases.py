@@ -18,4 +18,5 @@ PURCHASES = Source(
     required=("order_id", "customer_id", "purchase_date", "purchase_amount"),
     feeds=SILVER_PURCHASES,
     conform=conform,
+    topic="bridge-cart.purchases",
 )

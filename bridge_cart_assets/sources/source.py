@@ -67,6 +67,9 @@ class Source:
         required: columns without which a file cannot be taken.
         feeds: the silver table in which each accepted record stands as a row.
         conform: maps raw records (status ok) to the contract's columns.
+        encoding: how lines that are not UTF-8 are read, by Python's name for it; without one, or
+            when they are not that either, they are kept as BAD_ENCODING.
+        topic: the Kafka topic that its records come by too, if there is one.
     """
 
     name: str
@@ -75,6 +78,8 @@ class Source:
     required: tuple[str, ...]
     feeds: Table
     conform: Callable[[pl.LazyFrame], Conformed]
+    encoding: str | None = None
+    topic: str | None = None
 
     @cached_property
     def raw(self) -> Table:

@@ -19,11 +19,24 @@ class Files(dy.Schema):
     modified_ns = integer("Time of the last change of the content, nanoseconds since 1970")
     changed_ns = integer("Time of the last change of the file's entry, nanoseconds since 1970")
     batch_day = day("Batch day of the file")
-    state = text("taken, repeated (its bytes had been taken before) or refused")
+    state = text(
+        "taken, repeated (its bytes had been taken under another name), refused, or partial (some "
+        "of its records are in raw, the next run goes on)"
+    )
     reason = text("Why it was refused: a reason code", nullable=True)
     detail = text("The same for people", nullable=True)
     fingerprint = text("SHA-256 of the bytes; null when they could not be read", nullable=True)
-    records = integer("Records in the file; null when refused", nullable=True)
+    records = integer(
+        "Records in the file, of a partial one those that were in raw; null when refused",
+        nullable=True,
+    )
+    quarantined = integer("Of these, what could not be read as a record", nullable=True)
+    version = integer("Commit of the raw table that has (the last of) its records", nullable=True)
+    unknown_columns = text(
+        "Columns beyond the source's, comma-separated, 100 at most; their values are in _rescued",
+        nullable=True,
+    )
+    missing_columns = text("Columns of the source that it lacks, comma-separated", nullable=True)
     seen_at = timestamp("When this was found (the clock)")
     run_id = text("Dagster run that found it")
 
@@ -34,4 +47,29 @@ FILES = Table(
     description="Every landed file as last seen, with what became of it.",
 )
 
-TABLES = (FILES,)
+
+class Offsets(dy.Schema):
+    """One row per partition of a Kafka topic: how far it has been taken.
+
+    Derived, like the ledger of files: the offsets that count stand in the raw tables' own commits.
+    """
+
+    topic = text("Topic", key=True)
+    partition = integer("Number of the partition", key=True)
+    source = text("Source whose records the messages are")
+    next_offset = integer("The offset with which the next run goes on")
+    records = integer("Messages in raw")
+    quarantined = integer("Of these, messages that could not be read as records")
+    latest_day = day("Latest batch day among them", nullable=True)
+    version = integer("Commit of the raw table that has the last of them", nullable=True)
+    seen_at = timestamp("When this was written (the clock)")
+    run_id = text("Dagster run that took the last of them")
+
+
+OFFSETS = Table(
+    path="ops/offsets",
+    schema=Offsets,
+    description="How far the partitions of the Kafka topics have been taken.",
+)
+
+TABLES = (FILES, OFFSETS)

@@ -12,11 +12,11 @@ class Provenance(dy.Schema):
     """Where a record came from and whether it could be read; part of every raw table."""
 
     _source = text("Source that the record was landed for")
-    _object = text("Path of the file below the source's landing folder")
-    _pos = integer("Position of the record in the file, counted from 1", key=True)
-    _fingerprint = text("SHA-256 of the file's bytes: what makes a file taken once", key=True)
+    _object = text("Path of the file below landing/<source>, or topic-partition of the message")
+    _pos = integer("Position of the record in the file, from 1, or the message's offset", key=True)
+    _fingerprint = text("SHA-256 of the file's bytes, or topic-partition", key=True)
     _ingested_at = timestamp("When the record was taken in (the clock; no table depends on it)")
-    _batch_day = day("Day of the batch: first ISO date in the path, else the file's day (UTC)")
+    _batch_day = day("First ISO date in the path, else the file's or the message's UTC day")
     _batch_id = text("Dagster run that took the record in")
     _status = text("ok, quarantined (could not be read as a record) or blank (an empty line)")
     _error_code = text("Why it is quarantined: a reason code", nullable=True)

@@ -11,9 +11,9 @@ class Origin(dy.Schema):
 
     batch_day = day("Batch day of the record that stands")
     version_at = timestamp("Version of the record: updated_at, or else its own date")
-    object = text("File that the record came in")
-    pos = integer("Position of the record in that file")
-    fingerprint = text("SHA-256 of that file's bytes")
+    object = text("File or topic-partition that the record came in")
+    pos = integer("Position of the record in that file, or offset of the message")
+    fingerprint = text("SHA-256 of that file's bytes, or topic-partition")
 
 
 class Purchases(Origin):
@@ -40,8 +40,9 @@ class Purchases(Origin):
 class PurchaseRepeats(Purchases):
     """Accepted order-line records that do not stand; `fate` says why."""
 
-    # A record is named by where it came from; the key of the line repeats here by nature.
-    source = text("Source of the order")
+    # A record is named by where it came from; the key of the line repeats here by nature. Equal
+    # bytes can lie in the folders of two sources.
+    source = text("Source of the order", key=True)
     order_id = text("Order that the line belongs to")
     line_number = integer("Line within the order, from 1")
     pos = integer("Position of the record in its file", key=True)
@@ -79,6 +80,7 @@ class Customers(Profile):
 class CustomerRepeats(Profile):
     """Accepted profile records that do not stand; `fate` says why."""
 
+    source = text("Source that the profile came from", key=True)
     pos = integer("Position of the record in its file", key=True)
     fingerprint = text("SHA-256 of the file's bytes", key=True)
     fate = text("duplicate (same content as a neighbour version) or superseded (other content)")
@@ -87,11 +89,11 @@ class CustomerRepeats(Profile):
 class Quarantine(dy.Schema):
     """One row per refused record."""
 
-    source = text("Source of the record")
+    source = text("Source of the record", key=True)
     batch_day = day("Batch day of the record")
-    object = text("File that the record came in")
-    pos = integer("Position of the record in that file", key=True)
-    fingerprint = text("SHA-256 of that file's bytes", key=True)
+    object = text("File or topic-partition that the record came in")
+    pos = integer("Position of the record in that file, or offset of the message", key=True)
+    fingerprint = text("SHA-256 of that file's bytes, or topic-partition", key=True)
     reason = text("Reason code, for instance BAD_DATE")
     column = text("Column that is to blame, if it is one", nullable=True)
     value = text("Its value as received", nullable=True, pii=True)

@@ -4,17 +4,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 from rich.console import Console
 from rich.table import Table as Shown
 
 from bridge_cart_assets.assets.gold import BUILT
 from bridge_cart_assets.automation.execute import last_run, latest_checks
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import refused
+from bridge_cart_assets.ingestion.ledger import drift, refused
 from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
+from bridge_cart_assets.tables.ops import OFFSETS
 from bridge_cart_assets.tables.silver import ACCOUNTING
 from bridge_cart_assets.tables.silver import TABLES as SILVER
 
@@ -26,7 +28,8 @@ def collect(settings: Settings) -> dict[str, Any]:
 
     Returns:
         as_of; tables by path (rows, version, as_of, days_behind, checks_passed, checks_failed);
-        accounting by source; files (refused ones); checks; last_run.
+        accounting by source; files (refused ones, and those of which a part is in raw); columns
+        (that files have beyond their source's, or lack); topics; checks; last_run.
     """
     lake = Lake(settings.lake, settings.storage_options)
     as_of = latest_day(lake)
@@ -49,8 +52,9 @@ def collect(settings: Settings) -> dict[str, Any]:
         "accounting": _accounting(lake),
         "files": refused(lake, listed)
         .select("source", "object", "batch_day", "reason", "detail", "seen_at")
-        .with_columns(pl.col("batch_day", "seen_at").cast(pl.String))
-        .to_dicts(),
+        .pipe(_plain),
+        "columns": _plain(drift(lake)),
+        "topics": _plain(lake.look(OFFSETS).read().drop("run_id").sort("topic", "partition")),
         "checks": checks,
         "last_run": None
         if run is None
@@ -68,6 +72,15 @@ def show(found: dict[str, Any], console: Console) -> None:
     console.print(_grid("tables", ("table", *_TABLE_COLUMNS), found["tables"]))
     if found["accounting"]:
         console.print(_grid("accounting", ("source", *_COUNTS), found["accounting"]))
+    if found["topics"]:
+        topics = {f"{t['topic']}-{t['partition']}": t for t in found["topics"]}
+        console.print(_grid("topics", ("partition", *_TOPIC_COLUMNS), topics))
+    for column in found["columns"]:
+        if column["kind"] == "unknown":
+            console.print(
+                f"unknown column: {column['source']}.{column['column']} in "
+                f"{column['files']:,} files since {column['first_day']}, kept in _rescued"
+            )
     for file in found["files"]:
         console.print(
             f"refused: {file['source']}/{file['object']}: {file['reason']}, {file['detail']}"
@@ -88,6 +101,12 @@ def show(found: dict[str, Any], console: Console) -> None:
         console.print("no run yet: bridge-cart run")
 
 
+def _plain(rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """Rows as values that JSON has."""
+    return rows.with_columns(cs.temporal().cast(pl.String)).to_dicts()
+
+
+_TOPIC_COLUMNS = ("next_offset", "records", "quarantined", "latest_day", "version")
 _TABLE_COLUMNS = ("rows", "version", "as_of", "days_behind", "checks_passed", "checks_failed")
 
 

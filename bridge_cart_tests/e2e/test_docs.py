@@ -30,6 +30,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from bridge_cart_assets.lake.catalogue import build_catalogue
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.sources import SOURCES
+    from bridge_cart_assets.tables.ops import TABLES as OPS
     from bridge_cart_assets.tables.silver import TABLES
 
     root = tmp_path_factory.mktemp("docs")
@@ -39,7 +40,8 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ingest(lake, settings.landing)
     refine(lake)
     raw = [source.raw for source in SOURCES]
-    build_catalogue(settings.catalogue, lake, BUILT, TABLES, raw, "docs", datetime.now(UTC))
+    copied = (*BUILT, *OPS)
+    build_catalogue(settings.catalogue, lake, copied, TABLES, raw, "docs", datetime.now(UTC))
     return settings.catalogue
 
 

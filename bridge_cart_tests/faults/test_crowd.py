@@ -1,7 +1,6 @@
 """Several processes take in the same files at once, and some are killed: 0 lost, 0 twice."""
 
 import random
-import subprocess
 import time
 from pathlib import Path
 
@@ -10,7 +9,8 @@ import pytest
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
 from bridge_cart_tests.faults import victim
-from bridge_cart_tests.faults.test_killed import is_as_if_nothing_had_happened, start
+from bridge_cart_tests.faults.started import Victim, start
+from bridge_cart_tests.faults.test_killed import is_as_if_nothing_had_happened
 
 INGESTERS, CONFLICTS, SECONDS = 4, 50, 90
 
@@ -26,7 +26,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_four_ingesters_at_once_with_kills(shop: Path, tmp_path: Path) -> None:
     (tmp_path / "landing").symlink_to(shop / "whole" / "landing")
     chance = random.Random(9)  # noqa: S311 (moments, not secrets)
-    crowd: list[subprocess.Popen[str]] = []
+    crowd: list[Victim] = []
     killed = 0
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
@@ -34,14 +34,14 @@ def test_four_ingesters_at_once_with_kills(shop: Path, tmp_path: Path) -> None:
         if conflicts(tmp_path) >= CONFLICTS and killed >= 5:
             break
         while len(crowd) < INGESTERS:
-            crowd.append(start(tmp_path, "crowd", 0))
+            crowd.append(start(tmp_path, "crowd"))
         time.sleep(chance.uniform(0.1, 0.8))
         if chance.random() < 0.25:
             crowd[chance.randrange(len(crowd))].kill()
             killed += 1
     for process in crowd:
         process.kill()
-        process.communicate()
+        process.wait()
     seen = conflicts(tmp_path)
     victim.run(tmp_path)
     is_as_if_nothing_had_happened(tmp_path, shop)

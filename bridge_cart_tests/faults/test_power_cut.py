@@ -8,13 +8,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from bridge_cart_assets.assets.declared import key_of
 from bridge_cart_assets.automation.plan import STORED
+from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
 from bridge_cart_assets.ingestion.recovery import reopen
 from bridge_cart_assets.lake import durable
 from bridge_cart_assets.lake.delta import Commit, Damaged, Lake
 from bridge_cart_assets.lake.doctor import heal, refuse_torn
+from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.gold import KPIS_DAILY
 from bridge_cart_assets.tables.ops import FILES
@@ -127,6 +130,31 @@ def test_a_torn_last_commit_is_named_taken_back_and_done_again(
     refine(lake)
     assert differences(contents(Lake(str(whole / "lake"))), contents(lake)) == []
     assert lake.look(RAW).rows == Lake(str(whole / "lake")).look(RAW).rows
+
+
+@pytest.mark.parametrize("table", [RAW, PURCHASES, KPIS_DAILY], ids=path_of_table)
+def test_a_run_that_somebody_starts_in_the_ui_refuses_it_too(
+    whole: Path, tmp_path: Path, table: Table
+) -> None:
+    shutil.copytree(whole / "lake", tmp_path / "lake")
+    settings = Settings(data=tmp_path, lake=str(tmp_path / "lake"))
+    cut_behind_a_line(tmp_path / "lake" / table.path)
+
+    result = (
+        build_defs(settings)
+        .resolve_implicit_global_asset_job_def()
+        .execute_in_process(
+            asset_selection=[key_of(table)],
+            partition_key=None if table is KPIS_DAILY else "2024-01-05",
+            raise_on_error=False,
+        )
+    )
+
+    assert not result.success
+    causes = [
+        str(event.step_failure_data.error) for event in result.all_events if event.is_step_failure
+    ]
+    assert any("is torn" in cause for cause in causes)
 
 
 @pytest.mark.parametrize("bytes_left", [b"", b'{"version"', b'{"version": 999}'])

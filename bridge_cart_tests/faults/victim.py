@@ -2,8 +2,9 @@
 
     python -m bridge_cart_tests.faults.victim DATA POINT TIME
 
-runs the chain over the folder and sends itself SIGKILL when it reaches the point for the TIMEth
-time. The points are put around the functions from outside: the product has none. At the point
+runs the chain over the folder, and over the topics of the brokers that DATA/brokers names, and
+sends itself SIGKILL when it reaches the point for the TIMEth time. The points are put around the
+functions from outside: the product has none. At the point
 `crowd` it is one of several: each file is a commit of its own, and every conflict is written down
 in DATA/conflicts.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge_cart_assets.assets.gold import BUILT
-from bridge_cart_assets.ingestion import take
+from bridge_cart_assets.ingestion import consume, take
 from bridge_cart_assets.lake import catalogue, delta, durable
 from bridge_cart_assets.lake.delta import Lake, Snapshot
 from bridge_cart_assets.sources import SOURCES
@@ -89,10 +90,25 @@ POINTS: dict[str, tuple[Any, str, Callable[[Function, Killer], Function]]] = {
 }
 
 
+# The same places on the way of a message.
+WITH_KAFKA = {
+    **POINTS,
+    "listed": (consume, "partitions_of", after),
+    "read": (consume, "_rows", before),
+    "parsed": (consume, "_rows", after),
+    "remembered": (consume, "remember_offsets", after),
+}
+
+
+def brokers_of(data: Path) -> dict[str, str]:
+    file = data / "brokers"
+    return {"bootstrap.servers": file.read_text()} if file.exists() else {}
+
+
 def run(data: Path) -> None:
-    """The chain, from landing to the catalogue."""
+    """The chain, from landing or the topics to the catalogue."""
     lake = Lake(str(data / "lake"))
-    chain.ingest(lake, data / "landing")
+    chain.ingest(lake, data / "landing", brokers=brokers_of(data))
     chain.refine(lake)
     raw = [source.raw for source in SOURCES]
     path = data / "bridge_cart.duckdb"
@@ -112,14 +128,14 @@ def in_a_crowd(data: Path) -> None:
     delta.Conflict.__init__ = count  # type: ignore[method-assign]
 
 
-def main() -> None:
-    data, point, time = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+def play(data: Path, point: str, time: int) -> None:
+    """Take in what has arrived, and die at the point when it is reached for the time-th time."""
     if point == "crowd":
         in_a_crowd(data)
     elif point != "never":
-        owner, name, around = POINTS[point]
+        has_topics = bool(brokers_of(data))
+        owner, name, around = (WITH_KAFKA if has_topics else POINTS)[point]
         setattr(owner, name, around(getattr(owner, name), Killer(time)))
-    print("ready", flush=True)
     if point == "crowd":
         chain.ingest(Lake(str(data / "lake")), data / "landing")
     else:
@@ -127,4 +143,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    play(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

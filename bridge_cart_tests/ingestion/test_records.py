@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge_cart_assets.ingestion.files import Content, FileRefused
-from bridge_cart_assets.ingestion.records import MAX_RECORD_BYTES, read_records
+from bridge_cart_assets.ingestion.lines import MAX_RECORD_BYTES
+from bridge_cart_assets.ingestion.records import read_records
 from bridge_cart_assets.sources.customers import CUSTOMERS
 
 HEADER = "customer_id,name,city"
@@ -20,7 +21,7 @@ HEADER = "customer_id,name,city"
 
 def records(format: str, data: bytes | str) -> pl.DataFrame:
     content = Content(format, "f" * 64, data.encode() if isinstance(data, str) else data)
-    return read_records(content, CUSTOMERS)
+    return read_records(content, CUSTOMERS).records
 
 
 def csv(*lines: str, header: str = HEADER, end: str = "\n") -> pl.DataFrame:

@@ -29,8 +29,8 @@ def build(lake: Lake, path: Path, run_id: str = "run-1") -> int:
     return build_catalogue(
         path,
         lake,
-        gold=[VISITS, SEGMENT_MODEL],
-        silver=[BY_MONTH, PURCHASES],
+        copied=[VISITS, SEGMENT_MODEL],
+        viewed=[BY_MONTH, PURCHASES],
         others=[CUSTOMERS.raw],
         run_id=run_id,
         finished_at=AT,

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -299,6 +300,21 @@ def test_the_log_has_no_statistics_of_what_tells_a_person(lake: Lake, table: Tab
         for kind in ("minValues", "maxValues", "nullCount"):
             assert "name" not in one[kind]
     assert "Name of" not in json.dumps(actions)
+
+
+def test_the_files_have_no_statistics_of_what_tells_a_person(lake: Lake) -> None:
+    lake.look(BY_MONTH).append(visits(ANNA, CY), RUN)
+    lake.look(BY_MONTH).append(visits(("anton", "2024-01", 1)), RUN)
+    change = Change(BY_MONTH.empty(), visits(("anna", "2024-01", 2)), BY_MONTH.empty())
+    lake.look(BY_MONTH).apply(change, RUN)
+    assert lake.look(BY_MONTH).compact(RUN) is not None
+    found = duckdb.execute(
+        "SELECT path_in_schema, count(stats_min), count(stats_min_value) "
+        f"FROM parquet_metadata('{lake.uri(BY_MONTH)}/**/*.parquet') GROUP BY ALL"
+    ).fetchall()
+    measured = {column for column, *counts in found if any(counts)}
+    assert {"visitor", "visits", "spent"} <= measured
+    assert "name" not in measured
 
 
 def test_a_checkpoint_has_no_statistics_of_what_tells_a_person(lake: Lake) -> None:

@@ -1,10 +1,11 @@
 """The chain from landing to gold without Dagster: what its assets do, in the same order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bridge_cart_assets.assets.gold import _MADE
 from bridge_cart_assets.assets.silver import batches, fold_days, stamp
+from bridge_cart_assets.ingestion.consume import take_messages
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import not_seen
 from bridge_cart_assets.ingestion.pending import arrived_days, latest_day, pending_days
@@ -17,10 +18,17 @@ from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, SEGMENT_MODEL
 RUN = "test"
 
 
-def ingest(lake: Lake, landing: Path, sources: Sequence[Source] = SOURCES) -> None:
+def ingest(
+    lake: Lake,
+    landing: Path,
+    sources: Sequence[Source] = SOURCES,
+    brokers: Mapping[str, str] | None = None,
+) -> None:
     """Take in what is new and fold what is pending."""
     for source in sources:
         take_in(lake, source, not_seen(lake, list_landing(landing, source.name)), RUN)
+        if brokers and source.topic:
+            take_messages(lake, source, brokers, RUN)
     due = pending_days(lake, sources)
     for source in sources:
         for batch in batches(arrived_days(lake, source), due[source.name]):

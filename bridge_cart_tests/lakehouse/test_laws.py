@@ -182,15 +182,17 @@ def test_silver_killed_between_two_of_its_commits_converges(
 
     commit = delta.Snapshot.apply
     lake = Lake(str(tmp_path / "lake"))
-    for allowed in range(12):
+    for allowed in range(20):
         left = allowed
 
-        def dies_after_some(self: delta.Snapshot, change: object, to: object) -> int:
+        def dies_after_some(
+            self: delta.Snapshot, change: object, to: object, **options: bool
+        ) -> int:
             nonlocal left
             if left == 0:
                 raise Killed
             left -= 1
-            return commit(self, change, to)  # type: ignore[arg-type]
+            return commit(self, change, to, **options)  # type: ignore[arg-type]
 
         monkeypatch.setattr(delta.Snapshot, "apply", dies_after_some)
         try:

@@ -157,3 +157,127 @@ def test_a_value_with_a_line_break_is_still_refused_in_one_line() -> None:
 def test_the_first_day_may_be_today() -> None:
     today = date.today()
     assert settings(BRIDGE_CART_START_DATE=today.isoformat()).start_date == today
+
+
+def kafka(**named: str) -> dict[str, str]:
+    """The variables of Kafka by the second half of their names."""
+    servers = {"BRIDGE_CART_KAFKA_BOOTSTRAP_SERVERS": "localhost:9092"}
+    return servers | {f"BRIDGE_CART_KAFKA_{name}": value for name, value in named.items()}
+
+
+LATIN_AND_JAPANESE = {"customers": "latin-1", "purchases": "shift_jis"}
+LOGIN = {"SASL_USERNAME": "shop", "SASL_PASSWORD": "open-sesame"}
+
+
+def test_without_servers_there_is_no_kafka() -> None:
+    assert settings().kafka == settings(**kafka(BOOTSTRAP_SERVERS="")).kafka == {}
+
+
+@pytest.mark.parametrize(
+    "servers", ["localhost:9092", "broker-1.example:1,10.0.0.7:65535", "[::1]:9092", "a:1, b_c:2"]
+)
+def test_brokers_are_hosts_with_ports(servers: str) -> None:
+    found = settings(**kafka(BOOTSTRAP_SERVERS=servers))
+    assert found.kafka == {"bootstrap.servers": servers}
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"SECURITY_PROTOCOL": "Plaintext"}, {"security.protocol": "plaintext"}),
+        (
+            {"SECURITY_PROTOCOL": "sasl_ssl", **LOGIN},
+            {"security.protocol": "sasl_ssl", "sasl.mechanism": "PLAIN"}
+            | {"sasl.username": "shop", "sasl.password": "open-sesame"},
+        ),
+        (
+            {"SECURITY_PROTOCOL": "SASL_PLAINTEXT", "SASL_MECHANISM": "scram-sha-512", **LOGIN},
+            {"security.protocol": "sasl_plaintext", "sasl.mechanism": "SCRAM-SHA-512"}
+            | {"sasl.username": "shop", "sasl.password": "open-sesame"},
+        ),
+    ],
+)
+def test_the_way_to_the_brokers_is_in_librdkafkas_names(
+    given: dict[str, str], meant: dict[str, str]
+) -> None:
+    assert settings(**kafka(**given)).kafka == {"bootstrap.servers": "localhost:9092", **meant}
+
+
+def test_certificates_are_files_that_are_there(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    given = kafka(SECURITY_PROTOCOL="ssl", SSL_CA_LOCATION=str(file), SSL_KEY_PASSWORD="secret")  # noqa: S106
+    assert "a file that is there" in refusal(**given)
+    file.touch()
+    assert settings(**given).kafka["ssl.ca.location"] == str(file)
+
+
+@pytest.mark.parametrize(
+    ("given", "variable", "value", "accepted"),
+    [
+        *(
+            ({"BOOTSTRAP_SERVERS": servers}, "BOOTSTRAP_SERVERS", servers, "host:port")
+            for servers in ("localhost", ",", "a:0", "a:65536", "a:1,b", "http://a:1", "a:1;b:2")
+        ),
+        ({"SECURITY_PROTOCOL": "tls"}, "SECURITY_PROTOCOL", "tls", "sasl_ssl"),
+        (
+            {"SECURITY_PROTOCOL": "sasl_ssl", "SASL_MECHANISM": "GSSAPI", **LOGIN},
+            *("SASL_MECHANISM", "GSSAPI", "SCRAM-SHA-256"),
+        ),
+        ({"SECURITY_PROTOCOL": "sasl_ssl"}, "SECURITY_PROTOCOL", "sasl_ssl", "SASL_USERNAME is"),
+        (LOGIN, "SECURITY_PROTOCOL", "", "is for sasl_plaintext and sasl_ssl"),
+        (
+            {"SECURITY_PROTOCOL": "ssl", "SASL_MECHANISM": "PLAIN"},
+            *("SECURITY_PROTOCOL", "ssl", "SASL_MECHANISM is for"),
+        ),
+        (
+            {"SECURITY_PROTOCOL": "plaintext", "SSL_KEY_PASSWORD": "open-sesame"},
+            *("SECURITY_PROTOCOL", "plaintext", "SSL_KEY_PASSWORD is for ssl and sasl_ssl"),
+        ),
+        ({"SASL_PASSWORT": "open-sesame"}, "SASL_PASSWORT", "…", "SASL_PASSWORD"),
+    ],
+)
+def test_a_wrong_way_to_the_brokers_is_refused_without_its_passwords(
+    given: dict[str, str], variable: str, value: str, accepted: str
+) -> None:
+    says = refusal(**kafka(**given))
+    assert says.startswith(f"BRIDGE_CART_KAFKA_{variable}={value!r} is not accepted: ")
+    assert accepted in says.partition("accepted: ")[2]
+    assert "\n" not in says
+    assert "open-sesame" not in says
+
+
+def test_what_is_set_for_kafka_needs_servers() -> None:
+    says = refusal(BRIDGE_CART_KAFKA_SASL_PASSWORD="open-sesame")  # noqa: S106
+    assert says.startswith("BRIDGE_CART_KAFKA_BOOTSTRAP_SERVERS=''")
+    assert "it is needed with BRIDGE_CART_KAFKA_SASL_PASSWORD" in says
+    assert "open-sesame" not in says
+
+
+def test_settings_do_not_show_how_to_log_in() -> None:
+    found = settings(**kafka(SECURITY_PROTOCOL="sasl_ssl", **LOGIN))
+    assert "open-sesame" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("", {}),
+        ("purchases=cp1252", {"purchases": "cp1252"}),
+        ("customers = latin-1 , purchases=shift_jis,", LATIN_AND_JAPANESE),
+    ],
+)
+def test_encodings_are_told_by_source(value: str, meant: dict[str, str]) -> None:
+    assert settings(BRIDGE_CART_ENCODINGS=value).encodings == meant
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("cp1252", "=cp1252", "purchases=", "purchases=cp1253x", "customers=latin-1=cp1252"),
+        *("purchases=utf-16", "purchases=cp037", "purchases=undefined", "purchases=base64"),
+    ],
+)
+def test_an_encoding_that_is_none_of_lines_is_refused(value: str) -> None:
+    says = refusal(BRIDGE_CART_ENCODINGS=f"customers=latin-1,{value}")
+    assert says.startswith(f"BRIDGE_CART_ENCODINGS={value!r} is not accepted: SOURCE=ENCODING")
+    assert "\n" not in says

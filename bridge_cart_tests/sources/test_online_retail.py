@@ -44,7 +44,7 @@ def conformed(*files: tuple[str, ...]) -> Conformed:
     frames = [
         read_records(
             Content("csv", f"file {n}", "\n".join([HEADER, *lines]).encode()), ONLINE_RETAIL
-        ).with_columns(
+        ).records.with_columns(
             _source=pl.lit("online_retail"),
             _object=pl.lit(f"2010-12-0{n}.csv"),
             _fingerprint=pl.lit(f"file {n}"),

@@ -1,0 +1,343 @@
+"""Lines of CSV as records.
+
+Belongs here: the header, the delimiter, quotes, and the number of fields. Does not belong here:
+lines and their encoding (`lines`).
+
+Readers made for analysis pad short rows, drop fields and swallow lines after an open quote. So a
+line is taken the fast way only when it has no quote and exactly the right number of separators;
+the others go through Python's strict csv reader.
+"""
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from bridge_cart_assets.ingestion.files import HEAD_BYTES, FileRefused
+from bridge_cart_assets.ingestion.lines import MAX_RECORD_BYTES, Layout, judge, split
+from bridge_cart_assets.ingestion.verdicts import (
+    CODE,
+    DETAIL,
+    POS,
+    SIZE,
+    STORED,
+    TEXT,
+    Read,
+    as_raw,
+    missing_of,
+    require,
+    unknown_of,
+)
+from bridge_cart_assets.sources import Source
+
+_DELIMITERS = (",", ";", "\t", "|")
+_TOGETHER = 1000
+# Fewer lines are read sooner than a regular expression is made; for wider ones it gets too large.
+_FEW = 200
+_MANY = 100
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first record of a CSV file says about the others.
+
+    Attributes:
+        delimiter: what stands between two fields.
+        names: the columns, in the source's own spelling where one is meant.
+        size: bytes of the file up to the first record behind it.
+    """
+
+    delimiter: str
+    names: list[str]
+    size: int
+
+
+def read_header(head: bytes, layout: Layout, source: Source) -> Header:
+    """Find out which columns a file has.
+
+    Args:
+        head: the first HEAD_BYTES of the file.
+        layout: how it is written.
+        source: which columns may be meant.
+
+    Raises:
+        FileRefused: HEADER_MISMATCH.
+    """
+    # It is one limit for the whole process: what a field may hold must not depend on who set it.
+    csv.field_size_limit(MAX_RECORD_BYTES)
+    text = layout.normal(head[layout.mark : HEAD_BYTES])
+    if not text:
+        raise FileRefused("HEADER_MISMATCH", "the file is empty: a header is needed")
+    first, joined = _first_records(text, layout.end)
+    if len(first) == len(text) and len(head) >= HEAD_BYTES:
+        raise FileRefused("HEADER_MISMATCH", "no header: the first line is longer than 1 MiB")
+    if joined is not None:
+        delimiter, names = _names(joined, layout, source, strict=True)
+        if set(source.required) <= set(names) and len(set(names)) == len(names):
+            return Header(delimiter, names, _size(joined, text, layout))
+    delimiter, names = _names(first, layout, source, strict=False)
+    require(names, source)
+    if len(set(names)) < len(names):
+        twice = sorted({n for n in names if names.count(n) > 1})
+        raise FileRefused("HEADER_MISMATCH", f"the header names {', '.join(twice)} twice")
+    return Header(delimiter, names, _size(first, text, layout))
+
+
+def _first_records(text: bytes, end: bytes) -> tuple[bytes, bytes | None]:
+    """The first line; and the lines up to where a quote that it opens may be closed."""
+    stop = text.find(end)
+    first = text if stop < 0 else text[:stop]
+    is_open = first.count(b'"') % 2 == 1
+    while is_open and stop >= 0:
+        start, stop = stop + 1, text.find(end, stop + 1)
+        line = text[start:] if stop < 0 else text[start:stop]
+        if line.count(b'"') % 2 == 1:
+            return first, text if stop < 0 else text[:stop]
+    return first, None
+
+
+def _size(record: bytes, text: bytes, layout: Layout) -> int:
+    end = layout.stored_end if len(record) < len(text) else b""
+    return layout.mark + len(layout.stored(record)) + len(end)
+
+
+def _names(record: bytes, layout: Layout, source: Source, strict: bool) -> tuple[str, list[str]]:
+    """The delimiter and the column names: those that make most of the source's columns known."""
+    lines = pl.Series(TEXT, [record], dtype=pl.Binary)
+    text = judge(lines, layout, source.encoding)[TEXT][0].removesuffix("\r")
+    known = {name.casefold(): name for name in source.columns}
+    best: tuple[str, list[str]] = (",", [])
+    for delimiter in _DELIMITERS:
+        try:
+            [fields] = csv.reader([text], delimiter=delimiter, strict=strict) if text else [[]]
+        except (csv.Error, ValueError):  # no record: a file of something else
+            continue
+        names = [known.get(n.strip().casefold(), n.strip()) for n in fields]
+        if len(known.keys() & {n.casefold() for n in names}) > len(
+            known.keys() & {n.casefold() for n in best[1]}
+        ):
+            best = (delimiter, names)
+    return best
+
+
+def read_csv(
+    block: bytes, layout: Layout, header: Header, source: Source, is_last: bool
+) -> tuple[Read, int]:
+    """Read whole lines of a CSV file's body.
+
+    Args:
+        block: the lines, in UTF-8 (`Layout.normal`).
+        layout: how the file is written.
+        header: its columns.
+        source: whose records they are.
+        is_last: whether nothing comes behind them. Otherwise a quote that is still open at the end
+            may be closed by what follows, and its line is left for then.
+
+    Returns:
+        The records, and how many bytes of the block they are.
+    """
+    lines = split(block, layout, source.encoding)
+    used = len(block)
+    if b'"' in block:
+        lines, left = _join(lines, layout, header, is_last)
+        used -= left
+    judged = _judge(lines.with_row_index(POS, offset=1), layout, header)
+    plain = judged.filter(pl.col(CODE).is_null())
+    fields = plain[TEXT].str.split(header.delimiter).list.to_struct(fields=header.names)
+    good = pl.concat([plain.select(POS, CODE, TEXT), fields.struct.unnest()], how="horizontal")
+    quoted = _parse(judged.filter(pl.col(CODE) == "QUOTED"), header)
+    rest = judged.filter(pl.col(CODE).is_not_null() & (pl.col(CODE) != "QUOTED"))
+    rest = rest.select(POS, CODE, TEXT, DETAIL)
+    unknown = unknown_of(header.names, source)
+    records = as_raw(
+        pl.concat([good, quoted, rest], how="diagonal"),
+        source,
+        [n for n in header.names if n not in source.columns],
+    )
+    return Read(records, unknown, missing_of(header.names, source)), used
+
+
+def _judge(lines: pl.DataFrame, layout: Layout, header: Header) -> pl.DataFrame:
+    """What can be said of a line without reading it."""
+    text = pl.col(TEXT)
+    separators = text.str.count_matches(header.delimiter, literal=True)
+    # Of UTF-16 that is no text the bytes of the line end stay: half of one would be no better.
+    is_text = pl.col(CODE).is_null() if layout.unit > 1 else pl.lit(True)
+    width = len(header.names) - 1
+    # A line break that is neither quoted nor at the end: several records, or half of one.
+    stray = "\n" if layout.end == b"\r" else "\r"
+    is_stray = text.str.strip_chars_end(stray).str.contains(stray, literal=True)
+    return lines.with_columns(
+        pl.when(is_text).then(text.str.strip_suffix("\r")).otherwise(text).alias(TEXT)
+    ).with_columns(
+        pl.when(pl.col(CODE).is_not_null())
+        .then(pl.col(CODE))
+        .when(text.str.strip_chars() == "")
+        .then(pl.lit("BLANK"))
+        .when(text.str.contains('"', literal=True))
+        .then(pl.lit("QUOTED"))
+        .when(separators < width)
+        .then(pl.lit("TOO_FEW_FIELDS"))
+        .when(separators > width)
+        .then(pl.lit("TOO_MANY_FIELDS"))
+        .when(is_stray)
+        .then(pl.lit("MALFORMED"))
+        .alias(CODE)
+    )
+
+
+def _join(
+    lines: pl.DataFrame, layout: Layout, header: Header, is_last: bool
+) -> tuple[pl.DataFrame, int]:
+    """Put lines together that a quoted line break has torn apart.
+
+    A line with an odd number of quotes begins a record that ends with the next such line, if
+    what lies between them then reads as one record of the right width; otherwise it stands alone
+    and is malformed, so that an unclosed quote costs its own line and no other.
+
+    Returns:
+        The records, and how many bytes at the end are left for what follows: from a line on whose
+        quote may be closed there.
+    """
+    is_odd = pl.col(CODE).is_null() & (pl.col(TEXT).str.count_matches('"', literal=True) % 2 == 1)
+    torn = lines.select(is_odd).to_series().arg_true().to_list()
+    if not torn:
+        return lines, 0
+    # Bytes up to the end of each line, the line ends included.
+    ends = (lines[SIZE].cast(pl.Int64) + 1).cum_sum()
+    starts = [ends[i] - lines[SIZE][i] - 1 for i in torn]
+    merged: dict[int, int] = {}
+    texts: list[str] = []
+    at = 0
+    while at + 1 < len(torn):
+        first, last = torn[at], torn[at + 1]
+        if ends[last] - 1 - starts[at] <= MAX_RECORD_BYTES:
+            record = layout.end.decode().join(lines[TEXT][first : last + 1])
+            fields = _fields(record.removesuffix("\r"), header.delimiter)
+            if fields is not None and len(fields) == len(header.names):
+                merged[first] = last
+                texts.append(record)
+                at += 2
+                continue
+        at += 1
+    left = 0
+    if at < len(torn) and not is_last and ends[-1] - starts[at] <= MAX_RECORD_BYTES:
+        left = ends[-1] - starts[at]
+        lines = lines.head(torn[at])
+    return _merged(lines, layout, merged, texts), left
+
+
+def _merged(
+    lines: pl.DataFrame, layout: Layout, merged: dict[int, int], texts: list[str]
+) -> pl.DataFrame:
+    """The lines with each that begins a record (to its last line) in the place of all of it."""
+    if not merged:
+        return lines
+    told = [
+        _worst(lines[first : last + 1], layout, text)
+        for (first, last), text in zip(merged.items(), texts, strict=True)
+    ]
+    index = "\0index"
+    records = pl.DataFrame(
+        told, schema={n: lines.schema[n] for n in (TEXT, CODE, DETAIL)}, orient="row"
+    ).with_columns(pl.Series(index, list(merged), dtype=pl.UInt32))
+    swallowed = [i for first, last in merged.items() for i in range(first + 1, last + 1)]
+    return (
+        lines.with_row_index(index)
+        .filter(~pl.col(index).is_in(swallowed))
+        .update(records, on=index, how="left")
+        .drop(index)
+    )
+
+
+def _worst(lines: pl.DataFrame, layout: Layout, text: str) -> tuple[str, str | None, str | None]:
+    """A record is as bad as the worst of its lines; and then its bytes are kept, not its text."""
+    worst = lines.filter(pl.col(CODE).is_not_null())
+    if not worst.height:
+        return text, None, None
+    stored = [
+        layout.stored(line.encode()) if bytes_ is None else bytes_
+        for line, bytes_ in lines.select(TEXT, STORED).iter_rows()
+    ]
+    raw = layout.stored_end.join(stored).decode("latin-1")
+    return raw, worst[CODE][0], worst[DETAIL][0]
+
+
+def _parse(lines: pl.DataFrame, header: Header) -> pl.DataFrame:
+    """Read the lines that have quotes."""
+    if len(lines) < _FEW or len(header.names) > _MANY:
+        return _parse_each(lines, header)
+    # A quoted field without a quote in it, or one that is not quoted: that exactly is the pattern,
+    # and what else there is (doubled quotes, wrong widths, open quotes) is left to Python.
+    field = f'("[^"]*"|[^"\\r\\n{re.escape(header.delimiter)}]*)'
+    pattern = f"^{re.escape(header.delimiter).join([field] * len(header.names))}$"
+    fields = lines[TEXT].str.extract_groups(pattern).struct.unnest()
+    fields.columns = header.names
+    is_simple = fields[:, 0].is_not_null()
+    values = fields.filter(is_simple).select(
+        pl.when(pl.col(name).str.starts_with('"'))
+        .then(pl.col(name).str.strip_prefix('"').str.strip_suffix('"'))
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name in header.names
+    )
+    codes = pl.lit(None, dtype=pl.String).alias(CODE)
+    simple = lines.filter(is_simple).select(POS, TEXT, codes)
+    return pl.concat(
+        [
+            pl.concat([simple, values], how="horizontal"),
+            _parse_each(lines.filter(~is_simple), header),
+        ],
+        how="diagonal",
+    )
+
+
+def _parse_each(lines: pl.DataFrame, header: Header) -> pl.DataFrame:
+    rows: list[list[str | None]] = []
+    codes: list[str | None] = []
+    nothing: list[str | None] = [None] * len(header.names)
+    for fields in _each(lines[TEXT], header.delimiter):
+        code = _wrong_width(fields, len(header.names))
+        codes.append(code)
+        rows.append(nothing if fields is None or code else [*fields])
+    columns = {
+        name: pl.Series([row[i] for row in rows], dtype=pl.String)
+        for i, name in enumerate(header.names)
+    }
+    return lines.select(POS, TEXT).with_columns(pl.Series(CODE, codes, dtype=pl.String), **columns)
+
+
+def _each(texts: pl.Series, delimiter: str) -> Iterator[list[str] | None]:
+    """The fields of each text, None when it is not one record.
+
+    Many are read at once. That each gave one record, and none went on into the next, is seen by
+    their number; else they are read one by one.
+    """
+    for start in range(0, len(texts), _TOGETHER):
+        several = texts[start : start + _TOGETHER].to_list()
+        try:
+            rows = list(csv.reader(several, delimiter=delimiter, strict=True))
+        except csv.Error:
+            rows = []
+        if len(rows) == len(several):
+            yield from rows
+        else:
+            yield from (_fields(text, delimiter) for text in several)
+
+
+def _fields(text: str, delimiter: str) -> list[str] | None:
+    try:
+        [fields] = csv.reader([text], delimiter=delimiter, strict=True)
+    except (csv.Error, ValueError):
+        return None
+    return fields
+
+
+def _wrong_width(fields: Sequence[str] | None, wanted: int) -> str | None:
+    if fields is None:
+        return "MALFORMED"
+    if len(fields) == wanted:
+        return None
+    return "TOO_FEW_FIELDS" if len(fields) < wanted else "TOO_MANY_FIELDS"

@@ -1,0 +1,137 @@
+"""What every record gets besides its own columns: its place, its verdict, what was rescued.
+
+Belongs here: the last step that CSV, JSON and Parquet records share, from "these fields, this code"
+to the columns of a raw table. Does not belong here: how a record is recognised (`csv_records`,
+`json_records`, `parquet_records`).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+from bridge_cart_assets.ingestion.files import FileRefused
+from bridge_cart_assets.sources import Source
+
+# Names of our own beside a file's columns, such as no header has (a header with a NUL may have
+# anything: hence the length).
+TEXT, CODE, DETAIL, STORED, SIZE, POS, RESCUED = (
+    f"\0bridge-cart/{name}"
+    for name in ("text", "code", "detail", "stored", "size", "pos", "rescued")
+)
+# So many names of unknown columns are told; a file may have one of its own in every record.
+MOST_NAMES = 100
+VERDICT = ("_pos", "_status", "_error_code", "_error", "_raw", "_rescued")
+_DETAILS = {
+    "MALFORMED": "not a record of this format",
+    "TOO_FEW_FIELDS": "fewer fields than the header has",
+    "TOO_MANY_FIELDS": "more fields than the header has",
+    "BAD_ENCODING": "not UTF-8; _raw has the bytes as Latin-1",
+    "LINE_TOO_LONG": "longer than 8 MiB",
+}
+
+
+@dataclass(frozen=True)
+class Read:
+    """Records, and how their columns differ from the source's.
+
+    Attributes:
+        records: a row per record: the source's columns as strings, `_pos`, `_status`,
+            `_error_code`, `_error`, `_raw` and `_rescued` as in the raw tables.
+        unknown: columns beyond the source's, sorted, 100 at most; their values are in `_rescued`.
+        missing: columns of the source that are not there, in the source's order.
+    """
+
+    records: pl.DataFrame
+    unknown: list[str]
+    missing: list[str]
+
+    @property
+    def quarantined(self) -> int:
+        """How many of them could not be read as records."""
+        return int((self.records["_status"] == "quarantined").sum())
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What all records of a file are told by, beside their places in it."""
+
+    source: str
+    object: str
+    fingerprint: str
+    batch_day: date
+
+    def put(self, read: Read, before: int, run_id: str, now: datetime) -> pl.DataFrame:
+        """Rows of the raw table.
+
+        Args:
+            read: the records, `_pos` from 1.
+            before: records of the file that came before them.
+            run_id: Dagster run that takes them.
+            now: the clock.
+        """
+        return read.records.with_columns(
+            _pos=pl.col("_pos") + before,
+            _source=pl.lit(self.source),
+            _object=pl.lit(self.object),
+            _fingerprint=pl.lit(self.fingerprint),
+            _ingested_at=pl.lit(now, dtype=pl.Datetime("us", "UTC")),
+            _batch_day=pl.lit(self.batch_day),
+            _batch_id=pl.lit(run_id),
+        )
+
+
+def require(columns: Iterable[str], source: Source) -> None:
+    """Refuse a file that lacks a required column."""
+    missing = sorted(set(source.required) - set(columns), key=source.required.index)
+    if missing:
+        raise FileRefused("HEADER_MISMATCH", f"without the required column {', '.join(missing)}")
+
+
+def unknown_of(header: Iterable[str], source: Source) -> list[str]:
+    """The columns that the source does not have."""
+    return sorted(set(header) - source.columns.keys())[:MOST_NAMES]
+
+
+def missing_of(header: Iterable[str], source: Source) -> list[str]:
+    """The columns that only the source has."""
+    there = set(header)
+    return [name for name in source.columns if name not in there]
+
+
+def as_raw(frame: pl.DataFrame, source: Source, rescued: Sequence[str] = ()) -> pl.DataFrame:
+    """Give judged records the columns of a raw table, in their order.
+
+    Args:
+        frame: POS, CODE (null for a readable record, BLANK, or a reason), TEXT, the record's
+            columns; where it has them DETAIL (a reason in other words) and RESCUED.
+        source: whose records they are.
+        rescued: columns whose values are put into `_rescued`.
+    """
+    missing = [name for name in source.columns if name not in frame.columns]
+    own = [name for name in (DETAIL, RESCUED) if name not in frame.columns]
+    bad = pl.col(CODE).is_not_null() & (pl.col(CODE) != "BLANK")
+    in_words = pl.col(CODE).replace_strict(_DETAILS, default=None, return_dtype=pl.String)
+    return (
+        frame.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in (*missing, *own))
+        .with_columns(
+            _pos=pl.col(POS).cast(pl.Int64),
+            _status=pl.when(bad)
+            .then(pl.lit("quarantined"))
+            .when(pl.col(CODE) == "BLANK")
+            .then(pl.lit("blank"))
+            .otherwise(pl.lit("ok")),
+            _error_code=pl.when(bad).then(pl.col(CODE)),
+            _error=pl.when(bad).then(pl.coalesce(pl.col(DETAIL), in_words)),
+            _raw=pl.when(bad).then(pl.col(TEXT)),
+            _rescued=_rescued(list(rescued)) if rescued else pl.col(RESCUED),
+        )
+        .select(*source.columns, *VERDICT)
+        .sort("_pos")
+    )
+
+
+def _rescued(unknown: list[str]) -> pl.Expr:
+    present = pl.any_horizontal(pl.col(unknown).is_not_null())
+    return pl.when(present).then(pl.struct(unknown).struct.json_encode())

@@ -1,0 +1,38 @@
+"""A process that keeps compacting and vacuuming until it is ended.
+
+    python -m bridge_cart_tests.faults.upkeep DATA
+
+maintains all tables again and again, as the nightly job does once, and writes down in
+DATA/upkeep how many tables it put together and in DATA/lost-to-others each compaction that another
+process was faster than. It ends when DATA/enough is there.
+"""
+
+import sys
+from pathlib import Path
+
+from bridge_cart_assets.automation.plan import STORED
+from bridge_cart_assets.lake import delta
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.maintenance import maintain, versions_served
+
+
+def main() -> None:
+    data = Path(sys.argv[1])
+    raised = delta.Conflict.__init__
+
+    def count(self: delta.Conflict, *args: object) -> None:
+        raised(self, *args)
+        with (data / "lost-to-others").open("a") as lost:
+            lost.write("x")
+
+    delta.Conflict.__init__ = count  # type: ignore[method-assign]
+    print("ready", flush=True)
+    while not (data / "enough").exists():
+        served = versions_served(data / "bridge_cart.duckdb")
+        done = maintain(Lake(str(data / "lake")), STORED, "upkeep", served=served)
+        with (data / "upkeep").open("a") as log:
+            log.write("x" * sum(table.files_after < table.files_before for table in done))
+
+
+if __name__ == "__main__":
+    main()
