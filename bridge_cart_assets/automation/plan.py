@@ -120,7 +120,9 @@ def plan(
     for source in sources:
         mine = [p for p in messages if p.partition.topic == source.topic]
         come = days_to_come(settings.kafka, mine) if mine else set()
-        due[source.name] |= {min(max(day, within.first), within.last) for day in come}
+        # Of messages whose days are no partitions only the intake is due: any day will do.
+        inside = {day for day in come if day in within}
+        due[source.name] |= inside or {within.last for _ in come}
     days: set[date] = set().union(*due.values())
     if not days and not _is_served(settings, lake):
         as_of = latest_day(lake)

@@ -1,5 +1,6 @@
 """The one job that takes batch days from landing to the catalogue, and who asks for it."""
 
+import time
 from collections.abc import Sequence
 
 import dagster as dg
@@ -19,6 +20,7 @@ from bridge_cart_assets.tables.silver import TABLES as SILVER
 REFRESH = "refresh"
 CHECK = "check"
 _EVERY_SECONDS = 20
+_AGAIN_SECONDS = 600
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -82,10 +84,10 @@ def selection_of(sources: Sequence[Source]) -> list[dg.AssetKey]:
     return [*(key_of(t) for t in (*(s.raw for s in sources), *SILVER, *BUILT)), CATALOGUE]
 
 
-def run_request(due: Plan) -> dg.RunRequest:
-    """The run that does what is due."""
+def run_request(due: Plan, attempt: int = 0) -> dg.RunRequest:
+    """The run that does what is due; one of each plan and attempt."""
     return dg.RunRequest(
-        run_key=due.run_key,
+        run_key=f"{due.run_key}-{attempt}" if attempt else due.run_key,
         tags=due.tags,
         asset_selection=selection_of(due.sources),
         # A sensor's run does not take the job's own configuration.
@@ -134,7 +136,8 @@ def kafka_sensor(
         raise dg.Failure(due.trouble)
     if due.days is None:
         return dg.SkipReason("no message waits")
-    return run_request(due)
+    # Brokers come back without any news: what failed is asked for again after a while.
+    return run_request(due, attempt=int(time.time() // _AGAIN_SECONDS))
 
 
 def _busy(context: dg.SensorEvaluationContext) -> dg.SkipReason | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from bridge_cart_assets.ingestion.files import HEAD_BYTES, FileRefused
-from bridge_cart_assets.ingestion.lines import MAX_RECORD_BYTES, Layout, judge, split
+from bridge_cart_assets.ingestion.lines import MAX_RECORD_BYTES, Layout, judge, split, without_cr
 from bridge_cart_assets.ingestion.verdicts import (
     CODE,
     DETAIL,
@@ -163,15 +163,11 @@ def _judge(lines: pl.DataFrame, layout: Layout, header: Header) -> pl.DataFrame:
     """What can be said of a line without reading it."""
     text = pl.col(TEXT)
     separators = text.str.count_matches(header.delimiter, literal=True)
-    # Of UTF-16 that is no text the bytes of the line end stay: half of one would be no better.
-    is_text = pl.col(CODE).is_null() if layout.unit > 1 else pl.lit(True)
     width = len(header.names) - 1
     # A line break that is neither quoted nor at the end: several records, or half of one.
     stray = "\n" if layout.end == b"\r" else "\r"
     is_stray = text.str.strip_chars_end(stray).str.contains(stray, literal=True)
-    return lines.with_columns(
-        pl.when(is_text).then(text.str.strip_suffix("\r")).otherwise(text).alias(TEXT)
-    ).with_columns(
+    return without_cr(lines, layout).with_columns(
         pl.when(pl.col(CODE).is_not_null())
         .then(pl.col(CODE))
         .when(text.str.strip_chars() == "")

@@ -19,7 +19,7 @@ from bridge_cart_assets.ingestion.landing import LandedFile
 
 FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
 # Up to so many unpacked bytes a file is taken as a whole, and so much of a larger one at a time.
-PART_BYTES = 32 * 1024**2
+PART_BYTES = 24 * 1024**2
 # What Parquet has in a byte takes several in memory.
 PARQUET_SHARE = 4
 # A text file's layout and header are found by its beginning. Fixed, so that they never depend on
@@ -52,20 +52,17 @@ class Content:
         format: csv, ndjson or parquet.
         fingerprint: SHA-256 of its bytes as they lie there.
         data: its unpacked bytes; of a large file only the first HEAD_BYTES of them.
-        size: how many there are; without it they are all in `data`.
+        is_whole: whether these are all.
+        size: how many there are.
         signature: what tells that the file is still the one that was read.
     """
 
     format: str
     fingerprint: str
     data: bytes
-    size: int | None = None
+    is_whole: bool = True
+    size: int = 0
     signature: Signature | None = None
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all of it is in memory."""
-        return self.size is None or self.size == len(self.data)
 
 
 class Opened:
@@ -190,7 +187,7 @@ def read_file(file: LandedFile) -> Content:
                 data += piece
             if size > whole:
                 del data[kept:]
-        return Content(kind, digest.hexdigest(), bytes(data), size, signature)
+        return Content(kind, digest.hexdigest(), bytes(data), size <= whole, size, signature)
 
 
 def _format_of(file: LandedFile) -> str:

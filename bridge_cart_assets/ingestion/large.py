@@ -115,7 +115,8 @@ class _Intake:
         self.reached = reached(lake.look(source.raw), content.fingerprint)
         self.added = 0
         self._was_done = self.reached.version is not None
-        # What was read here, if that is all there is.
+        # Of a header, which every part has; of objects what was read here, if that is all there is.
+        self._header: tuple[list[str], list[str]] | None = None
         self._columns: _Columns | None = _Columns(source) if self.reached.stop is None else None
 
     def steps(self, opened: Opened) -> Iterator[tuple[int, int]]:
@@ -164,6 +165,7 @@ class _Intake:
     def _note(self, part: Part) -> None:
         is_first = not self.added
         self.added += part.read.records.height
+        self._header = part.read.unknown, part.read.missing
         if self._columns is not None:
             self._columns.add(part.read)
         if is_first and not part.is_last:
@@ -218,10 +220,11 @@ class _Intake:
     def _names(self, opened: Opened) -> tuple[list[str], list[str]]:
         """Columns beyond the source's, and those that it lacks."""
         if self._content.format != "ndjson":
-            # Every part has the same.
-            with surprises_refuse():
-                part = next(read_parts(self._content, opened, self._source, None))
-            return part.read.unknown, part.read.missing
+            if self._header is None:
+                with surprises_refuse():
+                    part = next(read_parts(self._content, opened, self._source, None))
+                self._header = part.read.unknown, part.read.missing
+            return self._header
         if self._columns is None:
             self._columns = _Columns(self._source)
             for read in self._stored():

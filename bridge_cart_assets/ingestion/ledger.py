@@ -63,7 +63,7 @@ class Seen:
 
 
 def not_seen(lake: Lake, listed: Iterable[LandedFile]) -> list[LandedFile]:
-    """The files that are new, have changed since they were last looked at, or are in raw in part."""
+    """The files that are new, have changed since the last look, or are in raw only in part."""
     files = list(listed)
     if not files:
         return []
@@ -244,11 +244,6 @@ def drift(lake: Lake) -> pl.DataFrame:
         .select(pl.col(name).cast(dtype) for name, dtype in _DRIFT.items())
         .sort("source", "kind", "column")
     )
-
-
-def outside(files: Iterable[LandedFile], first: date, last: date) -> list[LandedFile]:
-    """The files whose batch day is not among the partitions."""
-    return [file for file in files if not first <= file.batch_day <= last]
 
 
 def _written(names: Sequence[str]) -> str | None:

@@ -135,6 +135,17 @@ def split(normal: bytes, layout: Layout, encoding: str | None) -> pl.DataFrame:
     )
 
 
+def without_cr(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """The lines without the CR of a CRLF.
+
+    Of UTF-16 that is no text all bytes stay: half of a CR would be no better.
+    """
+    stripped = pl.col(TEXT).str.strip_suffix("\r")
+    if layout.unit > 1:
+        stripped = pl.when(pl.col(CODE).is_null()).then(stripped).otherwise(pl.col(TEXT))
+    return lines.with_columns(stripped)
+
+
 def judge(lines: pl.Series, layout: Layout = UTF_8, encoding: str | None = None) -> pl.DataFrame:
     """Tell which lines are text.
 

@@ -1,7 +1,7 @@
 """Rows of Parquet as records: every value as the text that is read later.
 
-Belongs here: the spelling of typed values, and reading rows from somewhere on. Does not belong here:
-what the values mean (`transforms.cleaning`).
+Belongs here: the spelling of typed values, and reading rows from somewhere on. Does not belong
+here: what the values mean (`transforms.cleaning`).
 """
 
 import io

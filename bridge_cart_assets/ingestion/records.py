@@ -6,10 +6,12 @@ result. Does not belong here: the formats themselves (`csv_records`, `json_recor
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 
+import numpy as np
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
@@ -17,18 +19,18 @@ from bridge_cart_assets.ingestion import files, lines
 from bridge_cart_assets.ingestion.csv_records import Header, read_csv, read_header
 from bridge_cart_assets.ingestion.files import Content, FileRefused, Opened
 from bridge_cart_assets.ingestion.json_records import read_json
-from bridge_cart_assets.ingestion.lines import Layout, judge, layout_of, split
+from bridge_cart_assets.ingestion.lines import Layout, judge, layout_of, split, without_cr
 from bridge_cart_assets.ingestion.parquet_records import (
     count_rows,
     read_parquet,
     read_rows,
     refuse_torn,
 )
-from bridge_cart_assets.ingestion.verdicts import TEXT, Read
+from bridge_cart_assets.ingestion.verdicts import Read
 from bridge_cart_assets.sources import Source
 
 # Short lines, and most of all Parquet, can be a great many records in a few bytes.
-PART_RECORDS = 300_000
+PART_RECORDS = 200_000
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,20 @@ def read_records(content: Content, source: Source) -> Read:
     return text.read(text.layout.normal(content.data[text.start :]), text.start, is_last=True)[0]
 
 
+def read_all(contents: Sequence[Content], source: Source) -> list[Read | FileRefused]:
+    """Read whole files; each as `read_records` does, or as the reason why it cannot be read.
+
+    What a call costs is worth a thousand records. So small files that begin with the same header,
+    one behind the other, are read in one go, as long as no quote or mark could make one of them
+    look into the next.
+    """
+    found: list[Read | FileRefused] = []
+    for _, alike in groupby(contents, _plain_header):
+        together = list(alike)
+        found += _read_together(together, source) or [_read_one(c, source) for c in together]
+    return found
+
+
 def read_objects(texts: pl.Series, source: Source) -> Read:
     """Read JSON objects, one per element, as the values of messages are.
 
@@ -82,6 +98,47 @@ def read_objects(texts: pl.Series, source: Source) -> Read:
         A row per element, in their order, `_pos` from 1, as `read_records` gives them.
     """
     return read_json(judge(texts.cast(pl.Binary), encoding=source.encoding), source, is_file=False)
+
+
+def _read_one(content: Content, source: Source) -> Read | FileRefused:
+    try:
+        with surprises_refuse():
+            return read_records(content, source)
+    except FileRefused as refusal:
+        return refusal
+
+
+def _plain_header(content: Content) -> bytes | int:
+    """The first line of a CSV file in which lines are lines, whatever stands in them.
+
+    Of any other file its number, which no other file has.
+    """
+    data = content.data
+    is_plain = content.format == "csv" and b'"' not in data and b"\r" not in data
+    if not is_plain or not data.isascii():
+        return id(content)
+    return data.partition(b"\n")[0]
+
+
+def _read_together(contents: Sequence[Content], source: Source) -> list[Read] | None:
+    """Files with one header as one file, taken apart again; None when that is not to be had."""
+    if len(contents) < 2:
+        return None
+    header = contents[0].data.partition(b"\n")[0]
+    bodies = [content.data[len(header) + 1 :] for content in contents]
+    ended = [body if body.endswith(b"\n") or not body else body + b"\n" for body in bodies]
+    counts = [body.count(b"\n") for body in ended]
+    joined = b"".join([header, b"\n", *ended])
+    whole = _read_one(Content("csv", "", joined), source)
+    if isinstance(whole, FileRefused) or whole.records.height != sum(counts):
+        return None
+    positions = np.concatenate([np.arange(1, count + 1) for count in counts])
+    rows = whole.records.with_columns(_pos=pl.Series(positions, dtype=pl.Int64))
+    starts = np.cumsum([0, *counts]).tolist()
+    return [
+        Read(rows.slice(start, count), whole.unknown, whole.missing)
+        for start, count in zip(starts, counts, strict=False)
+    ]
 
 
 @contextmanager
@@ -127,7 +184,7 @@ def read_parts(
     if content.format == "parquet":
         return _parquet_parts(opened, source, start or 0)
     text = _Text(content, source)
-    return _text_parts(text, opened, content.size or 0, text.start if start is None else start)
+    return _text_parts(text, opened, content.size, text.start if start is None else start)
 
 
 def _parquet_parts(opened: Opened, source: Source, start: int) -> Iterator[Part]:
@@ -157,7 +214,7 @@ class _Text:
         if self._header is not None:
             return read_csv(block, self.layout, self._header, self._source, is_last)
         texts = split(block, self.layout, self._source.encoding)
-        stripped = texts.with_columns(pl.col(TEXT).str.strip_suffix("\r"))
+        stripped = without_cr(texts, self.layout)
         # The names of a large file are judged by its first part.
         is_beginning = start == self.start
         return read_json(stripped, self._source, is_file=is_beginning), len(block)

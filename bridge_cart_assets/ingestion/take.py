@@ -22,14 +22,14 @@ from bridge_cart_assets.ingestion.ledger import (
     transaction_of,
     without_records,
 )
-from bridge_cart_assets.ingestion.records import is_large, read_records, surprises_refuse
-from bridge_cart_assets.ingestion.verdicts import Provenance
+from bridge_cart_assets.ingestion.records import is_large, read_all, surprises_refuse
+from bridge_cart_assets.ingestion.verdicts import Provenance, Read, put_all
 from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retrying
 from bridge_cart_assets.sources import Source
 
 # In memory they are several times as much.
 COMMIT_BYTES = 64 * 1024**2
-COMMIT_RECORDS = 600_000
+COMMIT_RECORDS = 200_000
 
 
 @dataclass
@@ -52,18 +52,25 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class _Opened:
+    """A file that was looked into: its content, or why it has none."""
+
+    file: LandedFile
+    found: Content | FileRefused
+    is_large: bool = False
+
+    @property
+    def data(self) -> bytes:
+        """What of it is in memory."""
+        return self.found.data if isinstance(self.found, Content) else b""
+
+
+@dataclass(frozen=True)
 class _Look:
-    """A file that was read: its records if they are all here, its content if it is too large."""
+    """What was found in a file, and its records if it has any that can be taken."""
 
     seen: Seen
     rows: pl.DataFrame | None = None
-    large: Content | None = None
-    size: int = 0
-
-    @property
-    def records(self) -> int:
-        """How many there are."""
-        return 0 if self.rows is None else self.rows.height
 
 
 def take_in(
@@ -86,69 +93,87 @@ def take_in(
     """
     taken = Taken()
     done = 0
-    for group in _groups(files, source, run_id):
+    for group in _groups(files, source):
         now = datetime.now(UTC)
-        large = group[0].large
-        if large is None:
-            outcome = retrying(lambda group=group: _commit(lake, source, group, run_id))  # type: ignore[misc]
-        else:
-            file = group[0].seen.file
+        first = group[0]
+        if first.is_large and isinstance(first.found, Content):
 
-            def told(part: int, total: int, file: LandedFile = file, done: int = done) -> None:
+            def told(part: int, total: int, file: LandedFile = first.file, n: int = done) -> None:
                 within(file, part, total)
-                progress(done, len(files))
+                progress(n, len(files))
 
-            outcome = [take_large(lake, source, file, large, run_id, told)]
+            outcome = [take_large(lake, source, first.file, first.found, run_id, told)]
+        else:
+            looks = _read(group, source)
+            outcome = retrying(lambda looks=looks: _commit(lake, source, looks, run_id))  # type: ignore[misc]
+            # The next ones are read while this name still holds them.
+            looks.clear()
         remember(lake, outcome, run_id, now)
         for one in outcome:
             _count(taken, one)
         done += len(group)
-        # The next ones are read while this name still holds them.
         group.clear()
         progress(done, len(files))
     return taken
 
 
-def _groups(files: Sequence[LandedFile], source: Source, run_id: str) -> Iterator[list[_Look]]:
-    """The files in the order of their days, read; those that go into a commit together."""
-    group: list[_Look] = []
-    size = records = 0
+def _groups(files: Sequence[LandedFile], source: Source) -> Iterator[list[_Opened]]:
+    """The files in the order of their days, opened; those that go into a commit together."""
+    group: list[_Opened] = []
+    size = lines = 0
     for file in sorted(files, key=lambda f: (f.batch_day, f.object)):
-        look = _read(file, source, run_id)
-        is_full = size + look.size > COMMIT_BYTES or records + look.records > COMMIT_RECORDS
-        if group and (is_full or look.large is not None):
+        opened = _open(file)
+        more = opened.data.count(b"\n")
+        is_full = size + len(opened.data) > COMMIT_BYTES or lines + more > COMMIT_RECORDS
+        if group and (is_full or opened.is_large):
             yield group
-            group, size, records = [], 0, 0
-        group.append(look)
-        size, records = size + look.size, records + look.records
-        if look.large is not None:
+            group, size, lines = [], 0, 0
+        group.append(opened)
+        size, lines = size + len(opened.data), lines + more
+        if opened.is_large:
             yield group
-            group, size, records = [], 0, 0
+            group, size, lines = [], 0, 0
     if group:
         yield group
 
 
-def _read(file: LandedFile, source: Source, run_id: str) -> _Look:
+def _open(file: LandedFile) -> _Opened:
     try:
         content = read_file(file)
         with surprises_refuse():
-            if is_large(content):
-                return _Look(Seen(file, "partial"), large=content)
-            read = read_records(content, source)
+            return _Opened(file, content, is_large=is_large(content))
     except FileRefused as refusal:
-        return _Look(Seen(file, "refused", reason=refusal.reason, detail=str(refusal)))
-    provenance = Provenance(source.name, file.object, content.fingerprint, file.batch_day)
-    rows = provenance.put(read, 0, run_id, datetime.now(UTC))
+        return _Opened(file, refusal)
+
+
+def _read(group: Sequence[_Opened], source: Source) -> list[_Look]:
+    contents = [opened.found for opened in group if isinstance(opened.found, Content)]
+    reads = iter(read_all(contents, source))
+    return [
+        _look(opened.file, opened.found, next(reads))
+        if isinstance(opened.found, Content)
+        else _refused(opened.file, opened.found)
+        for opened in group
+    ]
+
+
+def _refused(file: LandedFile, why: FileRefused) -> _Look:
+    return _Look(Seen(file, "refused", reason=why.reason, detail=str(why)))
+
+
+def _look(file: LandedFile, content: Content, read: Read | FileRefused) -> _Look:
+    if isinstance(read, FileRefused):
+        return _refused(file, read)
     seen = Seen(
         file,
         "taken",
         content.fingerprint,
-        rows.height,
+        read.records.height,
         quarantined=read.quarantined,
         unknown=read.unknown,
         missing=read.missing,
     )
-    return _Look(seen, rows, size=len(content.data))
+    return _Look(seen, read.records)
 
 
 def _commit(lake: Lake, source: Source, group: Sequence[_Look], run_id: str) -> list[Seen]:
@@ -156,7 +181,7 @@ def _commit(lake: Lake, source: Source, group: Sequence[_Look], run_id: str) -> 
     version = (raw.version or 0) + 1
     standing = _standing(lake, raw, source, [look.seen for look in group])
     outcome: list[Seen] = []
-    new: dict[str, pl.DataFrame] = {}
+    new: dict[str, tuple[Provenance, pl.DataFrame]] = {}
     for look in group:
         seen, fingerprint = look.seen, look.seen.fingerprint
         if look.rows is None or fingerprint is None:
@@ -164,7 +189,9 @@ def _commit(lake: Lake, source: Source, group: Sequence[_Look], run_id: str) -> 
             continue
         before = raw.transaction(transaction_of(fingerprint))
         if before is None and fingerprint not in new:
-            new[fingerprint] = look.rows
+            file = seen.file
+            provenance = Provenance(source.name, file.object, fingerprint, file.batch_day)
+            new[fingerprint] = provenance, look.rows
             outcome.append(replace(seen, version=version, added=look.rows.height))
             continue
         # A ledger that was lost is written anew: what stands in raw under this name was taken.
@@ -175,7 +202,8 @@ def _commit(lake: Lake, source: Source, group: Sequence[_Look], run_id: str) -> 
         transactions = {transaction_of(fingerprint): version for fingerprint in new}
         latest = max(seen.file.batch_day for seen in outcome if seen.is_new and seen.version)
         as_of = max(filter(None, (raw.as_of, latest)))
-        raw.append(pl.concat(new.values()), Commit(run_id, as_of, transactions))
+        rows = put_all(list(new.values()), run_id, datetime.now(UTC))
+        raw.append(rows, Commit(run_id, as_of, transactions))
     return outcome
 
 

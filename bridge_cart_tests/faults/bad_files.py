@@ -1,7 +1,7 @@
 """A corpus of bad files as data: what lies in each, and what has to become of every record.
 
 The expectations follow docs/landing.md and the rule that a record is either taken as it was
-written or quarantined with its bytes. Where the code does otherwise, the case says so in `wrong`.
+written or quarantined with its bytes.
 """
 
 import gzip
@@ -57,7 +57,6 @@ class BadFile:
         expected: its records, a refusal's code, or NOT_THERE_YET.
         source: the source that it is landed for.
         kind: file, folder, pipe, link (to a file) or folder link.
-        wrong: how the code fails to meet the expectation, if it does.
         alone: whether it gets a lake of its own, because it stops the whole intake.
     """
 
@@ -67,7 +66,6 @@ class BadFile:
     expected: str | list[Record]
     source: str = "customers"
     kind: str = "file"
-    wrong: str | None = None
     alone: bool = False
 
 

@@ -75,7 +75,7 @@ def without_its_entry(write: Function, killer: Killer) -> Function:
 POINTS: dict[str, tuple[Any, str, Callable[[Function, Killer], Function]]] = {
     "listed": (chain, "list_landing", after),
     "read": (take, "read_file", after),
-    "parsed": (take, "read_records", after),
+    "parsed": (take, "read_all", after),
     "before commit": (delta, "write_deltalake", before),
     "parquet written": (delta, "write_deltalake", without_its_entry),
     "after commit": (delta, "write_deltalake", after),

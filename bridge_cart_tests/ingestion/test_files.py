@@ -4,14 +4,14 @@ import gzip
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Timer
 
 import pytest
 
 from bridge_cart_assets.ingestion import files
-from bridge_cart_assets.ingestion.files import FileRefused, read_file
+from bridge_cart_assets.ingestion.files import FileRefused, open_file, read_file
 from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
 
 TEXT = b"customer_id,name\n1,Anna\n2,Cy\n" * 50
@@ -87,22 +87,70 @@ def test_what_is_no_known_kind_of_file_is_unreadable(land: Land, name: str) -> N
     assert reason(land(name, TEXT)) == "UNREADABLE"
 
 
-def test_what_unpacks_to_more_than_is_allowed_is_too_large(
+def test_what_unpacks_to_more_than_200_times_its_size_is_too_large(
     land: Land, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "MAX_BYTES", len(TEXT) - 1)
-    assert reason(land("a.csv.gz", PACKED)) == "TOO_LARGE"
-    monkeypatch.setattr(files, "MAX_BYTES", len(TEXT))
-    assert read_file(land("a.csv.gz", PACKED)).data == TEXT
+    bomb = b"1,a\n" * 500_000
+    monkeypatch.setattr(files, "HARMLESS_BYTES", len(bomb) - 1)
+    with pytest.raises(FileRefused, match="200 times its") as refusal:
+        read_file(land("a.csv.gz", gzip.compress(bomb)))
+    assert refusal.value.reason == "TOO_LARGE"
+    assert "land it unpacked" in str(refusal.value)
+    # What is not much is harmless, whatever it was packed to; what is much packs less.
+    monkeypatch.setattr(files, "HARMLESS_BYTES", len(bomb))
+    assert read_file(land("a.csv.gz", gzip.compress(bomb))).data == bomb
+    monkeypatch.setattr(files, "HARMLESS_BYTES", 0)
+    records = b"".join(b"%d,a\n" % (n * 7919) for n in range(10_000))
+    assert read_file(land("a.csv.gz", gzip.compress(records))).data == records
 
 
-def test_what_is_larger_than_is_allowed_is_not_opened(
+def test_a_bomb_is_not_unpacked_to_its_end(land: Land, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "HARMLESS_BYTES", 1_000_000)
+    monkeypatch.setattr(files, "_PIECE", 100_000)
+    unpacked: list[int] = []
+    inflated = files._inflated
+
+    def counted(stored: Iterator[bytes]) -> Iterator[bytes]:
+        for piece in inflated(stored):
+            unpacked.append(len(piece))
+            yield piece
+
+    monkeypatch.setattr(files, "_inflated", counted)
+    bomb = gzip.compress(b"\0" * 20_000_000)
+    assert reason(land("a.csv.gz", bomb)) == "TOO_LARGE"
+    assert max(unpacked) <= 100_000
+    assert sum(unpacked) <= 200 * len(bomb) + 100_000
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+def test_a_packed_file_is_unpacked_in_pieces_of_any_size(
+    land: Land, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr(files, "_PIECE", piece)
+    monkeypatch.setattr(files, "_PACKED_PIECE", piece)
+    two = gzip.compress(TEXT[:700]) + gzip.compress(b"") + gzip.compress(TEXT[700:])
+    assert read_file(land("a.csv.gz", two)).data == TEXT
+    assert reason(land("a.csv.gz", two[:-1])) == "TRUNCATED"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+@pytest.mark.parametrize("start", [0, 1, 699, len(TEXT) - 1, len(TEXT), len(TEXT) + 5])
+def test_a_file_is_read_again_from_any_byte_on(
+    land: Land, monkeypatch: pytest.MonkeyPatch, name: str, start: int
+) -> None:
+    monkeypatch.setattr(files, "_PIECE", 100)
+    with open_file(land(name, PACKED if name.endswith("gz") else TEXT)) as opened:
+        assert b"".join(opened.pieces(start)) == TEXT[start:]
+
+
+def test_a_file_that_fails_while_it_is_read_is_unreadable(
     land: Land, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = land("a.csv", TEXT)
-    monkeypatch.setattr(files, "MAX_BYTES", len(TEXT) - 1)
-    monkeypatch.setattr(os, "open", _never)
-    assert reason(file) == "TOO_LARGE"
+    def broken(*arguments: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "pread", broken)
+    assert reason(land("a.csv", TEXT)) == "UNREADABLE"
 
 
 def test_a_file_that_is_gone_meanwhile_is_unreadable(land: Land) -> None:

@@ -1,8 +1,10 @@
 """Every record of a file is there once, in its place, as strings or with the reason why not."""
 
+import csv as csv_module
 import io
 import json
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +12,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
+from bridge_cart_assets.ingestion import csv_records, lines
 from bridge_cart_assets.ingestion.files import Content, FileRefused
 from bridge_cart_assets.ingestion.lines import MAX_RECORD_BYTES
-from bridge_cart_assets.ingestion.records import read_records
+from bridge_cart_assets.ingestion.records import read_objects, read_records
 from bridge_cart_assets.sources.customers import CUSTOMERS
 
 HEADER = "customer_id,name,city"
@@ -32,10 +36,14 @@ def ndjson(*lines: str) -> pl.DataFrame:
     return records("ndjson", "\n".join([*lines, ""]))
 
 
-def parquet(**columns: Any) -> pl.DataFrame:
+def as_parquet(**columns: Any) -> bytes:
     data = io.BytesIO()
     pl.DataFrame(columns).write_parquet(data)
-    return records("parquet", data.getvalue())
+    return data.getvalue()
+
+
+def parquet(**columns: Any) -> pl.DataFrame:
+    return records("parquet", as_parquet(**columns))
 
 
 def values(frame: pl.DataFrame) -> list[tuple[str | None, ...]]:
@@ -234,10 +242,103 @@ def test_a_header_alone_is_a_file_without_records() -> None:
     assert records("csv", HEADER).height == 0
 
 
-def test_a_line_longer_than_8_mib_is_told_apart_and_only_its_beginning_kept() -> None:
-    frame = csv("1,a,b", f"2,{'x' * (MAX_RECORD_BYTES + 1)},c", "3,d,e")
+def test_a_line_longer_than_8_mib_is_told_apart_and_kept() -> None:
+    long = f"2,{'x' * (MAX_RECORD_BYTES + 1)},c"
+    frame = csv("1,a,b", long, "3,d,e")
     assert verdicts(frame) == [(1, "ok"), (2, "LINE_TOO_LONG"), (3, "ok")]
-    assert raw(frame) == [f"2,{'x' * 998}"]
+    assert raw(frame) == [long]
+
+
+def test_a_long_line_that_is_no_text_is_kept_by_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MAX_RECORD_BYTES", 20)
+    line = b"2," + b"\xe9" * 30
+    frame = records("csv", f"{HEADER}\n".encode() + line + b"\n3,d,e\n")
+    assert verdicts(frame) == [(1, "LINE_TOO_LONG"), (2, "ok")]
+    assert raw(frame) == [line.decode("latin-1")]
+    assert frame["_error"][0] == "longer than 8 MiB; not UTF-8; _raw has the bytes as Latin-1"
+
+
+def test_a_value_may_have_any_number_of_line_breaks() -> None:
+    value = "x" + "\n9,y,z" * 5000
+    assert values(csv(f'1,"{value}",c', "2,d,e")) == [("1", value, "c"), ("2", "d", "e")]
+
+
+def test_a_record_of_several_lines_is_at_most_8_mib(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_records, "MAX_RECORD_BYTES", 20)
+    fits, too_long = '1,"2345678\n01234567",'[:-1], '1,"2345678\n0123456789"'
+    assert len(fits) == 20
+    assert values(csv(fits, header="customer_id,name")) == [("1", "2345678\n01234567", None)]
+    assert [code for _, code in verdicts(csv(too_long, header="customer_id,name"))] == [
+        "MALFORMED",
+        "TOO_FEW_FIELDS",
+    ]
+
+
+BRITISH = replace(CUSTOMERS, encoding="cp1252")
+
+
+def test_a_line_that_is_not_utf_8_is_read_in_the_encoding_of_its_source() -> None:
+    data = f"{HEADER}\n1,Zoë,a\n".encode() + b'2,\x80 \xa33,b\n3,\x81,c\n4,"Zo\xeb\n\xc3\xa9",d\n'
+    frame = read_records(Content("csv", "f", data), BRITISH).records
+    assert values(frame) == [("1", "Zoë", "a"), ("2", "€ £3", "b"), ("4", "Zoë\né", "d")]
+    assert verdicts(frame)[2] == (3, "BAD_ENCODING")
+    assert raw(frame) == ["3,\x81,c"]
+    assert frame["_error"][2] == "not UTF-8, nor cp1252; _raw has the bytes as Latin-1"
+
+
+def test_the_header_is_read_in_the_encoding_of_its_source() -> None:
+    data = b"customer_id,\x80\n1,x\n"
+    assert read_records(Content("csv", "f", data), BRITISH).unknown == ["€"]
+
+
+def test_json_is_read_in_the_encoding_of_its_source() -> None:
+    data = b'{"customer_id": "\x80"}\n'
+    assert values(read_records(Content("ndjson", "f", data), BRITISH).records)[0][0] == "€"
+
+
+def test_utf_16_is_not_taken_for_the_encoding_of_its_source() -> None:
+    data = f"\ufeff{HEADER}\n".encode("utf-16-le") + b"1\0,\0\x3d\xd8,\0x\0\n\0"
+    frame = read_records(Content("csv", "f", data), BRITISH).records
+    assert verdicts(frame) == [(1, "BAD_ENCODING")]
+    assert raw(frame)[0].encode("latin-1") == b"1\0,\0\x3d\xd8,\0x\0"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("rows", [3, 400])
+def test_quoted_lines_are_read_as_pythons_strict_reader_reads_them(rows: int) -> None:
+    kinds = [
+        '{n},"a",b', '"{n}","a","b"', '{n},"a,b","c\nd"', '{n},"a""b",c', '{n},"a"x,b', '{n},"a"',
+        '{n},"a",b,c', '{n},"",""', '"{n}",a\rb,"c"', '{n},a"b,c"d', '{n},"é东",\t', '{n},"a\r",b',
+    ]  # fmt: skip
+    lines = [kind.replace("{n}", str(n)) for n in range(rows) for kind in kinds]
+    frame = csv(*lines)
+    assert frame.height == len(lines)
+    for line, row in zip(lines, frame.rows(named=True), strict=True):
+        try:
+            [fields] = csv_module.reader([line], strict=True)
+        except csv_module.Error:
+            fields = []
+        if len(fields) == 3:
+            assert [row["customer_id"], row["name"], row["city"]] == fields
+        else:
+            assert (row["_status"], row["_raw"]) == ("quarantined", line)
+
+
+def test_how_columns_differ_from_the_sources_is_told() -> None:
+    def told(format: str, data: str) -> tuple[list[str], list[str]]:
+        read = read_records(Content(format, "f", data.encode()), CUSTOMERS)
+        return read.unknown, [name for name in read.missing if name in ("name", "city", "email")]
+
+    assert told("csv", "customer_id,tier,NAME,Ö\n") == (["tier", "Ö"], ["email", "city"])
+    objects = (
+        '{"customer_id": "1", "tier": null, "x": 1}\n'
+        '{"customer_id": "2", "city": "a", "email": null}\n'
+    )
+    assert told("ndjson", objects) == (["x"], ["name", "email"])
+    assert told("ndjson", "nope\n") == ([], [])
+    read = read_records(
+        Content("parquet", "f", as_parquet(customer_id=["1"], tier=["x"])), CUSTOMERS
+    )
+    assert (read.unknown, read.missing) == (["tier"], list(CUSTOMERS.columns)[1:])
 
 
 # What a spreadsheet may put into a cell; the delimiter, quotes and breaks most of all.
@@ -401,3 +502,105 @@ def test_a_parquet_file_that_cannot_be_read_is_refused_as_a_whole(data: bytes, r
     with pytest.raises(FileRefused) as refusal:
         records("parquet", data)
     assert refusal.value.reason == reason
+
+
+def objects(*values: bytes | str | None) -> pl.DataFrame:
+    dtype = pl.String if any(isinstance(value, str) for value in values) else pl.Binary
+    return read_objects(pl.Series(values, dtype=dtype), CUSTOMERS).records
+
+
+def test_messages_are_read_one_by_one() -> None:
+    frame = objects(
+        b'{"customer_id": "1", "tier": 1.50}', None, b"\xff", b" ", b"nope", b'{"name": "a"}'
+    )
+    assert verdicts(frame) == [
+        (1, "ok"), (2, "MALFORMED"), (3, "BAD_ENCODING"), (4, "blank"), (5, "MALFORMED"), (6, "ok"),
+    ]  # fmt: skip
+    assert raw(frame) == [None, "\xff", "nope"]
+    assert frame["_error"][1] == "a message without a value"
+    assert values(frame) == [("1", None, None), (None, "a", None)]
+    assert frame["_rescued"][0] == '{"tier":"1.50"}'
+    assert frame.columns == csv().columns
+    assert objects('{\n"customer_id": "1"\n}')["customer_id"].to_list() == ["1"]
+    assert objects().height == 0
+
+
+def test_a_required_name_that_no_message_has_is_null() -> None:
+    assert values(objects('{"name": "a"}')) == [(None, "a", None)]
+
+
+TEXTS = st.text(st.sampled_from('ab"\\/é\x00\x1f\x7f\u2028\U0001f600 {}:,'), max_size=5)
+LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS)
+VALUES = st.one_of(LEAVES, st.lists(LEAVES, max_size=2), st.dictionaries(TEXTS, LEAVES, max_size=2))
+NAMES = st.sampled_from(["customer_id", "name", "city", "tier", "Ø", "a b", 'q"', "\\", ""])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.dictionaries(NAMES, VALUES, max_size=4), min_size=1, max_size=6), st.booleans())
+def test_objects_of_one_shape_are_read_together_as_they_are_read_alone(
+    rows: list[dict[str, Any]], is_compact: bool
+) -> None:
+    separators = (",", ":") if is_compact else None
+    lines = [json.dumps(row, ensure_ascii=False, separators=separators) for row in rows]
+    # A line of every shape, and one that has lost its end; often enough to be read together.
+    lines += [line[:-1] for line in lines] + [line.replace(",", ",,") for line in lines]
+    together = objects(*lines * 70)
+    alone = pl.concat([objects(line) for line in lines] * 70).drop("_pos")
+    assert_frame_equal(together.drop("_pos"), alone)
+    for line, row in zip(lines, together.head(len(lines)).rows(named=True), strict=True):
+        try:
+            said = json.loads(line, parse_float=str, parse_int=str)
+        except ValueError:
+            assert (row["_error_code"], row["_raw"]) == ("MALFORMED", line)
+            continue
+        name = said.get("name")
+        assert row["name"] == (
+            name if name is None or isinstance(name, str) else json.dumps(name, ensure_ascii=False)
+        )
+        extra = {n: v for n, v in said.items() if n not in CUSTOMERS.columns and v is not None}
+        assert set(json.loads(row["_rescued"] or "{}")) == set(extra)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        '{"customer_id": "1", "customer_id": "2"}', '{"customer_id": 01}', '{"customer_id": 1.}',
+        '{"customer_id": +1}', '{"customer_id": .5}', '{"customer_id": 1e}', '{"customer_id": tru}',
+        '{"customer_id": "a\tb"}', '{"customer_id": "1"} x', '{"customer_id": "1"',
+        "{'customer_id': 1}",
+        '{"customer_id": "\\ud800"}', '{"customer_id" "1"}', '{"customer_id": "1",}',
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_the_others_is_malformed(odd: str) -> None:
+    frame = ndjson(*['{"customer_id": "1"}'] * 300, odd, *['{"customer_id": 1}'] * 300)
+    assert [v for v in verdicts(frame) if v[1] != "ok"] == [(301, "MALFORMED")]
+    assert raw(frame) == [odd]
+
+
+@pytest.mark.parametrize(
+    ("spelt", "text"),
+    [
+        ("12.50", "12.50"), ("-0", "-0"), ("1E+2", "1E+2"), ("true", "true"), ("null", None),
+        ('"null"', "null"), ('""', ""), ("NaN", "NaN"), ('"\\u0041"', "A"), ("[1]", '["1"]'),
+    ],
+)  # fmt: skip
+def test_a_value_is_the_same_among_many_and_alone(spelt: str, text: str | None) -> None:
+    line = f' {{"customer_id" : {spelt}\t, "name":"x"}} '
+    for often in (1, 300):
+        frame = ndjson(*[line] * often)
+        assert set(frame["customer_id"]) == {text}
+        assert set(frame["name"]) == {"x"}
+
+
+def test_parquet_values_within_values_become_text() -> None:
+    frame = parquet(
+        customer_id=["1"],
+        name=[[b"\xff", None]],
+        city=[{"a": [b"x"], "b": timedelta(hours=1)}],
+        tier=pl.Series([[b"y"]], dtype=pl.Array(pl.Binary, 1)),
+    )
+    assert frame.select("name", "city", "_rescued").row(0) == (
+        '{"name":["/w==",null]}',
+        '{"city":{"a":["eA=="],"b":"PT1H"}}',
+        json.dumps({"tier": '{"tier":["eQ=="]}'}, separators=(",", ":")),
+    )

@@ -10,7 +10,7 @@ import pytest
 
 from bridge_cart_assets.ingestion import take
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import not_seen, outside, refused
+from bridge_cart_assets.ingestion.ledger import not_seen, refused
 from bridge_cart_assets.ingestion.pending import arrived_days, pending_days
 from bridge_cart_assets.ingestion.take import Taken, take_in
 from bridge_cart_assets.lake.delta import Conflict, Lake, Snapshot
@@ -226,14 +226,6 @@ def test_records_that_arrived_are_pending_until_they_are_accounted_for(shop: Sho
     assert pending_days(shop.lake, [CUSTOMERS]) == {
         "customers": {date(2024, 1, 1), date(2024, 1, 2)}
     }
-
-
-def test_files_of_days_that_are_no_partitions_are_told_apart(shop: Shop) -> None:
-    for day in ("2023-12-31", "2024-01-01", "2024-01-03"):
-        shop.land(f"{day}.csv", ANNA)
-    files = list_landing(shop.landing, "customers")
-    names = [f.object for f in outside(files, date(2024, 1, 1), date(2024, 1, 2))]
-    assert names == ["2023-12-31.csv", "2024-01-03.csv"]
 
 
 def between_look_and_write(

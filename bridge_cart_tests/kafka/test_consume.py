@@ -4,8 +4,8 @@ import json
 import shutil
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 from deltalake import DeltaTable
 
 from bridge_cart_assets.ingestion import consume, topics
@@ -302,6 +303,8 @@ def test_messages_that_come_while_it_reads_are_the_next_runs(
 def test_after_a_crash_between_two_commits_the_rest_comes_with_the_next_run(
     desk: Desk, after_commit: Callable[[int, Callable[[], Any]], None], commits: int
 ) -> None:
+    desk.send(0)
+    desk.take()
     desk.send(1, 2, 3)
     desk.send(4, 5, partition=1)
 
@@ -311,12 +314,12 @@ def test_after_a_crash_between_two_commits_the_rest_comes_with_the_next_run(
     after_commit(commits, crash)
     with pytest.raises(ZeroDivisionError):
         desk.take()
-    assert len(desk.orders()) == commits
+    assert len(desk.orders()) == 1 + commits
 
-    # That commit is in raw and was never counted: the ledger has to count again.
+    # The last commit is in raw and was never counted: the ledger has to count again.
     assert desk.take().records == 5 - commits
-    assert desk.orders() == ["1", "2", "3", "4", "5"]
-    assert desk.ledger() == [(0, 3, 3, 0, DAY), (1, 2, 2, 0, DAY)]
+    assert desk.orders() == ["0", "1", "2", "3", "4", "5"]
+    assert desk.ledger() == [(0, 4, 4, 0, DAY), (1, 2, 2, 0, DAY)]
 
 
 def test_the_ledger_is_written_anew_when_it_is_lost(desk: Desk) -> None:
@@ -427,6 +430,20 @@ def test_partitions_are_added(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> No
 
     assert desk.take().records == 1
     assert desk.orders() == ["A", "B"]
+
+
+def test_a_partition_that_was_added_has_lost_what_came_before_its_first_offset(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.send("A")
+    looked = consume.partitions_of
+    monkeypatch.setattr(consume, "partitions_of", lambda *args: looked(*args)[:1])
+    desk.take()
+    monkeypatch.undo()
+    desk.send(1, 2, 3, partition=1)
+    desk.cluster.delete_records(TOPIC, 1, 2)
+
+    assert desk.lost().startswith(f"{TOPIC}-1: 2 messages from offset 0 on were deleted")
 
 
 # Messages are gone
@@ -637,10 +654,9 @@ def test_a_topic_whose_id_is_not_told_in_time_is_not_trusted(
     desk.recreate()
     desk.send(2, 3)
 
-    def silent(*_: object) -> uuid.UUID:
-        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-
-    monkeypatch.setattr(topics, "_id_of", silent)
+    silence: Future[object] = Future()
+    silence.set_exception(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
+    monkeypatch.setattr(AdminClient, "describe_topics", lambda *_, **__: {TOPIC: silence})
     with impatience(), pytest.raises(Unreachable):
         desk.take()
     assert desk.orders() == ["1"]
@@ -820,6 +836,21 @@ def test_errors_that_pass_lose_and_double_nothing(
     desk.cluster.forgive(request_kind)
     desk.take()
     assert desk.orders() == ["1", "2", "3", "4"]
+
+
+def test_a_question_is_asked_again_unless_there_is_no_hope() -> None:
+    trouble = [KafkaError._TRANSPORT, KafkaError.LEADER_NOT_AVAILABLE]
+
+    def ask(_: float) -> str:
+        if trouble:
+            raise KafkaException(KafkaError(trouble.pop()))
+        return "answer"
+
+    assert topics._insist(ask, list) == "answer"
+
+    trouble.append(KafkaError._TRANSPORT)
+    with pytest.raises(KafkaException):
+        topics._insist(ask, lambda: [KafkaError(KafkaError._AUTHENTICATION)])
 
 
 def test_slow_brokers_are_waited_for(desk: Desk) -> None:
