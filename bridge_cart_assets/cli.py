@@ -93,10 +93,11 @@ def generate(context: click.Context, /, until: datetime | None, **arguments: obj
     except AnotherShopError as error:
         raise click.UsageError(str(error)) from error
     if landed.days:
-        place = f"below {settings.landing}" if shop.to == "files" else "sent to Kafka"
+        place = f"in {landed.files:,} files below {settings.landing}"
+        if shop.to == "kafka":
+            place = "sent to the topics bridge-cart.customers and bridge-cart.purchases"
         click.echo(
-            f"{landed.lines:,} order lines of {landed.days:,} days in {landed.files:,} files"
-            f" {place}\nNext: bridge-cart run"
+            f"{landed.lines:,} order lines of {landed.days:,} days {place}\nNext: bridge-cart run"
         )
     else:
         click.echo("all these days have landed already\nFor more: bridge-cart generate --until DAY")
@@ -160,7 +161,7 @@ def run(
     if due.days is None:
         _warn_refused(settings, lake)
         if due.trouble is None:
-            topics = " and no message waits" if settings.kafka else ""
+            topics = ", and no message waits" if settings.kafka else ""
             click.echo(f"nothing new among {len(due.listed):,} files{topics}")
     else:
         from bridge_cart_assets.automation.refresh import selection_of
