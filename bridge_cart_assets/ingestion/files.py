@@ -203,17 +203,14 @@ def _inflated(stored: Iterator[bytes]) -> Iterator[bytes]:
     """What gzip members unpack to, one after another, never much at once."""
     unpacker = zlib.decompressobj(wbits=31)
     is_empty = True
-    for data in stored:
-        rest, is_more, is_empty = data, True, False
-        while rest or is_more:
+    for rest in stored:
+        is_empty = False
+        while rest:
             if unpacker.eof:
-                if not rest:
-                    break
                 unpacker = zlib.decompressobj(wbits=31)
+            # What is left behind a full piece comes with the next: a member ends with a checksum.
             piece = unpacker.decompress(rest, _PIECE)
-            # A full piece may have more behind it, though all input has been swallowed.
-            is_more = len(piece) == _PIECE
-            rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+            rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail  # noqa: PLW2901
             if piece:
                 yield piece
     if is_empty:

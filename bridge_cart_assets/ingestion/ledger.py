@@ -132,9 +132,13 @@ def forget_untaken(lake: Lake, run_id: str) -> int:
     def write() -> int:
         snapshot = lake.look(FILES)
         rows = snapshot.read()
+        names = {
+            source: {transaction_of(f) for f in of_source["fingerprint"].drop_nulls()}
+            for (source,), of_source in rows.group_by("source")
+        }
+        there = {source: raw[source].transactions(wanted) for source, wanted in names.items()}
         is_lost = [
-            state in ("taken", "repeated")
-            and raw[source].transaction(transaction_of(fingerprint)) is None
+            state in ("taken", "repeated") and transaction_of(fingerprint) not in there[source]
             for source, state, fingerprint in rows["source", "state", "fingerprint"].iter_rows()
         ]
         lost = rows.filter(is_lost)

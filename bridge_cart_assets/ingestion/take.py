@@ -6,7 +6,7 @@ writes, so that a file is either wholly in or not at all, whatever is killed and
 writing. Large files have a protocol of their own (`large`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
@@ -179,7 +179,9 @@ def _look(file: LandedFile, content: Content, read: Read | FileRefused) -> _Look
 def _commit(lake: Lake, source: Source, group: Sequence[_Look], run_id: str) -> list[Seen]:
     raw = lake.look(source.raw)
     version = (raw.version or 0) + 1
-    standing = _standing(lake, raw, source, [look.seen for look in group])
+    fingerprints = [look.seen.fingerprint for look in group if look.seen.fingerprint]
+    taken = raw.transactions([transaction_of(fingerprint) for fingerprint in fingerprints])
+    standing = _standing(lake, raw, source, [look.seen for look in group], taken)
     outcome: list[Seen] = []
     new: dict[str, tuple[Provenance, pl.DataFrame]] = {}
     for look in group:
@@ -187,7 +189,7 @@ def _commit(lake: Lake, source: Source, group: Sequence[_Look], run_id: str) -> 
         if look.rows is None or fingerprint is None:
             outcome.append(seen)
             continue
-        before = raw.transaction(transaction_of(fingerprint))
+        before = taken.get(transaction_of(fingerprint))
         if before is None and fingerprint not in new:
             file = seen.file
             provenance = Provenance(source.name, file.object, fingerprint, file.batch_day)
@@ -208,13 +210,13 @@ def _commit(lake: Lake, source: Source, group: Sequence[_Look], run_id: str) -> 
 
 
 def _standing(
-    lake: Lake, raw: Snapshot, source: Source, group: Sequence[Seen]
+    lake: Lake, raw: Snapshot, source: Source, group: Sequence[Seen], taken: Collection[str]
 ) -> set[tuple[str, str]]:
     """Fingerprint and object of those files of a group that had been taken before by this name."""
     known = [
         (seen, seen.fingerprint)
         for seen in group
-        if seen.fingerprint and raw.transaction(transaction_of(seen.fingerprint)) is not None
+        if seen.fingerprint and transaction_of(seen.fingerprint) in taken
     ]
     named = [(fingerprint, seen.file.batch_day) for seen, fingerprint in known if seen.records]
     standing = in_raw(raw, named)

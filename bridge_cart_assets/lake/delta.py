@@ -14,7 +14,7 @@ import random
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -31,6 +31,7 @@ from deltalake.transaction import AddAction
 from bridge_cart_assets.lake import compaction
 from bridge_cart_assets.lake.durable import added, entry_of, force_commit
 from bridge_cart_assets.lake.parquet import writing
+from bridge_cart_assets.lake.transactions import all_transactions
 from bridge_cart_assets.tables.table import SchemaMismatch, Table
 
 _WRITER = "bridge-cart/writer"
@@ -41,6 +42,7 @@ TRANSACTIONS = "bridge_cart.transactions"
 _ATTEMPTS = 8
 _WAIT_SECONDS = 0.02
 _CHECKPOINT_EVERY = 20
+_FEW_NAMES = 10
 # How long Delta remembers that a file was removed. What was removed earlier looks like what was
 # never committed.
 REMEMBERED = timedelta(days=7)
@@ -157,6 +159,16 @@ class Snapshot:
     def transaction(self, name: str) -> int | None:
         """Version stored for an application transaction; None when it was never written."""
         return None if self._handle is None else self._handle.transaction_version(name)
+
+    def transactions(self, names: Collection[str]) -> dict[str, int]:
+        """Versions stored for many application transactions; those never written are left out."""
+        if self._handle is None:
+            return {}
+        if len(names) > _FEW_NAMES and "://" not in self.root:
+            known = all_transactions(Path(self.uri), self._handle.version())
+            return {name: known[name] for name in names if name in known}
+        asked = ((name, self.transaction(name)) for name in names)
+        return {name: version for name, version in asked if version is not None}
 
     def scan(self) -> pl.LazyFrame:
         """The rows of this version, with the declared columns in the declared order."""

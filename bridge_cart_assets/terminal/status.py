@@ -28,8 +28,8 @@ def collect(settings: Settings) -> dict[str, Any]:
 
     Returns:
         as_of; tables by path (rows, version, as_of, days_behind, checks_passed, checks_failed);
-        accounting by source; files (refused ones, and those of which a part is in raw); columns
-        (that files have beyond their source's, or lack); topics; checks; last_run.
+        accounting by source; files (refused ones); columns (that files have beyond their source's,
+        or lack); topics; checks; last_run.
     """
     lake = Lake(settings.lake, settings.storage_options)
     as_of = latest_day(lake)

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -22,7 +23,7 @@ from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.source import Source
 from bridge_cart_tests.faults.bad_files import CORPUS, BadFile
 
-SIZES = (1, 7, 64, 1000)
+SIZES = (1, 40)
 HEADER = "customer_id,name,city,tier"
 CSV = (
     f"{HEADER}\n1,Anna,Leeds,gold\n"
@@ -89,6 +90,14 @@ FILES: dict[str, tuple[str, bytes]] = {
         "a.csv",
         "\ufeffcustomer_id,name\n1,Ċ਀ਊ\n2,\u0a0a\n".encode("utf-16-le"),
     ),
+    "UTF-16 with LF across two codes, little end first": (
+        "a.csv",
+        "\ufeffcustomer_id,name\n1,\u0a41Ā\u0a41Ā\n2,\u0a41Ā".encode("utf-16-le"),
+    ),
+    "UTF-16 with LF across two codes, big end first": (
+        "a.csv",
+        "\ufeffcustomer_id,name\n1,Ā\u0a41Ā\u0a41\n2,Ā\u0a41".encode("utf-16-be"),
+    ),
     "UTF-16 with half a character and an odd byte": (
         "a.csv",
         "\ufeffcustomer_id,name\n1,\U0001f600\n".encode("utf-16-le")
@@ -154,7 +163,7 @@ def test_a_small_part_has_few_records(tmp_path: Path, monkeypatch: pytest.Monkey
 CELL = st.text(st.sampled_from('ab ,"\n\ré'), max_size=6)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.one_of(CELL, st.tuples(CELL, CELL)), max_size=8),
     st.integers(1, 40),
@@ -249,6 +258,26 @@ def test_a_last_line_that_is_longer_than_what_is_kept_ends_the_file(
     [*_, last] = parts_of(land(tmp_path, "a.csv", b"customer_id\n1\n" + b"x" * 100))
     assert last.is_last
     assert last.read.records["_raw"].to_list() == ["x" * 30]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_of_an_endless_line_no_more_is_in_memory_than_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    monkeypatch.setattr(lines, "MAX_RECORD_BYTES", 20)
+    monkeypatch.setattr(lines, "KEPT_BYTES", 30)
+    monkeypatch.setattr(files, "PART_BYTES", 10)
+    read, seen = records._Text.read, []
+
+    def watched(self: Any, block: bytes, *more: Any) -> Any:
+        seen.append(len(block))
+        return read(self, block, *more)
+
+    monkeypatch.setattr(records._Text, "read", watched)
+    text = "customer_id\n1\n" + "x" * 5000 + "\u0a41Ā" * 50 + "\n2\n"
+    parts = parts_of(land(tmp_path, "a.csv", text.encode(encoding)))
+    assert joined(parts)["customer_id"].to_list() == ["1", None, "2"]
+    assert max(seen) < 50
 
 
 def test_many_short_lines_are_not_read_at_once(

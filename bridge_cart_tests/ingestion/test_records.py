@@ -131,6 +131,12 @@ def test_a_refused_record_says_why_in_words() -> None:
     assert errors == ["fewer fields than the header has", None]
 
 
+def test_a_line_break_that_is_neither_quoted_nor_at_the_end_is_malformed() -> None:
+    frame = csv("1\r2", "3\r", "4", header="customer_id")
+    assert verdicts(frame) == [(1, "MALFORMED"), (2, "ok"), (3, "ok")]
+    assert raw(frame) == ["1\r2"]
+
+
 def test_blank_lines_are_counted_and_have_a_position() -> None:
     frame = csv("", "1,a,b", "   ", "\t", "2,c,d", "")
     assert verdicts(frame) == [

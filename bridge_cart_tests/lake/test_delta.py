@@ -286,6 +286,21 @@ def test_what_was_taken_in_is_remembered_with_the_rows(lake: Lake) -> None:
     assert [again.transaction(n) for n in ("file:1", "topic-0", "file:2")] == [1, 41, None]
 
 
+@pytest.mark.parametrize("commits", [1, 19, 21, 45])
+def test_many_transactions_are_asked_for_at_once(lake: Lake, commits: int) -> None:
+    """With and without a checkpoint; what was written again has its latest version."""
+    for number in range(commits):
+        names = {f"file:{number}-{n}": number for n in range(3)} | {'odd "name"\\': number}
+        lake.look(VISITS).append(VISITS.empty(), Commit("run", transactions=names))
+    snapshot = lake.look(VISITS)
+    names = [f"file:{number}-{n}" for number in range(commits + 1) for n in range(4)]
+    wanted = {name: snapshot.transaction(name) for name in [*names, 'odd "name"\\']}
+    found = snapshot.transactions(list(wanted))
+    assert found == {name: version for name, version in wanted.items() if version is not None}
+    assert len(found) == 3 * commits + 1
+    assert snapshot.transactions(["file:0-0", "nothing"]) == {"file:0-0": 0}
+
+
 @pytest.mark.parametrize("table", [VISITS, BY_MONTH], ids=["plain", "partitioned"])
 def test_the_log_has_no_statistics_of_what_tells_a_person(lake: Lake, table: Table) -> None:
     lake.look(table).append(visits(ANNA, CY), RUN)
