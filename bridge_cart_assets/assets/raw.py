@@ -88,6 +88,16 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
                 f"raw/{source.name}: {done:,} of {total:,} messages"
             ),
         )
-        return {"messages": consumed.records, "messages_quarantined": consumed.quarantined}
+        figures: dict[str, int | str] = {
+            "messages": consumed.records,
+            "messages_quarantined": consumed.quarantined,
+        }
+        if consumed.unknown:
+            figures["messages_unknown_columns"] = ", ".join(sorted(consumed.unknown))
+            context.log.warning(
+                f"{source.topic}: unknown columns, kept in _rescued: "
+                f"{figures['messages_unknown_columns']}"
+            )
+        return figures
 
     return raw

@@ -78,7 +78,8 @@ class Count:
         self.reached = reached
         self.records += rows.height
         self.quarantined += rows.filter(pl.col("_status") == "quarantined").height
-        self.latest_day = max(filter(None, (self.latest_day, *rows["_batch_day"])), default=None)
+        days = rows["_batch_day"].unique()
+        self.latest_day = max(filter(None, (self.latest_day, *days)), default=None)
 
 
 def positions(raw: Snapshot, topic: str, partitions: Sequence[Partition]) -> list[Position]:

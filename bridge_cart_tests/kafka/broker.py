@@ -30,7 +30,7 @@ QUIET = ("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",)
 
 # Kafka logs to nowhere unless it is given something to log with.
 POM = f"""\
-<project xmlns="http://maven.apache.org/POM/4.0.0">
+<project>
   <modelVersion>4.0.0</modelVersion>
   <groupId>bridge-cart</groupId><artifactId>test-broker</artifactId><version>1</version>
   <packaging>pom</packaging>
