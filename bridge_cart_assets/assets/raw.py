@@ -6,13 +6,13 @@ import dagster as dg
 
 from bridge_cart_assets.assets.declared import seen_after, spec_of
 from bridge_cart_assets.checks.declared import Evidence, check_specs, evaluate
-from bridge_cart_assets.ingestion.consume import take_messages
+from bridge_cart_assets.ingestion.consume import Consumed, take_messages
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import not_seen
 from bridge_cart_assets.ingestion.take import take_in
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
-from bridge_cart_assets.partitions import DayRange
+from bridge_cart_assets.partitions import DayRange, last_batch_day
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.ops import TABLES as OPS
@@ -46,7 +46,12 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
             if only != MESSAGES:
                 figures |= take_files(context, lake, settings, wanted)
             if only != FILES and settings.kafka and source.topic:
-                figures |= take_from_topic(context, lake, settings)
+                consumed = take_from_topic(context, lake, settings)
+                figures |= shown(context, consumed)
+                if wanted is not None:
+                    # Nobody could foresee them; what is no partition waits and is not looked at.
+                    there = DayRange(settings.start_date, last_batch_day())
+                    wanted = wanted.with_days(day for day in consumed.days if day in there)
             yield seen_after(lake.look(source.raw), **figures)
         yield from evaluate(context, Evidence(lake, wanted), (source.raw,))
 
@@ -63,6 +68,9 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
             progress=lambda done, total: context.log.info(
                 f"raw/{source.name}: {done} of {total} files"
             ),
+            within=lambda file, done, total: context.log.info(
+                f"raw/{source.name}: {file.object}: {done:,} of {total:,}"
+            ),
         )
         for refused in taken.refused:
             context.log.warning(
@@ -78,8 +86,8 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
 
     def take_from_topic(
         context: dg.AssetExecutionContext, lake: Lake, settings: Settings
-    ) -> dict[str, int | str]:
-        consumed = take_messages(
+    ) -> Consumed:
+        return take_messages(
             lake,
             source,
             settings.kafka,
@@ -88,6 +96,8 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
                 f"raw/{source.name}: {done:,} of {total:,} messages"
             ),
         )
+
+    def shown(context: dg.AssetExecutionContext, consumed: Consumed) -> dict[str, int | str]:
         figures: dict[str, int | str] = {
             "messages": consumed.records,
             "messages_quarantined": consumed.quarantined,

@@ -326,7 +326,7 @@ def _commit(
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
     days = [day for day in new["_batch_day"].unique() if day <= tomorrow]
     as_of = max(filter(None, (raw.as_of, *days)), default=None)
-    if new.height or any(raw.transaction(n) != v for n, v in transactions.items()):
+    if new.height or raw.transactions(transactions) != transactions:
         raw.append(new, Commit(run_id, as_of, transactions))
     return new
 
@@ -336,6 +336,3 @@ def _count(consumed: Consumed, rows: pl.DataFrame, unknown: Sequence[str]) -> No
     consumed.quarantined += rows.filter(pl.col("_status") == "quarantined").height
     consumed.unknown |= set(unknown)
     consumed.days |= set(rows["_batch_day"].unique())
-
-
-__all__ = ["Consumed", "MessagesLost", "days_to_come", "not_taken", "take_messages"]

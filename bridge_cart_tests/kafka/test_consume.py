@@ -20,8 +20,8 @@ from confluent_kafka.admin import AdminClient
 from deltalake import DeltaTable
 
 from bridge_cart_assets.ingestion import consume, topics
-from bridge_cart_assets.ingestion.consume import Consumed, MessagesLost, take_messages
-from bridge_cart_assets.ingestion.offsets import Position, accept_loss, positions
+from bridge_cart_assets.ingestion.consume import Consumed, take_messages
+from bridge_cart_assets.ingestion.offsets import MessagesLost, Position, accept_loss, positions
 from bridge_cart_assets.ingestion.topics import Partition, Unreachable, days_of, partitions_of
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources.purchases import PURCHASES
