@@ -84,6 +84,16 @@ def orders(settings: Settings) -> list[str]:
     return sorted(Lake(settings.lake).look(silver.PURCHASES).read()["order_id"])
 
 
+def covered(instance: dg.DagsterInstance, table: str) -> object:
+    """What the latest check of a table's keys looked at."""
+    key = dg.AssetCheckKey(dg.AssetKey(table.split("/")), "keys_unique")
+    (record,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    assert record.event is not None
+    event = record.event.dagster_event
+    assert event is not None
+    return event.asset_check_evaluation_data.metadata["covers"].value
+
+
 def test_messages_ask_for_one_run_which_folds_the_days_that_nobody_foresaw_too(
     settings: Settings, mock_cluster: MockCluster, instance: dg.DagsterInstance
 ) -> None:
@@ -104,6 +114,7 @@ def test_messages_ask_for_one_run_which_folds_the_days_that_nobody_foresaw_too(
 
     assert run(settings, request, instance)
     assert orders(settings) == ["2023-12-31", "2024-01-05", "2024-01-06", "2024-02-01"]
+    assert covered(instance, "raw/purchases") == "batch days 2023-12-31 to 2024-02-01"
     assert tick(kafka_sensor, settings, instance) == "no message waits"
 
     send(mock_cluster, "2024-01-06")
