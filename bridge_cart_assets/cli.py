@@ -356,8 +356,9 @@ def main() -> NoReturn:
     except SettingsError as error:
         _say_error(str(error))
         sys.exit(2)
-    except Exception as error:
-        if debug:
+    except BaseException as error:
+        # A panic of a Rust library, without file handles for instance, is not an Exception.
+        if debug or isinstance(error, (SystemExit, KeyboardInterrupt)):
             raise
         _say_error(_brief(str(error) or type(error).__name__))
         sys.exit(1)

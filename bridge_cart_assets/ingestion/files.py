@@ -7,8 +7,10 @@ A small file is kept whole. Of a large one nothing is kept but its beginning: re
 gives the fingerprint and shows that it is whole; its records are read afterwards, part by part.
 """
 
+import errno
 import hashlib
 import os
+import re
 import stat
 import zlib
 from collections.abc import Callable, Iterator
@@ -35,6 +37,8 @@ _PACKED_PIECE = 256 * 1024
 
 Signature = tuple[int, int, int, int, int]
 
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC)
+
 
 class FileRefused(Exception):
     """A file cannot be taken at all; `reason` is a code, the message is for people."""
@@ -42,6 +46,18 @@ class FileRefused(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether the machine ran short of handles, memory or disk.
+
+    That says nothing about the file, so it must not be refused for it: the run fails, and the
+    next one reads it. Polars tells of it in the text of an error or of a panic only.
+    """
+    if isinstance(error, OSError):
+        return error.errno in _SHORTAGES
+    said = re.search(r"(?:os error |code: )(\d+)", str(error))
+    return said is not None and int(said[1]) in _SHORTAGES
 
 
 @dataclass(frozen=True)
@@ -157,6 +173,8 @@ def open_file(file: LandedFile) -> Iterator[Opened]:
     try:
         descriptor = os.open(file.path, flags)
     except OSError as error:
+        if is_shortage(error):
+            raise
         raise FileRefused("UNREADABLE", f"cannot be opened: {error.strerror}") from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

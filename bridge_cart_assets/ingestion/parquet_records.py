@@ -11,7 +11,7 @@ from functools import partial
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from bridge_cart_assets.ingestion.files import FileRefused
+from bridge_cart_assets.ingestion.files import FileRefused, is_shortage
 from bridge_cart_assets.ingestion.verdicts import (
     CODE,
     POS,
@@ -72,6 +72,8 @@ def _reading(read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
     try:
         return read()
     except (PolarsError, PanicException, OSError) as error:
+        if is_shortage(error):
+            raise
         raise FileRefused("UNREADABLE", f"not a Parquet file: {error}"[:200]) from error
 
 

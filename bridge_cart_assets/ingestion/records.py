@@ -17,7 +17,7 @@ from polars.exceptions import PanicException, PolarsError
 
 from bridge_cart_assets.ingestion import files, lines
 from bridge_cart_assets.ingestion.csv_records import Header, read_csv, read_header
-from bridge_cart_assets.ingestion.files import Content, FileRefused, Opened
+from bridge_cart_assets.ingestion.files import Content, FileRefused, Opened, is_shortage
 from bridge_cart_assets.ingestion.json_records import read_json
 from bridge_cart_assets.ingestion.lines import Layout, judge, layout_of, split, without_cr
 from bridge_cart_assets.ingestion.parquet_records import (
@@ -147,6 +147,8 @@ def surprises_refuse() -> Iterator[None]:
     try:
         yield
     except (PolarsError, PanicException, csv.Error, ValueError, RecursionError) as error:
+        if is_shortage(error):
+            raise
         raise FileRefused("UNREADABLE", f"{type(error).__name__}: {error}"[:200]) from error
 
 

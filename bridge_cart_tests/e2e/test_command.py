@@ -8,6 +8,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from bridge_cart_assets import cli
 from bridge_cart_tests.conftest import Command
 
 HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
@@ -274,6 +275,18 @@ def test_a_torn_commit_is_named_by_run_and_mended_by_doctor(
     assert command("run").returncode == 0
     amounts = "SELECT sum(revenue)::INT AS r, sum(orders)::INT AS o FROM gold.kpis_daily"
     assert json.loads(command("sql", amounts, "--format", "json").stdout) == [{"r": 30, "o": 2}]
+
+
+def test_a_panic_of_a_library_is_an_error_like_any_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def panics(**arguments: object) -> None:
+        raise pl.exceptions.PanicException("Too many open files")
+
+    monkeypatch.setattr(cli, "cli", panics)
+    with pytest.raises(SystemExit) as leave:
+        cli.main()
+    assert (leave.value.code, capsys.readouterr().err) == (1, "error: Too many open files\n")
 
 
 def test_debug_shows_the_traceback(command: Command) -> None:

@@ -153,6 +153,19 @@ def test_a_file_that_fails_while_it_is_read_is_unreadable(
     assert reason(land("a.csv", TEXT)) == "UNREADABLE"
 
 
+def test_a_machine_without_handles_says_nothing_about_the_file(
+    land: Land, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = land("a.csv", TEXT)
+
+    def none_left(*arguments: object) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "open", none_left)
+    with pytest.raises(OSError, match="Too many open files"):
+        reason(file)
+
+
 def test_a_file_that_is_gone_meanwhile_is_unreadable(land: Land) -> None:
     file = land("a.csv", TEXT)
     file.path.unlink()

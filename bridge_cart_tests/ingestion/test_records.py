@@ -489,6 +489,24 @@ def test_a_parquet_file_on_which_the_reader_gives_up_is_refused(
     assert refusal.value.reason == "UNREADABLE"
 
 
+@pytest.mark.parametrize(
+    "shortage",
+    [
+        pl.exceptions.PanicException("Os { code: 24, kind: TooManyOpenFiles }"),
+        pl.exceptions.ComputeError("Too many open files (os error 24)"),
+    ],
+)
+def test_a_machine_without_handles_refuses_no_parquet_file(
+    monkeypatch: pytest.MonkeyPatch, shortage: BaseException
+) -> None:
+    def short(*arguments: object) -> pl.DataFrame:
+        raise shortage
+
+    monkeypatch.setattr(pl, "read_parquet", short)
+    with pytest.raises(type(shortage)):
+        records("parquet", b"PAR1 PAR1")
+
+
 def test_a_parquet_file_without_a_required_column_is_refused() -> None:
     with pytest.raises(FileRefused, match="customer_id") as refusal:
         parquet(name=["Anna"])
