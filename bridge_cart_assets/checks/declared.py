@@ -19,7 +19,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from bridge_cart_assets.checks import findings
 from bridge_cart_assets.checks.findings import Finding
-from bridge_cart_assets.checks.thresholds import THRESHOLDS
+from bridge_cart_assets.thresholds import THRESHOLDS
 from bridge_cart_assets.ingestion.ledger import drift
 from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.lake.delta import Lake

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from bridge_cart_assets.checks.thresholds import Thresholds
+from bridge_cart_assets.thresholds import Thresholds
 from bridge_cart_assets.partitions import DayRange
 from bridge_cart_assets.tables.table import Table
 

@@ -117,6 +117,8 @@ class SegmentMigration(dy.Schema):
     )
     to_segment_id = integer("Segment at period_end", key=True)
     customers = integer("Customers who moved, or stayed")
+    lost = integer("Of them, lapsed at period_end and not a month before")
+    won_back = integer("Of them, lapsed a month before and not at period_end")
 
 
 class KpisDaily(dy.Schema):
@@ -191,12 +193,49 @@ class SegmentModel(dy.Schema):
     means = numbers("Mean of log1p of each feature")
     scales = numbers("Standard deviation of log1p of each feature")
     centroid = numbers("Centre of the segment in scaled space")
+    description = text("Who the customers of the segment are, in words and typical figures")
+    action = text("What to do with them")
+    stability = number(
+        "Mean adjusted Rand index over resamples: 1 when every one gives the same segments",
+        nullable=True,
+    )
+    silhouette = number("Mean silhouette of the training customers", nullable=True)
+    trained_because = text("first, asked, age or drift")
+
+
+class ModelDrift(dy.Schema):
+    """One row per distribution that the segment model in effect was trained on."""
+
+    subject = text("A feature of the model, or segment_shares", key=True)
+    as_of = day("Latest batch day in silver")
+    model_version = integer("Version of the segment model in effect")
+    trained_as_of = day("as_of of its training")
+    psi = number("Population stability index of now against the training", nullable=True)
+    bound = number("Above it the distribution has moved, and the model is trained anew")
+    has_drifted = flag("psi > bound")
+    bins = texts("Ranges of the feature (tenths of the training), or names of the segments")
+    shares_then = numbers("Share of the customers in each of them at the training")
+    shares_now = numbers("Share of the customers in each of them at as_of")
+
+
+class ValueModel(dy.Schema):
+    """One row per version of the value model, part and parameter."""
+
+    model_version = integer("Version: its as_of as a number, YYYYMMDD", key=True)
+    part = text("bg_nbd, nbd or own_rate (orders), gamma_gamma (order value)", key=True)
+    parameter = text("Name of the parameter", key=True)
+    value = number("Its estimate; days are the unit of time")
+    standard_error = number("Its standard error; null where a bound was reached", nullable=True)
+    trained_as_of = day("as_of of the training")
+    trained_on = integer("Customers that the part was fitted to")
+    log_likelihood = number("Log-likelihood of the part at its estimates", nullable=True)
+    status = text("fitted, or 'fallback: why', as in gold/customer_value")
 
 
 class ModelMetrics(dy.Schema):
     """One row per model version and metric."""
 
-    model = text("The model, for instance segments", key=True)
+    model = text("The model: segments, bg_nbd, nbd, own_rate, gamma_gamma, value_data", key=True)
     model_version = integer("Its version", key=True)
     metric = text("Name of the metric", key=True)
     value = number("Its value", nullable=True)
@@ -252,6 +291,16 @@ SEGMENT_MODEL = Table(
     schema=SegmentModel,
     description="The K-Means segment model as rows, every version.",
 )
+MODEL_DRIFT = Table(
+    path="gold/model_drift",
+    schema=ModelDrift,
+    description="How far the customers have moved since the segment model was trained.",
+)
+VALUE_MODEL = Table(
+    path="gold/value_model",
+    schema=ValueModel,
+    description="The value model as parameters with standard errors, every version.",
+)
 MODEL_METRICS = Table(
     path="gold/model_metrics",
     schema=ModelMetrics,
@@ -268,5 +317,7 @@ TABLES = (
     KPIS_DAILY,
     COHORT_RETENTION,
     SEGMENT_MODEL,
+    MODEL_DRIFT,
+    VALUE_MODEL,
     MODEL_METRICS,
 )

@@ -23,7 +23,7 @@ FLOORS = (
     {"transforms"},
     {"lake"},
     {"tables"},
-    {"settings", "partitions"},
+    {"settings", "partitions", "thresholds"},
 )
 PURE = {"transforms", "models", "tables", "sources", "generator", "reports", "lake", "ingestion"}
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py")

@@ -1,0 +1,61 @@
+"""All bounds that something is compared with, in one place.
+
+Belongs here: how much data a model needs, when a model is too old or too bad, when a figure is
+worth a warning. Does not belong here: what is compared (`models`, `checks`), or what a user sets
+(`settings`).
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """When a model is fitted, trusted or replaced, and when a figure is worth a warning.
+
+    Attributes:
+        value_customers: customers with a sale that a value model needs.
+        value_days: days of history that it needs, first sale to as_of.
+        value_repeaters: of the customers, those with a second purchase day that it needs.
+        drop_out_visible: mean drop-out chance a / (a + b) below which none is visible.
+        calibration_error: mean gap between predicted and observed churn that is still calibrated.
+        segments_fewest, segments_most: how many segments a model may have.
+        segment_smallest, segment_largest: share of the customers that a segment may hold.
+        segment_stability: mean adjusted Rand index over resamples that is still stable.
+        model_age: a segment model is trained anew when it is so old.
+        model_rest: but not because of drift when it is younger than this.
+        drift: population stability index above which a distribution has moved.
+        trailing_days: days that a figure is compared with the mean of.
+        churn_rate_rise: churn_rate_90d may be above that mean by this share of it.
+        aov_change: aov_90d may differ from that mean by this share of it.
+        weekdays: how many of the same weekday before a day it is compared with, at most.
+        weekdays_needed: how many of them there have to be.
+        anomaly: robust z-score beyond which a day is unusual.
+        as_of_age: as_of may be this far behind the clock.
+        contribution_tolerance: the segments' shares add up to one within this (invariant 4).
+    """
+
+    value_customers: int = 500
+    value_days: int = 180
+    value_repeaters: int = 50
+    drop_out_visible: float = 0.01
+    calibration_error: float = 0.10
+    segments_fewest: int = 3
+    segments_most: int = 8
+    segment_smallest: float = 0.03
+    segment_largest: float = 0.60
+    segment_stability: float = 0.80
+    model_age: timedelta = timedelta(days=30)
+    model_rest: timedelta = timedelta(days=7)
+    drift: float = 0.25
+    trailing_days: int = 28
+    churn_rate_rise: float = 0.20
+    aov_change: float = 0.25
+    weekdays: int = 8
+    weekdays_needed: int = 4
+    anomaly: float = 3.5
+    as_of_age: timedelta = timedelta(days=3)
+    contribution_tolerance: float = 1e-5
+
+
+THRESHOLDS = Thresholds()
