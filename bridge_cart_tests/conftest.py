@@ -43,8 +43,24 @@ def command(tmp_path: Path) -> Command:
 @pytest.fixture(scope="session")
 def online_retail() -> Path:
     """The 305 published files of UCI Online Retail."""
+    return _real("online_retail")
+
+
+@pytest.fixture(scope="session")
+def cdnow() -> Path:
+    """The CDNOW cohort as BG/NBD fits it."""
+    return _real("cdnow")
+
+
+@pytest.fixture(scope="session")
+def original_demo() -> Path:
+    """What the pipeline that this project began with wrote to its gold table."""
+    return _real("original_demo")
+
+
+def _real(name: str) -> Path:
     root = os.environ.get("BRIDGE_CART_REAL_DATA")
-    folder = Path(root) / "online_retail" if root else None
+    folder = Path(root) / name if root else None
     if folder is None or not folder.is_dir():
-        pytest.skip("BRIDGE_CART_REAL_DATA does not name a folder with online_retail/")
+        pytest.skip(f"BRIDGE_CART_REAL_DATA does not name a folder with {name}/")
     return folder

@@ -1,6 +1,5 @@
 """The clean shop is like real ones, and BG/NBD finds what it was drawn from: docs/statistics.md."""
 
-import os
 import re
 from datetime import date, datetime
 from pathlib import Path
@@ -31,15 +30,6 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?")
 @pytest.fixture(scope="module")
 def shops() -> list[Fitted]:
     return [bgnbd.fitted(seed) for seed in SEEDS]
-
-
-@pytest.fixture(scope="module")
-def cdnow() -> Path:
-    root = os.environ.get("BRIDGE_CART_REAL_DATA")
-    folder = Path(root) / "cdnow" if root else None
-    if folder is None or not folder.is_dir():
-        pytest.skip("BRIDGE_CART_REAL_DATA does not name a folder with cdnow/")
-    return folder
 
 
 @pytest.mark.parametrize("statistic", STATISTICS, ids=str)

@@ -1,14 +1,10 @@
-"""BG/NBD on the synthetic shop: the fit, and whether it finds what the generator draws from.
+"""BG/NBD on the synthetic shop: whether the fit finds what the generator draws from.
 
-The likelihood and its fit are a stand-in that only the statistics use: a later models/clv.py will
-replace them. The comparison with the generator stays.
-
-Belongs here: the likelihood, the fit, and the bands in which its estimates have to lie
-(`RECOVERY`). Does not belong here: figures that need no model (`figures`), nor anything that the
-pipeline runs.
+Belongs here: the bands in which the estimates have to lie (`RECOVERY`). Does not belong here:
+figures that need no model (`figures`), nor the model itself (`bridge_cart_assets.models.clv`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,13 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from scipy.optimize import minimize
-from scipy.special import betaln, gammaln
 
 from bridge_cart_assets.generator import behaviour
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.chance import Floats
 from bridge_cart_assets.generator.shop import generate
+from bridge_cart_assets.models.clv import Histories, fit_bg_nbd
 from bridge_cart_tests.generator.statistics.shops import CUSTOMERS, LONG, YEAR, Clean, clean
 
 
@@ -81,66 +76,24 @@ def repeat_purchases(shop: Clean) -> pl.DataFrame:
     )
 
 
-def log_likelihoods(theta: Floats, x: Floats, t_x: Floats, age: Floats) -> Floats:
-    """Of each customer (Fader, Hardie and Lee 2005, equation 6).
-
-    Args:
-        theta: the logarithms of r, alpha, a and b.
-        x, t_x, age: repeat purchases, recency, T.
-    """
-    r, alpha, a, b = np.exp(theta)
-    shared = gammaln(r + x) - gammaln(r) + r * theta[1] + betaln(a, b + x) - betaln(a, b)
-    still_here = -(r + x) * np.log(alpha + age)
-    left = theta[2] - np.log(b + np.maximum(x, 1) - 1) - (r + x) * np.log(alpha + t_x)
-    return shared + np.logaddexp(still_here, np.where(x > 0, left, -np.inf))
-
-
 def fit(customers: pl.DataFrame) -> Fit:
     """Fit BG/NBD by maximum likelihood.
 
     Args:
         customers: x, t_x, T.
     """
-    groups = customers.group_by("x", "t_x", "T").len().sort("x", "t_x", "T")
-    x, t_x, age, count = groups.cast(pl.Float64).to_numpy().T
-
-    def total(theta: Floats) -> float:
-        return float((count * log_likelihoods(theta, x, t_x, age)).sum())
-
-    start = np.log([1, age.mean(), 1, 1])
-    best = minimize(
-        lambda theta: -total(theta) / count.sum(),
-        start,
-        method="L-BFGS-B",
-        options={"ftol": 1e-14, "gtol": 1e-8, "maxiter": 1_000},
-    ).x
-    covariance = np.linalg.inv(-_hessian(total, best))
-    r, alpha, a, b = np.exp(best)
-    rate, drop_out = r / alpha, a / (a + b)
-    values = np.array([r, alpha, a, b, rate, drop_out])
+    named = customers.select(frequency="x", t_x="t_x", tenure_days="T")
+    found = fit_bg_nbd(Histories.of(named))
+    model, covariance = found.model, found.covariance
+    assert covariance is not None, f"{model} is at a bound"
+    rate, drop_out = model.r / model.alpha, model.drop_out
+    values = np.array([model.r, model.alpha, model.a, model.b, rate, drop_out])
     # Delta method: what a step in each logarithm does to each of the values.
     stays = drop_out * (1 - drop_out)
     slopes = np.vstack([np.diag(values[:4]), [rate, -rate, 0, 0], [0, 0, stays, -stays]])
     errors = np.sqrt(np.diag(slopes @ covariance @ slopes.T))
     estimates = map(Estimate, values.tolist(), errors.tolist())
-    return Fit(dict(zip(TRUTH, estimates, strict=True)), total(best))
-
-
-def _hessian(function: Callable[[Floats], float], at: Floats, step: float = 1e-3) -> Floats:
-    """Second derivatives, by central differences."""
-    steps = step * np.eye(at.size)
-    return np.array(
-        [
-            [
-                function(at + one + other)
-                - function(at + one - other)
-                - function(at - one + other)
-                + function(at - one - other)
-                for other in steps
-            ]
-            for one in steps
-        ]
-    ) / (4 * step**2)
+    return Fit(dict(zip(TRUTH, estimates, strict=True)), found.log_likelihood or 0.0)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,446 @@
+"""How often customers will order, whether they still are customers, and what an order is worth.
+
+Belongs here: BG/NBD, NBD and Gamma-Gamma, each as a likelihood, a fit and what follows from the
+parameters. Does not belong here: which of them is trusted (`models.holdout`, `models.value`), or
+reading and writing.
+
+What a customer has done is three numbers (Fader, Hardie and Lee 2005): frequency x, the days with
+a sale after the first one; t_x, days from the first to the latest sale; and T, days from the first
+sale to as_of. Time is in days throughout. Customers with the same three numbers are one row with a
+weight: a million customers at day grain are far fewer rows.
+
+Sources: Fader, Hardie and Lee, "Counting Your Customers the Easy Way", Marketing Science 24 (2005),
+275-284, for BG/NBD; Fader and Hardie, "The Gamma-Gamma Model of Monetary Value" (2013), for order
+values; Ehrenberg (1959) for NBD.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Generic, Protocol, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+HISTORY = ("frequency", "t_x", "tenure_days")
+Floats = npt.NDArray[np.float64]
+Model = TypeVar("Model")
+# Log-likelihood and its gradient at the logarithms of the parameters.
+Likelihood = Callable[[Floats], tuple[float, Floats]]
+
+# Parameters lie within these bounds, in days or without unit: beyond them nothing changes but the
+# arithmetic, and a fit that has no end stops here.
+_LOWEST, _HIGHEST = 1e-4, 1e5
+_ITERATIONS = 300
+# Relative width of the differences that give the Hessian from the gradient.
+_STEP = 1e-4
+
+
+@dataclass(frozen=True)
+class Histories:
+    """What customers have done, equal ones together; one entry per row in every array."""
+
+    x: Floats
+    t_x: Floats
+    T: Floats
+    weight: Floats
+
+    @classmethod
+    def of(cls, customers: pl.DataFrame) -> Self:
+        """Group customers by the columns of `HISTORY`."""
+        rows = customers.group_by(HISTORY).len().sort(HISTORY).cast(pl.Float64)
+        return cls._in(rows, rows["len"].to_numpy())
+
+    @classmethod
+    def each(cls, customers: pl.DataFrame) -> Self:
+        """Every customer by itself, in the order of the rows."""
+        return cls._in(
+            customers.select(pl.col(HISTORY).cast(pl.Float64)), np.ones(customers.height)
+        )
+
+    @classmethod
+    def _in(cls, rows: pl.DataFrame, weight: Floats) -> Self:
+        x, t_x, tenure = (rows[name].to_numpy() for name in HISTORY)
+        return cls(x, t_x, tenure, weight)
+
+
+class Orders(Protocol):
+    """A model of when customers order."""
+
+    def p_alive(self, seen: Histories) -> Floats:
+        """Probability that each is still a customer."""
+
+    def expected_orders(self, seen: Histories, days: float) -> Floats:
+        """Order days that are expected of each in the next days."""
+
+    def no_order(self, seen: Histories, days: float) -> Floats:
+        """Probability that each does not order within the next days."""
+
+
+@dataclass(frozen=True)
+class BgNbd:
+    """BG/NBD: a Poisson process until a drop-out, which can follow every repeat order.
+
+    Attributes:
+        r, alpha: the rates (orders a day) are gamma distributed, mean r / alpha.
+        a, b: the chances of dropping out are beta distributed, mean a / (a + b).
+    """
+
+    r: float
+    alpha: float
+    a: float
+    b: float
+
+    @property
+    def drop_out(self) -> float:
+        """Mean chance of dropping out after a repeat order."""
+        return self.a / (self.a + self.b)
+
+    def p_alive(self, seen: Histories) -> Floats:
+        """By equation 12; 1 for those who have ordered once, who cannot have dropped out."""
+        gone = np.zeros_like(seen.x)
+        back = seen.x > 0
+        x, until = seen.x[back], np.log(self.alpha + seen.t_x[back])
+        waited = (self.r + x) * (np.log(self.alpha + seen.T[back]) - until)
+        # Who ordered daily and has been away for long: beyond every number, and certainly gone.
+        gone[back] = np.exp(np.minimum(waited, 600.0)) * self.a / (self.b + x - 1)
+        alive: Floats = 1 / (1 + gone)
+        return alive
+
+    def expected_orders(self, seen: Histories, days: float) -> Floats:
+        """By equation 10."""
+        from scipy.special import hyp2f1
+
+        # The formula has a gap at a = 1 and is smooth about it.
+        a = self.a if abs(self.a - 1) > 1e-6 else 1 + 1e-6
+        rate, kept = self.r + seen.x, self.b + seen.x
+        passed = days / (self.alpha + seen.T + days)
+        stays = hyp2f1(rate, kept, a + kept - 1, passed) * (1 - passed) ** rate
+        orders = (a + kept - 1) / (a - 1) * (1 - stays)
+        # The series gives up on rates that do not differ between customers (r in the thousands):
+        # there the mean chance of dropping out stands for all chances.
+        mean = self.a / (self.a + kept)
+        rough = -np.expm1(-rate * np.log1p(mean * days / (self.alpha + seen.T))) / mean
+        most = rate / (self.alpha + seen.T) * days
+        alive: Floats = np.clip(np.where(np.isfinite(orders), orders, rough), 0.0, most)
+        return alive * self.p_alive(seen)
+
+    def no_order(self, seen: Histories, days: float) -> Floats:
+        """1 - p_alive (1 - ((alpha + T) / (alpha + T + days))^(r + x)).
+
+        Whoever is still a customer cannot drop out before the next order, so it is only a matter
+        of the rate whether that order comes in time.
+        """
+        silent = _silent(self.r, self.alpha, seen, days)
+        none: Floats = 1 - self.p_alive(seen) * (1 - silent)
+        return none
+
+
+@dataclass(frozen=True)
+class Nbd:
+    """NBD: a Poisson process that never ends; BG/NBD without drop-out.
+
+    Attributes:
+        r, alpha: the rates (orders a day) are gamma distributed, mean r / alpha.
+    """
+
+    r: float
+    alpha: float
+
+    def p_alive(self, seen: Histories) -> Floats:
+        """1: nobody drops out."""
+        return np.ones_like(seen.x)
+
+    def expected_orders(self, seen: Histories, days: float) -> Floats:
+        """The mean of the rate, given what was seen, times the days."""
+        orders: Floats = (self.r + seen.x) / (self.alpha + seen.T) * days
+        return orders
+
+    def no_order(self, seen: Histories, days: float) -> Floats:
+        """((alpha + T) / (alpha + T + days))^(r + x)."""
+        return _silent(self.r, self.alpha, seen, days)
+
+
+@dataclass(frozen=True)
+class OwnRate:
+    """The naive rate: everybody goes on as until now, with x orders in T days."""
+
+    def p_alive(self, seen: Histories) -> Floats:
+        """1: nobody drops out."""
+        return np.ones_like(seen.x)
+
+    def expected_orders(self, seen: Histories, days: float) -> Floats:
+        """x / T times the days; none of those who have ordered once."""
+        orders: Floats = seen.x / np.maximum(seen.T, 1.0) * days
+        return orders
+
+    def no_order(self, seen: Histories, days: float) -> Floats:
+        """As of a Poisson process with that rate."""
+        none: Floats = np.exp(-self.expected_orders(seen, days))
+        return none
+
+
+@dataclass(frozen=True)
+class GammaGamma:
+    """Gamma-Gamma: order values are gamma distributed about a level that differs by customer.
+
+    Attributes:
+        p: shape of the values about the level.
+        q, v: the levels are inverse gamma distributed; v is in money.
+    """
+
+    p: float
+    q: float
+    v: float
+
+    def expected_value(self, orders: Floats, mean: Floats) -> Floats:
+        """Expected value of an order, by equation 5: the own mean, drawn to everybody's.
+
+        Args:
+            orders: how many the mean is over.
+            mean: mean value of an order, 0 or more.
+        """
+        value: Floats = self.p * (self.v + orders * mean) / (self.p * orders + self.q - 1)
+        return value
+
+
+@dataclass(frozen=True)
+class Fitted(Generic[Model]):
+    """A model with what is known about its fit.
+
+    Attributes:
+        model: the model at the estimates.
+        covariance: of the logarithms of the parameters; None where a bound was reached.
+        log_likelihood: at the estimates; None when nothing was fitted.
+        customers: how many it was fitted to.
+    """
+
+    model: Model
+    covariance: Floats | None
+    log_likelihood: float | None
+    customers: int
+
+    @property
+    def errors(self) -> dict[str, float | None]:
+        """Standard error by parameter."""
+        values = parameters(self.model)
+        if self.covariance is None:
+            return dict.fromkeys(values)
+        of_logs = np.sqrt(np.diag(self.covariance)).tolist()
+        return {
+            name: value * error
+            for (name, value), error in zip(values.items(), of_logs, strict=True)
+        }
+
+
+def fit_bg_nbd(seen: Histories) -> Fitted[BgNbd]:
+    """Fit BG/NBD by maximum likelihood (equation 6 in the form with logarithms).
+
+    Args:
+        seen: at least one customer.
+    """
+    from scipy.special import digamma, gammaln
+
+    # Gamma functions are dear, and depend on x only, of which there are few values.
+    values, place = np.unique(seen.x, return_inverse=True)
+    per_value = np.bincount(place, seen.weight)
+    back = seen.x > 0
+    total = seen.weight.sum()
+
+    def likelihood(logs: Floats) -> tuple[float, Floats]:
+        r, alpha, a, b = np.exp(logs)
+        x = seen.x
+        until_now, until_then = np.log(alpha + seen.T), np.log(alpha + seen.t_x)
+        # Where x is 0 there is no drop-out to weigh.
+        odds = np.where(
+            back,
+            np.log(a) - np.log(np.where(back, b + x - 1, 1.0)) + (r + x) * (until_now - until_then),
+            -np.inf,
+        )
+        both = np.logaddexp(0.0, odds)
+        gone = np.exp(odds - both)
+        by_value = (
+            gammaln(r + values)
+            - gammaln(r)
+            + r * logs[1]
+            + gammaln(a + b)
+            + gammaln(b + values)
+            - gammaln(b)
+            - gammaln(a + b + values)
+        )
+        height = per_value @ by_value + seen.weight @ (both - (r + x) * until_now)
+        rate = digamma(r + values) - digamma(r) + logs[1]
+        shared = digamma(a + b) - digamma(a + b + values)
+        of_b = shared + digamma(b + values) - digamma(b)
+        leaves = gone / np.where(back, b + x - 1, 1.0)
+        gradient = np.array(
+            [
+                per_value @ rate - seen.weight @ ((1 - gone) * until_now + gone * until_then),
+                total * r / alpha
+                - seen.weight
+                @ ((r + x) * ((1 - gone) / (alpha + seen.T) + gone / (alpha + seen.t_x))),
+                per_value @ shared + seen.weight @ gone / a,
+                per_value @ of_b - seen.weight @ leaves,
+            ]
+        )
+        return float(height), gradient * np.exp(logs)
+
+    rate = _mean_rate(seen)
+    starts = [
+        {"r": r, "alpha": r / rate, "a": a, "b": b}
+        for r, a, b in ((0.5, 0.5, 2.0), (1.0, 1.0, 1.0), (0.3, 0.1, 5.0))
+    ]
+    return _maximise(BgNbd, likelihood, starts, total)
+
+
+def fit_nbd(seen: Histories) -> Fitted[Nbd]:
+    """Fit NBD by maximum likelihood: what is left of BG/NBD when a goes to 0.
+
+    Args:
+        seen: at least one customer.
+    """
+    from scipy.special import digamma, gammaln
+
+    values, place = np.unique(seen.x, return_inverse=True)
+    per_value = np.bincount(place, seen.weight)
+    total = seen.weight.sum()
+
+    def likelihood(logs: Floats) -> tuple[float, Floats]:
+        r, alpha = np.exp(logs)
+        until_now = np.log(alpha + seen.T)
+        by_value = gammaln(r + values) - gammaln(r) + r * logs[1]
+        height = per_value @ by_value - seen.weight @ ((r + seen.x) * until_now)
+        gradient = np.array(
+            [
+                per_value @ (digamma(r + values) - digamma(r) + logs[1]) - seen.weight @ until_now,
+                total * r / alpha - seen.weight @ ((r + seen.x) / (alpha + seen.T)),
+            ]
+        )
+        return float(height), gradient * np.exp(logs)
+
+    rate = _mean_rate(seen)
+    starts = [{"r": r, "alpha": r / rate} for r in (0.5, 1.0, 3.0)]
+    return _maximise(Nbd, likelihood, starts, total)
+
+
+def fit_gamma_gamma(orders: Floats, mean: Floats) -> Fitted[GammaGamma]:
+    """Fit Gamma-Gamma by maximum likelihood (equation 1a).
+
+    Args:
+        orders: number of orders per customer, at least 1; at least one customer.
+        mean: mean value of these orders; above zero.
+    """
+    from scipy.special import digamma, gammaln
+
+    # In units of the mean over customers, so that the bounds fit every currency.
+    unit = float(mean.mean())
+    n, values = orders.astype(np.float64), mean / unit
+    sums, logs_of = n * values, np.log(values)
+    kinds, place = np.unique(n, return_inverse=True)
+    per_kind = np.bincount(place).astype(np.float64)
+
+    def likelihood(logs: Floats) -> tuple[float, Floats]:
+        p, q, v = np.exp(logs)
+        together = np.log(v + sums)
+        by_kind = (
+            gammaln(p * kinds + q)
+            - gammaln(p * kinds)
+            - gammaln(q)
+            + q * logs[2]
+            + p * kinds * np.log(kinds)
+        )
+        powers = p * n + q
+        height = per_kind @ by_kind + ((p * n - 1) * logs_of - powers * together).sum()
+        of_q = digamma(p * kinds + q)
+        gradient = np.array(
+            [
+                per_kind @ (kinds * (of_q - digamma(p * kinds) + np.log(kinds)))
+                + (n * (logs_of - together)).sum(),
+                per_kind @ (of_q - digamma(q) + logs[2]) - together.sum(),
+                n.size * q / v - (powers / (v + sums)).sum(),
+            ]
+        )
+        return float(height), gradient * np.exp(logs)
+
+    starts = [{"p": p, "q": q, "v": (q - 1) / p} for p, q in ((6.0, 4.0), (1.5, 2.0), (20.0, 10.0))]
+    fitted = _maximise(GammaGamma, likelihood, starts, float(n.size))
+    scaled = GammaGamma(fitted.model.p, fitted.model.q, fitted.model.v * unit)
+    return Fitted(
+        scaled,
+        fitted.covariance,
+        # Density of the value itself, not of its multiple of the unit.
+        (fitted.log_likelihood or 0.0) - n.size * float(np.log(unit)),
+        fitted.customers,
+    )
+
+
+def _silent(r: float, alpha: float, seen: Histories, days: float) -> Floats:
+    """Chance that a process whose rate is what x orders in T days say gives no order."""
+    silent: Floats = np.exp(-(r + seen.x) * np.log1p(days / (alpha + seen.T)))
+    return silent
+
+
+def _mean_rate(seen: Histories) -> float:
+    """Orders a day over everybody: where the search for the parameters begins."""
+    orders, days = seen.weight @ seen.x, seen.weight @ seen.T
+    return float((orders + 0.5) / (days + 1.0))
+
+
+def _maximise(
+    kind: Callable[..., Model],
+    likelihood: Likelihood,
+    starts: Sequence[Mapping[str, float]],
+    customers: float,
+) -> Fitted[Model]:
+    """The best of several bounded climbs, with standard errors from the curvature at the top.
+
+    The search is in logarithms, where parameters are above zero by themselves.
+    """
+    from scipy.optimize import minimize
+
+    names = list(starts[0])
+    bounds = [(np.log(_LOWEST), np.log(_HIGHEST))] * len(names)
+
+    def downhill(logs: Floats) -> tuple[float, Floats]:
+        height, gradient = likelihood(logs)
+        return -height / customers, -gradient / customers
+
+    tops = [
+        minimize(
+            downhill,
+            np.clip(np.log([start[name] for name in names]), *bounds[0]),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"maxiter": _ITERATIONS, "ftol": 1e-13, "gtol": 1e-8},
+        )
+        for start in starts
+    ]
+    top = min(tops, key=lambda found: found.fun)
+    return Fitted(
+        model=kind(**dict(zip(names, np.exp(top.x).tolist(), strict=True))),
+        covariance=_covariance(likelihood, top.x, bounds[0]),
+        log_likelihood=-float(top.fun) * float(customers),
+        customers=round(customers),
+    )
+
+
+def _covariance(likelihood: Likelihood, logs: Floats, bounds: tuple[float, float]) -> Floats | None:
+    """What the curvature at the top says; None where a bound was reached or it is flat."""
+    if np.any(logs <= bounds[0] + _STEP) or np.any(logs >= bounds[1] - _STEP):
+        return None
+    steps = np.eye(len(logs)) * _STEP
+    curvature = np.array(
+        [(likelihood(logs - h)[1] - likelihood(logs + h)[1]) / (2 * _STEP) for h in steps]
+    )
+    try:
+        covariance: Floats = np.linalg.inv((curvature + curvature.T) / 2)
+    except np.linalg.LinAlgError:
+        return None
+    is_peak = np.all(np.isfinite(covariance)) and np.all(np.linalg.eigvalsh(covariance) > 0)
+    return covariance if is_peak else None
+
+
+def parameters(model: object) -> dict[str, float]:
+    """The parameters of a model by name."""
+    return {field.name: getattr(model, field.name) for field in fields(model)}  # type: ignore[arg-type]
