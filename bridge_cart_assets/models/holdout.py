@@ -1,0 +1,372 @@
+"""How good the models of value would have been: fitted without the last 90 days, judged on them.
+
+Belongs here: whether there is enough to fit at all, and the figures by which one model of orders is
+better than another. Does not belong here: fitting (`models.clv`), or which model is used in the end
+(`models.value`).
+
+The measure is the naive rate: everybody goes on ordering as until now (`clv.OwnRate`). A model that
+does worse says nothing that a division would not say.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from bridge_cart_assets.models.clv import (
+    Floats,
+    Histories,
+    Orders,
+    OwnRate,
+    fit_bg_nbd,
+    fit_gamma_gamma,
+    fit_nbd,
+)
+from bridge_cart_assets.tables.gold import MODEL_METRICS
+from bridge_cart_assets.thresholds import THRESHOLDS
+from bridge_cart_assets.transforms.features import known, refunds, sales
+from bridge_cart_assets.transforms.windows import WINDOW
+
+DATA, NAIVE, VALUE, SEGMENTS = "value_data", "own_rate", "gamma_gamma", "segments"
+# The score that decides whether a model is worse than the naive rate: it is least for those who
+# say what they believe, which neither the error of the total (one good guess) nor the mean
+# absolute error (most customers order nothing, so it likes zeros) is.
+DECISIVE = "brier"
+_BINS = 10
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Needed:
+    """One thing that a value model needs, how much of it there is, and how much there has to be."""
+
+    metric: str
+    value: int
+    least: int
+    says: str
+
+    @property
+    def is_met(self) -> bool:
+        """Whether there is enough."""
+        return self.value >= self.least
+
+
+def needs(customers: int, days: int, repeaters: int) -> tuple[Needed, ...]:
+    """What a fit needs, beside what there is.
+
+    Args:
+        customers: with a sale.
+        days: from the first sale to the day of the fit.
+        repeaters: customers with a second purchase day.
+    """
+    bounds = THRESHOLDS
+    return (
+        Needed("customers", customers, bounds.value_customers, "customers with a sale"),
+        Needed("history_days", days, bounds.value_days, "days of history"),
+        Needed("repeat_customers", repeaters, bounds.value_repeaters, "customers who came again"),
+    )
+
+
+def needs_of(customers: pl.DataFrame) -> tuple[Needed, ...]:
+    """What a fit to these customers needs, beside what there is.
+
+    Args:
+        customers: frequency and tenure_days; one row per customer with a sale.
+    """
+    days, repeaters = customers.select(
+        pl.max("tenure_days").fill_null(0), (pl.col("frequency") > 0).sum()
+    ).row(0)
+    return needs(customers.height, days, repeaters)
+
+
+def seen_until(purchases: pl.LazyFrame, day: date, as_of: date) -> pl.DataFrame:
+    """What each customer had done by the end of a day, and what came after it.
+
+    Args:
+        purchases: rows of silver/purchases.
+        day: the day up to which history is seen.
+        as_of: the day up to which the future is.
+
+    Returns:
+        One row per customer with a sale up to `day`, by customer: frequency, t_x, tenure_days,
+        order_value (net revenue per purchase day, not below 0); orders and revenue (of the days
+        after it; net of refunds).
+    """
+    lines = known(purchases, as_of)
+    per_day = [
+        part.group_by("customer_id", "purchase_day").agg(pl.sum("net_amount"), is_sale=is_sale)
+        for part, is_sale in ((sales(lines), pl.lit(True)), (refunds(lines), pl.lit(False)))
+    ]
+    is_past, bought_on = pl.col("purchase_day") <= day, pl.col("purchase_day").filter("is_sale")
+    net, first = pl.col("net_amount").cast(pl.Float64), pl.col("first")
+    return (
+        pl.concat(per_day)
+        .group_by("customer_id", is_past=is_past)
+        .agg(
+            first=bought_on.min(),
+            last=bought_on.max(),
+            days=pl.col("is_sale").sum().cast(pl.Int64),
+            money=net.sum(),
+        )
+        .group_by("customer_id")
+        .agg(
+            pl.col("first", "last").filter("is_past").first(),
+            bought=pl.col("days").filter("is_past").sum(),
+            spent=pl.col("money").filter("is_past").sum(),
+            orders=pl.col("days").filter(~pl.col("is_past")).sum(),
+            revenue=pl.col("money").filter(~pl.col("is_past")).sum(),
+        )
+        .filter(pl.col("bought") > 0)
+        .sort("customer_id")
+        .select(
+            frequency=pl.col("bought") - 1,
+            t_x=(pl.col("last") - first).dt.total_days(),
+            tenure_days=(pl.lit(day) - first).dt.total_days(),
+            order_value=(pl.col("spent") / pl.col("bought")).clip(lower_bound=0),
+            orders="orders",
+            revenue="revenue",
+        )
+        .collect()
+    )
+
+
+def value_metrics(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """What speaks for and against the models of value.
+
+    Args:
+        purchases: rows of silver/purchases.
+        as_of: latest batch day in silver.
+
+    Returns:
+        Rows of gold/model_metrics: what there is to fit to (`value_data`); where there is enough
+        90 days before as_of, the errors of bg_nbd, nbd and own_rate on these days, and of
+        gamma_gamma. Nothing without a sale.
+    """
+    now = seen_until(purchases, as_of, as_of)
+    if not now.height:
+        return MODEL_METRICS.empty()
+    needed = needs_of(now)
+    rows = [_row(DATA, n.metric, n.value, f">= {n.least}", passed=n.is_met) for n in needed]
+    trained = [as_of] * len(rows)
+    cut = as_of - timedelta(days=WINDOW)
+    then = seen_until(purchases, cut, as_of)
+    if all(n.is_met for n in needs_of(then)):
+        rows += _judged(then)
+        trained += [cut] * (len(rows) - len(trained))
+    return MODEL_METRICS.conform(
+        pl.DataFrame(rows, schema_overrides={"gate": pl.String, "passed": pl.Boolean}).with_columns(
+            model_version=pl.lit(version_of(as_of), pl.Int64), trained_as_of=pl.Series(trained)
+        )
+    )
+
+
+def model_metrics(
+    earlier: pl.LazyFrame,
+    purchases: pl.LazyFrame,
+    segment_models: pl.LazyFrame,
+    drift: pl.LazyFrame,
+    as_of: date,
+) -> pl.DataFrame:
+    """How good the models are: those of value at as_of and before, and every segment model.
+
+    Args:
+        earlier: rows of gold/model_metrics as they are.
+        purchases: rows of silver/purchases.
+        segment_models: rows of gold/segment_model.
+        drift: rows of gold/model_drift.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/model_metrics.
+    """
+    kept = earlier.filter(
+        (pl.col("model") != SEGMENTS) & (pl.col("model_version") < version_of(as_of))
+    )
+    return pl.concat(
+        [
+            kept.collect(),
+            value_metrics(purchases, as_of),
+            segment_model_metrics(segment_models.collect(), drift.collect()),
+        ]
+    ).sort("model", "model_version", "metric")
+
+
+def segment_model_metrics(models: pl.DataFrame, drift: pl.DataFrame) -> pl.DataFrame:
+    """How stable and how clear each segment model is, and how large its segments were.
+
+    Args:
+        models: rows of gold/segment_model.
+        drift: rows of gold/model_drift, which has the shares of the model in effect.
+
+    Returns:
+        Rows of gold/model_metrics.
+    """
+    bounds = THRESHOLDS
+    shares = (
+        drift.filter(pl.col("subject") == "segment_shares")
+        .select("model_version", "trained_as_of", value="shares_then")
+        .explode("value")
+    )
+    version = ["model_version", "trained_as_of"]
+    parts = (
+        (models, "stability", pl.first("stability"), ">=", bounds.segment_stability),
+        (models, "silhouette", pl.first("silhouette"), None, 0.0),
+        (shares, "smallest_share", pl.min("value"), ">=", bounds.segment_smallest),
+        (shares, "largest_share", pl.max("value"), "<=", bounds.segment_largest),
+    )
+    value = pl.col("value")
+    return pl.concat(
+        rows.group_by(version, maintain_order=True)
+        .agg(value=of)
+        .with_columns(
+            model=pl.lit(SEGMENTS),
+            metric=pl.lit(metric),
+            gate=pl.lit(f"{sign} {bound}" if sign else None, dtype=pl.String),
+            passed=pl.lit(None, dtype=pl.Boolean)
+            if sign is None
+            else value >= bound
+            if sign == ">="
+            else value <= bound,
+        )
+        .select(list(MODEL_METRICS.dtypes))
+        for rows, metric, of, sign, bound in parts
+    )
+
+
+def version_of(as_of: date) -> int:
+    """The version of a model that is a function of silver at `as_of`: the day as YYYYMMDD."""
+    return as_of.year * 10_000 + as_of.month * 100 + as_of.day
+
+
+def worse_than_naive(metrics: pl.DataFrame, model: str, as_of: date) -> str | None:
+    """The sentence that says by how much a model was worse than the naive rate, if it was.
+
+    Args:
+        metrics: rows of gold/model_metrics.
+        model: bg_nbd or nbd.
+        as_of: latest batch day in silver.
+
+    Returns:
+        None also where there was no holdout to judge it on.
+    """
+    scored = metrics.filter(
+        (pl.col("metric") == DECISIVE) & (pl.col("model_version") == version_of(as_of))
+    )
+    values = dict(scored.select("model", "value").iter_rows())
+    if model not in values or NAIVE not in values or values[model] <= values[NAIVE]:
+        return None
+    return (
+        f"{model} was worse than the naive rate on the last {WINDOW} days "
+        f"(Brier score {values[model]:.4f}, naive {values[NAIVE]:.4f})"
+    )
+
+
+def _judged(then: pl.DataFrame) -> Iterator[Row]:
+    groups, each = Histories.of(then), Histories.each(then)
+    actual = then["orders"].to_numpy().astype(np.float64)
+    bg_nbd, nbd = fit_bg_nbd(groups).model, fit_nbd(groups).model
+    least = THRESHOLDS.drop_out_visible
+    is_visible = bg_nbd.drop_out >= least
+    yield _row("bg_nbd", "drop_out", bg_nbd.drop_out, f">= {least}", passed=is_visible)
+    naive = scores(OwnRate(), each, actual)
+    for metric, value in naive.items():
+        yield _row(NAIVE, metric, value)
+    models: dict[str, Orders] = {"bg_nbd": bg_nbd, "nbd": nbd}
+    for name, model in models.items():
+        for metric, value in scores(model, each, actual).items():
+            gate, passed = _gate(metric, value, naive)
+            yield _row(name, metric, value, gate, passed=passed)
+    best = bg_nbd if is_visible else nbd
+    yield from _judged_value(then, best.expected_orders(each, WINDOW))
+
+
+def _judged_value(then: pl.DataFrame, expected: Floats) -> Iterator[Row]:
+    """How far expected order values are from what those who ordered in the 90 days have paid."""
+    count = then["frequency"].to_numpy() + 1.0
+    own = then["order_value"].to_numpy()
+    if not (own > 0).any():
+        return
+    value = fit_gamma_gamma(count[own > 0], own[own > 0]).model.expected_value(count, own)
+    orders, revenue = then["orders"].to_numpy(), then["revenue"].to_numpy()
+    came = orders > 0
+    if came.any():
+        paid = np.maximum(revenue[came] / orders[came], 0.0)
+        error, bound = (float(np.abs(guess[came] - paid).mean()) for guess in (value, own))
+        yield _row(VALUE, "mae", error, f"<= {bound:.6g}", passed=error <= bound)
+    total = float(revenue.sum())
+    if total > 0:
+        yield _row(VALUE, "revenue_total_error", float(expected @ value) / total - 1)
+
+
+def scores(model: Orders, seen: Histories, actual: Floats) -> dict[str, float]:
+    """How far a model's forecasts are from what happened in the 90 days after.
+
+    Args:
+        model: fitted to what was seen.
+        seen: every customer by itself.
+        actual: order days of each in the 90 days after.
+
+    Returns:
+        total_error: expected orders / orders - 1 (0 where nobody ordered and none was expected);
+        mae: mean absolute error of the orders of a customer;
+        auc: chance that of one who orders and one who does not the latter has the higher
+        churn_probability_90d (Hanley and McNeil 1982); absent when all do the same;
+        brier: mean squared error of churn_probability_90d (Brier 1950);
+        calibration_error: mean gap between it and the share that did not order, in ten bins of
+        equal size by probability.
+    """
+    expected, churn = model.expected_orders(seen, WINDOW), model.no_order(seen, WINDOW)
+    gone = (actual == 0).astype(np.float64)
+    total = float(actual.sum())
+    found = {
+        "total_error": float(expected.sum()) / total - 1 if total else float(expected.sum()),
+        "mae": float(np.abs(expected - actual).mean()),
+        "brier": float(((churn - gone) ** 2).mean()),
+        "calibration_error": calibration_error(churn, gone),
+    }
+    area = auc(churn, gone)
+    return found if area is None else {**found, "auc": area}
+
+
+def auc(score: Floats, is_positive: Floats) -> float | None:
+    """Area under the ROC curve, by ranks; equal scores count a half. None with one class only."""
+    from scipy.stats import rankdata
+
+    positives = float(is_positive.sum())
+    negatives = is_positive.size - positives
+    if not positives or not negatives:
+        return None
+    ranks = float(rankdata(score)[is_positive > 0].sum())
+    return (ranks - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def calibration_error(probability: Floats, happened: Floats) -> float:
+    """Mean gap between probability and share, over bins of equal size, weighted by size."""
+    # Equal probabilities must not be torn apart by the order of the rows.
+    places = np.searchsorted(np.sort(probability), probability, side="left")
+    bins = places * _BINS // probability.size
+    count = np.bincount(bins, minlength=_BINS)
+    gap = np.bincount(bins, probability - happened, minlength=_BINS)
+    return float(np.abs(gap).sum() / count.sum())
+
+
+def _gate(metric: str, value: float, naive: dict[str, float]) -> tuple[str, bool]:
+    """What is asked of a metric: to be as good as the naive rate's, or calibrated."""
+    if metric == "calibration_error":
+        bound = THRESHOLDS.calibration_error
+        return f"<= {bound}", value <= bound
+    bound = naive[metric]
+    if metric == "auc":
+        return f">= {bound:.6g}", value >= bound
+    if metric == "total_error":
+        return f"within {abs(bound):.6g}", abs(value) <= abs(bound)
+    return f"<= {bound:.6g}", value <= bound
+
+
+def _row(
+    model: str, metric: str, value: float, gate: str | None = None, *, passed: bool | None = None
+) -> Row:
+    return {"model": model, "metric": metric, "value": float(value), "gate": gate, "passed": passed}

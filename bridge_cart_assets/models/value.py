@@ -1,0 +1,263 @@
+"""What each customer will be worth, and the risk that they leave.
+
+Belongs here: choosing the model that is good enough, keeping it as rows, and applying it:
+gold/value_model and gold/customer_value. Does not belong here: the models themselves
+(`models.clv`) or how they are judged (`models.holdout`).
+
+The value model is a function of silver and as_of: it is fitted anew for each as_of, in seconds, so
+it does not matter when the pipeline ran. Its version is the day.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from bridge_cart_assets.models.clv import (
+    BgNbd,
+    Fitted,
+    Floats,
+    GammaGamma,
+    Histories,
+    Nbd,
+    Orders,
+    OwnRate,
+    fit_bg_nbd,
+    fit_gamma_gamma,
+    fit_nbd,
+    parameters,
+)
+from bridge_cart_assets.models.holdout import (
+    NAIVE,
+    VALUE,
+    needs_of,
+    version_of,
+    worse_than_naive,
+)
+from bridge_cart_assets.tables.columns import MONEY
+from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, VALUE_MODEL
+from bridge_cart_assets.thresholds import THRESHOLDS
+from bridge_cart_assets.transforms.windows import WINDOW
+
+YEAR = 365
+# The year is discounted in quarters: within one the rate changes a value by about a hundredth.
+_QUARTERS = (0, 90, 182, 273, YEAR)
+_LOW, _HIGH = 1 / 3, 2 / 3
+_KINDS: Mapping[str, type[BgNbd] | type[Nbd] | type[OwnRate]] = {
+    "bg_nbd": BgNbd,
+    "nbd": Nbd,
+    NAIVE: OwnRate,
+}
+_PREDICTIONS: Mapping[str, pl.DataType | type[pl.DataType]] = {
+    "p_alive": pl.Float64,
+    "expected_orders_90d": pl.Float64,
+    "expected_orders_365d": pl.Float64,
+    "expected_order_value": MONEY,
+    "predicted_clv_365d": MONEY,
+    "churn_probability_90d": pl.Float64,
+}
+
+
+@dataclass(frozen=True)
+class ValueModel:
+    """A value model as it is applied.
+
+    Attributes:
+        version: the as_of of the training as YYYYMMDD.
+        orders: when customers order.
+        value: what an order is worth; None when nobody has paid anything.
+        status: fitted, or fallback and why.
+    """
+
+    version: int
+    orders: Orders
+    value: GammaGamma | None
+    status: str
+
+
+def value_model(
+    earlier: pl.LazyFrame, features: pl.LazyFrame, metrics: pl.LazyFrame, as_of: date
+) -> pl.DataFrame:
+    """Fit the value model: the first of BG/NBD, NBD and the naive rate that nothing speaks against.
+
+    Args:
+        earlier: rows of gold/value_model as they are; those of earlier days are kept.
+        features: rows of gold/customer_features.
+        metrics: rows of gold/model_metrics, those of as_of among them.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/value_model; without rows of as_of when there is too little to fit to.
+    """
+    customers = _histories(features)
+    kept = earlier.filter(pl.col("model_version") < version_of(as_of)).collect()
+    if not all(need.is_met for need in needs_of(customers)):
+        return kept
+    part, fitted, status = _orders_model(customers, metrics.collect(), as_of)
+    rows = _rows(part, fitted, customers.height) + _rows(VALUE, _value(customers), customers.height)
+    new = pl.DataFrame(rows, schema_overrides={"standard_error": pl.Float64}).with_columns(
+        model_version=pl.lit(version_of(as_of), pl.Int64),
+        trained_as_of=pl.lit(as_of),
+        status=pl.lit(status),
+    )
+    return pl.concat([kept, VALUE_MODEL.conform(new)])
+
+
+def customer_value(
+    features: pl.LazyFrame, models: pl.LazyFrame, as_of: date, discount_rate: float
+) -> pl.DataFrame:
+    """What each customer has been worth and is expected to be.
+
+    Args:
+        features: rows of gold/customer_features.
+        models: rows of gold/value_model.
+        as_of: latest batch day in silver.
+        discount_rate: how much less money is worth in a year, as a share.
+
+    Returns:
+        The columns of gold/customer_value. Without a model of as_of the predictive ones are null
+        and model_status says why.
+    """
+    customers = _histories(features)
+    rows = customers.select("customer_id", "historic_clv", "is_churned")
+    model = _from_rows(models.filter(pl.col("model_version") == version_of(as_of)).collect())
+    if model is None:
+        unknown = [pl.lit(None, dtype=kind).alias(name) for name, kind in _PREDICTIONS.items()]
+        valued, version, status = rows.with_columns(unknown), None, _not_fitted(customers)
+    else:
+        predicted = _predicted(model, customers, discount_rate)
+        valued = pl.concat([rows, predicted], how="horizontal")
+        version, status = model.version, model.status
+    churn = pl.col("churn_probability_90d")
+    return CUSTOMER_VALUE.conform(
+        valued.with_columns(
+            as_of=pl.lit(as_of),
+            clv=(pl.col("historic_clv") + pl.col("predicted_clv_365d")).cast(MONEY),
+            churn_band=pl.when(churn < _LOW)
+            .then(pl.lit("low"))
+            .when(churn <= _HIGH)
+            .then(pl.lit("medium"))
+            .when(churn > _HIGH)
+            .then(pl.lit("high")),
+            model_version=pl.lit(version, dtype=pl.Int64),
+            model_status=pl.lit(status),
+        )
+    )
+
+
+def _histories(features: pl.LazyFrame) -> pl.DataFrame:
+    """What each customer has done, with order_value: net revenue per purchase day, not below 0.
+
+    Orders of one day are one to BG/NBD, so the value goes by days as well: together they give the
+    money that is expected.
+    """
+    net = pl.col("net_revenue").cast(pl.Float64)
+    return features.select(
+        "customer_id",
+        "frequency",
+        "t_x",
+        "tenure_days",
+        historic_clv="net_revenue",
+        is_churned=pl.col("recency_days") >= WINDOW,
+        order_value=(net / (pl.col("frequency") + 1)).clip(lower_bound=0),
+    ).collect()
+
+
+def _orders_model(
+    customers: pl.DataFrame, metrics: pl.DataFrame, as_of: date
+) -> tuple[str, Fitted[Any], str]:
+    groups = Histories.of(customers)
+    bg_nbd = fit_bg_nbd(groups)
+    why = worse_than_naive(metrics, "bg_nbd", as_of)
+    if bg_nbd.model.drop_out < THRESHOLDS.drop_out_visible:
+        why = (
+            f"no drop-out is visible (mean chance {bg_nbd.model.drop_out:.4f} after an order, "
+            f"{THRESHOLDS.drop_out_visible} is needed)"
+        )
+    if why is None:
+        return "bg_nbd", bg_nbd, "fitted"
+    worse = worse_than_naive(metrics, "nbd", as_of)
+    if worse is None:
+        says = "NBD, by which customers order at their own rates and never leave"
+        return "nbd", fit_nbd(groups), f"fallback: {why}: {says}"
+    nothing: Fitted[OwnRate] = Fitted(OwnRate(), None, None, customers.height)
+    return NAIVE, nothing, f"fallback: {why}; {worse}: everybody's rate so far"
+
+
+def _value(customers: pl.DataFrame) -> Fitted[GammaGamma] | None:
+    paid = customers.filter(pl.col("order_value") > 0)
+    if not paid.height:
+        return None
+    return fit_gamma_gamma(
+        (paid["frequency"] + 1).to_numpy().astype(np.float64), paid["order_value"].to_numpy()
+    )
+
+
+def _rows(part: str, fitted: Fitted[Any] | None, customers: int) -> list[dict[str, object]]:
+    # What has no parameters is a row all the same: it is the model.
+    found = parameters(fitted.model) if fitted else {}
+    return [
+        {
+            "part": part,
+            "parameter": name,
+            "value": value,
+            "standard_error": fitted.errors.get(name) if fitted else None,
+            "log_likelihood": fitted.log_likelihood if fitted else None,
+            "trained_on": fitted.customers if fitted else customers,
+        }
+        for name, value in (found or {"none": 0.0}).items()
+    ]
+
+
+def _from_rows(rows: pl.DataFrame) -> ValueModel | None:
+    if not rows.height:
+        return None
+    found: dict[str, dict[str, float]] = {}
+    for part, parameter, value in rows.select("part", "parameter", "value").iter_rows():
+        found.setdefault(part, {})[parameter] = value
+    name = next(name for name in _KINDS if name in found)
+    value = found[VALUE]
+    return ValueModel(
+        version=rows["model_version"][0],
+        orders=_KINDS[name](**({} if name == NAIVE else found[name])),
+        value=GammaGamma(**value) if "none" not in value else None,
+        status=rows["status"][0],
+    )
+
+
+def _predicted(model: ValueModel, customers: pl.DataFrame, discount_rate: float) -> pl.DataFrame:
+    seen = Histories.each(customers)
+    own = customers["order_value"].to_numpy()
+    value = own if model.value is None else model.value.expected_value(seen.x + 1, own)
+    expected = [model.orders.expected_orders(seen, days) for days in _QUARTERS[1:]]
+    frame = pl.DataFrame(
+        {
+            "p_alive": model.orders.p_alive(seen),
+            "expected_orders_90d": expected[0],
+            "expected_orders_365d": expected[-1],
+            "expected_order_value": value,
+            "predicted_clv_365d": value * _discounted(expected, discount_rate),
+            "churn_probability_90d": model.orders.no_order(seen, WINDOW),
+        }
+    )
+    cents = pl.selectors.by_name("expected_order_value", "predicted_clv_365d")
+    return frame.with_columns(cents.round(2).cast(MONEY))
+
+
+def _discounted(expected: list[Floats], rate: float) -> Floats:
+    """The year's orders, each quarter's counting as much as money does in its middle."""
+    total = np.zeros_like(expected[0])
+    before = np.zeros_like(expected[0])
+    for first, end, until in zip(_QUARTERS, _QUARTERS[1:], expected, strict=False):
+        total += (until - before) * (1 + rate) ** (-(first + end) / 2 / YEAR)
+        before = until
+    return total
+
+
+def _not_fitted(customers: pl.DataFrame) -> str:
+    missing = [need for need in needs_of(customers) if not need.is_met]
+    needed = (f"{n.value:,} {n.says}, at least {n.least:,} are needed" for n in missing)
+    return f"not_fitted: {'; '.join(needed) or 'the model has not been made yet'}"

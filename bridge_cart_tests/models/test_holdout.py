@@ -1,0 +1,218 @@
+"""What there is to fit to, and how good a forecast was, against counting by hand."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge_cart_assets.models.clv import BgNbd, Histories, Nbd, OwnRate
+from bridge_cart_assets.models.holdout import (
+    auc,
+    calibration_error,
+    model_metrics,
+    scores,
+    seen_until,
+    segment_model_metrics,
+    value_metrics,
+    worse_than_naive,
+)
+from bridge_cart_assets.tables.gold import MODEL_DRIFT, MODEL_METRICS, SEGMENT_MODEL
+from bridge_cart_tests.models.buyers import AS_OF, shop_of_buyers
+from bridge_cart_tests.transforms.shops import START, Line, line, purchases, shops
+
+
+def values(rows: pl.DataFrame, model: str) -> dict[str, float]:
+    return dict(rows.filter(pl.col("model") == model).select("metric", "value").iter_rows())
+
+
+def on(day: int) -> date:
+    return START + timedelta(days=day)
+
+
+def test_the_past_ends_with_its_day_and_the_future_with_as_of() -> None:
+    lines = [
+        line(0, amount="10.00"),
+        line(0, order="second", amount="5.00"),
+        line(10, amount="9.00"),
+        line(10, amount="-4.00", kind="refund", line_number=2),
+        line(20, amount="7.00"),
+        line(21, amount="-1.00", kind="refund", line_number=2),
+        line(30, amount="99.00"),
+        line(12, "C2", amount="3.00"),
+    ]
+    [row] = seen_until(purchases(lines), on(10), on(29)).rows(named=True)
+    assert row == {
+        "frequency": 1,
+        "t_x": 10,
+        "tenure_days": 10,
+        "order_value": pytest.approx(10.0),
+        "orders": 1,
+        "revenue": pytest.approx(6.0),
+    }
+
+
+def test_an_order_value_is_not_below_zero_when_more_was_given_back_than_paid() -> None:
+    lines = [line(0, amount="5.00"), line(1, amount="-8.00", kind="refund")]
+    assert seen_until(purchases(lines), on(5), on(9))["order_value"].to_list() == [0.0]
+
+
+@settings(max_examples=40, deadline=None)
+@given(shops(size=10), st.integers(0, 200))
+def test_what_was_seen_is_what_counting_each_customer_gives(
+    shop: tuple[list[Line], date], days: int
+) -> None:
+    lines, as_of = shop
+    day = as_of - timedelta(days=days)
+    expected = []
+    for customer in sorted({n["customer_id"] for n in lines}):
+        own = [n for n in lines if n["customer_id"] == customer and n["purchase_day"] <= as_of]
+        bought = sorted({n["purchase_day"] for n in own if n["kind"] == "sale"})
+        past = [d for d in bought if d <= day]
+        if past:
+            given = [n for n in own if n["kind"] in ("sale", "refund")]
+            spent = sum(float(n["net_amount"]) for n in given if n["purchase_day"] <= day)
+            later = sum(float(n["net_amount"]) for n in given if n["purchase_day"] > day)
+            value = max(spent / len(past), 0.0)
+            counts = (len(past) - 1, (past[-1] - past[0]).days, (day - past[0]).days)
+            expected.append((*counts, value, len(bought) - len(past), later))
+    found = seen_until(purchases(lines), day, as_of).rows()
+    assert [row[:3] + row[4:5] for row in found] == [row[:3] + row[4:5] for row in expected]
+    for row, wanted in zip(found, expected, strict=True):
+        assert (row[3], row[5]) == pytest.approx((wanted[3], wanted[5]), abs=1e-6)
+
+
+def test_the_area_under_the_curve_is_the_share_of_pairs_in_order() -> None:
+    gone, score = np.array([1.0, 1, 0, 0, 0]), np.array([0.9, 0.4, 0.4, 0.1, 0.8])
+    # Of six pairs: 0.9 is above all three; 0.4 is level with one, above one and below one.
+    assert auc(score, gone) == pytest.approx((3 + 0.5 + 1) / 6)
+    assert auc(score, np.ones(5)) is None
+
+
+def test_calibration_compares_the_mean_of_a_bin_with_its_share() -> None:
+    chance = np.repeat([0.2, 0.8], 50)
+    happened = np.concatenate([np.arange(50) < 10, np.arange(50) < 25]).astype(float)
+    # The lower half is right, the upper half says .8 where .5 is true.
+    assert calibration_error(chance, happened) == pytest.approx(0.15)
+
+
+def test_equal_probabilities_are_one_bin_however_the_customers_are_sorted() -> None:
+    chance, happened = np.full(40, 0.5), (np.arange(40) < 20).astype(float)
+    assert calibration_error(chance, happened) == calibration_error(chance, happened[::-1]) == 0
+
+
+def test_scores_of_three_customers() -> None:
+    seen = Histories(np.array([9.0, 1, 0]), np.array([90.0, 10, 0]), np.full(3, 90.0), np.ones(3))
+    found = scores(OwnRate(), seen, np.array([9.0, 0, 1]))
+    assert found["total_error"] == pytest.approx(0.0)
+    assert found["mae"] == pytest.approx(2 / 3)
+    silent = np.exp([-9.0, -1, 0])
+    assert found["brier"] == pytest.approx(((silent - [0, 1, 0]) ** 2).mean())
+    assert found["auc"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("model", [Nbd(1.0, 90.0), BgNbd(1.0, 90.0, 0.5, 2.0)])
+def test_without_any_order_the_error_of_the_total_is_what_was_expected(model: Nbd) -> None:
+    seen = Histories(np.zeros(2), np.zeros(2), np.full(2, 30.0), np.ones(2))
+    found = scores(model, seen, np.zeros(2))
+    assert found["total_error"] == pytest.approx(model.expected_orders(seen, 90.0).sum())
+    assert "auc" not in found
+
+
+def test_a_shop_without_enough_customers_is_told_what_is_missing() -> None:
+    rows = value_metrics(purchases([line(0), line(200)]), on(200))
+    assert MODEL_METRICS.conform(rows).select("metric", "value", "gate", "passed").rows() == [
+        ("customers", 1.0, ">= 500", False),
+        ("history_days", 200.0, ">= 180", True),
+        ("repeat_customers", 1.0, ">= 50", False),
+    ]
+    assert value_metrics(purchases([]), on(0)).is_empty()
+
+
+@pytest.fixture(scope="module")
+def judged() -> pl.DataFrame:
+    """The metrics of a shop in which people drop out."""
+    return value_metrics(purchases(shop_of_buyers(seed=1)), AS_OF)
+
+
+def test_bg_nbd_is_better_than_the_naive_rate_where_customers_drop_out(
+    judged: pl.DataFrame,
+) -> None:
+    ours, naive = values(judged, "bg_nbd"), values(judged, "own_rate")
+    assert ours["brier"] < 0.9 * naive["brier"]
+    assert ours["mae"] < naive["mae"]
+    assert ours["auc"] > naive["auc"]
+    assert ours["calibration_error"] < 0.05
+    assert abs(ours["total_error"]) < 0.3 * naive["total_error"]
+    assert ours["drop_out"] > 0.01
+    passed = judged.filter(pl.col("model") == "bg_nbd")
+    assert passed["passed"].to_list() == [True] * passed.height
+    assert worse_than_naive(judged, "bg_nbd", AS_OF) is None
+
+
+def test_every_metric_of_a_model_has_a_gate_and_the_naive_rate_has_none(
+    judged: pl.DataFrame,
+) -> None:
+    gated = judged.filter(pl.col("gate").is_not_null())
+    assert set(gated["model"]) == {"value_data", "bg_nbd", "nbd", "gamma_gamma"}
+    assert gated["passed"].null_count() == 0
+    assert judged.filter(model="own_rate")["passed"].null_count() == 5
+    # The models were fitted to what was known 90 days before as_of.
+    days = dict(judged.select("model", "trained_as_of").iter_rows())
+    assert days["bg_nbd"] == AS_OF - timedelta(days=90)
+    assert days["value_data"] == AS_OF
+    assert set(judged["model_version"]) == {20250304}
+
+
+def test_a_model_that_is_worse_than_the_naive_rate_is_named_with_both_scores(
+    judged: pl.DataFrame,
+) -> None:
+    spoilt = judged.with_columns(
+        value=pl.when(model="bg_nbd", metric="brier").then(0.5).otherwise("value")
+    )
+    why = worse_than_naive(spoilt, "bg_nbd", AS_OF)
+    assert why is not None
+    assert "0.5000" in why
+    assert f"{values(judged, 'own_rate')['brier']:.4f}" in why
+    assert worse_than_naive(spoilt, "bg_nbd", AS_OF + timedelta(days=1)) is None
+    assert worse_than_naive(spoilt, "nbd", AS_OF) is None
+
+
+def test_without_ninety_days_to_spare_nothing_is_judged() -> None:
+    """180 days of history are needed at the beginning of the 90 days too."""
+    lines = [n for n in shop_of_buyers(seed=1) if n["purchase_day"] < on(269)]
+    rows = value_metrics(purchases(lines), on(268))
+    assert set(rows["model"]) == {"value_data"}
+    assert rows["passed"].to_list() == [True] * 3
+
+
+def test_earlier_versions_are_kept_and_those_of_today_are_replaced() -> None:
+    lines = purchases([line(0)])
+    nothing = (SEGMENT_MODEL.empty().lazy(), MODEL_DRIFT.empty().lazy())
+    first = model_metrics(MODEL_METRICS.empty().lazy(), lines, *nothing, on(0))
+    again = model_metrics(first.lazy(), lines, *nothing, on(0))
+    assert again.equals(first)
+    later = model_metrics(first.lazy(), lines, *nothing, on(1))
+    assert later["model_version"].unique().sort().to_list() == [20240101, 20240102]
+
+
+def test_a_segment_model_is_judged_by_stability_and_size() -> None:
+    model = {"model_version": 3, "trained_as_of": START, "stability": 0.7, "silhouette": 0.4}
+    models = pl.DataFrame([model, model])
+    drift = pl.DataFrame(
+        {
+            "subject": ["segment_shares"],
+            "model_version": [3],
+            "trained_as_of": [START],
+            "shares_then": [[0.02, 0.98]],
+        }
+    )
+    rows = MODEL_METRICS.conform(segment_model_metrics(models, drift))
+    assert rows.select("model", "model_version", "metric", "value", "gate", "passed").rows() == [
+        ("segments", 3, "stability", 0.7, ">= 0.8", False),
+        ("segments", 3, "silhouette", 0.4, None, None),
+        ("segments", 3, "smallest_share", 0.02, ">= 0.03", False),
+        ("segments", 3, "largest_share", 0.98, "<= 0.6", False),
+    ]

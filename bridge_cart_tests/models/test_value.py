@@ -1,0 +1,227 @@
+"""What each customer will be worth: fitted, fallen back, or refused, and always said so."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+
+from bridge_cart_assets.models.clv import BgNbd
+from bridge_cart_assets.models.holdout import value_metrics
+from bridge_cart_assets.models.value import customer_value, value_model
+from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, VALUE_MODEL
+from bridge_cart_assets.transforms.features import customer_features
+from bridge_cart_tests.models.buyers import AS_OF, shop_of_buyers
+from bridge_cart_tests.transforms.shops import (
+    START,
+    Line,
+    customers,
+    line,
+    purchases,
+    shops,
+)
+
+PREDICTED = (
+    *("p_alive", "expected_orders_90d", "expected_orders_365d", "expected_order_value"),
+    *("predicted_clv_365d", "clv", "churn_probability_90d", "churn_band"),
+)
+RATE = 0.1
+
+
+def fitted(
+    lines: list[Line], as_of: date, spoilt: Mapping[str, float] | None = None, rate: float = RATE
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The value model and the customers' value; `spoilt` sets the Brier score of some models."""
+    features = customer_features(purchases(lines), customers(), as_of).lazy()
+    metrics = value_metrics(purchases(lines), as_of)
+    for name, score in (spoilt or {}).items():
+        metrics = metrics.with_columns(
+            value=pl.when(model=name, metric="brier").then(score).otherwise("value")
+        )
+    model = value_model(VALUE_MODEL.empty().lazy(), features, metrics.lazy(), as_of)
+    return model, CUSTOMER_VALUE.conform(customer_value(features, model.lazy(), as_of, rate))
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[Line]:
+    return shop_of_buyers(seed=1)
+
+
+@pytest.fixture(scope="module")
+def valued(lines: list[Line]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return fitted(lines, AS_OF)
+
+
+@pytest.mark.parametrize(("days", "is_churned"), [(0, False), (89, False), (90, True)])
+def test_a_customer_has_churned_after_ninety_days_without_a_sale(
+    days: int, is_churned: bool
+) -> None:
+    lines = [line(0, amount="10.00"), line(0, amount="-4.00", kind="refund", line_number=2)]
+    _, value = fitted(lines, START + timedelta(days=days))
+    row = value.row(0, named=True)
+    assert (row["customer_id"], row["historic_clv"]) == ("C1", 6)
+    assert row["is_churned"] is is_churned
+    assert row["model_status"] == (
+        "not_fitted: 1 customers with a sale, at least 500 are needed; "
+        f"{days} days of history, at least 180 are needed; "
+        "0 customers who came again, at least 50 are needed"
+    )
+    assert all(row[name] is None for name in (*PREDICTED, "model_version"))
+
+
+def test_every_customer_of_a_fitted_shop_has_every_prediction(
+    valued: tuple[pl.DataFrame, pl.DataFrame],
+) -> None:
+    model, value = valued
+    assert set(value["model_status"]) == set(model["status"]) == {"fitted"}
+    assert set(value["model_version"]) == set(model["model_version"]) == {20250304}
+    assert sum(value.null_count().row(0)) == 0
+    assert (value["clv"] == value["historic_clv"] + value["predicted_clv_365d"]).all()
+    assert value["p_alive"].is_between(0, 1).all()
+    assert (value["expected_orders_90d"] < value["expected_orders_365d"]).all()
+
+
+def test_the_model_is_kept_as_parameters_with_standard_errors(
+    valued: tuple[pl.DataFrame, pl.DataFrame],
+) -> None:
+    model, _ = valued
+    assert model.select("part", "parameter").rows() == [
+        *(("bg_nbd", name) for name in ("r", "alpha", "a", "b")),
+        *(("gamma_gamma", name) for name in ("p", "q", "v")),
+    ]
+    assert (model["standard_error"] > 0).all()
+    assert model["trained_on"].to_list() == [900] * 7
+    # The gamma's shape behind the drawn amounts is six.
+    assert model.filter(parameter="p")["value"][0] == pytest.approx(6.0, rel=0.15)
+
+
+def test_bands_are_thirds_of_the_churn_probability(
+    valued: tuple[pl.DataFrame, pl.DataFrame],
+) -> None:
+    _, value = valued
+    churn = pl.col("churn_probability_90d")
+    edges = value.group_by("churn_band").agg(low=churn.min(), high=churn.max()).sort("low")
+    assert edges["churn_band"].to_list() == ["low", "medium", "high"]
+    low, medium, high = edges.select("low", "high").rows()
+    assert low[1] < 1 / 3 <= medium[0]
+    assert medium[1] <= 2 / 3 < high[0]
+
+
+def test_what_comes_later_is_worth_less(lines: list[Line]) -> None:
+    _, at_par = fitted(lines, AS_OF, rate=0.0)
+    _, discounted = fitted(lines, AS_OF, rate=1.0)
+    par, less = (v["predicted_clv_365d"].cast(pl.Float64) for v in (at_par, discounted))
+    value = at_par["expected_order_value"].cast(pl.Float64) * at_par["expected_orders_365d"]
+    # To the rounding of the expected value to cents.
+    assert ((par - value).abs() <= 0.01 + 0.006 * at_par["expected_orders_365d"]).all()
+    # All of a year at its end would count one half, at its beginning all.
+    assert 0.6 < less.sum() / par.sum() < 0.8
+
+
+def test_predictions_follow_the_history_and_nothing_else(
+    valued: tuple[pl.DataFrame, pl.DataFrame], lines: list[Line]
+) -> None:
+    _, value = valued
+    twin = [{**n, "customer_id": "twin"} for n in lines if n["customer_id"] == "C00007"]
+    _, with_twin = fitted(lines + [{**n, "order_id": f"t{i}"} for i, n in enumerate(twin)], AS_OF)
+    one, other = (with_twin.filter(customer_id=c).drop("customer_id") for c in ("C00007", "twin"))
+    assert one.equals(other)
+    assert with_twin.height == value.height + 1
+
+
+def test_where_nobody_leaves_nbd_takes_over_and_says_why() -> None:
+    loyal = shop_of_buyers(seed=3, customers=600, truth=BgNbd(1.5, 60.0, 1.0, 1.0), leave=False)
+    model, value = fitted(loyal, AS_OF)
+    [status] = set(value["model_status"])
+    assert status.startswith("fallback: no drop-out is visible (mean chance 0.0")
+    assert status.endswith("NBD, by which customers order at their own rates and never leave")
+    assert set(model["part"]) == {"nbd", "gamma_gamma"}
+    assert set(value["p_alive"]) == {1.0}
+    assert sum(value.null_count().row(0)) == 0
+
+
+def test_a_model_worse_than_the_naive_rate_gives_way(lines: list[Line]) -> None:
+    model, value = fitted(lines, AS_OF, {"bg_nbd": 0.9})
+    [status] = set(value["model_status"])
+    assert status.startswith("fallback: bg_nbd was worse than the naive rate on the last 90 days")
+    assert set(model["part"]) == {"nbd", "gamma_gamma"}
+
+
+def test_when_both_are_worse_everybody_goes_on_as_before(lines: list[Line]) -> None:
+    model, value = fitted(lines, AS_OF, {"bg_nbd": 0.9, "nbd": 0.9})
+    [status] = set(value["model_status"])
+    assert status.endswith("everybody's rate so far")
+    assert status.count("worse than the naive rate") == 2
+    assert model.filter(part="own_rate").rows()[0][2:4] == ("none", 0.0)
+    once = value.join(
+        customer_features(purchases(lines), customers(), AS_OF).filter(frequency=0),
+        on="customer_id",
+        how="semi",
+    )
+    assert set(once["expected_orders_365d"]) == {0.0}
+    assert sum(value.null_count().row(0)) == 0
+
+
+def test_a_customer_who_gave_everything_back_is_expected_to_spend_less(lines: list[Line]) -> None:
+    own = next(n for n in lines if n["customer_id"] == "C00003")
+    back = {**own, "order_id": "R", "kind": "refund", "net_amount": -10 * own["net_amount"]}
+    _, before = fitted(lines, AS_OF)
+    _, after = fitted([*lines, back], AS_OF)
+    paid, returned = (
+        v.filter(customer_id="C00003").row(0, named=True)["expected_order_value"]
+        for v in (before, after)
+    )
+    assert 0 < returned < paid
+
+
+def test_a_later_as_of_keeps_the_earlier_models(lines: list[Line]) -> None:
+    features = customer_features(purchases(lines), customers(), AS_OF).lazy()
+    metrics = value_metrics(purchases(lines), AS_OF).lazy()
+    first = value_model(VALUE_MODEL.empty().lazy(), features, metrics, AS_OF)
+    again = value_model(first.lazy(), features, metrics, AS_OF)
+    assert again.equals(first)
+    tomorrow = AS_OF + timedelta(days=1)
+    both = value_model(first.lazy(), features, metrics, tomorrow)
+    assert both["model_version"].unique().sort().to_list() == [20250304, 20250305]
+    # Values of tomorrow never come from the model of today.
+    [status] = set(customer_value(features, first.lazy(), tomorrow, RATE)["model_status"])
+    assert status == "not_fitted: the model has not been made yet"
+
+
+@settings(max_examples=25, deadline=None)
+@given(shops(size=10))
+def test_any_small_shop_is_refused_and_never_breaks(shop: tuple[list[Line], date]) -> None:
+    lines, as_of = shop
+    model, value = fitted(lines, as_of)
+    assert model.is_empty()
+    assert all(status.startswith("not_fitted: ") for status in value["model_status"])
+
+
+def test_the_original_demo_where_everybody_bought_once_is_refused(original_demo: Path) -> None:
+    rows = pl.read_csv(original_demo / "gold_customers_segments.csv", infer_schema_length=None)
+    lines = [
+        line(
+            date.fromisoformat(day[:10]),
+            customer,
+            order=str(number),
+            amount=f"{amount:.2f}",
+            discount=f"{min(discount, amount):.2f}",
+        )
+        for number, customer, day, amount, discount in rows.select(
+            "id", "customer_id", "purchase_date", "purchase_amount", "discount_amount"
+        ).iter_rows()
+    ]
+    as_of = max(n["purchase_day"] for n in lines)
+    _, value = fitted(lines, as_of)
+    [status] = set(value["model_status"])
+    assert status.startswith("not_fitted: ")
+    assert "0 customers who came again, at least 50 are needed" in status
+    assert value.height == rows["customer_id"].n_unique()
+
+
+def test_batch_times_play_no_part(lines: list[Line]) -> None:
+    later = datetime.combine(AS_OF, time(), UTC)
+    moved = [{**n, "batch_day": AS_OF, "version_at": later} for n in lines]
+    assert fitted(lines, AS_OF)[1].equals(fitted(moved, AS_OF)[1])
