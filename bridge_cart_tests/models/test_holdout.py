@@ -1,6 +1,7 @@
 """What there is to fit to, and how good a forecast was, against counting by hand."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge_cart_assets.models.clv import BgNbd, Histories, Nbd, OwnRate
+from bridge_cart_assets.models.clv import BgNbd, Histories, Nbd, Orders, OwnRate, fit_bg_nbd
 from bridge_cart_assets.models.holdout import (
     auc,
     calibration_error,
@@ -20,7 +21,9 @@ from bridge_cart_assets.models.holdout import (
     worse_than_naive,
 )
 from bridge_cart_assets.tables.gold import MODEL_DRIFT, MODEL_METRICS, SEGMENT_MODEL
+from bridge_cart_tests.benchmarks.value import AliveOrNot, Flag
 from bridge_cart_tests.models.buyers import AS_OF, shop_of_buyers
+from bridge_cart_tests.models.cdnow import orders
 from bridge_cart_tests.transforms.shops import START, Line, line, purchases, shops
 
 
@@ -216,3 +219,31 @@ def test_a_segment_model_is_judged_by_stability_and_size() -> None:
         ("segments", 3, "smallest_share", 0.02, ">= 0.03", False),
         ("segments", 3, "largest_share", 0.98, "<= 0.6", False),
     ]
+
+
+@pytest.mark.parametrize("last", [date(1997, 12, 31), date(1998, 6, 30)])
+def test_on_cdnow_the_churn_probability_is_better_than_what_people_use_instead(
+    cdnow_package: Path, last: date
+) -> None:
+    sold = (
+        orders(cdnow_package)
+        .lazy()
+        .select(
+            "customer_id",
+            purchase_day="day",
+            net_amount=pl.col("amount").cast(pl.Decimal(18, 2)),
+            kind=pl.lit("sale"),
+        )
+    )
+    then = seen_until(sold, last - timedelta(days=90), last)
+    actual = then["orders"].to_numpy().astype(float)
+    model = fit_bg_nbd(Histories.of(then)).model
+    ours = scores(model, Histories.each(then), actual)
+    others: list[Orders] = [OwnRate(), AliveOrNot(model), Flag()]
+    assert then.height == 2_357
+    assert ours["calibration_error"] < 0.05
+    for other in others:
+        theirs = scores(other, Histories.each(then), actual)
+        assert ours["brier"] < 0.85 * theirs["brier"]
+        assert ours["auc"] > theirs["auc"]
+        assert ours["calibration_error"] < 0.5 * theirs["calibration_error"]
