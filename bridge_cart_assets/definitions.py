@@ -56,7 +56,7 @@ def build_defs(
         assets=[
             *(raw_asset(source, days) for source in sources),
             silver_assets(days, follow_partitions()),
-            *gold_assets(follow_all()),
+            *gold_assets(follow_all(), settings.discount_rate),
             catalogue_asset(follow_all()),
             shop_day,
             maintenance_asset(STORED),

@@ -47,6 +47,7 @@ class Settings:
         dagster_port: where `make dev` serves the Dagster UI.
         storage_options: the object store's usual variables, when the lake is in one.
         kafka: how to reach the brokers, in librdkafka's names; empty when there are none.
+        discount_rate: how much less money is worth in a year, as a share.
         encodings: how lines of a source's files that are not UTF-8 are read, by source.
     """
 
@@ -56,6 +57,7 @@ class Settings:
     report_host: str = "127.0.0.1"
     report_port: int = 5010
     dagster_port: int = 3000
+    discount_rate: float = 0.10
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
     encodings: Mapping[str, str] = field(default_factory=dict)
@@ -98,6 +100,7 @@ class Settings:
             report_host=_host(env, "BRIDGE_CART_REPORT_HOST", cls.report_host),
             report_port=_port(env, "BRIDGE_CART_REPORT_PORT", cls.report_port),
             dagster_port=_port(env, "BRIDGE_CART_DAGSTER_PORT", cls.dagster_port),
+            discount_rate=_share(env, "BRIDGE_CART_DISCOUNT_RATE", cls.discount_rate),
             kafka=_kafka(env),
             encodings=_encodings(env.get("BRIDGE_CART_ENCODINGS")),
         )
@@ -153,6 +156,15 @@ def _port(env: Mapping[str, str], name: str, default: int) -> int:
     if not re.fullmatch(r"\d{1,5}", value) or not 1 <= int(value) <= 65535:
         raise SettingsError(name, value, "a port from 1 to 65535")
     return int(value)
+
+
+def _share(env: Mapping[str, str], name: str, default: float) -> float:
+    value = env.get(name)
+    if not value:
+        return default
+    if not re.fullmatch(r"(0|1)(\.\d*)?|\.\d+", value) or not 0 <= float(value) <= 1:
+        raise SettingsError(name, value, "a share from 0 to 1, for instance 0.10 for 10 % a year")
+    return float(value)
 
 
 def _kafka(env: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """gold: each table is one pure function of silver, or of gold tables before it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 
 import dagster as dg
 import polars as pl
@@ -9,14 +11,18 @@ import polars as pl
 from bridge_cart_assets.assets.declared import seen_after, spec_of
 from bridge_cart_assets.checks.declared import Evidence, check_specs, evaluate
 from bridge_cart_assets.ingestion.pending import latest_day
+from bridge_cart_assets.lake.changes import difference
 from bridge_cart_assets.lake.delta import Commit, Lake, retrying
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.models.drift import model_drift
+from bridge_cart_assets.models.holdout import model_metrics
+from bridge_cart_assets.models.retraining import segment_models
 from bridge_cart_assets.models.segment_history import (
     customer_history,
     customer_segments,
     segment_metrics,
-    with_new_model,
 )
+from bridge_cart_assets.models.value import customer_value, value_model
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
     CUSTOMER_FEATURES,
@@ -24,30 +30,65 @@ from bridge_cart_assets.tables.gold import (
     CUSTOMER_SEGMENTS,
     CUSTOMER_VALUE,
     KPIS_DAILY,
+    MODEL_DRIFT,
+    MODEL_METRICS,
     SEGMENT_METRICS,
+    SEGMENT_MIGRATION,
     SEGMENT_MODEL,
+    VALUE_MODEL,
 )
 from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.cohorts import cohort_retention
 from bridge_cart_assets.transforms.features import customer_features
 from bridge_cart_assets.transforms.kpis import kpis_daily
-from bridge_cart_assets.transforms.value import customer_value
+from bridge_cart_assets.transforms.migration import segment_migration
 
 Condition = dg.AutomationCondition[dg.AssetKey]
 
-# Each table with the tables it is made from and the function that makes it: the function gets
-# the tables in this order, and as_of.
-_MADE: tuple[tuple[Table, tuple[Table, ...], Callable[..., pl.DataFrame]], ...] = (
-    (CUSTOMER_FEATURES, (PURCHASES, CUSTOMERS), customer_features),
-    (CUSTOMER_VALUE, (CUSTOMER_FEATURES,), customer_value),
-    (CUSTOMER_SEGMENTS, (CUSTOMER_FEATURES, SEGMENT_MODEL), customer_segments),
-    (CUSTOMER_HISTORY, (PURCHASES, SEGMENT_MODEL), customer_history),
-    (SEGMENT_METRICS, (CUSTOMER_HISTORY, PURCHASES, SEGMENT_MODEL), segment_metrics),
-    (KPIS_DAILY, (PURCHASES,), kpis_daily),
-    (COHORT_RETENTION, (PURCHASES,), cohort_retention),
-)
-BUILT: tuple[Table, ...] = (SEGMENT_MODEL, *(table for table, _, _ in _MADE))
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a table of gold is made.
+
+    Attributes:
+        table: the table.
+        deps: tables that it is made from.
+        make: gets them in this order, and as_of.
+        goes_on: whether `make` gets the table's own rows first: of a model every version is kept.
+    """
+
+    table: Table
+    deps: tuple[Table, ...]
+    make: Callable[..., pl.DataFrame]
+    goes_on: bool = False
+
+
+def recipes(discount_rate: float) -> tuple[Recipe, ...]:
+    """All of gold, each table after those that it is made from.
+
+    Args:
+        discount_rate: how much less money is worth in a year, as a share.
+    """
+    worth = partial(customer_value, discount_rate=discount_rate)
+    judged_by = (PURCHASES, SEGMENT_MODEL, MODEL_DRIFT)
+    return (
+        Recipe(CUSTOMER_FEATURES, (PURCHASES, CUSTOMERS), customer_features),
+        Recipe(SEGMENT_MODEL, (CUSTOMER_FEATURES, PURCHASES), segment_models, goes_on=True),
+        Recipe(CUSTOMER_SEGMENTS, (CUSTOMER_FEATURES, SEGMENT_MODEL), customer_segments),
+        Recipe(CUSTOMER_HISTORY, (PURCHASES, SEGMENT_MODEL), customer_history),
+        Recipe(SEGMENT_METRICS, (CUSTOMER_HISTORY, PURCHASES, SEGMENT_MODEL), segment_metrics),
+        Recipe(SEGMENT_MIGRATION, (CUSTOMER_HISTORY,), segment_migration),
+        Recipe(MODEL_DRIFT, (PURCHASES, SEGMENT_MODEL), model_drift),
+        Recipe(MODEL_METRICS, judged_by, model_metrics, goes_on=True),
+        Recipe(VALUE_MODEL, (CUSTOMER_FEATURES, MODEL_METRICS), value_model, goes_on=True),
+        Recipe(CUSTOMER_VALUE, (CUSTOMER_FEATURES, VALUE_MODEL), worth),
+        Recipe(KPIS_DAILY, (PURCHASES,), kpis_daily),
+        Recipe(COHORT_RETENTION, (PURCHASES,), cohort_retention),
+    )
+
+
+BUILT: tuple[Table, ...] = tuple(recipe.table for recipe in recipes(0.0))
 
 
 class Training(dg.Config):
@@ -56,48 +97,60 @@ class Training(dg.Config):
     retrain: bool = False
 
 
-def gold_assets(condition: Condition) -> list[dg.AssetsDefinition]:
+def gold_assets(condition: Condition, discount_rate: float) -> list[dg.AssetsDefinition]:
     """The assets of the gold layer."""
-    made = [_gold_asset(table, deps, make, condition) for table, deps, make in _MADE]
-    return [_segment_model(condition), *made]
+    return [
+        (_segment_model if recipe.table is SEGMENT_MODEL else _gold_asset)(recipe, condition)
+        for recipe in recipes(discount_rate)
+    ]
 
 
-def _gold_asset(
-    table: Table, deps: Sequence[Table], make: Callable[..., pl.DataFrame], condition: Condition
-) -> dg.AssetsDefinition:
-    @_asset_of(table, deps, condition)
+def _gold_asset(recipe: Recipe, condition: Condition) -> dg.AssetsDefinition:
+    @_asset_of(recipe, condition)
     def gold(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        frames = [lake.look(dep).scan() for dep in deps]
-        yield from _replace(context, lake, table, lambda as_of: make(*frames, as_of))
+        yield from _replace(context, lake, recipe)
 
     return gold
 
 
-def _segment_model(condition: Condition) -> dg.AssetsDefinition:
-    @_asset_of(SEGMENT_MODEL, [CUSTOMER_FEATURES], condition)
+def _segment_model(recipe: Recipe, condition: Condition) -> dg.AssetsDefinition:
+    @_asset_of(recipe, condition)
     def segment_model(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], config: Training
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        models, features = lake.look(SEGMENT_MODEL).read(), lake.look(CUSTOMER_FEATURES)
-
-        def make(as_of: date) -> pl.DataFrame:
-            if features.rows and (config.retrain or not models.height):
-                return with_new_model(models, features.read(), as_of)
-            return models
-
-        yield from _replace(context, lake, SEGMENT_MODEL, make)
+        make = partial(recipe.make, asked=config.retrain)
+        yield from _replace(context, lake, replace(recipe, make=make))
 
     return segment_model
 
 
+def made(recipe: Recipe, lake: Lake, as_of: date) -> pl.DataFrame:
+    """The rows that a table should have now."""
+    deps = (recipe.table, *recipe.deps) if recipe.goes_on else recipe.deps
+    return recipe.make(*(lake.look(dep).scan() for dep in deps), as_of)
+
+
+def store(lake: Lake, table: Table, rows: pl.DataFrame, commit: Commit) -> int:
+    """Make a table hold exactly these rows, in one commit.
+
+    Of a history only the rows that differ are written, so that its change feed says what a late
+    record has changed. The other tables are small, or every row of them changes with as_of.
+    """
+    snapshot = lake.look(table)
+    if not table.interval_of or not snapshot.rows:
+        return snapshot.replace(rows, commit)
+    return snapshot.apply(difference(table, snapshot.read(), rows), commit)
+
+
 def _asset_of(
-    table: Table, deps: Sequence[Table], condition: Condition
+    recipe: Recipe, condition: Condition
 ) -> Callable[[Callable[..., object]], dg.AssetsDefinition]:
+    table = recipe.table
     return dg.multi_asset(
         name=f"gold_{table.name}",
-        specs=[spec_of(table, deps, condition=condition)],
+        specs=[spec_of(table, recipe.deps, condition=condition)],
         check_specs=check_specs(table),
         can_subset=True,
         pool=f"gold_{table.name}",
@@ -105,18 +158,15 @@ def _asset_of(
 
 
 def _replace(
-    context: dg.AssetExecutionContext,
-    lake: Lake,
-    table: Table,
-    make: Callable[[date], pl.DataFrame],
+    context: dg.AssetExecutionContext, lake: Lake, recipe: Recipe
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-    frames: dict[str, pl.DataFrame] = {}
+    table, frames = recipe.table, {}
     if context.selected_asset_keys:
         refuse_torn(lake, (table,))
         as_of = latest_day(lake)
         if as_of is not None:
-            frames[table.path] = table.conform(make(as_of))
+            frames[table.path] = table.conform(made(recipe, lake, as_of))
             commit = Commit(context.run.run_id, as_of)
-            retrying(lambda: lake.look(table).replace(frames[table.path], commit))
+            retrying(lambda: store(lake, table, frames[table.path], commit))
         yield seen_after(lake.look(table))
     yield from evaluate(context, Evidence(lake, frames=frames), (table,))

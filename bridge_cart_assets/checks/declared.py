@@ -9,33 +9,40 @@ was found wrong yesterday is not forgotten because today's rows are right.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import dagster as dg
 import polars as pl
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from bridge_cart_assets.checks import findings
+from bridge_cart_assets.checks import comparisons, findings, judgements
 from bridge_cart_assets.checks.findings import Finding
-from bridge_cart_assets.thresholds import THRESHOLDS
 from bridge_cart_assets.ingestion.ledger import drift
 from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.models.holdout import DECISIVE, SEGMENTS
 from bridge_cart_assets.partitions import DayRange
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
     CUSTOMER_FEATURES,
+    CUSTOMER_VALUE,
     KPIS_DAILY,
+    MODEL_DRIFT,
+    MODEL_METRICS,
     SEGMENT_METRICS,
+    SEGMENT_MIGRATION,
 )
 from bridge_cart_assets.tables.ops import FILES
 from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES
 from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.thresholds import THRESHOLDS
 from bridge_cart_assets.transforms.features import known, sales
 
+# The days that a gold table is about, by the first of these columns that it has.
+_DAYS = ("day", "as_of", "valid_from", "period_end", "trained_as_of", "cohort_month")
 _FINISHED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 
 
@@ -93,12 +100,13 @@ def checks_of(table: Table) -> tuple[Check, ...]:
     derived = [
         Check(
             "schema_as_declared",
-            "The stored table has the declared columns and types.",
+            "The stored table has the declared columns and types; a table that somebody else "
+            "wrote to may not.",
             lambda evidence: _schema(table, evidence),
         ),
         Check(
             "keys_unique",
-            f"({', '.join(table.key)}) is unique and never null.",
+            f"({', '.join(table.key)}) is unique and never null: joins on it multiply no row.",
             lambda evidence: findings.keys(table, evidence.touched(table)),
         ),
     ]
@@ -106,11 +114,14 @@ def checks_of(table: Table) -> tuple[Check, ...]:
         derived.append(
             Check(
                 "intervals_touch",
-                "Versions touch, do not overlap, and one is current.",
+                "Versions touch, do not overlap, and one is current: each day has one answer.",
                 lambda evidence: findings.intervals(table, evidence.touched(table)),
             )
         )
-    return (*derived, *_OWN.get(table.path, ()))
+    checks = (*derived, *_OWN.get(table.path, ()))
+    if table.layer != "gold":
+        return checks
+    return tuple(replace(check, look=_with_days(table, check.look)) for check in checks)
 
 
 def check_specs(table: Table) -> list[dg.AssetCheckSpec]:
@@ -171,11 +182,28 @@ def _covers(evidence: Evidence) -> str:
     return f"batch days {evidence.days.first} to {evidence.days.last}"
 
 
+def _with_days(table: Table, look: Callable[[Evidence], Finding]) -> Callable[[Evidence], Finding]:
+    """The check, which names the days that the table is about where it names no others."""
+    column = next(name for name in _DAYS if name in table.dtypes)
+
+    def looked(evidence: Evidence) -> Finding:
+        finding = look(evidence)
+        if {"first_day", "last_day"} & finding.figures.keys():
+            return finding
+        span = evidence.rows(table).select(pl.min(column), last=pl.max(column)).collect().row(0)
+        days = {
+            name: day.isoformat() if isinstance(day, date) else f"{day}-01"
+            for name, day in zip(("first_day", "last_day"), span, strict=True)
+            if day is not None
+        }
+        return replace(finding, figures={**finding.figures, **days})
+
+    return looked
+
+
 def _schema(table: Table, evidence: Evidence) -> Finding:
     # A table whose stored schema differs is refused when it is opened, with the differences.
-    stored = evidence.lake.look(table).scan().collect_schema()
-    same = dict(stored) == table.dtypes
-    return Finding(same, f"{len(stored)} columns, as declared: {same}", {"columns": len(stored)})
+    return findings.schema(table, evidence.lake.look(table).scan().collect_schema())
 
 
 def _accepted_stand(table: Table, evidence: Evidence) -> Finding:
@@ -204,7 +232,7 @@ def _raw_is_accounted(evidence: Evidence) -> Finding:
     return Finding(
         accounting == arrived,
         f"{arrived:,} records in raw, {accounting:,} accounted for",
-        {"raw": arrived, "accounted": accounting},
+        {"value": accounting, "bound": arrived, "raw": arrived, "accounted": accounting},
     )
 
 
@@ -230,8 +258,34 @@ def _in_range(
 
 
 def _kpi(column: str, low: float | None, high: float) -> Callable[[Evidence], Finding]:
-    return lambda evidence: findings.against_trailing(
+    return lambda evidence: comparisons.against_trailing(
         evidence.rows(KPIS_DAILY).collect(), column, low, high, THRESHOLDS
+    )
+
+
+def _weekday(column: str, counts: str) -> Callable[[Evidence], Finding]:
+    def look(evidence: Evidence) -> Finding:
+        # A batch day that is still going on is half a day, and would be low every time.
+        over = datetime.now(UTC).date() - timedelta(days=1)
+        kpis = evidence.rows(KPIS_DAILY).collect()
+        return comparisons.against_weekday(kpis, column, counts, over, THRESHOLDS)
+
+    return look
+
+
+def _metrics(evidence: Evidence) -> pl.DataFrame:
+    rows = evidence.rows(MODEL_METRICS).collect()
+    return judgements.latest_metrics(rows, one_version=[SEGMENTS])
+
+
+def _usual_for_the_weekday(column: str, counts: str) -> Check:
+    return Check(
+        f"{column}_usual_for_the_weekday",
+        f"{column} of the latest day that is over is like that of the same weekday of the "
+        f"{THRESHOLDS.weekdays} weeks before: within {THRESHOLDS.anomaly} robust standard "
+        "deviations of their median. A sale, a holiday or a file that is missing may be why.",
+        _weekday(column, counts),
+        blocking=False,
     )
 
 
@@ -305,14 +359,36 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
         ),
         Check(
             "refund_rate_not_negative",
-            "refund_rate is not below 0.",
+            "refund_rate is not below 0; above 1 more was given back than was ever paid.",
             _in_range(CUSTOMER_FEATURES, "refund_rate", high=None),
+        ),
+    ),
+    CUSTOMER_VALUE.path: (
+        Check(
+            "probabilities_in_range",
+            "p_alive and churn_probability_90d lie in [0, 1] where there are any.",
+            _in_range(CUSTOMER_VALUE, "p_alive", "churn_probability_90d"),
+        ),
+        Check(
+            "clv_adds_up",
+            "clv = historic_clv + predicted_clv_365d, to the cent, for every customer with a "
+            "prediction.",
+            lambda evidence: findings.clv_adds_up(evidence.rows(CUSTOMER_VALUE).collect()),
+        ),
+        Check(
+            "value_is_predicted",
+            "A fitted model predicts the value of every customer. Otherwise model_status says why: "
+            "a simpler model stands in, or there is too little history for any.",
+            lambda evidence: judgements.predicted(
+                evidence.rows(CUSTOMER_VALUE).select("model_status").collect()
+            ),
+            blocking=False,
         ),
     ),
     COHORT_RETENTION.path: (
         Check(
             "rates_in_range",
-            "retention lies in [0, 1].",
+            "retention lies in [0, 1]: nobody is active who is not of the cohort.",
             _in_range(COHORT_RETENTION, "retention"),
         ),
     ),
@@ -320,33 +396,44 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
         Check("revenue_agrees", _REVENUE_AGREES, _revenue_from(KPIS_DAILY)),
         Check(
             "revenue_parts_add_up",
-            "revenue_new + revenue_returning = revenue on every day.",
+            "revenue_new + revenue_returning = revenue on every day: an order is a customer's "
+            "first or it is not.",
             lambda evidence: findings.parts_add_up(evidence.rows(KPIS_DAILY).collect()),
         ),
-        Check("rates_in_range", "Shares lie in [0, 1].", _in_range(KPIS_DAILY, *_SHARES)),
+        Check(
+            "rates_in_range",
+            f"Shares lie in [0, 1]: {', '.join(_SHARES)}.",
+            _in_range(KPIS_DAILY, *_SHARES),
+        ),
         Check(
             "ratios_not_negative",
-            "refund_rate_90d and nrr_90d are not below 0.",
+            "refund_rate_90d and nrr_90d are not below 0; both may be above 1.",
             _in_range(KPIS_DAILY, "refund_rate_90d", "nrr_90d", high=None),
         ),
         Check(
             "churn_rate_90d_as_usual",
             f"churn_rate_90d is at most {THRESHOLDS.churn_rate_rise:.0%} above the mean of the "
-            f"{THRESHOLDS.trailing_days} days before.",
+            f"{THRESHOLDS.trailing_days} days before. Cohorts and segments show who stays "
+            "away, and since when.",
             _kpi("churn_rate_90d", None, THRESHOLDS.churn_rate_rise),
             blocking=False,
         ),
         Check(
             "aov_90d_as_usual",
             f"aov_90d is within {THRESHOLDS.aov_change:.0%} of the mean of the "
-            f"{THRESHOLDS.trailing_days} days before.",
+            f"{THRESHOLDS.trailing_days} days before. It moves when prices do, and when other "
+            "customers or other goods make up the orders.",
             _kpi("aov_90d", THRESHOLDS.aov_change, THRESHOLDS.aov_change),
             blocking=False,
         ),
+        _usual_for_the_weekday("revenue", counts="orders"),
+        _usual_for_the_weekday("orders", counts="orders"),
+        _usual_for_the_weekday("new_customers", counts="new_customers"),
         Check(
             "as_of_is_fresh",
-            f"as_of is at most {THRESHOLDS.as_of_age.days} days behind the clock.",
-            lambda evidence: findings.fresh(
+            f"as_of is at most {THRESHOLDS.as_of_age.days} days behind the clock: else land "
+            "files, or look why none arrive.",
+            lambda evidence: comparisons.fresh(
                 latest_day(evidence.lake), datetime.now(UTC).date(), THRESHOLDS.as_of_age
             ),
             blocking=False,
@@ -364,6 +451,45 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
             "rates_in_range",
             "churn_rate and segment_contribution lie in [0, 1].",
             _in_range(SEGMENT_METRICS, "churn_rate", "segment_contribution"),
+        ),
+    ),
+    SEGMENT_MIGRATION.path: (
+        Check(
+            "customers_add_up",
+            "The customers of the latest month's end are those with a sale by then: everybody "
+            "moved or stayed, and nobody twice.",
+            lambda evidence: findings.customers_add_up(
+                evidence.rows(SEGMENT_MIGRATION).collect(),
+                evidence.rows(CUSTOMER_FEATURES).select("first_purchase_day").collect(),
+            ),
+        ),
+    ),
+    MODEL_DRIFT.path: (
+        Check(
+            "no_drift",
+            f"No distribution has a population stability index above {THRESHOLDS.drift} against "
+            "the training of the segment model. The model is trained anew by itself once it is "
+            f"{THRESHOLDS.model_rest.days} days old; bridge-cart retrain does it now.",
+            lambda evidence: judgements.not_drifted(evidence.rows(MODEL_DRIFT).collect()),
+            blocking=False,
+        ),
+    ),
+    MODEL_METRICS.path: (
+        Check(
+            "gates_passed",
+            "Each metric of the models in effect is as good as asked. One that is not says how "
+            "far to trust the model: segments may change names, forecasts may be off.",
+            lambda evidence: judgements.gates_passed(judgements.in_use(_metrics(evidence))),
+            blocking=False,
+        ),
+        Check(
+            "value_model_beats_naive",
+            "Forecasts of the last 90 days, made without them, are no worse than the guess that "
+            "each customer goes on as before, by the Brier score, which decides what is used.",
+            lambda evidence: judgements.beats_naive(
+                _metrics(evidence), models=["bg_nbd", "nbd"], of=[DECISIVE]
+            ),
+            blocking=False,
         ),
     ),
 }

@@ -1,19 +1,22 @@
 """What is wrong with a table's rows, as pure functions of frames.
 
-Belongs here: keys, intervals, sums and ranges. Does not belong here: Dagster, or where the rows
-come from.
+Belongs here: keys, intervals, sums and ranges. Does not belong here: figures against those of other
+days (`comparisons`), models (`judgements`), Dagster, or where the rows come from.
+
+The figures of a finding say what was compared with what: `value` with `bound` (or `lower_bound` and
+`upper_bound`), and `first_day` and `last_day` where it matters which days were looked at.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 import polars as pl
 
-from bridge_cart_assets.thresholds import Thresholds
 from bridge_cart_assets.partitions import DayRange
 from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.thresholds import Thresholds
 
 Shown = int | float | str | bool
 
@@ -33,6 +36,15 @@ class Finding:
     figures: Mapping[str, Shown] = field(default_factory=dict)
 
 
+def schema(table: Table, stored: Mapping[str, pl.DataType]) -> Finding:
+    """The stored columns and types are the declared ones."""
+    differ = {n for n, _ in stored.items() ^ table.dtypes.items()}
+    says = f"{len(stored)} columns, as declared"
+    if differ:
+        says = f"other columns or types than declared: {', '.join(sorted(differ))}"
+    return Finding(not differ, says, {"value": len(differ), "bound": 0, "columns": len(stored)})
+
+
 def keys(table: Table, rows: pl.LazyFrame) -> Finding:
     """Keys are unique and not null."""
     key = list(table.key)
@@ -44,7 +56,12 @@ def keys(table: Table, rows: pl.LazyFrame) -> Finding:
     return Finding(
         not nulls and not repeated.height,
         says,
-        {"null_keys": nulls, "repeated_keys": repeated.height},
+        {
+            "value": nulls + repeated.height,
+            "bound": 0,
+            "null_keys": nulls,
+            "repeated_keys": repeated.height,
+        },
     )
 
 
@@ -95,9 +112,10 @@ def intervals(table: Table, rows: pl.LazyFrame) -> Finding:
         .row(0, named=True)
     )
     wrong = currents.filter(~pl.col("n").is_in(allowed)).select(pl.len()).collect().item()
-    figures: dict[str, Shown] = {**counted, "keys_without_one_current_row": wrong}
-    says = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in figures.items())
-    return Finding(not any(figures.values()), says, figures)
+    found: dict[str, int] = {**counted, "keys_without_one_current_row": wrong}
+    says = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in found.items())
+    off = sum(found.values())
+    return Finding(not off, says, {"value": off, "bound": 0, **found})
 
 
 def balance(accounting: pl.DataFrame) -> Finding:
@@ -107,7 +125,8 @@ def balance(accounting: pl.DataFrame) -> Finding:
     says = f"{accounting.height:,} source days, {off.height:,} of them out of balance"
     if off.height:
         says += f", for instance {off.row(0, named=True)}"
-    return Finding(not off.height, says, {"days": accounting.height, "out_of_balance": off.height})
+    figures = {"days": accounting.height, "out_of_balance": off.height}
+    return Finding(not off.height, says, {"value": off.height, "bound": 0, **figures})
 
 
 def counts_agree(what: str, accepted: int, rows: int) -> Finding:
@@ -115,75 +134,95 @@ def counts_agree(what: str, accepted: int, rows: int) -> Finding:
     return Finding(
         accepted == rows,
         f"{accepted:,} records accepted, {rows:,} rows in {what}",
-        {"accepted": accepted, "rows": rows},
+        {"value": rows, "bound": accepted, "accepted": accepted, "rows": rows},
     )
 
 
 def sums_agree(sums: Mapping[str, Decimal]) -> Finding:
     """The same sum of money from every place, to the cent."""
     says = ", ".join(f"{place}: {amount}" for place, amount in sums.items())
+    apart = max(sums.values(), default=Decimal()) - min(sums.values(), default=Decimal())
     figures = {place: str(amount) for place, amount in sums.items()}
-    return Finding(len(set(sums.values())) <= 1, says, figures)
+    return Finding(not apart, says, {"value": float(apart), "bound": 0.0, **figures})
 
 
 def within(rows: pl.DataFrame, columns: Sequence[str], low: float, high: float | None) -> Finding:
     """All values of some columns lie in a range; nulls are no values."""
-    below = pl.col(columns).cast(pl.Float64) < low
-    above = pl.col(columns).cast(pl.Float64) > (high if high is not None else float("inf"))
-    counts = rows.select((below | above).sum()).row(0) if columns else ()
+    values = rows.select(pl.col(columns).cast(pl.Float64))
+    outside = (pl.all() < low) | (pl.all() > (high if high is not None else float("inf")))
+    counts = values.select(outside.sum()).row(0)
     off = {name: count for name, count in zip(columns, counts, strict=True) if count}
     limit = f"[{low}, {high}]" if high is not None else f"[{low}, …)"
     says = f"{', '.join(columns)} in {limit}; outside: {off or 'none'}"
-    return Finding(not off, says, {"outside": sum(off.values())})
+    figures: dict[str, Shown] = {"outside": sum(off.values()), "lower_bound": low}
+    if high is not None:
+        figures["upper_bound"] = high
+    extremes = values.select(
+        lowest=pl.min_horizontal(pl.all().min()), highest=pl.max_horizontal(pl.all().max())
+    ).row(0, named=True)
+    figures |= {name: value for name, value in extremes.items() if value is not None}
+    return Finding(not off, says, figures)
 
 
 def parts_add_up(kpis: pl.DataFrame) -> Finding:
     """revenue_new + revenue_returning = revenue on every day."""
     off = kpis.filter(pl.col("revenue_new") + pl.col("revenue_returning") != pl.col("revenue"))
-    return Finding(not off.height, f"{off.height} days off", {"days_off": off.height})
+    says = f"{kpis.height:,} days, on each of them the parts are the whole"
+    if off.height:
+        says = (
+            f"on {off.height:,} of {kpis.height:,} days the parts are not the whole, first on "
+            f"{off['day'].sort()[0]}"
+        )
+    return Finding(not off.height, says, {"value": off.height, "bound": 0, "days": kpis.height})
+
+
+def clv_adds_up(values: pl.DataFrame) -> Finding:
+    """clv = historic_clv + predicted_clv_365d for every customer with a prediction."""
+    predicted = values.drop_nulls("predicted_clv_365d")
+    total = pl.col("historic_clv") + pl.col("predicted_clv_365d")
+    off = predicted.filter(pl.col("clv").ne_missing(total))
+    says = f"{predicted.height:,} customers with a prediction, the sum is right for all"
+    if off.height:
+        says = f"{off.height:,} of {predicted.height:,} customers with another clv than the sum"
+    elif not predicted.height:
+        says = "no customer has a prediction: nothing to add up"
+    figures = {"value": off.height, "bound": 0, "customers": predicted.height}
+    return Finding(not off.height, says, figures)
+
+
+def customers_add_up(migration: pl.DataFrame, features: pl.DataFrame) -> Finding:
+    """Everybody with a sale by the latest month's end has moved or stayed, once.
+
+    Args:
+        migration: rows of gold/segment_migration.
+        features: rows of gold/customer_features.
+    """
+    if not migration.height:
+        return Finding(True, "no month has ended yet")
+    latest = migration.filter(pl.col("period_end") == pl.max("period_end"))
+    end: date = latest["period_end"][0]
+    counted = int(latest["customers"].sum())
+    total = features.filter(pl.col("first_purchase_day") <= end).height
+    return Finding(
+        counted == total,
+        f"{counted:,} customers moved or stayed up to {end}; {total:,} had a sale by then",
+        {
+            "value": counted,
+            "bound": total,
+            "first_day": end.isoformat(),
+            "last_day": end.isoformat(),
+        },
+    )
 
 
 def shares_add_up(metrics: pl.DataFrame, thresholds: Thresholds) -> Finding:
     """The current segments' shares of revenue add up to one."""
     current = metrics.filter("is_current")["segment_contribution"].drop_nulls()
-    total = float(current.sum())
-    ok = current.is_empty() or abs(total - 1) <= thresholds.contribution_tolerance
-    return Finding(ok, f"contributions add up to {total:.6f}", {"total": total})
-
-
-def against_trailing(
-    kpis: pl.DataFrame, column: str, low: float | None, high: float, thresholds: Thresholds
-) -> Finding:
-    """The latest value of a KPI against the mean of its trailing days.
-
-    Args:
-        kpis: rows of gold/kpis_daily.
-        column: the KPI.
-        low, high: how far below or above that mean it may be, as shares of the mean.
-        thresholds: gives the number of trailing days.
-    """
-    recent = kpis.sort("day").select("day", column).tail(thresholds.trailing_days + 1)
-    value = recent[column][-1] if recent.height else None
-    trailing = recent[column][:-1].drop_nulls()
-    if value is None or trailing.is_empty():
-        return Finding(True, f"no {column} to compare yet", {"days": trailing.len()})
-    mean = float(trailing.mean())  # type: ignore[arg-type]
-    floor = mean * (1 - low) if low is not None else float("-inf")
-    ceiling = mean * (1 + high)
-    ok = floor <= float(value) <= ceiling
-    says = f"{column} is {value:.4f}; {trailing.len()} days before: {mean:.4f}"
+    if current.is_empty():
+        return Finding(True, "no segment with a share of revenue yet")
+    total, allowed = float(current.sum()), thresholds.contribution_tolerance
     return Finding(
-        ok, says, {"value": float(value), "mean": mean, "ceiling": ceiling, "days": trailing.len()}
-    )
-
-
-def fresh(as_of: date | None, today: date, allowed: timedelta) -> Finding:
-    """as_of is not far behind the clock."""
-    if as_of is None:
-        return Finding(False, "silver has no batch day yet: land files and run")
-    age = today - as_of
-    return Finding(
-        age <= allowed,
-        f"as_of is {as_of}, {age.days} days behind {today}; allowed: {allowed.days}",
-        {"as_of": as_of.isoformat(), "days_behind": age.days, "days_allowed": allowed.days},
+        abs(total - 1) <= allowed,
+        f"the shares of {current.len()} segments add up to {total:.6f}",
+        {"value": total, "lower_bound": 1 - allowed, "upper_bound": 1 + allowed},
     )

@@ -10,14 +10,30 @@ from itertools import pairwise
 
 import polars as pl
 
-from bridge_cart_assets.models.segments import SegmentModel, assign, fit, from_rows, trajectory
+from bridge_cart_assets.models.segments import (
+    SegmentModel,
+    assign,
+    fit,
+    from_rows,
+    scored,
+    trajectory,
+)
 from bridge_cart_assets.tables.gold import CUSTOMER_HISTORY, CUSTOMER_SEGMENTS, SEGMENT_METRICS
 from bridge_cart_assets.transforms import history
 
 
-def with_new_model(models: pl.DataFrame, features: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """The rows of gold/segment_model with one more version, trained on the customers of now."""
-    model = fit(features, as_of, from_rows(models))
+def with_new_model(
+    models: pl.DataFrame, features: pl.DataFrame, as_of: date, because: str = "first"
+) -> pl.DataFrame:
+    """The rows of gold/segment_model with one more version, trained on the customers of now.
+
+    Args:
+        models: rows of gold/segment_model.
+        features: rows of gold/customer_features, at least one.
+        as_of: latest batch day in silver.
+        because: first, asked, age or drift: why there is one more.
+    """
+    model = fit(features, as_of, from_rows(models), because)
     return pl.concat([models, model.rows().select(models.columns).cast(models.schema)])
 
 
@@ -32,18 +48,22 @@ def customer_segments(features: pl.LazyFrame, models: pl.LazyFrame, as_of: date)
     Returns:
         The columns of gold/customer_segments.
     """
-    customers, versions = features.collect(), from_rows(models.collect())
-    if not customers.height or not versions:
+    versions = from_rows(models.collect())
+    if not versions:
         return CUSTOMER_SEGMENTS.empty()
     model = versions[-1]
-    return pl.concat(
-        [
-            customers.select("customer_id", as_of=pl.lit(as_of)),
-            assign(model, customers).with_columns(
-                model_version=pl.lit(model.version, dtype=pl.Int64)
-            ),
-        ],
-        how="horizontal",
+    return (
+        scored(model, features)
+        .select(
+            "customer_id",
+            pl.lit(as_of).alias("as_of"),
+            "segment_id",
+            "segment_name",
+            "distance",
+            "margin",
+            pl.lit(model.version, dtype=pl.Int64).alias("model_version"),
+        )
+        .collect()
     )
 
 

@@ -1,21 +1,35 @@
 """K-Means segments of customers: fit, keep as rows, score, and follow through time.
 
-Belongs here: the model on log1p-scaled recency, frequency and revenue, the identity and names of
-its segments, and the days on which a customer moves from one to another. Does not belong here:
-reading or writing, or what follows from the segments (`transforms.history`).
+Belongs here: the features of a customer, the model on them, the identity of its segments, and the
+days on which a customer moves from one to another. Does not belong here: how many segments there
+are (`stability`), what they are called (`archetypes`), reading or writing, or what follows from
+the segments (`transforms.history`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from functools import reduce
+from operator import add
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-FEATURES = ("recency_days", "frequency", "revenue")
-SEGMENTS = 4
+from bridge_cart_assets.models.archetypes import archetype_of, christen, figures
+from bridge_cart_assets.models.stability import cluster
+
+# Each from columns of gold/customer_features. Recency is the first, and the only one that moves
+# between two purchases: `trajectory` relies on both. The coupon habit is the share of orders with
+# a coupon as if there had been one more order without, so that a first order does not say all;
+# where a shop has no coupons it is zero for everybody and decides nothing.
+FEATURES: Mapping[str, pl.Expr] = {
+    "recency_days": pl.col("recency_days"),
+    "frequency": pl.col("frequency"),
+    "revenue": pl.col("revenue"),
+    "coupon_habit": pl.col("coupon_rate") * pl.col("orders") / (pl.col("orders") + 1),
+}
+_REVENUE = list(FEATURES).index("revenue")
 _SEED = 20_101_201
 _SAMPLE = 100_000
 _NEW_SEGMENT_DISTANCE = 1.0
@@ -32,25 +46,33 @@ class SegmentModel:
         trained_as_of: as_of of the training.
         effective_from: first day that it is applied to; the first model applies to every day.
         trained_on: number of customers.
+        trained_because: first, asked, age or drift.
         means, scales: per feature, of log1p.
-        ids, names: per segment; an id keeps its meaning through retrainings.
+        ids, names: per segment; both keep their meaning through retrainings.
+        descriptions, actions: per segment: who they are, and what to do with them.
         centroids: segments x features, in scaled space.
+        stability: mean adjusted Rand index over resamples of the customers.
+        silhouette: mean silhouette; None where it is not defined.
     """
 
     version: int
     trained_as_of: date
     effective_from: date
     trained_on: int
+    trained_because: str
     means: Floats
     scales: Floats
     ids: tuple[int, ...]
     names: tuple[str, ...]
+    descriptions: tuple[str, ...]
+    actions: tuple[str, ...]
     centroids: Floats
+    stability: float | None
+    silhouette: float | None
 
     def scaled(self, features: pl.DataFrame) -> Floats:
         """Customers x features in the model's space."""
-        raw = features.select(pl.col(FEATURES).cast(pl.Float64)).to_numpy()
-        scaled: Floats = (np.log1p(np.maximum(raw, 0.0)) - self.means) / self.scales
+        scaled: Floats = (_logs(features) - self.means) / self.scales
         return scaled
 
     def rows(self) -> pl.DataFrame:
@@ -68,98 +90,175 @@ class SegmentModel:
                 "means": [self.means.tolist()] * count,
                 "scales": [self.scales.tolist()] * count,
                 "centroid": self.centroids.tolist(),
-            }
+                "description": list(self.descriptions),
+                "action": list(self.actions),
+                "stability": [self.stability] * count,
+                "silhouette": [self.silhouette] * count,
+                "trained_because": [self.trained_because] * count,
+            },
+            schema_overrides={"stability": pl.Float64, "silhouette": pl.Float64},
         )
 
 
 def from_rows(rows: pl.DataFrame) -> list[SegmentModel]:
-    """The models in rows of gold/segment_model, by version."""
+    """The models in rows of gold/segment_model, by version.
+
+    Raises:
+        ValueError: a model was trained on other features than these.
+    """
     return [
-        SegmentModel(
-            version=version,
-            trained_as_of=part["trained_as_of"][0],
-            effective_from=part["effective_from"][0],
-            trained_on=part["trained_on"][0],
-            means=np.array(part["means"][0].to_list()),
-            scales=np.array(part["scales"][0].to_list()),
-            ids=tuple(part["segment_id"]),
-            names=tuple(part["segment_name"]),
-            centroids=np.array(part["centroid"].to_list()),
-        )
-        for (version,), part in rows.sort("model_version", "segment_id").group_by(
+        _from_rows(part)
+        for _, part in rows.sort("model_version", "segment_id").group_by(
             "model_version", maintain_order=True
         )
     ]
 
 
-def fit(features: pl.DataFrame, as_of: date, earlier: Sequence[SegmentModel] = ()) -> SegmentModel:
+def _from_rows(part: pl.DataFrame) -> SegmentModel:
+    first = part.row(0, named=True)
+    if first["features"] != list(FEATURES):
+        raise ValueError(
+            f"segment model {first['model_version']} was trained on {first['features']}, and this "
+            f"version scores {list(FEATURES)}: delete the table gold/segment_model and run again"
+        )
+    return SegmentModel(
+        version=first["model_version"],
+        trained_as_of=first["trained_as_of"],
+        effective_from=first["effective_from"],
+        trained_on=first["trained_on"],
+        trained_because=first["trained_because"],
+        means=np.array(first["means"]),
+        scales=np.array(first["scales"]),
+        ids=tuple(part["segment_id"]),
+        names=tuple(part["segment_name"]),
+        descriptions=tuple(part["description"]),
+        actions=tuple(part["action"]),
+        centroids=np.array(part["centroid"].to_list()),
+        stability=first["stability"],
+        silhouette=first["silhouette"],
+    )
+
+
+def fit(
+    features: pl.DataFrame,
+    as_of: date,
+    earlier: Sequence[SegmentModel] = (),
+    because: str = "first",
+) -> SegmentModel:
     """Train a model on customers' features.
 
     Args:
         features: rows of gold/customer_features, at least one.
         as_of: latest batch day in silver; later models are applied from this day on.
         earlier: the models before, by version; the last one lends its segments' identities.
+        because: first, asked, age or drift.
 
     A refit starts at the last model's centroids. Segments are then matched to the last model's
-    (Hungarian method, in its space); one further than one standard deviation from its match
-    is a new segment with a new id.
+    (assignment problem, Kuhn 1955, by distance in its space); one further than one standard
+    deviation from its match is a new segment with a new id and the archetype that is nearest of
+    those not taken.
     """
-    from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
-
     sample = _sample(features)
-    logs = np.log1p(np.maximum(sample.select(pl.col(FEATURES).cast(pl.Float64)).to_numpy(), 0.0))
+    logs = _logs(sample)
     means, deviations = logs.mean(axis=0), logs.std(axis=0)
     scales = np.where(deviations > 1e-9, deviations, 1.0)
-    points = (logs - means) / scales
-    count = min(SEGMENTS, len(np.unique(points, axis=0)))
     last = earlier[-1] if earlier else None
-    start: Any = {"init": "k-means++", "n_init": 10}
-    if last is not None and len(last.ids) == count:
-        moved = (last.centroids * last.scales + last.means - means) / scales
-        start = {"init": moved, "n_init": 1}
-    # Two OpenMP threads on busy cores are several times slower than one.
-    with threadpool_limits(limits=1, user_api="openmp"):
-        centroids = KMeans(count, random_state=_SEED, **start).fit(points).cluster_centers_
-    centroids = centroids[np.lexsort(centroids.T)[::-1]]
-    ids, names = _identify(centroids, means, scales, last, earlier)
+    moved = None if last is None else _moved(last.centroids, last.means, last.scales, means, scales)
+    found = cluster((logs - means) / scales, moved)
+    # A new model's segments are numbered by revenue, the highest first.
+    order = np.lexsort((*found.centroids.T, -found.centroids[:, _REVENUE]))
+    centroids = found.centroids[order]
+    ids, names = _identify(centroids, means, scales, earlier)
+    kinds = [archetype_of(name, centre) for name, centre in zip(names, centroids, strict=True)]
+    natural = np.expm1(centroids * scales + means)
     return SegmentModel(
         version=last.version + 1 if last else 1,
         trained_as_of=as_of,
         effective_from=as_of if last else features["first_purchase_day"].min(),  # type: ignore[arg-type]
         trained_on=sample.height,
+        trained_because=because,
         means=means,
         scales=scales,
         ids=ids,
         names=names,
+        descriptions=tuple(
+            f"{kind.description} {figures(*centre)}"
+            for kind, centre in zip(kinds, natural.tolist(), strict=True)
+        ),
+        actions=tuple(kind.action for kind in kinds),
         centroids=centroids,
+        stability=found.stability,
+        silhouette=found.silhouette,
+    )
+
+
+def scored(model: SegmentModel, customers: pl.LazyFrame) -> pl.LazyFrame:
+    """The nearest segment of each row, as expressions: it streams over any number of customers.
+
+    Args:
+        model: the model.
+        customers: at least the columns that `FEATURES` are made from.
+
+    Returns:
+        The rows with segment_id, segment_name, distance and margin (to the next segment; null
+        with one). Of segments that are equally near it is the first in the model.
+    """
+    squares = [f"_squared_{place}" for place in range(len(model.ids))]
+    nearest = pl.min_horizontal(squares)
+    place = pl.coalesce(pl.when(pl.col(name) == nearest).then(pl.lit(name)) for name in squares)
+    next_square = pl.min_horizontal(
+        pl.when(pl.col("_nearest") != name).then(name) for name in squares
+    )
+    distance = nearest.sqrt()
+    return (
+        customers.with_columns(_scaled(model))
+        .with_columns(**dict(zip(squares, _squares(model), strict=True)))
+        .with_columns(_nearest=place)
+        .with_columns(
+            segment_id=pl.col("_nearest").replace_strict(
+                squares, list(model.ids), return_dtype=pl.Int64
+            ),
+            segment_name=pl.col("_nearest").replace_strict(
+                squares, list(model.names), return_dtype=pl.String
+            ),
+            distance=distance,
+            margin=next_square.sqrt() - distance,
+        )
+        .drop("_nearest", *squares, *(f"_scaled_{name}" for name in FEATURES))
     )
 
 
 def assign(model: SegmentModel, features: pl.DataFrame) -> pl.DataFrame:
-    """The nearest segment of each row.
+    """segment_id, segment_name, distance and margin of each row, in the order of the rows."""
+    columns = ("segment_id", "segment_name", "distance", "margin")
+    return scored(model, features.lazy()).select(columns).collect()
 
-    Args:
-        model: the model.
-        features: at least the columns of `FEATURES`.
 
-    Returns:
-        segment_id, segment_name, distance and margin (to the next segment; null with one), in
-        the order of the rows.
-    """
-    distances = np.sqrt(_squared(model.scaled(features), model.centroids))
-    nearest = distances.argmin(axis=1)
-    ordered = np.sort(distances, axis=1)
-    margin = ordered[:, 1] - ordered[:, 0] if len(model.ids) > 1 else None
-    return pl.DataFrame(
-        {
-            "segment_id": np.array(model.ids, dtype=np.int64)[nearest],
-            "segment_name": [model.names[i] for i in nearest],
-            "distance": ordered[:, 0],
-            "margin": margin if margin is not None else [None] * len(nearest),
-        },
-        schema_overrides={"segment_name": pl.String, "margin": pl.Float64},
+def _scaled(model: SegmentModel) -> list[pl.Expr]:
+    return [
+        ((_log(name) - mean) / scale).alias(f"_scaled_{name}")
+        for name, mean, scale in zip(
+            FEATURES, model.means.tolist(), model.scales.tolist(), strict=True
+        )
+    ]
+
+
+def _squares(model: SegmentModel) -> list[pl.Expr]:
+    """Squared distance to each centroid, added up as `trajectory` does: recency to the rest."""
+    parts = (
+        [(pl.col(f"_scaled_{name}") - x) ** 2 for name, x in zip(FEATURES, centre, strict=True)]
+        for centre in model.centroids.tolist()
     )
+    return [recency + reduce(add, others) for recency, *others in parts]
+
+
+def _log(name: str) -> pl.Expr:
+    return FEATURES[name].cast(pl.Float64).clip(lower_bound=0.0).log1p()
+
+
+def _logs(customers: pl.DataFrame) -> Floats:
+    """Customers x features: log1p, what is below zero as zero."""
+    return customers.select(_log(name).alias(name) for name in FEATURES).to_numpy()
 
 
 def trajectory(model: SegmentModel, states: pl.DataFrame) -> pl.DataFrame:
@@ -171,15 +270,15 @@ def trajectory(model: SegmentModel, states: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         model: the model.
-        states: customer_id, last (day of the latest purchase), start, end (exclusive),
-            frequency and revenue: what holds on the days [start, end).
+        states: customer_id, last (day of the latest purchase), start, end (exclusive), and what
+            `FEATURES` are made from besides recency_days: what holds on the days [start, end).
 
     Returns:
         customer_id, start, end, segment_id, segment_name; spells may be equal to their neighbour.
     """
     offset = (states["start"] - states["last"]).dt.total_days().to_numpy().astype(np.int64)
     days = (states["end"] - states["last"]).dt.total_days().to_numpy().astype(np.int64)
-    probe = states.select(recency_days=pl.lit(0.0), frequency="frequency", revenue="revenue")
+    probe = states.with_columns(recency_days=pl.lit(0.0))
     others = _squared(model.scaled(probe)[:, 1:], model.centroids[:, 1:])
     row, recency = np.arange(states.height), offset
     segment = _nearest(model, recency, others)
@@ -216,7 +315,9 @@ def _as_spells(
 
 
 def _nearest(model: SegmentModel, recency: Ints, others: Floats) -> Ints:
-    scaled = (np.log1p(recency) - model.means[0]) / model.scales[0]
+    # The logarithm of `scored`: NumPy's may differ in the last bit.
+    logs = pl.Series(recency).cast(pl.Float64).log1p().to_numpy()
+    scaled = (logs - model.means[0]) / model.scales[0]
     squared = (scaled[:, None] - model.centroids[None, :, 0]) ** 2 + others
     nearest: Ints = squared.argmin(axis=1)
     return nearest
@@ -240,8 +341,18 @@ def _next_change(model: SegmentModel, recency: Ints, segment: Ints, others: Floa
 
 
 def _squared(points: Floats, centroids: Floats) -> Floats:
-    result: Floats = ((points[:, None, :] - centroids[None, :, :]) ** 2).sum(axis=2)
+    """Points x centroids, without a cube in between."""
+    columns = [reduce(add, ((points - centre) ** 2).T) for centre in centroids]
+    result: Floats = np.column_stack(columns)
     return result
+
+
+def _moved(
+    centroids: Floats, means: Floats, scales: Floats, to_means: Floats, to_scales: Floats
+) -> Floats:
+    """The same places in the space of another scaling."""
+    moved: Floats = (centroids * scales + means - to_means) / to_scales
+    return moved
 
 
 def _sample(features: pl.DataFrame) -> pl.DataFrame:
@@ -250,39 +361,31 @@ def _sample(features: pl.DataFrame) -> pl.DataFrame:
 
 
 def _identify(
-    centroids: Floats,
-    means: Floats,
-    scales: Floats,
-    last: SegmentModel | None,
-    earlier: Sequence[SegmentModel],
+    centroids: Floats, means: Floats, scales: Floats, earlier: Sequence[SegmentModel]
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Id and name of each segment: the last model's where one lies near, else new ones."""
+    known = _known(centroids, means, scales, earlier[-1]) if earlier else {}
+    new = [place for place in range(len(centroids)) if place not in known]
+    first = 1 + max((i for model in earlier for i in model.ids), default=0)
+    archetypes = christen(centroids[new], [name for _, name in known.values()])
+    fresh = {
+        place: (first + n, archetype.name)
+        for n, (place, archetype) in enumerate(zip(new, archetypes, strict=True))
+    }
+    ids, names = zip(*((known | fresh)[place] for place in range(len(centroids))), strict=True)
+    return ids, names
+
+
+def _known(
+    centroids: Floats, means: Floats, scales: Floats, last: SegmentModel
+) -> dict[int, tuple[int, str]]:
+    """Id and name of the segments that the last model has too, by their place."""
     from scipy.optimize import linear_sum_assignment
 
-    ids: list[int | None] = [None] * len(centroids)
-    names: list[str | None] = [None] * len(centroids)
-    if last is not None:
-        seen = (centroids * scales + means - last.means) / last.scales
-        distances = np.sqrt(_squared(seen, last.centroids))
-        for mine, theirs in zip(*linear_sum_assignment(distances), strict=True):
-            if distances[mine, theirs] <= _NEW_SEGMENT_DISTANCE:
-                ids[mine], names[mine] = last.ids[theirs], last.names[theirs]
-    unused = max((i for model in earlier for i in model.ids), default=0)
-    for index, known in enumerate(ids):
-        if known is None:
-            unused += 1
-            ids[index] = unused
-            names[index] = _unique(_profile(centroids[index]), names)
-    return tuple(i for i in ids if i is not None), tuple(n for n in names if n is not None)
-
-
-def _profile(centroid: Floats) -> str:
-    """What a centroid's place says, against the average customer (zero in every feature)."""
-    recency, frequency, revenue = centroid
-    if frequency + revenue > 0:
-        return "Loyal" if recency <= 0 else "Slipping away"
-    return "Recent" if recency <= 0 else "Dormant"
-
-
-def _unique(name: str, taken: Sequence[str | None]) -> str:
-    numbered = (f"{name} {n}" for n in range(2, len(taken) + 2))
-    return next(n for n in (name, *numbered) if n not in taken)
+    seen = _moved(centroids, means, scales, last.means, last.scales)
+    distances = np.sqrt(_squared(seen, last.centroids))
+    return {
+        int(mine): (last.ids[theirs], last.names[theirs])
+        for mine, theirs in zip(*linear_sum_assignment(distances), strict=True)
+        if distances[mine, theirs] <= _NEW_SEGMENT_DISTANCE
+    }

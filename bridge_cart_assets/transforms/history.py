@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from bridge_cart_assets.tables.columns import MONEY
-from bridge_cart_assets.transforms.features import ORDER, known, refunds, sales
+from bridge_cart_assets.transforms.features import ORDER, known, ratio, refunds, sales
 from bridge_cart_assets.transforms.windows import WINDOW, calendar
 
 NEW_DAYS = 30
@@ -26,22 +26,38 @@ def purchase_states(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
 
     Returns:
         One row per customer and purchase day: customer_id, first, last (= start), start, end
-        (the next purchase day, or the day after as_of), frequency and revenue up to then.
+        (the next purchase day, or the day after as_of), and up to then frequency, revenue, orders
+        and coupon_rate, as in gold/customer_features.
     """
+    sold = sales(known(purchases, as_of))
+    amounts = sold.group_by("customer_id", start="purchase_day").agg(revenue=pl.sum("net_amount"))
+    # An order counts from its first line on, as one with a coupon from its first such line on.
+    orders = sold.group_by("customer_id", *ORDER).agg(
+        orders=pl.min("purchase_day"), coupons=pl.col("purchase_day").filter("coupon_used").min()
+    )
+    so_far = ("revenue", "orders", "coupons")
     return (
-        sales(known(purchases, as_of))
-        .group_by("customer_id", start="purchase_day")
-        .agg(revenue=pl.sum("net_amount"))
+        pl.concat([amounts, *(_counted(orders, name) for name in so_far[1:])], how="diagonal")
+        .group_by("customer_id", "start")
+        .agg(pl.sum(*so_far))
         .sort("customer_id", "start")
         .with_columns(
             first=pl.col("start").min().over("customer_id"),
             last=pl.col("start"),
             end=pl.col("start").shift(-1, fill_value=as_of + timedelta(days=1)).over("customer_id"),
             frequency=pl.int_range(pl.len(), dtype=pl.Int64).over("customer_id"),
-            revenue=pl.col("revenue").cum_sum().over("customer_id"),
+            **{name: pl.col(name).cum_sum().over("customer_id") for name in so_far},
         )
+        .with_columns(coupon_rate=ratio(pl.col("coupons"), pl.col("orders")))
+        .drop("coupons")
         .collect()
     )
+
+
+def _counted(orders: pl.LazyFrame, name: str) -> pl.LazyFrame:
+    """customer_id, start and, in a column of this name, how many orders have it on that day."""
+    days = orders.select("customer_id", start=name).drop_nulls("start")
+    return days.group_by("customer_id", "start").agg(pl.len().cast(pl.Int64).alias(name))
 
 
 def during(states: pl.DataFrame, first: date | None, end: date | None) -> pl.DataFrame:

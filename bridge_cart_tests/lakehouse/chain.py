@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bridge_cart_assets.assets.gold import _MADE
+from bridge_cart_assets.assets.gold import made, recipes, store
 from bridge_cart_assets.assets.silver import batches, fold_days, stamp
 from bridge_cart_assets.ingestion.consume import take_messages
 from bridge_cart_assets.ingestion.landing import list_landing
@@ -11,11 +11,10 @@ from bridge_cart_assets.ingestion.ledger import not_seen
 from bridge_cart_assets.ingestion.pending import arrived_days, latest_day, pending_days
 from bridge_cart_assets.ingestion.take import take_in
 from bridge_cart_assets.lake.delta import Commit, Lake
-from bridge_cart_assets.models.segment_history import with_new_model
 from bridge_cart_assets.sources import SOURCES, Source
-from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, SEGMENT_MODEL
 
 RUN = "test"
+DISCOUNT_RATE = 0.1
 
 
 def ingest(
@@ -41,12 +40,6 @@ def refine(lake: Lake) -> None:
     as_of = latest_day(lake)
     if as_of is None:
         return
-    for table, deps, make in _MADE:
-        frames = [lake.look(dep).scan() for dep in deps]
-        lake.look(table).replace(make(*frames, as_of), Commit(RUN, as_of))
-        if table is CUSTOMER_FEATURES:
-            models = lake.look(SEGMENT_MODEL)
-            features = lake.look(CUSTOMER_FEATURES).read()
-            if not models.rows and features.height:
-                rows = with_new_model(models.read(), features, as_of)
-                models.replace(rows, Commit(RUN, as_of))
+    for recipe in recipes(DISCOUNT_RATE):
+        rows = recipe.table.conform(made(recipe, lake, as_of))
+        store(lake, recipe.table, rows, Commit(RUN, as_of))

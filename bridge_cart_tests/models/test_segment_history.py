@@ -37,6 +37,7 @@ from bridge_cart_assets.transforms.features import customer_features
 from bridge_cart_tests.transforms.shops import START, Line, customers, line, purchases, shops
 
 Row = dict[str, Any]
+Place = tuple[float, float, float, float]
 NAMES = {1: "Loyal", 2: "Recent", 3: "Dormant", 4: "Slipping away"}
 
 
@@ -45,23 +46,28 @@ def on(day: int) -> date:
 
 
 def model(
-    centroids: dict[int, tuple[float, float, float]],
+    centroids: dict[int, Place],
     version: int = 1,
     effective_from: date = START,
-    means: Sequence[float] = (3.0, 1.0, 3.0),
-    scales: Sequence[float] = (1.0, 0.5, 1.0),
+    means: Sequence[float] = (3.0, 1.0, 3.0, 0.0),
+    scales: Sequence[float] = (1.0, 0.5, 1.0, 1.0),
 ) -> SegmentModel:
-    """A model with the centroid of each segment: recency, frequency, revenue in scaled space."""
+    """A model with the place of each segment: recency, frequency, revenue, coupon habit, scaled."""
     return SegmentModel(
         version=version,
         trained_as_of=effective_from,
         effective_from=effective_from,
         trained_on=1,
+        trained_because="first",
         means=np.array(means),
         scales=np.array(scales),
         ids=tuple(centroids),
         names=tuple(NAMES[i] for i in centroids),
+        descriptions=tuple(f"Who {NAMES[i]} are." for i in centroids),
+        actions=tuple(f"What to do with {NAMES[i]}." for i in centroids),
         centroids=np.array(list(centroids.values())),
+        stability=None,
+        silhouette=None,
     )
 
 
@@ -69,11 +75,12 @@ def rows_of(models: Iterable[SegmentModel]) -> pl.LazyFrame:
     return pl.concat([SEGMENT_MODEL.conform(m.rows()) for m in models]).lazy()
 
 
+MIDDLE: Place = (0.0, 0.0, 0.0, 0.0)
 # Segment 1 is for those who bought lately, segment 2 for the others: by recency alone. The
 # border lies where log1p(recency) is 3: 19 days are nearer to 1, 20 to 2.
-BY_RECENCY = model({1: (-1.0, 0.0, 0.0), 2: (1.0, 0.0, 0.0)}, scales=(1.0, 1e6, 1e6))
+BY_RECENCY = model({1: (-1.0, 0.0, 0.0, 0.0), 2: (1.0, 0.0, 0.0, 0.0)}, scales=(1.0, 1e6, 1e6, 1e6))
 # The same segments, the border where log1p(recency) is 4: from 54 days on it is segment 2.
-MORE_PATIENT = replace(BY_RECENCY, means=np.array([4.0, 1.0, 3.0]), version=2)
+MORE_PATIENT = replace(BY_RECENCY, means=np.array([4.0, 1.0, 3.0, 0.0]), version=2)
 
 
 def history(
@@ -89,7 +96,7 @@ def history(
 
 
 def test_a_customer_is_new_then_active_then_lapsed_and_active_again() -> None:
-    one_segment = model({1: (0.0, 0.0, 0.0)})
+    one_segment = model({1: MIDDLE})
     assert history([line(0), line(200)], [one_segment], on(400)) == [
         (0, 1, "new", "first_seen"),
         (30, 1, "active", "lifecycle_changed"),
@@ -100,7 +107,7 @@ def test_a_customer_is_new_then_active_then_lapsed_and_active_again() -> None:
 
 
 def test_a_sale_on_the_day_on_which_a_customer_would_lapse_keeps_them_active() -> None:
-    one_segment = model({1: (0.0, 0.0, 0.0)})
+    one_segment = model({1: MIDDLE})
     states = history([line(0), line(90)], [one_segment], on(120))
     assert [(day, lifecycle) for day, _, lifecycle, _ in states] == [(0, "new"), (30, "active")]
 
@@ -140,13 +147,13 @@ def test_the_first_model_holds_for_the_days_before_it_was_trained_too() -> None:
 
 
 def test_of_two_models_from_one_day_the_later_version_decides() -> None:
-    other = model({3: (0.0, 0.0, 0.0)}, version=2, effective_from=on(5))
-    final = model({4: (0.0, 0.0, 0.0)}, version=3, effective_from=on(5))
+    other = model({3: MIDDLE}, version=2, effective_from=on(5))
+    final = model({4: MIDDLE}, version=3, effective_from=on(5))
     assert [s for _, s, _, _ in history([line(0)], [BY_RECENCY, other, final], on(9))] == [1, 4]
 
 
 def test_a_model_that_takes_effect_after_as_of_decides_nothing_yet() -> None:
-    other = model({3: (0.0, 0.0, 0.0)}, version=2, effective_from=on(5))
+    other = model({3: MIDDLE}, version=2, effective_from=on(5))
     assert [s for _, s, _, _ in history([line(0)], [BY_RECENCY, other], on(4))] == [1]
 
 
@@ -187,7 +194,7 @@ def test_a_segment_that_nobody_is_left_in_stays_with_no_customers() -> None:
 
 
 def test_a_segment_that_the_new_model_no_longer_has_is_retired() -> None:
-    other = model({3: (0.0, 0.0, 0.0)}, version=2, effective_from=on(10))
+    other = model({3: MIDDLE}, version=2, effective_from=on(10))
     rows = metrics([line(0)], [BY_RECENCY, other], on(12))
     assert [(r["segment_id"], r["valid_from"], r["valid_to"], r["is_current"]) for r in rows] == [
         (1, on(0), on(10), False),
@@ -196,7 +203,7 @@ def test_a_segment_that_the_new_model_no_longer_has_is_retired() -> None:
 
 
 def test_churn_is_the_share_without_a_sale_in_the_ninety_days_up_to_the_day() -> None:
-    one_segment = model({1: (0.0, 0.0, 0.0)})
+    one_segment = model({1: MIDDLE})
     rows = metrics([line(0), line(50, "C2")], [one_segment], on(140))
     assert [(r["valid_from"], r["churn_rate"]) for r in rows] == [
         (on(0), 0.0),
@@ -207,7 +214,7 @@ def test_churn_is_the_share_without_a_sale_in_the_ninety_days_up_to_the_day() ->
 
 
 def test_values_are_net_of_refunds_and_rounded_half_up_to_cents() -> None:
-    one_segment = model({1: (0.0, 0.0, 0.0)})
+    one_segment = model({1: MIDDLE})
     lines = [
         line(0, amount="10.00"),
         line(0, order="O2", amount="10.01"),
@@ -229,6 +236,7 @@ class Buyer:
     revenue: Decimal
     refunds: Decimal
     orders: int
+    with_coupon: int
 
     def lifecycle(self, day: date) -> str:
         if (day - self.first).days < 30:
@@ -251,6 +259,7 @@ def buyers(lines: list[Line], day: date) -> dict[str, Buyer]:
             revenue=sum((n["net_amount"] for n in own), Decimal()),
             refunds=-sum((n["net_amount"] for n in back), Decimal()),
             orders=len({(n["source"], n["order_id"]) for n in own}),
+            with_coupon=len({(n["source"], n["order_id"]) for n in own if n["coupon_used"]}),
         )
     return found
 
@@ -261,7 +270,8 @@ def deciding(models: Sequence[SegmentModel], day: date) -> SegmentModel:
 
 
 def nearest(model: SegmentModel, buyer: Buyer, day: date) -> int:
-    raw = ((day - buyer.last).days, buyer.frequency, float(buyer.revenue))
+    habit = buyer.with_coupon / (buyer.orders + 1)
+    raw = ((day - buyer.last).days, buyer.frequency, float(buyer.revenue), habit)
     point = [
         (log1p(max(x, 0)) - mean) / scale
         for x, mean, scale in zip(raw, model.means, model.scales, strict=True)
@@ -361,11 +371,13 @@ def trained(draw: st.DrawFn) -> list[SegmentModel]:
         ids = draw(st.lists(st.sampled_from(list(NAMES)), min_size=1, max_size=4, unique=True))
         found.append(
             model(
-                {i: draw(st.tuples(spot, spot, spot)) for i in sorted(ids)},
+                {i: draw(st.tuples(spot, spot, spot, spot)) for i in sorted(ids)},
                 version=version,
                 effective_from=on(day),
-                means=draw(st.tuples(st.floats(1, 5), st.floats(0, 2), st.floats(2, 5))),
-                scales=draw(st.tuples(st.floats(0.2, 2), st.floats(0.2, 2), st.floats(0.2, 2))),
+                means=draw(
+                    st.tuples(st.floats(1, 5), st.floats(0, 2), st.floats(2, 5), st.floats(0, 0.7))
+                ),
+                scales=draw(st.tuples(*[st.floats(0.2, 2)] * 3, st.floats(0.05, 1))),
             )
         )
         day += draw(st.integers(0, 120))

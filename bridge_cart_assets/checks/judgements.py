@@ -1,0 +1,132 @@
+"""Whether the models can be trusted, as pure functions of frames.
+
+Belongs here: gates missed, drift, and values that nobody could predict. Does not belong here: the
+metrics themselves (`models.holdout`) or the bounds (`thresholds`).
+"""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from bridge_cart_assets.checks.findings import Finding, Shown
+from bridge_cart_assets.models.holdout import DECISIVE
+
+# What BG/NBD has to pass to be used.
+CHOOSING = ("drop_out", DECISIVE)
+
+
+def predicted(values: pl.DataFrame) -> Finding:
+    """The value of customers is predicted by a fitted model, and not by something in its place."""
+    others = (
+        values.filter(pl.col("model_status") != "fitted")
+        .group_by("model_status")
+        .agg(customers=pl.len())
+        .sort("customers", "model_status", descending=[True, False])
+    )
+    off = int(others["customers"].sum())
+    says = f"{values.height:,} customers, all by a fitted model"
+    if not values.height:
+        says = "no customer yet"
+    elif off:
+        status = "; ".join(others["model_status"])
+        says = f"{off:,} of {values.height:,} customers without a fitted model: {status}"
+    return Finding(not off, says, {"value": off, "bound": 0, "customers": values.height})
+
+
+def gates_passed(metrics: pl.DataFrame) -> Finding:
+    """No metric of the latest version of a model misses what is asked of it.
+
+    Args:
+        metrics: rows of gold/model_metrics, `latest_metrics` of them.
+    """
+    asked = metrics.drop_nulls("passed")
+    missed = asked.filter(~pl.col("passed"))
+    says = f"{asked.height} gates, all passed" if asked.height else "no gate to pass yet"
+    if missed.height:
+        says = f"{missed.height} of {asked.height} gates missed: {_named(missed)}"
+    figures = {"value": missed.height, "bound": 0, "gates": asked.height}
+    return Finding(not missed.height, says, {**figures, **_trained(metrics)})
+
+
+def beats_naive(metrics: pl.DataFrame, models: Sequence[str], of: Sequence[str]) -> Finding:
+    """Models are better than the guess that everybody goes on as before.
+
+    Args:
+        metrics: rows of gold/model_metrics, `latest_metrics` of them.
+        models: the models that are judged.
+        of: the metrics whose gate is the naive guess.
+    """
+    judged = metrics.filter(pl.col("model").is_in(models) & pl.col("metric").is_in(of))
+    asked = judged.drop_nulls("passed")
+    worse = asked.filter(~pl.col("passed"))
+    says = f"as good as the naive guess or better: {_named(asked)}"
+    if not asked.height:
+        says = "no value model was judged against the naive guess yet"
+    elif worse.height:
+        says = f"worse than the naive guess: {_named(worse)}"
+    figures = {"value": worse.height, "bound": 0, "compared": asked.height}
+    return Finding(not worse.height, says, {**figures, **_trained(judged)})
+
+
+def latest_metrics(metrics: pl.DataFrame, one_version: Sequence[str]) -> pl.DataFrame:
+    """The metrics of the versions in effect.
+
+    Args:
+        metrics: rows of gold/model_metrics.
+        one_version: models that have a version of their own each. The others are parts of one
+            model: a part that was not judged at the latest version has no rows, and what was
+            said of it before is over.
+    """
+    own = pl.when(pl.col("model").is_in(one_version)).then("model")
+    return metrics.filter(pl.col("model_version") == pl.col("model_version").max().over(own))
+
+
+def in_use(metrics: pl.DataFrame) -> pl.DataFrame:
+    """The metrics without those of the order model that is only a candidate.
+
+    Args:
+        metrics: rows of gold/model_metrics, `latest_metrics` of them.
+    """
+    chosen = metrics.filter(pl.col("model") == "bg_nbd", pl.col("metric").is_in(CHOOSING))
+    candidate = "nbd" if chosen.height and chosen["passed"].all() else "bg_nbd"
+    return metrics.filter(pl.col("model") != candidate)
+
+
+def not_drifted(drift: pl.DataFrame) -> Finding:
+    """No distribution has moved further from the training than its bound."""
+    if not drift.height:
+        return Finding(True, "no segment model to compare with yet")
+    moved = drift.filter("has_drifted").sort("psi", descending=True)
+    first, last = drift.select(pl.min("trained_as_of"), pl.max("as_of")).row(0)
+    worst, bound = drift.select(pl.max("psi"), pl.min("bound")).row(0)
+    subjects = ", ".join(f"{r['subject']} ({r['psi']:.2f})" for r in moved.iter_rows(named=True))
+    says = f"none of {drift.height} distributions has moved far since the training on {first}"
+    if moved.height:
+        says = f"moved since the training on {first}: {subjects}; allowed: {bound}"
+    figures: dict[str, Shown] = {
+        "bound": bound,
+        "moved": moved.height,
+        "first_day": first.isoformat(),
+        "last_day": last.isoformat(),
+    }
+    return Finding(
+        not moved.height, says, figures if worst is None else {"value": worst, **figures}
+    )
+
+
+def _named(metrics: pl.DataFrame) -> str:
+    """Metrics with value and gate, in one line."""
+    ordered = metrics.sort("model", "metric").iter_rows(named=True)
+    return ", ".join(
+        f"{r['model']} {r['metric']} {'none' if r['value'] is None else format(r['value'], '.4g')}"
+        + (f" ({r['gate']})" if r["gate"] else "")
+        for r in ordered
+    )
+
+
+def _trained(metrics: pl.DataFrame) -> dict[str, Shown]:
+    """The days of the trainings."""
+    if not metrics.height:
+        return {}
+    first, last = metrics.select(pl.min("trained_as_of"), latest=pl.max("trained_as_of")).row(0)
+    return {"first_day": first.isoformat(), "last_day": last.isoformat()}

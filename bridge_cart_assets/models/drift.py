@@ -1,0 +1,181 @@
+"""How far the customers have moved since the segment model was trained, and when to train anew.
+
+Belongs here: the population stability index, the distributions that it compares, and the decision
+that follows. Does not belong here: training (`models.segments`), or reading and writing.
+
+The population stability index of shares p (then) and q (now) over the same bins is
+sum((q - p) ln(q / p)): the Kullback-Leibler divergence of q from p plus that of p from q (Jeffreys
+1946). It is 0 when nothing has moved and grows without bound. The usual reading, below 0.1 little,
+0.1 to 0.25 some, above 0.25 much, is a rule of thumb of credit scoring (Siddiqi, Credit Risk
+Scorecards, 2006) and no test: with few customers chance alone gives about
+(bins - 1) (1 / customers then + 1 / customers now), the mean of its chi-square distribution. That
+much is allowed on top.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+
+from bridge_cart_assets.models.segments import FEATURES, Floats, SegmentModel, assign, from_rows
+from bridge_cart_assets.tables.gold import MODEL_DRIFT
+from bridge_cart_assets.thresholds import THRESHOLDS, Thresholds
+from bridge_cart_assets.transforms import history
+
+SEGMENT_SHARES = "segment_shares"
+# The logarithm of an empty bin is infinite: one customer in ten thousand stands for none. A bin
+# that loses a tenth of the customers then counts 0.69, one that loses a hundredth 0.05.
+FLOOR = 1e-4
+_TENTHS = np.arange(1, 10) / 10
+
+
+def population_stability(then: Sequence[float], now: Sequence[float]) -> float:
+    """The population stability index of two distributions over the same bins.
+
+    Args:
+        then, now: counts or shares per bin; each is divided by its sum. Shares below `FLOOR` are
+            taken as `FLOOR`.
+
+    Raises:
+        ValueError: the bins are not the same number, or one side has nobody.
+    """
+    if len(then) != len(now):
+        raise ValueError(f"{len(then)} bins then and {len(now)} now: compare the same bins")
+    before, after = (np.maximum(_shares(side), FLOOR) for side in (then, now))
+    return float(((after - before) * np.log(after / before)).sum())
+
+
+def model_drift(purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """How the customers of now are distributed, against those that the model was trained on.
+
+    Both days are computed from silver as it is now, so a late correction of old sales moves both
+    and is not taken for drift.
+
+    Args:
+        purchases: rows of silver/purchases.
+        models: rows of gold/segment_model; the last version is looked at.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/model_drift: a row per feature, over tenths of the customers at the
+        training, and one for the shares of the segments. No row without a model or a customer.
+    """
+    versions = from_rows(models.collect())
+    if not versions:
+        return MODEL_DRIFT.empty()
+    model = versions[-1]
+    states = history.purchase_states(purchases, as_of)
+    then, now = (_customers(states, day) for day in (model.trained_as_of, as_of))
+    if not then.height or not now.height:
+        return MODEL_DRIFT.empty()
+    rows = [
+        *(
+            _feature(name, *(_values(name, customers) for customers in (then, now)))
+            for name in FEATURES
+        ),
+        _segments(model, then, now),
+    ]
+    return pl.DataFrame(rows).select(
+        "subject",
+        pl.lit(as_of).alias("as_of"),
+        pl.lit(model.version, pl.Int64).alias("model_version"),
+        pl.lit(model.trained_as_of).alias("trained_as_of"),
+        "psi",
+        "bound",
+        has_drifted=pl.col("psi") > pl.col("bound"),
+        bins="bins",
+        shares_then="shares_then",
+        shares_now="shares_now",
+    )
+
+
+def retraining_due(
+    models: pl.DataFrame, drift: pl.DataFrame, as_of: date, thresholds: Thresholds = THRESHOLDS
+) -> str | None:
+    """Why a segment model has to be trained now, if it has to.
+
+    Args:
+        models: rows of gold/segment_model.
+        drift: rows of gold/model_drift; those of another version than the last say nothing about
+            it, or one drift would be answered by two trainings.
+        as_of: latest batch day in silver.
+        thresholds: how old a model may become, and how young it is left alone.
+
+    Returns:
+        first (there is none), age, drift, or None.
+    """
+    if not models.height:
+        return "first"
+    latest = models.filter(pl.col("model_version") == pl.max("model_version"))
+    version, trained_as_of = latest.select("model_version", "trained_as_of").row(0)
+    age = as_of - trained_as_of
+    if age >= thresholds.model_age:
+        return "age"
+    moved = drift.filter((pl.col("model_version") == version) & pl.col("has_drifted"))
+    return "drift" if moved.height and age >= thresholds.model_rest else None
+
+
+def _customers(states: pl.DataFrame, day: date) -> pl.DataFrame:
+    """What the features of each customer are made from at the end of a day."""
+    held = history.during(states, day, day + timedelta(days=1))
+    recency = (pl.lit(day) - pl.col("last")).dt.total_days()
+    return held.with_columns(recency_days=recency)
+
+
+def _values(name: str, customers: pl.DataFrame) -> Floats:
+    """A feature of each customer, in its own unit."""
+    values: Floats = customers.select(FEATURES[name].cast(pl.Float64)).to_series().to_numpy()
+    return values
+
+
+def _feature(name: str, then: Floats, now: Floats) -> dict[str, object]:
+    """A row of gold/model_drift, but for what all rows share."""
+    cuts = _cuts(then)
+    counts = [np.bincount(np.searchsorted(cuts, v), minlength=cuts.size + 1) for v in (then, now)]
+    return _row(name, _ranges(cuts), counts[0].tolist(), counts[1].tolist())
+
+
+def _cuts(values: Floats) -> Floats:
+    """The tenths of the values, each the end of a bin that it belongs to.
+
+    Many equal values make fewer bins. The greatest value ends none, or the last bin would be
+    empty at the training; only when all values are equal it does, to see others come.
+    """
+    tenths = np.unique(np.quantile(values, _TENTHS, method="inverted_cdf"))
+    inner: Floats = tenths[tenths < values.max()]
+    return inner if inner.size else tenths
+
+
+def _ranges(cuts: Floats) -> list[str]:
+    shown = [f"{cut:,.0f}" if cut == round(cut) else f"{cut:,.2f}" for cut in cuts.tolist()]
+    between = [f"over {low} to {high}" for low, high in pairwise(shown)]
+    return [f"up to {shown[0]}", *between, f"over {shown[-1]}"]
+
+
+def _segments(model: SegmentModel, then: pl.DataFrame, now: pl.DataFrame) -> dict[str, object]:
+    placed = [assign(model, customers)["segment_id"] for customers in (then, now)]
+    counts = [[float((ids == i).sum()) for i in model.ids] for ids in placed]
+    return _row(SEGMENT_SHARES, list(model.names), *counts)
+
+
+def _row(
+    subject: str, bins: list[str], then: Sequence[float], now: Sequence[float]
+) -> dict[str, object]:
+    return {
+        "subject": subject,
+        "psi": population_stability(then, now),
+        "bound": THRESHOLDS.drift + (len(bins) - 1) * (1 / sum(then) + 1 / sum(now)),
+        "bins": bins,
+        "shares_then": _shares(then).tolist(),
+        "shares_now": _shares(now).tolist(),
+    }
+
+
+def _shares(counts: Sequence[float]) -> Floats:
+    values = np.asarray(counts, dtype=np.float64)
+    if not values.sum() > 0:
+        raise ValueError("a distribution of nobody has no shares")
+    shares: Floats = values / values.sum()
+    return shares

@@ -1,0 +1,39 @@
+"""The segment models up to now, with one more when it is time.
+
+Belongs here: asking whether a new version is due, and why. Does not belong here: how far customers
+have moved (`models.drift`), or how a model is trained (`models.segments`).
+"""
+
+from datetime import date
+
+import polars as pl
+
+from bridge_cart_assets.models.drift import model_drift, retraining_due
+from bridge_cart_assets.models.segment_history import with_new_model
+
+
+def segment_models(
+    earlier: pl.LazyFrame,
+    features: pl.LazyFrame,
+    purchases: pl.LazyFrame,
+    as_of: date,
+    *,
+    asked: bool = False,
+) -> pl.DataFrame:
+    """The rows of gold/segment_model, with one version more if one is due or asked for.
+
+    Args:
+        earlier: rows of gold/segment_model as they are.
+        features: rows of gold/customer_features.
+        purchases: rows of silver/purchases.
+        as_of: latest batch day in silver; a new version applies from this day on.
+        asked: whether somebody wants a new version in any case.
+    """
+    models, customers = earlier.collect(), features.collect()
+    if not customers.height:
+        return models
+    drift = model_drift(purchases, models.lazy(), as_of)
+    because = retraining_due(models, drift, as_of)
+    if asked and models.height:
+        because = "asked"
+    return models if because is None else with_new_model(models, customers, as_of, because)

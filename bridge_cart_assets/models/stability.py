@@ -1,0 +1,187 @@
+"""How many segments: as many as come out the same when other customers of the kind had come.
+
+Belongs here: K-Means for each number of segments, how stable and how clear the outcome is, and the
+choice. Does not belong here: what a point is, or what a segment is called (`segments`).
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bridge_cart_assets.thresholds import THRESHOLDS, Thresholds
+
+# So much less stable is as good as the most stable: the estimate over eight resamples is not finer.
+TOLERANCE = 0.05
+_SEED = 20_101_201
+_SAMPLE = 5_000
+_SILHOUETTE_SAMPLE = 2_000
+_RESAMPLES = 8
+# The fit that the others are compared with is worth more starts than each of them.
+_STARTS, _STARTS_OF_RESAMPLES = 10, 3
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One number of segments.
+
+    Attributes:
+        segments: the number.
+        stability: mean adjusted Rand index over resamples.
+        silhouette: mean silhouette; None where it is not defined.
+        smallest, largest: shares of the points in the smallest and the largest segment.
+    """
+
+    segments: int
+    stability: float
+    silhouette: float | None
+    smallest: float
+    largest: float
+
+    def violation(self, bounds: Thresholds) -> float:
+        """By how much, in shares of the points, the sizes are out of bounds."""
+        too_small = max(0.0, bounds.segment_smallest - self.smallest)
+        return too_small + max(0.0, self.largest - bounds.segment_largest)
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """The chosen segments: centroids (segments x features), and how good the choice is."""
+
+    centroids: Floats
+    stability: float
+    silhouette: float | None
+
+
+def cluster(
+    points: Floats, current: Floats | None = None, bounds: Thresholds = THRESHOLDS
+) -> Clustering:
+    """The most stable K-Means segments of the points.
+
+    Each number of segments within the bounds (fewer where fewer points differ) is fitted to at
+    most 5,000 points and then to eight resamples of them, drawn with replacement. Its stability is
+    the mean adjusted Rand index (Hubert and Arabie 1985) between how the one and the others label
+    all of these points (the bootstrap of Hennig 2007, with labels for whole partitions). `pick`
+    chooses; the chosen fit goes on with all points. The same points in the same order give the
+    same segments.
+
+    Args:
+        points: points x features, scaled.
+        current: centroids of the segments so far. A fit with as many segments starts there, and
+            that many has an advantage.
+        bounds: how many segments there may be, and how large.
+    """
+    sample = _some(points, _SAMPLE)
+    distinct = len(np.unique(sample, axis=0))
+    numbers = sorted(
+        {min(n, distinct) for n in range(bounds.segments_fewest, bounds.segments_most + 1)}
+    )
+    with _one_thread():
+        tried = [_try(sample, n, current) for n in numbers]
+        chosen = pick([candidate for candidate, _ in tried], _count(current), bounds)
+        [centroids] = [fitted for candidate, fitted in tried if candidate is chosen]
+        if len(points) > len(sample):
+            centroids = _fit(points, len(centroids), 1, centroids).cluster_centers_
+    return Clustering(centroids, chosen.stability, chosen.silhouette)
+
+
+def pick(candidates: Sequence[Candidate], current: int | None, bounds: Thresholds) -> Candidate:
+    """The number of segments to take.
+
+    Of those whose segments are neither too small nor too large, the ones within `TOLERANCE` of the
+    most stable are equally good: the current number stays if it is among them, else the one with
+    the clearest segments (silhouette) is taken. When the sizes of none are within the bounds, it
+    is the one that violates them least, then the most stable, then the one with the fewest.
+
+    Args:
+        candidates: at least one.
+        current: the number of segments so far.
+        bounds: how large segments may be.
+    """
+    fitting = [one for one in candidates if one.violation(bounds) == 0]
+    if not fitting:
+        return min(candidates, key=lambda c: (c.violation(bounds), -c.stability, c.segments))
+    best = max(one.stability for one in fitting)
+    stable = [one for one in fitting if one.stability >= best - TOLERANCE]
+    staying = [one for one in stable if one.segments == current]
+    if staying:
+        return staying[0]
+    return max(stable, key=lambda c: (-1.0 if c.silhouette is None else c.silhouette, -c.segments))
+
+
+def _try(sample: Floats, segments: int, current: Floats | None) -> tuple[Candidate, Floats]:
+    from sklearn.metrics import adjusted_rand_score
+
+    fitted = _fit(sample, segments, _STARTS, current)
+    labels = fitted.labels_
+    # The same resamples for each number, so that the numbers differ and not their luck.
+    random = np.random.default_rng(_SEED)
+    others = (
+        _fit(
+            sample[random.integers(0, len(sample), len(sample))], segments, _STARTS_OF_RESAMPLES
+        ).predict(sample)
+        for _ in range(_RESAMPLES)
+    )
+    shares = np.bincount(labels, minlength=segments) / len(labels)
+    candidate = Candidate(
+        segments=segments,
+        stability=float(np.mean([adjusted_rand_score(labels, other) for other in others])),
+        silhouette=_silhouette(sample, labels),
+        smallest=float(shares.min()),
+        largest=float(shares.max()),
+    )
+    return candidate, fitted.cluster_centers_
+
+
+def _fit(points: Floats, segments: int, starts: int, warm: Floats | None = None) -> Any:
+    """K-Means from the given centroids if they are as many, else the best of some starts."""
+    from sklearn.cluster import KMeans
+
+    begin: dict[str, Any] = {"init": "k-means++", "n_init": starts}
+    if _count(warm) == segments:
+        begin = {"init": warm, "n_init": 1}
+    return KMeans(segments, random_state=_SEED, **begin).fit(points)
+
+
+def _silhouette(sample: Floats, labels: Ints) -> float | None:
+    """Mean silhouette (Rousseeuw 1987) of a part of the sample, whose cost grows with its square.
+
+    None with a single segment, and when every point is one of its own.
+    """
+    from sklearn.metrics import silhouette_score
+
+    some = _some(np.column_stack([sample, labels]), _SILHOUETTE_SAMPLE)
+    found = len(np.unique(some[:, -1]))
+    if not 1 < found < len(some):
+        return None
+    return float(silhouette_score(some[:, :-1], some[:, -1]))
+
+
+def _some(points: Floats, most: int) -> Floats:
+    if len(points) <= most:
+        return points
+    chosen = np.random.default_rng(_SEED).choice(len(points), most, replace=False)
+    some: Floats = points[np.sort(chosen)]
+    return some
+
+
+def _count(centroids: Floats | None) -> int | None:
+    return None if centroids is None else len(centroids)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread, and silence about resamples with fewer kinds of points than segments."""
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
+    # Two OpenMP threads on busy cores are several times slower than one.
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield

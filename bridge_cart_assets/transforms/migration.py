@@ -1,0 +1,125 @@
+"""From which segment to which customers move between the ends of two months.
+
+Belongs here: gold/segment_migration. Does not belong here: in which segment a customer is on a
+day (`history`), or what a segment amounts to.
+"""
+
+from datetime import date, timedelta
+
+import polars as pl
+
+from bridge_cart_assets.tables.gold import SEGMENT_MIGRATION
+
+_PAIR = ("period_end", "from_segment_id", "to_segment_id")
+_COUNTS = ("customers", "lost", "won_back")
+
+
+def segment_migration(states: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """One row per month's end up to `as_of` and pair of segments with a customer.
+
+    A customer's state on a day is the row of the history whose days hold it. Of each customer,
+    the state at the end of a month's last day is compared with the one a month before; who had
+    no sale then comes from segment 0. A month that is still going on has no rows.
+
+    Most customers stay where they are, so nobody is looked up month by month: a state that
+    outlasts several month ends is counted as one spell of staying, and only the first month end
+    of a state can be a move. The cost follows the states and not customers x months.
+
+    Args:
+        states: rows of gold/customer_history.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/segment_migration, ordered by its key: customers, and of them lost
+        (lapsed now and not a month before) and won_back (lapsed then and not any more). The
+        customers of a month add up to all who had a sale by its end; those who left a segment
+        or stayed in it add up to the customers that it had a month before.
+    """
+    spells = _spells(states, as_of).collect()
+    if not spells.height:
+        return SEGMENT_MIGRATION.empty()
+    return (
+        pl.concat([_moves(spells), _stays(spells)])
+        .group_by("month", "from_segment_id", "to_segment_id")
+        .agg(pl.sum(*_COUNTS))
+        .filter(pl.col("customers") > 0)
+        .select(_last_day(pl.col("month")).alias("period_end"), *_PAIR[1:], *_COUNTS)
+        .sort(_PAIR)
+    )
+
+
+def _spells(states: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+    """The states that hold at a month's end: customer, segment, lapsed, months [start, stop).
+
+    The last day of a month is in [valid_from, valid_to) exactly when valid_from lies in that
+    month or before and valid_to in a later one.
+    """
+    end = pl.min_horizontal("valid_to", pl.lit(as_of + timedelta(days=1)))
+    return (
+        states.select(
+            "customer_id",
+            "segment_id",
+            lapsed=pl.col("lifecycle") == "lapsed",
+            start=_month(pl.col("valid_from")),
+            stop=_month(end),
+        )
+        .filter(pl.col("start") < pl.col("stop"))
+        .sort("customer_id", "start")
+    )
+
+
+def _moves(spells: pl.DataFrame) -> pl.DataFrame:
+    """What each state's first month end is against the month end before it."""
+    # In sorted rows the neighbour is enough: windows over customers cost several times as much.
+    is_first = pl.col("customer_id").ne_missing(pl.col("customer_id").shift(1))
+    before = spells.select(
+        from_segment_id=pl.when(is_first).then(0).otherwise(pl.col("segment_id").shift(1)),
+        was_lapsed=~is_first & pl.col("lapsed").shift(1),
+    ).cast({"from_segment_id": pl.Int64})
+    is_lapsed, was_lapsed = pl.col("lapsed"), pl.col("was_lapsed")
+    return (
+        spells.hstack(before)
+        .group_by("from_segment_id", month="start", to_segment_id="segment_id")
+        .agg(
+            customers=pl.len().cast(pl.Int64),
+            lost=(is_lapsed & ~was_lapsed).sum().cast(pl.Int64),
+            won_back=(was_lapsed & ~is_lapsed).sum().cast(pl.Int64),
+        )
+        .select("month", *_PAIR[1:], *_COUNTS)
+    )
+
+
+def _stays(spells: pl.DataFrame) -> pl.DataFrame:
+    """Customers whose state at a month's end is the very one of the month end before."""
+    one = pl.lit(1, pl.Int64)
+    changes = pl.concat(
+        [
+            spells.select("segment_id", month=pl.col("start") + 1, customers=one),
+            spells.select("segment_id", month="stop", customers=-one),
+        ]
+    )
+    months = spells.select(month=pl.int_range(pl.min("start"), pl.max("stop"), dtype=pl.Int64))
+    grid = changes.select(pl.col("segment_id").unique()).join(months, how="cross")
+    sums = changes.group_by("segment_id", "month").agg(pl.sum("customers"))
+    return (
+        grid.join(sums, on=["segment_id", "month"], how="left")
+        .sort("segment_id", "month")
+        .with_columns(customers=pl.col("customers").fill_null(0).cum_sum().over("segment_id"))
+        .select(
+            "month",
+            from_segment_id="segment_id",
+            to_segment_id="segment_id",
+            customers="customers",
+            lost=pl.lit(0, pl.Int64),
+            won_back=pl.lit(0, pl.Int64),
+        )
+    )
+
+
+def _month(day: pl.Expr) -> pl.Expr:
+    """Months since the year 0: neighbours differ by one, over the turn of a year too."""
+    return day.dt.year().cast(pl.Int64) * 12 + day.dt.month().cast(pl.Int64) - 1
+
+
+def _last_day(month: pl.Expr) -> pl.Expr:
+    return pl.date(month // 12, month % 12 + 1, 1).dt.month_end()
