@@ -101,7 +101,7 @@ def seen_until(purchases: pl.LazyFrame, day: date, as_of: date) -> pl.DataFrame:
         for part, is_sale in ((sales(lines), pl.lit(True)), (refunds(lines), pl.lit(False)))
     ]
     is_past, bought_on = pl.col("purchase_day") <= day, pl.col("purchase_day").filter("is_sale")
-    net, first = pl.col("net_amount").cast(pl.Float64), pl.col("first")
+    first = pl.col("first")
     return (
         pl.concat(per_day)
         .group_by("customer_id", is_past=is_past)
@@ -109,7 +109,8 @@ def seen_until(purchases: pl.LazyFrame, day: date, as_of: date) -> pl.DataFrame:
             first=bought_on.min(),
             last=bought_on.max(),
             days=pl.col("is_sale").sum().cast(pl.Int64),
-            money=net.sum(),
+            # Summed exactly: of floats the last digits would depend on the order of the rows.
+            money=pl.sum("net_amount").cast(pl.Float64),
         )
         .group_by("customer_id")
         .agg(

@@ -9,13 +9,22 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_HISTORY,
     CUSTOMER_SEGMENTS,
+    MODEL_DRIFT,
+    MODEL_METRICS,
     SEGMENT_METRICS,
+    SEGMENT_MIGRATION,
     SEGMENT_MODEL,
+    VALUE_MODEL,
 )
 from bridge_cart_assets.tables.silver import TABLES as SILVER
 from bridge_cart_assets.tables.table import Table
 
-MODEL_DEPENDENT = (SEGMENT_MODEL, CUSTOMER_SEGMENTS, CUSTOMER_HISTORY, SEGMENT_METRICS)
+# The segment model's versions depend on when the pipeline ran, and with them what is made from it;
+# the value model is a function of silver, and only its earlier versions do.
+MODEL_DEPENDENT = (
+    *(SEGMENT_MODEL, CUSTOMER_SEGMENTS, CUSTOMER_HISTORY, SEGMENT_METRICS, SEGMENT_MIGRATION),
+    *(MODEL_DRIFT, MODEL_METRICS, VALUE_MODEL),
+)
 ALL = (*SILVER, *BUILT)
 WITHOUT_MODEL = tuple(table for table in ALL if table not in MODEL_DEPENDENT)
 
