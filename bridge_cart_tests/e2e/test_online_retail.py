@@ -71,6 +71,15 @@ def test_one_run_over_all_files_gives_the_reference_figures(
         " FROM silver.accounting"
     ) == (541_909, 135_124, 401_560, 5_225, 0)
 
+    # Its customers hardly leave within the year: BG/NBD has nothing to hold on to, and says so.
+    status, nulls = ask(
+        "SELECT any_value(model_status), count(*) FILTER (clv IS NULL OR churn_band IS NULL)"
+        " FROM gold.customer_value GROUP BY model_status"
+    )
+    assert str(status).startswith("fallback: no drop-out is visible (mean chance 0.00")
+    assert nulls == 0
+    assert "value_is_predicted: " in done.stderr
+
     again = command("run", **START)
     assert (again.returncode, again.stdout.strip()) == (0, "nothing new among 305 files")
 
