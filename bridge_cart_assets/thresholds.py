@@ -15,7 +15,7 @@ class Thresholds:
 
     Attributes:
         value_customers: customers with a sale that a value model needs.
-        value_days: days of history that it needs, first sale to as_of.
+        value_days: days of history that it needs, first sale to as_of, both counted.
         value_repeaters: of the customers, those with a second purchase day that it needs.
         drop_out_visible: mean drop-out chance a / (a + b) below which none is visible.
         calibration_error: mean gap between predicted and observed churn that is still calibrated.

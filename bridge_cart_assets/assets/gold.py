@@ -15,7 +15,7 @@ from bridge_cart_assets.lake.changes import difference
 from bridge_cart_assets.lake.delta import Commit, Lake, retrying
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.models.drift import model_drift
-from bridge_cart_assets.models.holdout import model_metrics
+from bridge_cart_assets.models.metrics import model_metrics
 from bridge_cart_assets.models.retraining import segment_models
 from bridge_cart_assets.models.segment_history import (
     customer_history,

@@ -22,7 +22,8 @@ from bridge_cart_assets.checks.findings import Finding
 from bridge_cart_assets.ingestion.ledger import drift
 from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.models.holdout import DECISIVE, SEGMENTS
+from bridge_cart_assets.models.holdout import DECISIVE
+from bridge_cart_assets.models.metrics import SEGMENTS
 from bridge_cart_assets.partitions import DayRange
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.gold import (

@@ -17,7 +17,6 @@ import numpy as np
 import polars as pl
 
 from bridge_cart_assets.models.clv import (
-    Floats,
     Histories,
     Orders,
     OwnRate,
@@ -25,12 +24,13 @@ from bridge_cart_assets.models.clv import (
     fit_gamma_gamma,
     fit_nbd,
 )
+from bridge_cart_assets.models.likelihood import Floats
 from bridge_cart_assets.tables.gold import MODEL_METRICS
 from bridge_cart_assets.thresholds import THRESHOLDS
 from bridge_cart_assets.transforms.features import known, refunds, sales
 from bridge_cart_assets.transforms.windows import WINDOW
 
-DATA, NAIVE, VALUE, SEGMENTS = "value_data", "own_rate", "gamma_gamma", "segments"
+DATA, NAIVE, VALUE = "value_data", "own_rate", "gamma_gamma"
 # The score that decides whether a model is worse than the naive rate: it is least for those who
 # say what they believe, which neither the error of the total (one good guess) nor the mean
 # absolute error (most customers order nothing, so it likes zeros) is.
@@ -59,7 +59,7 @@ def needs(customers: int, days: int, repeaters: int) -> tuple[Needed, ...]:
 
     Args:
         customers: with a sale.
-        days: from the first sale to the day of the fit.
+        days: from the first sale to the day of the fit, both counted.
         repeaters: customers with a second purchase day.
     """
     bounds = THRESHOLDS
@@ -77,7 +77,7 @@ def needs_of(customers: pl.DataFrame) -> tuple[Needed, ...]:
         customers: frequency and tenure_days; one row per customer with a sale.
     """
     days, repeaters = customers.select(
-        pl.max("tenure_days").fill_null(0), (pl.col("frequency") > 0).sum()
+        (pl.max("tenure_days") + 1).fill_null(0), (pl.col("frequency") > 0).sum()
     ).row(0)
     return needs(customers.height, days, repeaters)
 
@@ -161,79 +161,6 @@ def value_metrics(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
         pl.DataFrame(rows, schema_overrides={"gate": pl.String, "passed": pl.Boolean}).with_columns(
             model_version=pl.lit(version_of(as_of), pl.Int64), trained_as_of=pl.Series(trained)
         )
-    )
-
-
-def model_metrics(
-    earlier: pl.LazyFrame,
-    purchases: pl.LazyFrame,
-    segment_models: pl.LazyFrame,
-    drift: pl.LazyFrame,
-    as_of: date,
-) -> pl.DataFrame:
-    """How good the models are: those of value at as_of and before, and every segment model.
-
-    Args:
-        earlier: rows of gold/model_metrics as they are.
-        purchases: rows of silver/purchases.
-        segment_models: rows of gold/segment_model.
-        drift: rows of gold/model_drift.
-        as_of: latest batch day in silver.
-
-    Returns:
-        The columns of gold/model_metrics.
-    """
-    kept = earlier.filter(
-        (pl.col("model") != SEGMENTS) & (pl.col("model_version") < version_of(as_of))
-    )
-    return pl.concat(
-        [
-            kept.collect(),
-            value_metrics(purchases, as_of),
-            segment_model_metrics(segment_models.collect(), drift.collect()),
-        ]
-    ).sort("model", "model_version", "metric")
-
-
-def segment_model_metrics(models: pl.DataFrame, drift: pl.DataFrame) -> pl.DataFrame:
-    """How stable and how clear each segment model is, and how large its segments were.
-
-    Args:
-        models: rows of gold/segment_model.
-        drift: rows of gold/model_drift, which has the shares of the model in effect.
-
-    Returns:
-        Rows of gold/model_metrics.
-    """
-    bounds = THRESHOLDS
-    shares = (
-        drift.filter(pl.col("subject") == "segment_shares")
-        .select("model_version", "trained_as_of", value="shares_then")
-        .explode("value")
-    )
-    version = ["model_version", "trained_as_of"]
-    parts = (
-        (models, "stability", pl.first("stability"), ">=", bounds.segment_stability),
-        (models, "silhouette", pl.first("silhouette"), None, 0.0),
-        (shares, "smallest_share", pl.min("value"), ">=", bounds.segment_smallest),
-        (shares, "largest_share", pl.max("value"), "<=", bounds.segment_largest),
-    )
-    value = pl.col("value")
-    return pl.concat(
-        rows.group_by(version, maintain_order=True)
-        .agg(value=of)
-        .with_columns(
-            model=pl.lit(SEGMENTS),
-            metric=pl.lit(metric),
-            gate=pl.lit(f"{sign} {bound}" if sign else None, dtype=pl.String),
-            passed=pl.lit(None, dtype=pl.Boolean)
-            if sign is None
-            else value >= bound
-            if sign == ">="
-            else value <= bound,
-        )
-        .select(list(MODEL_METRICS.dtypes))
-        for rows, metric, of, sign, bound in parts
     )
 
 

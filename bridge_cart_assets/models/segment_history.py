@@ -16,8 +16,8 @@ from bridge_cart_assets.models.segments import (
     fit,
     from_rows,
     scored,
-    trajectory,
 )
+from bridge_cart_assets.models.trajectory import trajectory
 from bridge_cart_assets.tables.gold import CUSTOMER_HISTORY, CUSTOMER_SEGMENTS, SEGMENT_METRICS
 from bridge_cart_assets.transforms import history
 

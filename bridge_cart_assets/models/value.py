@@ -18,8 +18,6 @@ import polars as pl
 
 from bridge_cart_assets.models.clv import (
     BgNbd,
-    Fitted,
-    Floats,
     GammaGamma,
     Histories,
     Nbd,
@@ -28,7 +26,6 @@ from bridge_cart_assets.models.clv import (
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_nbd,
-    parameters,
 )
 from bridge_cart_assets.models.holdout import (
     NAIVE,
@@ -37,6 +34,7 @@ from bridge_cart_assets.models.holdout import (
     version_of,
     worse_than_naive,
 )
+from bridge_cart_assets.models.likelihood import Fitted, Floats, parameters
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, VALUE_MODEL
 from bridge_cart_assets.thresholds import THRESHOLDS

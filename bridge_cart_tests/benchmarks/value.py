@@ -25,7 +25,6 @@ from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
 from bridge_cart_assets.models.clv import (
     BgNbd,
-    Floats,
     Histories,
     Orders,
     OwnRate,
@@ -33,6 +32,7 @@ from bridge_cart_assets.models.clv import (
     fit_nbd,
 )
 from bridge_cart_assets.models.holdout import scores, seen_until
+from bridge_cart_assets.models.likelihood import Floats
 from bridge_cart_assets.models.value import customer_value, value_model
 from bridge_cart_assets.tables.gold import MODEL_METRICS, VALUE_MODEL
 from bridge_cart_assets.transforms.windows import WINDOW

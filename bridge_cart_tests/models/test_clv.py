@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from bridge_cart_assets.models import clv
 from bridge_cart_assets.models.clv import (
     BgNbd,
-    Fitted,
-    Floats,
     GammaGamma,
     Histories,
     Nbd,
@@ -22,8 +20,8 @@ from bridge_cart_assets.models.clv import (
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_nbd,
-    parameters,
 )
+from bridge_cart_assets.models.likelihood import Fitted, Floats, parameters
 from bridge_cart_assets.thresholds import THRESHOLDS
 from bridge_cart_tests.models.cdnow import spending
 
@@ -293,7 +291,7 @@ def test_the_gradient_is_the_slope_of_the_likelihood(
         caught.append(likelihood)
         return Fitted(GammaGamma(1.0, 2.0, 3.0), None, 0.0, 1)
 
-    monkeypatch.setattr(clv, "_maximise", catch)
+    monkeypatch.setattr(clv, "maximise", catch)
     groups = Histories.of(simulated(HABITS[0], 200, seed=3))
     if kind == "gamma_gamma":
         fit_gamma_gamma(*paid(GammaGamma(6.0, 4.0, 15.0), 200, seed=3))

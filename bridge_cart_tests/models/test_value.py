@@ -65,7 +65,7 @@ def test_a_customer_has_churned_after_ninety_days_without_a_sale(
     assert row["is_churned"] is is_churned
     assert row["model_status"] == (
         "not_fitted: 1 customers with a sale, at least 500 are needed; "
-        f"{days} days of history, at least 180 are needed; "
+        f"{days + 1} days of history, at least 180 are needed; "
         "0 customers who came again, at least 50 are needed"
     )
     assert all(row[name] is None for name in (*PREDICTED, "model_version"))

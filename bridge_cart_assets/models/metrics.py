@@ -1,0 +1,88 @@
+"""How good the models are, as rows of gold/model_metrics.
+
+Belongs here: putting together what is known of each model, the segments' among them. Does not
+belong here: how the models of value are judged (`models.holdout`).
+"""
+
+from datetime import date
+
+import polars as pl
+
+from bridge_cart_assets.models.holdout import value_metrics, version_of
+from bridge_cart_assets.tables.gold import MODEL_METRICS
+from bridge_cart_assets.thresholds import THRESHOLDS
+
+SEGMENTS = "segments"
+
+
+def model_metrics(
+    earlier: pl.LazyFrame,
+    purchases: pl.LazyFrame,
+    segment_models: pl.LazyFrame,
+    drift: pl.LazyFrame,
+    as_of: date,
+) -> pl.DataFrame:
+    """How good the models are: those of value at as_of and before, and every segment model.
+
+    Args:
+        earlier: rows of gold/model_metrics as they are.
+        purchases: rows of silver/purchases.
+        segment_models: rows of gold/segment_model.
+        drift: rows of gold/model_drift.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/model_metrics.
+    """
+    kept = earlier.filter(
+        (pl.col("model") != SEGMENTS) & (pl.col("model_version") < version_of(as_of))
+    )
+    return pl.concat(
+        [
+            kept.collect(),
+            value_metrics(purchases, as_of),
+            segment_model_metrics(segment_models.collect(), drift.collect()),
+        ]
+    ).sort("model", "model_version", "metric")
+
+
+def segment_model_metrics(models: pl.DataFrame, drift: pl.DataFrame) -> pl.DataFrame:
+    """How stable and how clear each segment model is, and how large its segments were.
+
+    Args:
+        models: rows of gold/segment_model.
+        drift: rows of gold/model_drift, which has the shares of the model in effect.
+
+    Returns:
+        Rows of gold/model_metrics.
+    """
+    bounds = THRESHOLDS
+    shares = (
+        drift.filter(pl.col("subject") == "segment_shares")
+        .select("model_version", "trained_as_of", value="shares_then")
+        .explode("value")
+    )
+    version = ["model_version", "trained_as_of"]
+    parts = (
+        (models, "stability", pl.first("stability"), ">=", bounds.segment_stability),
+        (models, "silhouette", pl.first("silhouette"), None, 0.0),
+        (shares, "smallest_share", pl.min("value"), ">=", bounds.segment_smallest),
+        (shares, "largest_share", pl.max("value"), "<=", bounds.segment_largest),
+    )
+    value = pl.col("value")
+    return pl.concat(
+        rows.group_by(version, maintain_order=True)
+        .agg(value=of)
+        .with_columns(
+            model=pl.lit(SEGMENTS),
+            metric=pl.lit(metric),
+            gate=pl.lit(f"{sign} {bound}" if sign else None, dtype=pl.String),
+            passed=pl.lit(None, dtype=pl.Boolean)
+            if sign is None
+            else value >= bound
+            if sign == ">="
+            else value <= bound,
+        )
+        .select(list(MODEL_METRICS.dtypes))
+        for rows, metric, of, sign, bound in parts
+    )
