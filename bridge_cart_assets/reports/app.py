@@ -1,6 +1,7 @@
 """The site: which address leads where."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -10,28 +11,40 @@ from starlette.routing import Route
 
 from bridge_cart_assets.reports.catalogue import NoCatalogueError, UnreadableCatalogueError
 from bridge_cart_assets.reports.guard import Guard
-from bridge_cart_assets.reports.pages import Pages
+from bridge_cart_assets.reports.page import NotThereError, Page
+from bridge_cart_assets.reports.pages import PAGES
+from bridge_cart_assets.reports.site import Site
 
 
-def create_app(catalogue: Path, hosts: Iterable[str] = ()) -> Starlette:
+def create_app(
+    catalogue: Path,
+    hosts: Iterable[str] = (),
+    *,
+    currency: str = "",
+    pages: Sequence[Page] = PAGES,
+) -> Starlette:
     """The report page over a catalogue file, which may be replaced, or come later.
 
     Args:
         catalogue: path of the DuckDB file.
         hosts: names in the Host header that are answered besides localhost, 127.0.0.1 and ::1.
+        currency: what amounts are in, as people write it (EUR); '' when it is not known.
+        pages: the pages, in the order of the navigation.
     """
-    pages = Pages(catalogue)
+    site = Site(catalogue, pages, currency)
     return Starlette(
         routes=[
-            Route("/", pages.overview),
-            Route("/healthz", pages.healthz),
-            Route("/export/{table}.csv", pages.export),
-            Route("/static/{name}", pages.static),
+            *(Route(page.path, partial(site.page, page), name=page.name) for page in pages),
+            Route("/healthz", site.healthz),
+            Route("/export/{table}.csv", site.export),
+            Route("/export/{page}/{sheet}.csv", site.sheet),
+            Route("/static/{name}", site.static),
         ],
         middleware=[Middleware(Guard, hosts=tuple(hosts))],
         exception_handlers={
-            HTTPException: pages.http_error,
-            NoCatalogueError: pages.no_catalogue,
-            UnreadableCatalogueError: pages.unreadable,
+            HTTPException: site.http_error,
+            NotThereError: site.not_there,
+            NoCatalogueError: site.no_catalogue,
+            UnreadableCatalogueError: site.unreadable,
         },
     )

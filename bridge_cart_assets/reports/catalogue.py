@@ -1,14 +1,19 @@
-"""The DuckDB catalogue file, opened read-only for the length of one answer.
+"""The DuckDB catalogue file, opened read-only and shared by all who read at the same time.
 
 Belongs here: opening, asking, and saying why that is not possible. Does not belong here: what is
-asked (see `queries`).
+asked (see the `queries` of each page).
 """
 
+import atexit
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock, Timer
 from typing import TypeVar
+from weakref import WeakSet
 
 import duckdb
 
@@ -19,9 +24,13 @@ T = TypeVar("T")
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": 2,
+    # with Python's own part the server stays below 300 MB
+    "memory_limit": "96MB",
+    "preserve_insertion_order": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
+_IDLE_SECONDS = 10.0
 
 
 class NoCatalogueError(RuntimeError):
@@ -33,10 +42,20 @@ class UnreadableCatalogueError(RuntimeError):
 
 
 @dataclass(frozen=True)
+class Identity:
+    """What tells one catalogue from the one that replaces it at the same path."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
 class Catalogue:
     """An open catalogue."""
 
     connection: duckdb.DuckDBPyConnection
+    identity: Identity
 
     def ask(
         self, make: Callable[..., T], sql: str, parameters: Mapping[str, object] | None = None
@@ -51,25 +70,148 @@ class Catalogue:
         return tuple(table for table in TABLES if table.name in there)
 
 
+@dataclass
+class _Shared:
+    """One attached file, and how many answers are being made from it."""
+
+    identity: Identity
+    connection: duckdb.DuckDBPyConnection
+    readers: int = 0
+
+
+@dataclass(eq=False)
+class CatalogueFile:
+    """The catalogue at a path, whichever file that is at the moment.
+
+    Attaching costs more than most questions, so answers share one attached file, each with a
+    cursor of its own, until another file has taken its place. Ten seconds after the last answer
+    the file is let go: DuckDB locks what it has open, and people want to open it too.
+    """
+
+    path: Path
+    _lock: Lock = field(default_factory=Lock, repr=False)
+    _current: _Shared | None = field(default=None, repr=False)
+    _closing: Timer | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Be remembered until the process ends."""
+        _FILES.add(self)
+
+    def identity(self) -> Identity:
+        """Which file is there now.
+
+        Raises:
+            NoCatalogueError: none is.
+        """
+        try:
+            stat = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NoCatalogueError(f"{self.path} does not exist") from error
+        except OSError as error:
+            raise UnreadableCatalogueError(str(error)) from error
+        return Identity(stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+    @contextmanager
+    def opened(self) -> Iterator[Catalogue]:
+        """The catalogue that is there now, for one answer.
+
+        Raises:
+            NoCatalogueError: the file does not exist.
+            UnreadableCatalogueError: DuckDB cannot open it, or it is not what this version expects.
+        """
+        shared = self._borrow()
+        try:
+            with shared.connection.cursor() as cursor:
+                cursor.execute("USE catalogue")
+                yield Catalogue(cursor, shared.identity)
+        except duckdb.Error as error:
+            raise UnreadableCatalogueError(str(error).splitlines()[0]) from error
+        finally:
+            self._give_back(shared)
+
+    def close(self) -> None:
+        """Let the file go unless it is being read."""
+        with self._lock:
+            if self._closing:
+                self._closing.cancel()
+            if self._current and not self._current.readers:
+                self._current.connection.close()
+                self._current = None
+
+    def _borrow(self) -> _Shared:
+        with self._lock:
+            # looked at before it is attached: a file that comes in between is a change to the next
+            identity = self.identity()
+            if self._current is None or self._current.identity != identity:
+                fresh = _Shared(identity, _attached(self.path))
+                if self._current and not self._current.readers:
+                    self._current.connection.close()
+                self._current = fresh
+            self._current.readers += 1
+            if self._closing:
+                self._closing.cancel()
+                self._closing = None
+            return self._current
+
+    def _give_back(self, shared: _Shared) -> None:
+        with self._lock:
+            shared.readers -= 1
+            if shared.readers:
+                return
+            if shared is not self._current:
+                shared.connection.close()
+                return
+            self._closing = Timer(_IDLE_SECONDS, self.close)
+            self._closing.daemon = True
+            self._closing.start()
+
+
+# DuckDB complains on stderr about connections that are open when Python ends
+_FILES: WeakSet[CatalogueFile] = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for file in list(_FILES):
+        file.close()
+
+
 @contextmanager
 def open_catalogue(path: Path) -> Iterator[Catalogue]:
-    """Open the catalogue that is there now.
+    """The catalogue at a path, for one purpose; the file is let go at once."""
+    file = CatalogueFile(path)
+    try:
+        with file.opened() as catalogue:
+            yield catalogue
+    finally:
+        file.close()
 
-    The file is attached to a database in memory of its own: DuckDB shares one instance among all
-    connections to a path, which would go on showing a file that has been replaced since.
 
-    Raises:
-        NoCatalogueError: the file does not exist.
-        UnreadableCatalogueError: DuckDB cannot open it, or it is not what this version expects.
+@cache
+def _spill_folder() -> TemporaryDirectory[str]:
+    """Where an export goes that sorts more than the memory holds; nobody else can look into it.
+
+    Left to itself DuckDB spills into the folder that people happen to be in.
+    """
+    return TemporaryDirectory(prefix="bridge-cart-report-")
+
+
+def _attached(path: Path) -> duckdb.DuckDBPyConnection:
+    """The file, attached to a database in memory of its own.
+
+    DuckDB shares one instance among all connections to a path, which would go on showing a file
+    that has been replaced since.
     """
     if not path.is_file():
-        raise NoCatalogueError(f"{path} does not exist")
+        raise UnreadableCatalogueError(f"{path} is not a file")
+    connection = duckdb.connect(
+        ":memory:", config={**_CONFIG, "temp_directory": _spill_folder().name}
+    )
     try:
-        with duckdb.connect(":memory:", config=_CONFIG) as connection:
-            quoted = str(path).replace("'", "''")
-            connection.execute(f"ATTACH '{quoted}' AS catalogue (READ_ONLY)")
-            connection.execute("USE catalogue")
-            connection.execute("SET enable_external_access = false")
-            yield Catalogue(connection)
+        quoted = str(path).replace("'", "''")
+        connection.execute(f"ATTACH '{quoted}' AS catalogue (READ_ONLY)")
+        connection.execute("SET enable_external_access = false")
     except duckdb.Error as error:
+        connection.close()
         raise UnreadableCatalogueError(str(error).splitlines()[0]) from error
+    return connection

@@ -1,17 +1,21 @@
-"""The charts: what the script draws, and the table that says the same.
+"""Charts: what the script draws, always beside a table that says the same.
 
-Belongs here: titles, series and colours. Does not belong here: drawing (see static/report.js).
+Belongs here: the kinds of charts and what each needs. Does not belong here: particular charts
+(see the pages), or drawing (see static/report.js).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
-from bridge_cart_assets.reports.formatting import Shown, money, percent
-from bridge_cart_assets.reports.queries import RevenueWeek, SegmentWeek
-from bridge_cart_assets.reports.sentences import churn_headline
+from bridge_cart_assets.reports.sheets import Sheet
 
 COLOURS = 10
+
+Unit = Literal["count", "money", "percent", "number"]
+Value = float | int | None
+Figures = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -21,16 +25,38 @@ class Chart:
     Attributes:
         title, subtitle: what it says and what it shows.
         figures: what the script draws; None when there is too little to draw.
-        too_little: why there is no chart.
-        columns, rows: the table; the first column is the day.
+        too_little: the sentence that stands there then.
+        sheet: the table; its name is the chart's.
     """
 
     title: str
     subtitle: str
-    figures: Mapping[str, object] | None
+    figures: Figures | None
     too_little: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[date, tuple[Shown, ...]], ...]
+    sheet: Sheet
+
+    @property
+    def name(self) -> str:
+        """Part of the ids in the page, and the name of the file when it is saved."""
+        return self.sheet.name
+
+    @property
+    def has_amounts(self) -> bool:
+        """Whether it shows money, so that the page says in which currency."""
+        return bool(self.figures and self.figures["unit"] == "money")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line, or one part of each bar; None is a gap.
+
+    Attributes:
+        colour: name of a custom property of report.css: accent, quiet, seg-1 to seg-10.
+    """
+
+    name: str
+    values: Sequence[Value]
+    colour: str = "accent"
 
 
 def segment_colour(segment_id: int) -> str:
@@ -38,70 +64,78 @@ def segment_colour(segment_id: int) -> str:
     return f"seg-{(segment_id - 1) % COLOURS + 1}"
 
 
-def churn_chart(points: Sequence[SegmentWeek], last: date) -> Chart:
-    """One line per segment, named by its latest name, the highest churn first."""
-    days = sorted({point.day for point in points})
-    names = {point.segment_id: point.segment_name for point in points}
-    rates = {(point.day, point.segment_id): point.churn_rate for point in points}
-    ids = sorted(names, key=lambda i: (-(rates.get((last, i)) or -1.0), i))
-    series = [
-        {
-            "name": names[i],
-            "colour": segment_colour(i),
-            "values": [rates.get((day, i)) for day in days],
-        }
-        for i in ids
-    ]
-    figures = {
-        "kind": "lines",
-        "unit": "percent",
-        "days": [day.isoformat() for day in days],
-        "series": series,
-    }
-    return Chart(
-        title=churn_headline(points, last),
-        subtitle="Share of each segment’s customers without a sale in the 90 days up to the day, "
-        "week by week",
-        figures=figures if len(days) > 1 else None,
-        too_little="A line needs two weeks of segment history."
-        if days
-        else "No segments yet: they begin with the first segment model.",
-        columns=("Day", *(names[i] for i in ids)),
-        rows=tuple(
-            (day, tuple(percent(rates.get((day, i)), "no such segment then") for i in ids))
-            for day in reversed(days)
-        ),
-    )
+def lines(days: Sequence[date], series: Sequence[Series], unit: Unit) -> Figures:
+    """One line per series over days, named at its end."""
+    return {"kind": "lines", "unit": unit, "days": _iso(days), "series": _series(series)}
 
 
-def revenue_chart(weeks: Sequence[RevenueWeek]) -> Chart:
-    """One bar per full week, returning customers below, new ones above."""
-    series = [
-        {
-            "name": "Returning",
-            "colour": "accent",
-            "values": [float(week.revenue_returning) for week in weeks],
-        },
-        {"name": "New", "colour": "quiet", "values": [float(week.revenue_new) for week in weeks]},
-    ]
-    figures = {
-        "kind": "bars",
-        "unit": "money",
-        "days": [week.week_to.isoformat() for week in weeks],
-        "series": series,
+def bars(days: Sequence[date], series: Sequence[Series], unit: Unit, step: int = 7) -> Figures:
+    """One bar per day (each stands for `step` days), the series upon each other."""
+    parts = _series(series)
+    return {"kind": "bars", "unit": unit, "days": _iso(days), "step": step, "series": parts}
+
+
+def hbars(
+    names: Sequence[str],
+    series: Sequence[Series],
+    unit: Unit,
+    colours: Sequence[str] = (),
+) -> Figures:
+    """One lying bar per name from the top down, the series one after the other.
+
+    Args:
+        names: what each bar is.
+        series: the parts of the bars; with one, its figure is written at the end of each bar.
+        unit: of the figures.
+        colours: one per bar instead of one per series.
+    """
+    parts = _series(series)
+    return {
+        "kind": "hbars",
+        "unit": unit,
+        "names": list(names),
+        "series": parts,
+        "colours": list(colours),
     }
-    return Chart(
-        title="Revenue by week",
-        subtitle="First orders of new customers and all orders since, in the shop’s currency; "
-        "each bar is the seven days up to its date",
-        figures=figures if weeks else None,
-        too_little="The first bar needs seven days of history.",
-        columns=("Week to", "Returning", "New", "Together"),
-        rows=tuple(
-            (
-                week.week_to,
-                (money(week.revenue_returning), money(week.revenue_new), money(week.revenue)),
-            )
-            for week in reversed(weeks)
-        ),
-    )
+
+
+def heatmap(
+    rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[Value]], unit: Unit
+) -> Figures:
+    """A field per row (from the top down) and column, the darker the higher; None is blank."""
+    return {
+        "kind": "heatmap",
+        "unit": unit,
+        "rows": list(rows),
+        "columns": list(columns),
+        "values": [list(row) for row in values],
+    }
+
+
+@dataclass(frozen=True)
+class Node:
+    """One end of a flow, on the left (0) or on the right (1)."""
+
+    name: str
+    colour: str
+    side: Literal[0, 1]
+
+
+def sankey(
+    nodes: Sequence[Node], flows: Sequence[tuple[int, int, float]], unit: Unit = "count"
+) -> Figures:
+    """Flows from the left to the right: (place of the source in nodes, of the target, how much)."""
+    return {
+        "kind": "sankey",
+        "unit": unit,
+        "nodes": [{"name": n.name, "colour": n.colour, "side": n.side} for n in nodes],
+        "flows": [list(flow) for flow in flows],
+    }
+
+
+def _iso(days: Sequence[date]) -> list[str]:
+    return [day.isoformat() for day in days]
+
+
+def _series(series: Sequence[Series]) -> list[dict[str, object]]:
+    return [{"name": s.name, "colour": s.colour, "values": list(s.values)} for s in series]

@@ -1,7 +1,7 @@
 """A gold table as CSV, safe to open in a spreadsheet.
 
 Belongs here: how a cell is written. Does not belong here: which tables may be exported (that is
-`tables.gold.TABLES`, see `pages`).
+`tables.gold.TABLES`, see `site`), or the tables of pages (see `sheets`).
 """
 
 import csv
@@ -10,11 +10,10 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from pathlib import Path
 
 import polars as pl
 
-from bridge_cart_assets.reports.catalogue import open_catalogue
+from bridge_cart_assets.reports.catalogue import CatalogueFile
 from bridge_cart_assets.tables.table import Table
 
 _ROWS_AT_A_TIME = 5_000
@@ -22,7 +21,7 @@ _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
-def csv_lines(catalogue: Path, table: Table) -> Iterator[str]:
+def csv_lines(catalogue: CatalogueFile, table: Table) -> Iterator[str]:
     """The table as pieces of CSV: a header, then rows in the order of their key.
 
     Raises:
@@ -31,11 +30,11 @@ def csv_lines(catalogue: Path, table: Table) -> Iterator[str]:
     columns = ", ".join(_selected(name, dtype) for name, dtype in table.dtypes.items())
     order = ", ".join(_quoted(name) for name in table.key)
     sql = f"SELECT {columns} FROM gold.{_quoted(table.name)} ORDER BY {order}"  # noqa: S608
-    with open_catalogue(catalogue) as opened:
+    with catalogue.opened() as opened:
         result = opened.connection.execute(sql)
-        yield _written([tuple(table.dtypes)])
+        yield written([tuple(table.dtypes)])
         while rows := result.fetchmany(_ROWS_AT_A_TIME):
-            yield _written([tuple(cell(value) for value in row) for row in rows])
+            yield written([tuple(cell(value) for value in row) for row in rows])
 
 
 def cell(value: object) -> str:
@@ -57,6 +56,13 @@ def cell(value: object) -> str:
     return f"'{text}" if is_text and _FORMULA.match(text) and not _is_number(text) else text
 
 
+def written(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of finished cells as CSV text."""
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
 def _is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None
 
@@ -70,9 +76,3 @@ def _selected(name: str, dtype: pl.DataType) -> str:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _written(rows: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()

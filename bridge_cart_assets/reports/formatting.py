@@ -6,7 +6,7 @@ here: HTML, or which figure is good and which is bad.
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
@@ -34,6 +34,16 @@ class Shown:
 def nothing(why: str) -> Shown:
     """The en dash that stands for a missing figure."""
     return Shown(NOTHING, why, None)
+
+
+def words(value: str | None, why: str = "not known") -> Shown:
+    """A name or another text, as it is."""
+    return nothing(why) if value is None else Shown(value, value, value)
+
+
+def day(value: date | None, why: str = "not known") -> Shown:
+    """A calendar day in ISO form."""
+    return nothing(why) if value is None else Shown(f"{value}", f"{value}", f"{value}")
 
 
 def exact(value: Number | None) -> Decimal | None:
@@ -116,6 +126,14 @@ def percent(value: Number | None, why: str = "not known") -> Shown:
     if number is None:
         return nothing(why)
     return Shown(f"{grouped(number * 100, 1)}%", f"{grouped(number * 100, 4)}%", str(value))
+
+
+def decimals(value: Number | None, places: int, why: str = "not known") -> Shown:
+    """A plain number with so many decimals; the full value on hover."""
+    number = exact(value)
+    if number is None:
+        return nothing(why)
+    return Shown(grouped(number, places), str(number).replace("-", MINUS), str(value))
 
 
 def moment(value: datetime) -> str:

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from bridge_cart_assets.reports import create_app
 from bridge_cart_tests.reports.catalogues import shop, write_catalogue
 from bridge_cart_tests.reports.markup import Markup
+from bridge_cart_tests.reports.pages_for_tests import PAGES, customers
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 
@@ -28,6 +29,17 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def client(catalogue: Path) -> TestClient:
     return browse(catalogue)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+    """A client of a site with several pages, over a shop with customers."""
+    folder = tmp_path_factory.mktemp("site")
+    path = write_catalogue(
+        folder / "bridge_cart.duckdb", {**shop(), "customer_features": customers()}
+    )
+    app = create_app(path, pages=PAGES, currency="EUR")
+    return TestClient(app, base_url="http://localhost:5010")
 
 
 @pytest.fixture(scope="session")

@@ -75,11 +75,13 @@ def test_every_answer_has_a_policy_without_inline_code(client: TestClient, path:
     headers = client.get(path).headers
     policy = headers["content-security-policy"]
     assert "default-src 'self'" in policy
+    assert "form-action 'self'" in policy
+    assert "script-src" not in policy
     assert "unsafe" not in policy
     assert "http" not in policy
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
-    assert headers["cache-control"] == "no-store"
+    assert headers["cache-control"] == ("no-cache" if path == "/" else "no-store")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
@@ -122,6 +124,6 @@ def test_no_other_file_is_served(client: TestClient, name: str) -> None:
 
 
 def test_an_unknown_address_leads_back_to_the_overview(client: TestClient) -> None:
-    response = client.get("/segments")
+    response = client.get("/nowhere")
     assert response.status_code == 404
     assert '<a href="/">' in response.text

@@ -10,14 +10,18 @@ import pytest
 import uvicorn
 
 from bridge_cart_assets.reports import create_app
+from bridge_cart_tests.reports.catalogues import shop, write_catalogue
+from bridge_cart_tests.reports.pages_for_tests import PAGES, customers
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 
 @pytest.fixture(scope="module")
-def address(catalogue: Path) -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    path = tmp_path_factory.mktemp("browser") / "bridge_cart.duckdb"
+    write_catalogue(path, {**shop(), "customer_features": customers()})
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(create_app(catalogue), log_level="warning", lifespan="off")
+        config = uvicorn.Config(create_app(path, pages=PAGES), log_level="warning", lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
@@ -110,3 +114,56 @@ def test_without_scripts_the_tables_have_the_figures(chromium, address: str) -> 
     page.locator("summary").first.click()
     assert page.locator("#churn-table tbody tr").first.is_visible()
     context.close()
+
+
+def test_every_kind_of_chart_is_drawn_in_the_colours_of_the_theme(chromium, address: str) -> None:
+    page = chromium.new_page(color_scheme="dark")
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    for path, kinds in (("countries", ["hbars", "heatmap"]), ("flows", ["sankey", "bars"])):
+        page.goto(f"{address}{path}")
+        for kind in kinds:
+            page.locator(f"[data-kind={kind}]").scroll_into_view_if_needed()
+            page.locator(f"[data-kind={kind}].drawn").wait_for()
+            ground = page.locator(f"[data-kind={kind}] .main-svg").first
+            assert ground.evaluate("e => e.style.background") == "rgb(23, 30, 40)"
+    labels = page.locator("[data-kind=sankey] .node-label").all_text_contents()
+    assert labels == ["A <b>", "B", "A"]
+    assert errors == []
+    page.close()
+
+
+def test_a_chart_can_be_saved_as_svg_and_png(visit: Visit) -> None:
+    for kind, begin in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+        with visit.page.expect_download() as download:
+            visit.page.get_by_role("button", name="Save the chart “Revenue by week”").and_(
+                visit.page.get_by_text(kind, exact=True)
+            ).click()
+        assert download.value.suggested_filename == f"overview-revenue.{kind.lower()}"
+        assert Path(download.value.path()).read_bytes().startswith(begin)
+
+
+def test_filters_work_without_scripts_and_there_are_no_buttons_that_do_not(
+    chromium, address: str
+) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}countries")
+    assert page.locator("button.save").count() == 0
+    page.locator("#filter-country").select_option("DE")
+    page.get_by_role("button", name="Apply").click()
+    assert "country=DE" in page.url
+    assert page.locator("#countries-table tbody tr").count() == 1
+    page.get_by_role("link", name="Flows").click()
+    assert page.url == f"{address}flows?country=DE"
+    context.close()
+
+
+def test_on_paper_there_are_figures_and_no_controls(chromium, address: str) -> None:
+    page = chromium.new_page()
+    page.goto(address)
+    page.emulate_media(media="print")
+    for control in ("nav", ".filters", ".tools", "summary"):
+        assert not page.locator(control).first.is_visible()
+    assert page.locator("#revenue-table tbody tr").first.is_visible()
+    page.close()

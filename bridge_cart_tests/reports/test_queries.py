@@ -3,14 +3,14 @@
 from datetime import timedelta
 from pathlib import Path
 
-from bridge_cart_assets.reports import queries
 from bridge_cart_assets.reports.catalogue import open_catalogue
+from bridge_cart_assets.reports.overview import queries
 from bridge_cart_tests.reports.catalogues import AS_OF
 
 
 def test_a_day_belongs_to_the_version_that_begins_on_it_alone(catalogue: Path) -> None:
     with open_catalogue(catalogue) as opened:
-        weeks = queries.churn_weeks(opened, AS_OF)
+        weeks = queries.churn_weeks(opened, AS_OF, 26, 7)
         growth = queries.segment_growth(opened, AS_OF)
         days = queries.clv_days(opened, AS_OF, 91)
     assert len({(point.day, point.segment_id) for point in weeks}) == len(weeks) == 27 * 4
@@ -22,6 +22,6 @@ def test_a_day_belongs_to_the_version_that_begins_on_it_alone(catalogue: Path) -
 def test_weeks_that_are_not_full_are_left_out(catalogue: Path) -> None:
     eight_weeks_in = AS_OF - timedelta(days=210 - 8 * 7 + 1)
     with open_catalogue(catalogue) as opened:
-        weeks = queries.revenue_weeks(opened, eight_weeks_in)
+        weeks = queries.revenue_weeks(opened, eight_weeks_in, 26, 7)
     assert len(weeks) == 8
     assert weeks[-1].week_to == eight_weeks_in

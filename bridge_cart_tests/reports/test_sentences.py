@@ -5,8 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from bridge_cart_assets.reports.queries import KpiDay, RevenueWeek, SegmentGrowth, SegmentWeek
-from bridge_cart_assets.reports.sentences import churn_headline, what_changed
+from bridge_cart_assets.reports.overview.queries import (
+    KpiDay,
+    RevenueWeek,
+    SegmentGrowth,
+    SegmentWeek,
+)
+from bridge_cart_assets.reports.overview.sentences import churn_headline, what_changed
 
 LAST = date(2024, 5, 28)
 

@@ -1,43 +1,14 @@
-"""What the report page asks the catalogue: one query per figure, and the shape of its answer.
+"""What the overview asks the catalogue: one query per figure, and the shape of its answer.
 
 Belongs here: SQL with bound parameters. Does not belong here: wording, rounding or layout.
 Days are counted back from `last`, the latest day of gold.kpis_daily, which is as_of.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 
 from bridge_cart_assets.reports.catalogue import Catalogue
-
-WEEKS = 26
-
-
-@dataclass(frozen=True)
-class Freshness:
-    """How current the catalogue is; `finished_at` is UTC without a zone."""
-
-    as_of: date | None
-    finished_at: datetime | None
-    run_id: str | None
-
-
-def freshness(catalogue: Catalogue) -> Freshness:
-    """The latest run; all None when there has been none."""
-    sql = """
-        SELECT as_of, CAST(finished_at AS TIMESTAMP), run_id
-        FROM meta.run ORDER BY finished_at DESC NULLS LAST LIMIT 1
-    """
-    return next(iter(catalogue.ask(Freshness, sql)), Freshness(None, None, None))
-
-
-def last_day(catalogue: Catalogue) -> date | None:
-    """The latest day that has KPIs; None before the first sale."""
-    return next(iter(catalogue.ask(_itself, "SELECT max(day) FROM gold.kpis_daily")))
-
-
-def _itself(value: date | None) -> date | None:
-    return value
 
 
 @dataclass(frozen=True)
@@ -131,12 +102,19 @@ class SegmentWeek:
     churn_rate: float | None
 
 
-def churn_weeks(catalogue: Catalogue, last: date) -> list[SegmentWeek]:
-    """Churn rate of every segment on `last` and each seventh day before it, oldest first."""
+def churn_weeks(catalogue: Catalogue, last: date, points: int, step: int) -> list[SegmentWeek]:
+    """Churn rate of every segment on `last` and each `step`-th day before it, oldest first.
+
+    Args:
+        catalogue: the catalogue.
+        last: the latest day.
+        points: how many days before it.
+        step: days from one to the next.
+    """
     sql = """
         WITH days AS (
-            SELECT CAST($last AS DATE) - CAST(7 * week AS INTEGER) AS day
-            FROM range($weeks + 1) AS weeks(week)
+            SELECT CAST($last AS DATE) - CAST($step * point AS INTEGER) AS day
+            FROM range(CAST($points AS BIGINT) + 1) AS points(point)
         ), names AS (
             SELECT segment_id, arg_max(segment_name, valid_from) AS segment_name
             FROM gold.segment_metrics GROUP BY segment_id
@@ -148,12 +126,12 @@ def churn_weeks(catalogue: Catalogue, last: date) -> list[SegmentWeek]:
         JOIN names USING (segment_id)
         ORDER BY days.day, m.segment_id
     """
-    return catalogue.ask(SegmentWeek, sql, {"last": last, "weeks": WEEKS})
+    return catalogue.ask(SegmentWeek, sql, {"last": last, "points": points, "step": step})
 
 
 @dataclass(frozen=True)
 class RevenueWeek:
-    """Revenue of the seven days that end with `week_to`."""
+    """Revenue of the days that end with `week_to`: seven of them, or some sevens."""
 
     week_to: date
     revenue_new: Decimal
@@ -162,20 +140,21 @@ class RevenueWeek:
 
     @property
     def revenue(self) -> Decimal:
-        """Revenue of the week."""
+        """Revenue of these days."""
         return self.revenue_new + self.revenue_returning
 
 
-def revenue_weeks(catalogue: Catalogue, last: date) -> list[RevenueWeek]:
-    """Revenue per seven days, counted back from `last`, oldest first; full weeks only."""
+def revenue_weeks(catalogue: Catalogue, last: date, points: int, step: int) -> list[RevenueWeek]:
+    """Revenue per `step` days, counted back from `last`, oldest first; full ones only."""
     sql = """
-        SELECT CAST($last AS DATE) - CAST(7 * (date_diff('day', day, $last) // 7) AS INTEGER) AS w,
+        SELECT CAST($last AS DATE)
+                 - CAST($step * (date_diff('day', day, $last) // $step) AS INTEGER) AS w,
                sum(revenue_new), sum(revenue_returning), CAST(sum(new_customers) AS BIGINT)
         FROM gold.kpis_daily
-        WHERE day > CAST($last AS DATE) - CAST(7 * $weeks AS INTEGER) AND day <= $last
-        GROUP BY w HAVING count(*) = 7 ORDER BY w
+        WHERE day > CAST($last AS DATE) - CAST($step * $points AS INTEGER) AND day <= $last
+        GROUP BY w HAVING count(*) = $step ORDER BY w
     """
-    return catalogue.ask(RevenueWeek, sql, {"last": last, "weeks": WEEKS})
+    return catalogue.ask(RevenueWeek, sql, {"last": last, "points": points, "step": step})
 
 
 @dataclass(frozen=True)

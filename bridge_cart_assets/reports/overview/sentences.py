@@ -9,7 +9,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from bridge_cart_assets.reports.formatting import compact, exact, grouped, rounded
-from bridge_cart_assets.reports.queries import KpiDay, RevenueWeek, SegmentGrowth, SegmentWeek
+from bridge_cart_assets.reports.overview.queries import (
+    KpiDay,
+    RevenueWeek,
+    SegmentGrowth,
+    SegmentWeek,
+)
 
 CHURN_BY_SEGMENT = "Churn by segment"
 _LEAST_WEEKS = 4

@@ -7,6 +7,7 @@ not belong here: SQL (see `queries`) and number formats (see `formatting`).
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import ceil
 
 from bridge_cart_assets.reports.formatting import (
     Number,
@@ -19,11 +20,12 @@ from bridge_cart_assets.reports.formatting import (
     percent,
     rounded,
 )
-from bridge_cart_assets.reports.queries import KpiDay
+from bridge_cart_assets.reports.overview.queries import KpiDay
 from bridge_cart_assets.reports.sparklines import Sparkline, sparkline
 from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, KPIS_DAILY
 
 COMPARED_WITH = 28
+SPARKLINE_POINTS = 91
 POINTS = " points"
 
 
@@ -58,20 +60,25 @@ class Kpi:
 
 
 def kpis(
-    days: Sequence[KpiDay], clv_by_day: dict[date, float | None], average_clv: float | None
+    days: Sequence[KpiDay],
+    clv_by_day: dict[date, float | None],
+    average_clv: float | None,
+    line_days: int,
 ) -> tuple[Kpi, ...]:
     """The KPIs of the latest day.
 
     Args:
-        days: the days of the small lines, oldest first, the latest one last.
+        days: the latest days, oldest first.
         clv_by_day: average value per customer on these days, as far as it is known.
         average_clv: the same for the latest day, to the cent.
+        line_days: how many of the days the small lines span.
     """
     return (
         _kpi(
             "customers_total",
             "Customers",
             [day.customers_total for day in days],
+            line_days,
             show=compact_count,
             missing="no sale yet",
         ),
@@ -79,6 +86,7 @@ def kpis(
             "revenue_90d",
             "Revenue, 90 days",
             [day.revenue_90d for day in days],
+            line_days,
             show=compact_money,
             missing="no sale yet",
         ),
@@ -86,6 +94,7 @@ def kpis(
             "aov_90d",
             "Average order, 90 days",
             [day.aov_90d for day in days],
+            line_days,
             show=compact_money,
             missing="no order in the 90 days up to the day",
         ),
@@ -93,6 +102,7 @@ def kpis(
             "historic_clv",
             "Average CLV so far",
             [*(clv_by_day.get(day.day) for day in days[:-1]), average_clv],
+            line_days,
             show=compact_money,
             missing="no customer values for that day",
             meaning=f"Average over all customers. {CUSTOMER_VALUE.meaning('historic_clv')}",
@@ -101,6 +111,7 @@ def kpis(
             "churn_rate_90d",
             "Churn rate, 90 days",
             [day.churn_rate_90d for day in days],
+            line_days,
             show=percent,
             missing="nobody bought from 180 to 90 days before: there is nobody who could have left",
             unit=POINTS,
@@ -110,6 +121,7 @@ def kpis(
             "repeat_purchase_rate",
             "Repeat purchase rate",
             [day.repeat_purchase_rate for day in days],
+            line_days,
             show=percent,
             missing="no customers yet",
             unit=POINTS,
@@ -121,6 +133,7 @@ def _kpi(
     name: str,
     label: str,
     values: Sequence[Number | None],
+    line_days: int,
     *,
     show: Callable[[Number | None, str], Shown],
     missing: str,
@@ -129,7 +142,8 @@ def _kpi(
     meaning: str | None = None,
 ) -> Kpi:
     """One KPI from its daily values, oldest first, the last one being the current value."""
-    known = [value for value in values if value is not None]
+    line = values[-line_days:]
+    known = [value for value in line if value is not None]
     before = values[-1 - COMPARED_WITH] if len(values) > COMPARED_WITH else None
     return Kpi(
         name=name,
@@ -137,9 +151,15 @@ def _kpi(
         meaning=meaning or KPIS_DAILY.meaning(name),
         now=show(values[-1], missing),
         change=_change(values[-1], before, show(before, missing), unit, rise_is_good),
-        sparkline=sparkline([None if value is None else float(value) for value in values]),
+        sparkline=sparkline(_thinned(line)),
         low_high=(show(min(known), missing), show(max(known), missing)) if known else None,
     )
+
+
+def _thinned(values: Sequence[Number | None]) -> list[float | None]:
+    """Every nth value, counted back from the latest: a small line shows no more than 91."""
+    every = ceil(len(values) / SPARKLINE_POINTS)
+    return [None if value is None else float(value) for value in values[::-every][::-1]]
 
 
 def _change(

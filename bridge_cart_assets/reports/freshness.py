@@ -1,0 +1,42 @@
+"""How current the catalogue is: its latest run, and the latest day that has figures.
+
+Belongs here: what every page says or needs about the catalogue as a whole. Does not belong here:
+figures (see the `queries` of each page).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from bridge_cart_assets.reports.catalogue import Catalogue
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How current the catalogue is; `finished_at` is UTC without a zone."""
+
+    as_of: date | None
+    finished_at: datetime | None
+    run_id: str | None
+
+
+def freshness(catalogue: Catalogue) -> Freshness:
+    """The latest run; all None when there has been none."""
+    sql = """
+        SELECT as_of, CAST(finished_at AS TIMESTAMP), run_id
+        FROM meta.run ORDER BY finished_at DESC NULLS LAST LIMIT 1
+    """
+    return next(iter(catalogue.ask(Freshness, sql)), Freshness(None, None, None))
+
+
+@dataclass(frozen=True)
+class Days:
+    """The first and the latest day that have KPIs; the latest one is as_of."""
+
+    first: date
+    last: date
+
+
+def days_of_figures(catalogue: Catalogue) -> Days | None:
+    """From when to when there are figures; None before the first sale."""
+    sql = "SELECT min(day), max(day) FROM gold.kpis_daily HAVING max(day) IS NOT NULL"
+    return next(iter(catalogue.ask(Days, sql)), None)

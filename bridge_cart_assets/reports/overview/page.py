@@ -1,0 +1,139 @@
+"""The overview page: asks the catalogue and puts the answers into the form of the template.
+
+Belongs here: which parts the page has. Does not belong here: SQL (see `queries`), the parts
+themselves (see `kpis`, `charts`, `sentences`), or HTML.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from bridge_cart_assets.reports.catalogue import Catalogue
+from bridge_cart_assets.reports.charts import Chart, segment_colour
+from bridge_cart_assets.reports.filters import Asked, weeks_per_point
+from bridge_cart_assets.reports.formatting import compact_money, count, percent, words
+from bridge_cart_assets.reports.freshness import days_of_figures
+from bridge_cart_assets.reports.overview import queries
+from bridge_cart_assets.reports.overview.charts import churn_chart, revenue_chart
+from bridge_cart_assets.reports.overview.kpis import COMPARED_WITH, Kpi, kpis
+from bridge_cart_assets.reports.overview.sentences import what_changed
+from bridge_cart_assets.reports.page import Page
+from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, KPIS_DAILY, SEGMENT_METRICS
+
+NEEDED = {KPIS_DAILY, SEGMENT_METRICS, CUSTOMER_VALUE}
+# the comparisons need 28 days before the latest, and a week more for the sentences
+_LEAST_DAYS = COMPARED_WITH + 7
+_WEEKS_IN_SENTENCES = 2
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All that the overview page shows.
+
+    Attributes:
+        last: the latest day.
+        compared_day, compared_with: the day of the comparisons, and how many days before it is.
+        days: how many days the sparklines span.
+        meanings: what each kind of figure is, as the tables declare it.
+    """
+
+    last: date
+    compared_day: date
+    compared_with: int
+    days: int
+    kpis: tuple[Kpi, ...]
+    sentences: tuple[str, ...]
+    segments: Sheet
+    churn: Chart
+    revenue: Chart
+    tables: tuple[queries.Stored, ...]
+    meanings: tuple[tuple[str, str], ...]
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """The tables of the page."""
+        return (self.segments, self.churn.sheet, self.revenue.sheet)
+
+
+def overview(catalogue: Catalogue, asked: Asked) -> Overview | None:
+    """Everything on the page; None while gold has no KPIs."""
+    if NEEDED - set(catalogue.gold_tables()):
+        return None
+    there = days_of_figures(catalogue)
+    if there is None:
+        return None
+    last = there.last
+    length = (last - asked.filters.first_day(there.first, last)).days
+    weeks = max(1, round((length + 1) / 7))
+    step = 7 * weeks_per_point(length)
+    points = max(1, 7 * weeks // step)
+    days = queries.kpi_days(catalogue, last, max(length, _LEAST_DAYS) + 1)
+    clv = {day.day: day.average for day in queries.clv_days(catalogue, last, len(days))}
+    figures = kpis(days, clv, queries.average_clv(catalogue), length + 1)
+    recent = queries.revenue_weeks(catalogue, last, _WEEKS_IN_SENTENCES, 7)
+    sentences = what_changed(days, recent, queries.segment_growth(catalogue, last))
+    return Overview(
+        last=last,
+        compared_day=last - timedelta(days=COMPARED_WITH),
+        compared_with=COMPARED_WITH,
+        days=length + 1,
+        kpis=figures,
+        sentences=tuple(sentences),
+        segments=_segments_now(queries.segments_now(catalogue)),
+        churn=churn_chart(queries.churn_weeks(catalogue, last, points, step), last, step),
+        revenue=revenue_chart(queries.revenue_weeks(catalogue, last, points, step), step),
+        tables=tuple(queries.stored_tables(catalogue)),
+        meanings=(*((kpi.label, kpi.meaning) for kpi in figures), *_segment_meanings()),
+    )
+
+
+def _segments_now(segments: list[queries.SegmentNow]) -> Sheet:
+    return Sheet(
+        name="segments",
+        title="Segments now",
+        columns=(
+            Column("segment_name", "Segment", "text"),
+            Column("customers", "Customers"),
+            Column("segment_contribution", "Revenue share", bar=True),
+            Column("avg_clv", "Avg CLV"),
+            Column("aov", "AOV"),
+            Column("churn_rate", "Churn"),
+        ),
+        rows=tuple(_segment_row(segment) for segment in segments),
+        empty="No segments yet: they begin with the first segment model.",
+    )
+
+
+def _segment_row(segment: queries.SegmentNow) -> Row:
+    return Row(
+        (
+            words(segment.segment_name),
+            count(segment.customers),
+            percent(segment.segment_contribution, "the shop has no revenue yet"),
+            compact_money(segment.avg_clv, "the segment has no customers"),
+            compact_money(segment.aov, "the segment has no orders"),
+            percent(segment.churn_rate, "the segment has no customers"),
+        ),
+        colour=segment_colour(segment.segment_id),
+    )
+
+
+def _segment_meanings() -> tuple[tuple[str, str], ...]:
+    columns = {
+        "Revenue share of a segment": "segment_contribution",
+        "Avg CLV of a segment": "avg_clv",
+        "AOV of a segment": "aov",
+        "Churn of a segment": "churn_rate",
+    }
+    return tuple((label, SEGMENT_METRICS.meaning(name)) for label, name in columns.items())
+
+
+OVERVIEW = Page(
+    name="overview",
+    path="/",
+    title="Overview",
+    template="overview.html",
+    read=overview,
+    applies=frozenset({"period"}),
+    reach="the daily figures are those of the whole shop",
+)

@@ -1,0 +1,78 @@
+"""What a page of the report is, to the site that serves it.
+
+Belongs here: the form that every page has. Does not belong here: a particular page (each has a
+package of its own), or which pages there are (see `pages`).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import quote
+
+from bridge_cart_assets.reports.catalogue import Catalogue
+from bridge_cart_assets.reports.filters import FILTERS, Asked, Filters, Parameter
+from bridge_cart_assets.reports.sheets import Sheet
+
+_VARIABLE = re.compile(r"{(\w+)(?::\w+)?}")
+
+
+class NotThereError(LookupError):
+    """The address names something that does not exist; the message is a sentence about it."""
+
+
+class View(Protocol):
+    """What a template shows; its tables can be had as CSV."""
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """Every table of the page, those under charts too; names are unique in a page."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page.
+
+    Attributes:
+        name: its package, and its part in the addresses of exports.
+        path: its address; may have variable parts, as in /customers/{customer_id}.
+        title: in the navigation and in the window's title.
+        template: which file shows its view, as `page`.
+        read: the view; None while there is no sale. May raise NotThereError.
+        applies: the filters that change something here.
+        reach: why the others do not, as the end of a sentence.
+        parameters: GET parameters that only this page has.
+        in_navigation: whether it can be gone to from everywhere.
+    """
+
+    name: str
+    path: str
+    title: str
+    template: str
+    read: Callable[[Catalogue, Asked], View | None]
+    applies: frozenset[str] = frozenset(FILTERS)
+    reach: str = "this page shows the whole shop"
+    parameters: tuple[Parameter, ...] = ()
+    in_navigation: bool = True
+
+    def not_applied(self, filters: Filters) -> str:
+        """The sentence on filters that are set but change nothing here; '' if there are none."""
+        names = [
+            label
+            for name, label in FILTERS.items()
+            if filters.is_set(name) and name not in self.applies
+        ]
+        if not names:
+            return ""
+        listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        verb = "does" if len(names) == 1 else "do"
+        return f"{listed} {verb} not apply here: {self.reach}."
+
+    @property
+    def path_names(self) -> tuple[str, ...]:
+        """The variable parts of the path."""
+        return tuple(_VARIABLE.findall(self.path))
+
+    def address(self, path: Mapping[str, str]) -> str:
+        """The page's own path, with its variable parts filled in."""
+        return _VARIABLE.sub(lambda part: quote(path[part[1]], safe=""), self.path)

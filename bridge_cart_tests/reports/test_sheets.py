@@ -1,0 +1,97 @@
+"""A page's tables: the same figures as HTML and as CSV."""
+
+import csv
+import doctest
+import io
+
+import pytest
+from starlette.testclient import TestClient
+
+from bridge_cart_assets.reports import sheets
+from bridge_cart_assets.reports.formatting import count, nothing, percent, words
+from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_tests.reports.markup import Markup, text, values
+
+
+def rows_of(response) -> list[list[str]]:
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    return list(csv.reader(io.StringIO(response.text, newline="")))
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    assert doctest.testmod(sheets).failed == 0
+
+
+def test_csv_has_full_values_and_defused_texts() -> None:
+    columns = (Column("name", "Name", "text"), Column("n", "N"), Column("share", "Share"))
+    rows = (
+        Row((words("=1+1"), count(12_345), percent(0.123456789))),
+        Row((words('a,"b"'), count(-3), nothing("no sale"))),
+    )
+    lines = "".join(Sheet("s", "S", columns, rows).csv_lines())
+    assert list(csv.reader(io.StringIO(lines, newline=""))) == [
+        ["name", "n", "share"],
+        ["'=1+1", "12345", "0.123456789"],
+        ['a,"b"', "-3", ""],
+    ]
+
+
+@pytest.mark.parametrize("name", ["segments", "churn", "revenue"])
+def test_every_table_of_a_page_comes_as_csv_with_the_same_figures(
+    site: TestClient, name: str
+) -> None:
+    page = Markup(site.get("/?period=30d").text)
+    table = page[f"{name}-table"]
+    (link,) = [
+        a.get("href", "")
+        for a in page.all(".//a[@class='csv']")
+        if a.get("href", "").startswith(f"/export/overview/{name}.csv")
+    ]
+    assert link.endswith("?period=30d")
+    response = site.get(link)
+    _, *rows = rows_of(response)
+    assert response.headers["content-disposition"] == (
+        f'attachment; filename="overview-{name}.csv"'
+    )
+    assert [row[0] for row in rows] == [text(tr.find("th")) for tr in table.findall("tbody/tr")]
+    shown = [[value or "" for value in values(tr)] for tr in table.findall("tbody/tr")]
+    assert [row[1:] for row in rows] == shown
+
+
+def test_filters_and_the_variable_part_of_the_address_reach_the_csv(site: TestClient) -> None:
+    assert rows_of(site.get("/export/countries/countries.csv?category=Toys&country=DE")) == [
+        ["country", "customers"],
+        ["DE", "2"],
+    ]
+    page = Markup(site.get("/customers/C1").text)
+    link = page.all(".//a[@class='csv']")[0].get("href", "")
+    assert link == "/export/customer/countries.csv?customer_id=C1"
+    assert rows_of(site.get(link))[1] == ["'=US", "4"]
+    assert site.get("/export/customer/countries.csv?customer_id=C2").status_code == 404
+    assert site.get("/export/customer/countries.csv").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/export/overview/nothing.csv", 404),
+        ("/export/nowhere/segments.csv", 404),
+        ("/export/overview/SEGMENTS.csv", 404),
+        ("/export/overview/..%2Fsegments.csv", 404),
+        ("/export/overview/segments.csv?country='--", 400),
+        ("/export/overview/segments.csv?wat=1", 400),
+    ],
+)
+def test_other_tables_are_not_found_and_unknown_filters_refused(
+    site: TestClient, path: str, status: int
+) -> None:
+    assert site.get(path).status_code == status
+
+
+def test_tables_have_captions_and_charts_have_tables(site: TestClient) -> None:
+    page = Markup(site.get("/flows").text)
+    tables = [table for table in page.all(".//table") if table.get("id") != "export-table"]
+    assert len(tables) == 3
+    assert all(text(table.find("caption")) for table in tables)
+    assert len(page.all(".//div[@class='chart']")) == 2
