@@ -48,6 +48,7 @@ class Settings:
         storage_options: the object store's usual variables, when the lake is in one.
         kafka: how to reach the brokers, in librdkafka's names; empty when there are none.
         discount_rate: how much less money is worth in a year, as a share.
+        currency: what amounts are in, as the report page says it; empty when nobody has said.
         encodings: how lines of a source's files that are not UTF-8 are read, by source.
     """
 
@@ -58,6 +59,7 @@ class Settings:
     report_port: int = 5010
     dagster_port: int = 3000
     discount_rate: float = 0.10
+    currency: str = ""
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
     encodings: Mapping[str, str] = field(default_factory=dict)
@@ -101,6 +103,7 @@ class Settings:
             report_port=_port(env, "BRIDGE_CART_REPORT_PORT", cls.report_port),
             dagster_port=_port(env, "BRIDGE_CART_DAGSTER_PORT", cls.dagster_port),
             discount_rate=_share(env, "BRIDGE_CART_DISCOUNT_RATE", cls.discount_rate),
+            currency=_currency(env, "BRIDGE_CART_CURRENCY"),
             kafka=_kafka(env),
             encodings=_encodings(env.get("BRIDGE_CART_ENCODINGS")),
         )
@@ -165,6 +168,13 @@ def _share(env: Mapping[str, str], name: str, default: float) -> float:
     if not re.fullmatch(r"(0|1)(\.\d*)?|\.\d+", value) or not 0 <= float(value) <= 1:
         raise SettingsError(name, value, "a share from 0 to 1, for instance 0.10 for 10 % a year")
     return float(value)
+
+
+def _currency(env: Mapping[str, str], name: str) -> str:
+    value = env.get(name) or ""
+    if value and not re.fullmatch(r"[^\W\d_]{0,5}[^\w\s<>&\"']?", value):
+        raise SettingsError(name, value, "a code or a sign, for instance EUR or €")
+    return value
 
 
 def _kafka(env: Mapping[str, str]) -> dict[str, str]:

@@ -36,7 +36,7 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
     """
     host = host or settings.report_host
     listening = _listen(host, settings.report_port if port is None else port)
-    app = create_app(settings.catalogue, hosts=(host,))
+    app = create_app(settings.catalogue, hosts=(host,), currency=settings.currency)
     server = uvicorn.Server(
         uvicorn.Config(
             app,

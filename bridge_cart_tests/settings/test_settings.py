@@ -281,3 +281,24 @@ def test_an_encoding_that_is_none_of_lines_is_refused(value: str) -> None:
     says = refusal(BRIDGE_CART_ENCODINGS=f"customers=latin-1,{value}")
     assert says.startswith(f"BRIDGE_CART_ENCODINGS={value!r} is not accepted: SOURCE=ENCODING")
     assert "\n" not in says
+
+
+@pytest.mark.parametrize(("value", "rate"), [("", 0.1), ("0", 0.0), ("0.08", 0.08), ("1", 1.0)])
+def test_the_discount_rate_is_a_share(value: str, rate: float) -> None:
+    assert settings(BRIDGE_CART_DISCOUNT_RATE=value).discount_rate == rate
+
+
+@pytest.mark.parametrize("value", ["8%", "8", "-0.1", "1.01", "1e-1", "nan", "."])
+def test_another_discount_rate_is_refused_in_one_line(value: str) -> None:
+    says = refusal(BRIDGE_CART_DISCOUNT_RATE=value)
+    assert says.startswith(f"BRIDGE_CART_DISCOUNT_RATE={value!r} is not accepted: a share")
+
+
+@pytest.mark.parametrize("value", ["", "EUR", "€", "kr", "R$"])
+def test_the_currency_is_a_code_or_a_sign(value: str) -> None:
+    assert settings(BRIDGE_CART_CURRENCY=value).currency == value
+
+
+@pytest.mark.parametrize("value", ["<b>", "a b", "EUR\n", "12", "x" * 6])
+def test_another_currency_is_refused(value: str) -> None:
+    assert "a code or a sign" in refusal(BRIDGE_CART_CURRENCY=value)
