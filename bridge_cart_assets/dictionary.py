@@ -6,14 +6,15 @@
 from collections.abc import Iterable, Iterator
 
 from bridge_cart_assets.sources import SOURCES
-from bridge_cart_assets.tables import gold, ops, silver
+from bridge_cart_assets.tables import gold, meta, ops, silver
 from bridge_cart_assets.tables.table import Table
 
 
 def all_tables() -> tuple[Table, ...]:
     """Every declared table, from raw to gold, then what the lakehouse keeps for itself."""
     raw = tuple(source.raw for source in SOURCES)
-    return (*raw, *silver.TABLES, *gold.TABLES, *silver.INTERNAL, *ops.TABLES)
+    kept = (*silver.INTERNAL, *ops.TABLES, *meta.TABLES)
+    return (*raw, *silver.TABLES, *gold.TABLES, *kept)
 
 
 def dictionary(tables: Iterable[Table]) -> str:

@@ -6,6 +6,7 @@ import dagster as dg
 
 from bridge_cart_assets.assets.declared import OWNERS, key_of
 from bridge_cart_assets.assets.gold import BUILT
+from bridge_cart_assets.assets.noted import noted
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.settings import Settings
@@ -34,14 +35,17 @@ def catalogue_asset(condition: dg.AutomationCondition[dg.AssetKey]) -> dg.Assets
         lake: dg.ResourceParam[Lake],
         settings: dg.ResourceParam[Settings],
     ) -> dg.MaterializeResult[None]:
+        now = datetime.now(UTC)
+        raw = [source.raw for source in SOURCES]
         rows = build_catalogue(
             settings.catalogue,
             lake,
             copied=(*BUILT, *OPS),
             viewed=SILVER,
-            others=[source.raw for source in SOURCES],
+            others=raw,
             run_id=context.run.run_id,
-            finished_at=datetime.now(UTC),
+            finished_at=now,
+            noted=noted(lake, context.instance, context.run.run_id, now, (*raw, *SILVER, *BUILT)),
         )
         return dg.MaterializeResult(
             metadata={"rows_copied": rows, "path": dg.MetadataValue.path(str(settings.catalogue))}

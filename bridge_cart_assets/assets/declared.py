@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from bridge_cart_assets.assets.lineage import lineage, origin
 from bridge_cart_assets.lake.delta import Snapshot
 from bridge_cart_assets.tables.table import Table
 
@@ -34,6 +35,7 @@ def spec_of(
         days: the batch days when it is partitioned.
         condition: when Dagster re-materializes it on its own.
     """
+    origins = lineage(table)
     return dg.AssetSpec(
         key_of(table),
         deps=[key_of(dep) for dep in deps],
@@ -46,23 +48,26 @@ def spec_of(
         metadata={
             "dagster/column_schema": _column_schema(table),
             "key": ", ".join(table.key),
+            # Of the table and not of each run: a run has one event per day, and it never changes.
+            **({"dagster/column_lineage": origins} if origins else {}),
         },
+        tags=_tags(table),
     )
 
 
 def seen_after(
-    snapshot: Snapshot, **figures: int | float | str | None
+    snapshot: Snapshot, **figures: int | float | str | dg.MetadataValue | None
 ) -> dg.MaterializeResult[None]:
     """What Dagster is told of a table after a run has worked on it.
 
     Args:
         snapshot: the table as it is now; it is created without rows if nothing was written.
-        figures: further numbers, shown by name.
+        figures: further numbers, and a chart where there is one, shown by name.
     """
     snapshot.declare()
     version = snapshot.version or 0
     as_of = snapshot.as_of.isoformat() if snapshot.as_of else None
-    shown = {"as_of": as_of, **figures}
+    shown: dict[str, int | float | str | dg.MetadataValue | None] = {"as_of": as_of, **figures}
     return dg.MaterializeResult(
         asset_key=key_of(snapshot.table),
         data_version=dg.DataVersion(str(version)),
@@ -75,13 +80,23 @@ def seen_after(
     )
 
 
+def _tags(table: Table) -> dict[str, str]:
+    """What people filter the catalogue of assets by."""
+    tags = {"layer": table.layer}
+    if table.interval_of:
+        tags["history"] = "scd2"
+    if table.pii:
+        tags["pii"] = "yes"
+    return tags
+
+
 def _column_schema(table: Table) -> dg.TableSchema:
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 name,
                 type=str(table.dtypes[name]),
-                description=table.meaning(name),
+                description=". ".join(filter(None, (table.meaning(name), origin(table, name)))),
                 constraints=dg.TableColumnConstraints(
                     nullable=column.nullable, unique=table.key == (name,)
                 ),

@@ -9,6 +9,7 @@ import dagster as dg
 import polars as pl
 
 from bridge_cart_assets.assets.declared import seen_after, spec_of
+from bridge_cart_assets.assets.shown import shown
 from bridge_cart_assets.checks.declared import Evidence, check_specs, evaluate
 from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.lake.changes import difference
@@ -32,6 +33,7 @@ from bridge_cart_assets.tables.gold import (
     KPIS_DAILY,
     MODEL_DRIFT,
     MODEL_METRICS,
+    SALES_DAILY,
     SEGMENT_METRICS,
     SEGMENT_MIGRATION,
     SEGMENT_MODEL,
@@ -43,6 +45,7 @@ from bridge_cart_assets.transforms.cohorts import cohort_retention
 from bridge_cart_assets.transforms.features import customer_features
 from bridge_cart_assets.transforms.kpis import kpis_daily
 from bridge_cart_assets.transforms.migration import segment_migration
+from bridge_cart_assets.transforms.sales import sales_daily
 
 Condition = dg.AutomationCondition[dg.AssetKey]
 
@@ -85,6 +88,7 @@ def recipes(discount_rate: float) -> tuple[Recipe, ...]:
         Recipe(CUSTOMER_VALUE, (CUSTOMER_FEATURES, VALUE_MODEL), worth),
         Recipe(KPIS_DAILY, (PURCHASES,), kpis_daily),
         Recipe(COHORT_RETENTION, (PURCHASES,), cohort_retention),
+        Recipe(SALES_DAILY, (PURCHASES, CUSTOMERS), sales_daily),
     )
 
 
@@ -168,5 +172,6 @@ def _replace(
             frames[table.path] = table.conform(made(recipe, lake, as_of))
             commit = Commit(context.run.run_id, as_of)
             retrying(lambda: store(lake, table, frames[table.path], commit))
-        yield seen_after(lake.look(table))
+        rows = frames.get(table.path)
+        yield seen_after(lake.look(table), **({} if rows is None else shown(table, rows)))
     yield from evaluate(context, Evidence(lake, frames=frames), (table,))

@@ -33,6 +33,7 @@ from bridge_cart_assets.tables.gold import (
     KPIS_DAILY,
     MODEL_DRIFT,
     MODEL_METRICS,
+    SALES_DAILY,
     SEGMENT_METRICS,
     SEGMENT_MIGRATION,
 )
@@ -393,6 +394,7 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
             _in_range(COHORT_RETENTION, "retention"),
         ),
     ),
+    SALES_DAILY.path: (Check("revenue_agrees", _REVENUE_AGREES, _revenue_from(SALES_DAILY)),),
     KPIS_DAILY.path: (
         Check("revenue_agrees", _REVENUE_AGREES, _revenue_from(KPIS_DAILY)),
         Check(

@@ -34,6 +34,7 @@ def build_catalogue(
     others: Sequence[Table],
     run_id: str,
     finished_at: datetime,
+    noted: Iterable[tuple[Table, pl.DataFrame]] = (),
 ) -> int:
     """Build the catalogue and replace the old one.
 
@@ -45,6 +46,7 @@ def build_catalogue(
         others: tables that `meta.tables` only lists.
         run_id: Dagster run that builds it.
         finished_at: when that was (UTC).
+        noted: small tables of the schema `meta` with their rows, for whoever has no other access.
 
     Returns:
         The number of rows copied.
@@ -66,6 +68,8 @@ def build_catalogue(
                     _view(connection, snapshot)
             as_of = max((s.as_of for s in snapshots if s.as_of), default=None)
             _describe(connection, snapshots, run_id, finished_at, as_of)
+            for table, frame in noted:
+                _note(connection, table, table.conform(frame))
             connection.execute("DETACH c")
         os.replace(new, path)
     return rows
@@ -137,6 +141,19 @@ def _describe(
         "INSERT INTO c.meta.run VALUES (?, ?, ?)",
         [run_id, finished_at.replace(tzinfo=None), as_of],
     )
+
+
+def _note(connection: duckdb.DuckDBPyConnection, table: Table, rows: pl.DataFrame) -> None:
+    name = f"c.{table.layer}.{table.name}"
+    columns = ", ".join(f'"{n}" {_sql_type(t)}' for n, t in table.dtypes.items())
+    connection.execute(f"CREATE TABLE {name} ({columns})")
+    if rows.height:  # column by column: one statement, where executemany has one per row
+        values = ", ".join(["unnest(?)"] * rows.width)
+        connection.execute(
+            f"INSERT INTO {name} SELECT {values}",
+            [column.to_list() for column in rows],
+        )
+    _comment(connection, "TABLE", table)
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, kind: str, table: Table) -> None:

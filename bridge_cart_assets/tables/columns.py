@@ -44,9 +44,9 @@ def timestamp(meaning: str, *, key: bool = False, nullable: bool = False) -> dy.
     )
 
 
-def flag(meaning: str, *, nullable: bool = False) -> dy.Bool:
+def flag(meaning: str, *, key: bool = False, nullable: bool = False) -> dy.Bool:
     """True or false."""
-    return dy.Bool(nullable=nullable, description=meaning)
+    return dy.Bool(nullable=nullable, primary_key=key, description=meaning)
 
 
 def numbers(meaning: str) -> dy.List:

@@ -180,6 +180,22 @@ class CohortRetention(dy.Schema):
     is_complete = flag("Whether the month had ended by as_of")
 
 
+class SalesDaily(dy.Schema):
+    """One row per day, country, category, payment method and coupon use."""
+
+    day = day("Day of the sales and refunds", key=True)
+    country = text("Country of the customer's current profile; unknown without", key=True)
+    product_category = text("Category of the goods", key=True)
+    payment_method = text("How they were paid", key=True)
+    coupon_used = flag("Whether a coupon was used", key=True)
+    lines = integer("Lines sold")
+    quantity = integer("Pieces sold")
+    purchase_amount = money("Amount of the sales before discount")
+    discounts = money("Discounts on the sales")
+    revenue = money("Net amount of the sales")
+    refunds = money("Given back on the day, as a positive amount")
+
+
 class SegmentModel(dy.Schema):
     """One row per model version and segment: all that is needed to score a customer."""
 
@@ -286,6 +302,11 @@ COHORT_RETENTION = Table(
     schema=CohortRetention,
     description="How many customers of each first-purchase month came back, month by month.",
 )
+SALES_DAILY = Table(
+    path="gold/sales_daily",
+    schema=SalesDaily,
+    description="What was sold on each day, by country, category, payment method and coupon.",
+)
 SEGMENT_MODEL = Table(
     path="gold/segment_model",
     schema=SegmentModel,
@@ -316,6 +337,7 @@ TABLES = (
     SEGMENT_MIGRATION,
     KPIS_DAILY,
     COHORT_RETENTION,
+    SALES_DAILY,
     SEGMENT_MODEL,
     MODEL_DRIFT,
     VALUE_MODEL,

@@ -6,13 +6,16 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Commit, Lake
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.tables.gold import SEGMENT_MODEL
+from bridge_cart_assets.tables.meta import QUARANTINE, TIMES
 from bridge_cart_assets.tables.silver import PURCHASES
+from bridge_cart_assets.tables.table import SchemaMismatch
 from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
 from bridge_cart_tests.transforms.shops import line, purchases
 
@@ -112,6 +115,31 @@ def test_meta_says_what_every_table_has_seen_and_which_run_it_was(catalogue: Pat
     assert ask(catalogue, "SELECT * FROM meta.run") == [
         ("run-1", AT.replace(tzinfo=None), date(2024, 1, 5))
     ]
+
+
+def test_a_run_notes_more_in_meta_with_types_and_meanings(lake: Lake, tmp_path: Path) -> None:
+    seen = {"source": "purchases", "reason": "BAD_DATE", "column": "", "records": 2}
+    days = {"first_seen": date(2024, 1, 5), "last_seen": date(2024, 1, 6)}
+    refused = pl.DataFrame([{**seen, **days, "examples": ["9999", "a"]}], schema=QUARANTINE.dtypes)
+    path = tmp_path / "bridge_cart.duckdb"
+    noted = [(QUARANTINE, refused), (TIMES, TIMES.empty())]
+    build_catalogue(path, lake, [VISITS], [], [], "run-1", AT, noted)
+    assert ask(path, "SELECT * FROM meta.quarantine") == [
+        (*seen.values(), *days.values(), ["9999", "a"])
+    ]
+    assert ask(path, "SELECT count(*) FROM meta.times") == [(0,)]
+    comments = ask(
+        path, "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'quarantine'"
+    )
+    assert dict(comments) == {name: QUARANTINE.meaning(name) for name in QUARANTINE.columns}
+    assert ask(path, "SELECT count(*) FROM meta.tables") == [(1,)]
+
+
+def test_what_does_not_fit_is_refused_and_the_old_file_stays(catalogue: Path, lake: Lake) -> None:
+    wrong = [(QUARANTINE, QUARANTINE.empty().drop("reason"))]
+    with pytest.raises(SchemaMismatch, match="reason is missing"):
+        build_catalogue(catalogue, lake, [VISITS], [], [], "run-2", AT, wrong)
+    assert ask(catalogue, "SELECT run_id FROM meta.run") == [("run-1",)]
 
 
 def test_duckdb_from_1_1_on_can_open_it(catalogue: Path) -> None:

@@ -28,6 +28,11 @@ def catalogue(tmp_path: Path) -> Path:
         ("-- how many?\nSELECT 1 AS copy", ["copy"], [(1,)]),
         ("SELECT 'COPY x TO y; INSERT' AS said", ["said"], [("COPY x TO y; INSERT",)]),
         ("SELECT orders FROM gold.kpis WHERE false", ["orders"], []),
+        (
+            "SELECT count(*) AS n FROM range(100) a(i) JOIN range(100) b(j) ON i < j",
+            ["n"],
+            [(4950,)],
+        ),
     ],
 )
 def test_a_question_is_answered(

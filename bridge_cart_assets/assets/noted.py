@@ -1,0 +1,113 @@
+"""What a run tells the catalogue about itself: verdicts of the checks, fates of the records.
+
+Belongs here: what the tables of `tables.meta` are made from, Dagster's instance among it; the
+catalogue itself knows no Dagster. Does not belong here: the figures' arithmetic (`transforms`).
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+
+import dagster as dg
+import polars as pl
+
+from bridge_cart_assets.assets.declared import key_of
+from bridge_cart_assets.checks.declared import Check, checks_of
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.tables import meta
+from bridge_cart_assets.tables.silver import ACCOUNTING, QUARANTINE
+from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.transforms.fates import latest_days, totals
+from bridge_cart_assets.transforms.refusals import refusals
+
+_NUMBERS = ("value", "bound", "lower_bound", "upper_bound")
+_DAYS = ("first_day", "last_day")
+
+
+def noted(
+    lake: Lake,
+    instance: dg.DagsterInstance,
+    run_id: str,
+    now: datetime,
+    tables: Sequence[Table],
+) -> tuple[tuple[Table, pl.DataFrame], ...]:
+    """The tables of meta with their rows.
+
+    Args:
+        lake: where the tables lie.
+        instance: what has happened so far.
+        run_id: the run that builds the catalogue.
+        now: the clock.
+        tables: the tables whose checks are told.
+    """
+    accounting = lake.look(ACCOUNTING).scan()
+    return (
+        (meta.TIMES, times(instance, run_id, now)),
+        (meta.CHECKS, verdicts(instance, tables)),
+        (meta.ACCOUNTING, totals(accounting)),
+        (meta.ACCOUNTING_DAYS, latest_days(accounting)),
+        (meta.QUARANTINE, refusals(lake.look(QUARANTINE).scan())),
+    )
+
+
+def times(instance: dg.DagsterInstance, run_id: str, now: datetime) -> pl.DataFrame:
+    """How long the run has taken; no row when nobody has written down when it began."""
+    record = instance.get_run_record_by_id(run_id)
+    if record is None or record.start_time is None:
+        return meta.TIMES.empty()
+    began = datetime.fromtimestamp(record.start_time, tz=UTC)
+    seconds = (now - began).total_seconds()
+    rows = [{"run_id": run_id, "started_at": began, "seconds": seconds}]
+    return pl.DataFrame(rows, schema=meta.TIMES.dtypes)
+
+
+def verdicts(instance: dg.DagsterInstance, tables: Sequence[Table]) -> pl.DataFrame:
+    """The latest verdict of every check of some tables; those never evaluated have none.
+
+    All of them in one question to the event log: one by one they take a second.
+    """
+    checks = {
+        dg.AssetCheckKey(key_of(table), check.name): (table, check)
+        for table in tables
+        for check in checks_of(table)
+    }
+    latest = instance.event_log_storage.get_asset_check_summary_records(list(checks))
+    rows = []
+    for key, (table, check) in checks.items():
+        summary = latest.get(key)
+        # The latest that came to an end: another run may be at it now.
+        record = summary.last_completed_check_execution_record if summary else None
+        event = record.event if record else None
+        said = event.dagster_event.event_specific_data if event and event.dagster_event else None
+        row = _declared(table, check)
+        if event is not None and isinstance(said, dg.AssetCheckEvaluation):
+            at = datetime.fromtimestamp(event.timestamp, tz=UTC)
+            row |= {"evaluated_at": at, "run_id": event.run_id, **dict(_verdict(said))}
+        rows.append(row)
+    return pl.DataFrame(rows, schema=meta.CHECKS.dtypes)
+
+
+def _declared(table: Table, check: Check) -> dict[str, object]:
+    return {
+        "layer": table.layer,
+        "name": table.name,
+        "check_name": check.name,
+        "meaning": check.meaning,
+        "severity": "blocking" if check.blocking else "warning",
+    }
+
+
+def _verdict(said: dg.AssetCheckEvaluation) -> Iterator[tuple[str, object]]:
+    figures: dict[str, object] = {name: entry.value for name, entry in said.metadata.items()}
+    # Where a score is held against the bounds, it is not the figure itself that they are for.
+    figures["value"] = figures.get("z", figures.get("value"))
+    yield "passed", said.passed
+    yield "says", said.description
+    yield "covers", figures.get("covers")
+    for name in _NUMBERS:
+        figure = figures.get(name)
+        if isinstance(figure, int | float):
+            yield name, float(figure)
+    for name in _DAYS:
+        figure = figures.get(name)
+        if isinstance(figure, str):
+            yield name, date.fromisoformat(figure)

@@ -1,0 +1,97 @@
+"""What the catalogue says about the lakehouse itself: small tables for the page of the pipeline.
+
+Belongs here: the tables of the schema `meta` that a run hands to the catalogue. Does not belong
+here: tables of the lake (these are none: they are made anew with each catalogue and have no
+history), nor `meta.tables` and `meta.run`, which the catalogue writes by itself.
+Nothing in them names a person: values are masked before they get here.
+"""
+
+import dataframely as dy
+
+from bridge_cart_assets.tables.columns import day, flag, integer, number, text, texts, timestamp
+from bridge_cart_assets.tables.table import Table
+
+
+class Times(dy.Schema):
+    """One row: how long the run has taken that built the catalogue."""
+
+    run_id = text("Dagster run that built this catalogue", key=True)
+    started_at = timestamp("When it began")
+    seconds = number("Seconds from then until the catalogue was built")
+
+
+class Checks(dy.Schema):
+    """One row per asset check: its latest verdict when the catalogue was built."""
+
+    layer = text("Layer of the table that is checked", key=True)
+    name = text("The table", key=True)
+    check_name = text("The check", key=True)
+    meaning = text("What it asks")
+    severity = text("blocking (stops what is downstream when it fails) or warning")
+    passed = flag("Whether it passed; null when it was never evaluated", nullable=True)
+    says = text("The verdict in a sentence with its figures", nullable=True)
+    value = number("What was held against the bound: a figure, or its score", nullable=True)
+    bound = number("What it was compared with", nullable=True)
+    lower_bound = number("The least that is allowed", nullable=True)
+    upper_bound = number("The most that is allowed", nullable=True)
+    first_day = day("First day that was looked at", nullable=True)
+    last_day = day("Last day that was looked at", nullable=True)
+    covers = text("whole tables, or the batch days that the run touched", nullable=True)
+    evaluated_at = timestamp("When it was evaluated", nullable=True)
+    run_id = text("Dagster run that evaluated it", nullable=True)
+
+
+class Fates(dy.Schema):
+    """What became of records."""
+
+    records = integer("Records in raw; the sum of the other counts")
+    blank = integer("Empty lines")
+    quarantined = integer("Refused, each with a reason")
+    accepted = integer("Standing in silver")
+    duplicate = integer("Same content as the record that stands")
+    superseded = integer("Other content, older version")
+
+
+class Accounting(Fates):
+    """One row per source: what became of all its records."""
+
+    source = text("The source", key=True)
+    days = integer("Batch days with records")
+    first_day = day("First of them")
+    last_day = day("Last of them")
+
+
+class AccountingDays(Fates):
+    """One row per source and day: what became of its records on the latest batch days."""
+
+    source = text("The source", key=True)
+    batch_day = day("One of the latest thirty batch days of the shop", key=True)
+
+
+class Quarantine(dy.Schema):
+    """One row per source, reason and column: how many records were refused, and what they had."""
+
+    source = text("The source", key=True)
+    reason = text("Reason code, for instance BAD_DATE", key=True)
+    column = text("Column that is to blame; empty when it is the whole record", key=True)
+    records = integer("Refused records")
+    first_seen = day("First batch day that has one")
+    last_seen = day("Last batch day that has one")
+    examples = texts(
+        "Up to three frequent values, letters as a and digits as 9; none of columns about persons"
+    )
+
+
+TIMES = Table("meta/times", Times, "How long the run has taken that built this catalogue.")
+CHECKS = Table("meta/checks", Checks, "The latest verdict of every asset check.")
+ACCOUNTING = Table("meta/accounting", Accounting, "What became of each source's records.")
+ACCOUNTING_DAYS = Table(
+    "meta/accounting_days",
+    AccountingDays,
+    "What became of each source's records on the latest thirty batch days.",
+)
+QUARANTINE = Table(
+    "meta/quarantine", Quarantine, "Refused records by reason, with masked examples."
+)
+
+TABLES = (TIMES, CHECKS, ACCOUNTING, ACCOUNTING_DAYS, QUARANTINE)

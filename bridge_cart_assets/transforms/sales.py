@@ -1,0 +1,57 @@
+"""What was sold on each day, to which country, of which category, and how it was paid.
+
+Belongs here: gold/sales_daily, figures that may be added up over any of its dimensions. Does not
+belong here: orders or customers, which would count twice when added up (see `kpis`, `features`).
+"""
+
+from datetime import date
+
+import polars as pl
+
+from bridge_cart_assets.tables.gold import SALES_DAILY
+from bridge_cart_assets.transforms.features import known, money
+
+UNKNOWN = "unknown"
+
+
+def sales_daily(purchases: pl.LazyFrame, customers: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """One row per day, country, category, payment method and coupon use with a sale or refund.
+
+    Refunds stand on the day on which the money was given back, so a row may have nothing else.
+
+    Args:
+        purchases: rows of silver/purchases.
+        customers: rows of silver/customers; the current ones give the country.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/sales_daily, ordered by their grain.
+    """
+    countries = customers.filter("is_current").select("customer_id", "country")
+    is_sale, is_refund = (pl.col("kind") == kind for kind in ("sale", "refund"))
+    return (
+        known(purchases, as_of)
+        .filter(is_sale | is_refund)
+        .join(countries, on="customer_id", how="left")
+        .group_by(
+            "product_category",
+            "payment_method",
+            "coupon_used",
+            day="purchase_day",
+            country=pl.col("country").fill_null(UNKNOWN),
+        )
+        .agg(
+            lines=is_sale.sum().cast(pl.Int64),
+            quantity=pl.col("quantity").filter(is_sale).sum(),
+            purchase_amount=_amount("purchase_amount", is_sale),
+            discounts=_amount("discount_amount", is_sale),
+            revenue=_amount("net_amount", is_sale),
+            refunds=money(-pl.col("net_amount").filter(is_refund).sum()),
+        )
+        .sort(SALES_DAILY.key)
+        .collect()
+    )
+
+
+def _amount(column: str, of: pl.Expr) -> pl.Expr:
+    return money(pl.col(column).filter(of).sum())

@@ -1,0 +1,166 @@
+"""Figures, charts and origins of columns: what the page of an asset says of its table."""
+
+from datetime import date
+from decimal import Decimal
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
+
+import dagster as dg
+import polars as pl
+import pytest
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+
+from bridge_cart_assets.assets.declared import spec_of
+from bridge_cart_assets.assets.drawing import SHOWN_AT_ONCE, columns, markdown, rows
+from bridge_cart_assets.assets.lineage import LINEAGE, lineage, origin
+from bridge_cart_assets.assets.shown import SHOWN, shown
+from bridge_cart_assets.definitions import build_defs
+from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.tables.gold import (
+    COHORT_RETENTION,
+    CUSTOMER_SEGMENTS,
+    KPIS_DAILY,
+    MODEL_METRICS,
+    SEGMENT_MIGRATION,
+    TABLES,
+)
+from bridge_cart_assets.tables.table import Table
+
+NOT_NULL = {
+    pl.String: "x",
+    pl.Int64: 1,
+    pl.Float64: 0.5,
+    pl.Boolean: True,
+    pl.Date: date(2024, 7, 1),
+    pl.Decimal: Decimal("1.00"),
+    pl.List: [],
+}
+
+
+def frame(table: Table, *given: dict[str, object]) -> pl.DataFrame:
+    """Rows of a table; columns that a row leaves out have some value."""
+    blank = {name: NOT_NULL[type(dtype)] for name, dtype in table.dtypes.items()}
+    return pl.DataFrame([{**blank, **row} for row in given], schema=table.dtypes)
+
+
+def figures(table: Table, *given: dict[str, object]) -> dict[str, object]:
+    told = shown(table, frame(table, *given))
+    return {name: value for name, value in told.items() if name != "chart"}
+
+
+def picture(metadata: object) -> ET.Element:
+    assert isinstance(metadata, dg.MarkdownMetadataValue)
+    uri = (metadata.md_str or "").split("(<")[1].removesuffix(">)")
+    assert uri.startswith("data:image/svg+xml,")
+    return drawn_by(unquote(uri.removeprefix("data:image/svg+xml,")))
+
+
+def drawn_by(svg: str) -> ET.Element:
+    return ET.fromstring(svg)  # noqa: S314 - our own
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_every_gold_table_shows_three_figures_and_a_chart(table: Table) -> None:
+    assert len(SHOWN[table.path].figures) == 3
+    told = shown(table, frame(table, {}, {}))
+    assert picture(told.pop("chart")).tag.endswith("svg")
+    assert told
+    assert all(isinstance(value, float) for value in told.values())
+    assert not told.keys() & set(spec_of(table, ()).metadata)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_a_table_without_rows_shows_nothing(table: Table) -> None:
+    assert shown(table, table.empty()) == {}
+
+
+def test_the_kpis_are_those_of_the_last_day() -> None:
+    later = {"day": date(2024, 7, 2), "revenue_90d": Decimal("12.34"), "churn_rate_90d": None}
+    assert figures(KPIS_DAILY, later, {"day": date(2024, 7, 1)}) == {
+        "revenue_90d": 12.34,
+        "aov_90d": 0.5,
+    }
+
+
+def test_shares_and_rates_are_computed_over_what_they_are_of() -> None:
+    segments = [{"customer_id": str(n), "segment_id": 1 if n < 3 else 2} for n in range(4)]
+    assert figures(CUSTOMER_SEGMENTS, *segments)["largest_share"] == 0.75
+    cohorts = [
+        {"month_index": 1, "cohort_size": size, "active_customers": active, "is_complete": complete}
+        for size, active, complete in ((10, 2, True), (30, 2, True), (99, 99, False))
+    ]
+    assert figures(COHORT_RETENTION, *cohorts) == {"retention_month_1": 0.1}
+    moves = [
+        {"from_segment_id": a, "to_segment_id": b, "customers": n, "period_end": date(2024, m, 28)}
+        for a, b, n, m in ((1, 2, 5, 2), (1, 2, 7, 3), (2, 2, 50, 3), (0, 1, 9, 3))
+    ]
+    assert figures(SEGMENT_MIGRATION, *moves)["moved"] == 7.0
+
+
+def test_gates_are_those_of_the_models_in_effect() -> None:
+    metrics = [
+        {"model": model, "model_version": version, "passed": passed}
+        for model, version, passed in (
+            *(("segments", 1, False), ("segments", 2, True)),
+            *(("nbd", 20240601, False), ("nbd", 20240701, None), ("bg_nbd", 20240701, False)),
+        )
+    ]
+    assert figures(MODEL_METRICS, *metrics) == {
+        "gates_passed": 1.0,
+        "gates_missed": 1.0,
+        "metrics": 3.0,
+    }
+
+
+def test_a_chart_draws_each_value_and_names_the_ends() -> None:
+    drawn = drawn_by(columns([("2024-07-01", 1.0), ("2024-07-02", 4.0), ("2024-07-03", -1.0)]))
+    assert [element.text for element in drawn if element.text] == [
+        "highest 4",
+        "2024-07-01",
+        "2024-07-03",
+    ]
+    assert drawn[0].get("d") == "M0 96V76H133V18H267V96H400V96z"
+    lying = drawn_by(rows([("High & <low>", 1234.5), ("Other", 617.25)]))
+    assert [element.text for element in lying if element.text] == [
+        "High & <low> 1,234",
+        "Other 617",
+    ]
+    assert lying[0].get("d") == "M200 4h200v12h-200zM200 24h100v12h-100z"
+
+
+def test_charts_are_short_enough_to_be_shown_at_once() -> None:
+    assert len(markdown("T" * 80, columns([("2024-07-01", 1e9 + n) for n in range(60)]))) < 1000
+    names = [("N" * 40, 1e6 * n) for n in range(8)]
+    assert len(markdown("T" * 80, rows(names))) < SHOWN_AT_ONCE == 1000
+    assert "\n" not in markdown("Title", rows([("a\nb>c", 1)])).split("\n\n")[1]
+
+
+@pytest.fixture(scope="module")
+def graph() -> BaseAssetGraph:
+    return build_defs(Settings()).resolve_asset_graph()
+
+
+@pytest.mark.parametrize("path", LINEAGE)
+def test_origins_are_columns_of_tables_that_the_table_is_made_from(
+    graph: BaseAssetGraph, path: str
+) -> None:
+    key = dg.AssetKey(path.split("/"))
+    schema = graph.get(key).metadata["dagster/column_schema"]
+    declared = graph.get(key).metadata["dagster/column_lineage"]
+    assert declared.deps_by_column.keys() <= {column.name for column in schema.columns}
+    ancestors = graph.get_ancestor_asset_keys(key)
+    for column, deps in declared.deps_by_column.items():
+        assert deps, column
+        for dep in deps:
+            assert dep.asset_key in ancestors
+            columns_there = graph.get(dep.asset_key).metadata["dagster/column_schema"].columns
+            assert dep.column_name in {c.name for c in columns_there}, (column, dep)
+
+
+def test_the_origin_of_a_column_is_said_in_words() -> None:
+    assert origin(KPIS_DAILY, "aov") == "From silver/purchases: net_amount, source, order_id"
+    assert origin(KPIS_DAILY, "lines") == ""
+    assert lineage(MODEL_METRICS) is None
+    schema = spec_of(KPIS_DAILY, ()).metadata["dagster/column_schema"]
+    described = {column.name: column.description for column in schema.columns}
+    assert described["day"] == "The day. From silver/purchases: purchase_day"
