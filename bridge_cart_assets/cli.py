@@ -178,6 +178,7 @@ def run(
 @click.pass_obj
 def status(settings: Settings, as_json: bool) -> None:
     """Tables, accounting, refused files, checks and the last run."""
+    from bridge_cart_assets.terminal.look import console
     from bridge_cart_assets.terminal.status import collect, show
 
     found = collect(settings)
@@ -186,7 +187,7 @@ def status(settings: Settings, as_json: bool) -> None:
 
         click.echo(json.dumps(found, indent=2, default=str))
     else:
-        show(found, _console())
+        show(found, console())
 
 
 @cli.command()
@@ -217,13 +218,14 @@ def check(settings: Settings) -> None:
 def sql(settings: Settings, statement: str, form: str) -> None:
     """Ask the lakehouse in DuckDB's SQL, read-only."""
     from bridge_cart_assets.lake.query import QueryRefused, query
+    from bridge_cart_assets.terminal.look import console
     from bridge_cart_assets.terminal.rows import render
 
     try:
         answer = query(settings.catalogue, statement)
     except QueryRefused as refusal:
         raise Failed(str(refusal)) from refusal
-    render(answer, form, _console())
+    render(answer, form, console())
 
 
 @cli.command()
@@ -298,6 +300,7 @@ def topics(settings: Settings, accepted: str | None) -> None:
     from bridge_cart_assets.ingestion.topics import partitions_of
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.sources import SOURCES
+    from bridge_cart_assets.terminal.look import console
     from bridge_cart_assets.terminal.topics import table_of_positions
 
     if not settings.kafka:
@@ -315,7 +318,7 @@ def topics(settings: Settings, accepted: str | None) -> None:
         for topic, source in by_topic.items()
         for position in positions(lake.look(source.raw), topic, there[topic])
     ]
-    _console().print(table_of_positions(found))
+    console().print(table_of_positions(found))
     for topic in [topic for topic in by_topic if not there[topic]]:
         click.echo(f"{topic} is not there: create it, or let producers do so")
     if any(position.problem for position in found):
@@ -401,14 +404,14 @@ def _execute(
     assets: object,
     config: dict[str, object] | None = None,
 ) -> "Outcome":
-    console = Console(stderr=True)
-    with console.status(f"{job}: loading Dagster") as spinner:
+    progress = Console(stderr=True)
+    with progress.status(f"{job}: loading Dagster") as spinner:
         from bridge_cart_assets.automation.execute import execute
 
         def tell(line: str) -> None:
             spinner.update(line)
-            if not console.is_terminal:
-                console.print(line, highlight=False, soft_wrap=True)
+            if not progress.is_terminal:
+                progress.print(line, highlight=False, soft_wrap=True)
 
         return execute(settings, job, tell, tags, assets, config)  # type: ignore[arg-type]
 
@@ -418,9 +421,10 @@ def _finish(settings: Settings, outcome: "Outcome") -> None:
         raise Failed(_failure(outcome))
     for warning in outcome.warnings:
         _say_warning(f"{warning.check_name}: {warning.description}")
+    from bridge_cart_assets.terminal.look import console
     from bridge_cart_assets.terminal.summary import summarise
 
-    summarise(settings, _console())
+    summarise(settings, console())
 
 
 def _failure(outcome: "Outcome") -> str:
@@ -464,12 +468,6 @@ def _warn_outside(settings: Settings, days: Sequence[date]) -> None:
 
 def _date(moment: datetime | None) -> date | None:
     return None if moment is None else moment.date()
-
-
-def _console() -> Console:
-    # Where no terminal is there, rows keep their full width.
-    console = Console()
-    return console if console.is_terminal else Console(width=10_000)
 
 
 def _say_warning(text: str) -> None:

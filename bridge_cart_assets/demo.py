@@ -12,9 +12,8 @@ import time
 from datetime import date, timedelta
 from pathlib import Path
 
-from rich.console import Console
-
 from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.terminal.look import console
 from bridge_cart_assets.terminal.summary import summarise
 
 CUSTOMERS, NEWCOMERS, START = 2_000, 5, date(2024, 1, 1)
@@ -37,7 +36,7 @@ def main() -> int:
         if failed:
             return failed
     if has_run:
-        summarise(settings, Console())
+        summarise(settings, console())
     print(f"\nThe pipeline took {seconds:.0f} s.")
     print("Where to look next:")
     print("  make dev      Dagster UI on 127.0.0.1:3000, report page on 127.0.0.1:5010")

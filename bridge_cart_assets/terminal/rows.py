@@ -26,9 +26,9 @@ def render(answer: Answer, form: str, console: Console) -> None:
         console.print(table_of(answer))
 
 
-def table_of(answer: Answer, title: str | None = None) -> Table:
+def table_of(answer: Answer) -> Table:
     """An answer as a table; numbers to the right."""
-    table = Table(title=title, box=None, pad_edge=False, title_justify="left")
+    table = Table(box=None, pad_edge=False)
     for index, name in enumerate(answer.columns):
         numeric = any(isinstance(row[index], (int, float, Decimal)) for row in answer.rows)
         table.add_column(name, justify="right" if numeric else "left", no_wrap=True)

@@ -1,12 +1,17 @@
-"""`bridge-cart status`: tables, accounting, refused files, checks, last run."""
+"""`bridge-cart status`: tables, accounting, refused files, checks, last run.
 
-from datetime import UTC, datetime
+Belongs here: what there is to tell, as plain values and as words. Does not belong here: how a
+figure, an age or a verdict looks (`look`).
+"""
+
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
 import polars.selectors as cs
 from rich.console import Console
 from rich.table import Table as Shown
+from rich.text import Text
 
 from bridge_cart_assets.assets.gold import BUILT
 from bridge_cart_assets.automation.execute import last_run, latest_checks
@@ -19,6 +24,18 @@ from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import OFFSETS
 from bridge_cart_assets.tables.silver import ACCOUNTING
 from bridge_cart_assets.tables.silver import TABLES as SILVER
+from bridge_cart_assets.terminal.look import (
+    BAD,
+    GOOD,
+    NOTHING,
+    QUIET,
+    WARN,
+    age,
+    count,
+    grid,
+    heading,
+    mark,
+)
 
 _COUNTS = ("records", "blank", "quarantined", "accepted", "duplicate", "superseded")
 
@@ -67,47 +84,123 @@ def collect(settings: Settings) -> dict[str, Any]:
     }
 
 
-def show(found: dict[str, Any], console: Console) -> None:
+def show(found: dict[str, Any], on: Console) -> None:
     """Print what `collect` found."""
-    console.print(_grid("tables", ("table", *_TABLE_COLUMNS), found["tables"]))
+    _show_first(found, on)
+    if found["tables"]:
+        heading(on, "tables")
+        on.print(_tables_shown(found))
     if found["accounting"]:
-        console.print(_grid("accounting", ("source", *_COUNTS), found["accounting"]))
+        heading(on, "accounting", "every record is counted once")
+        on.print(_accounting_shown(found["accounting"]))
     if found["topics"]:
-        topics = {f"{t['topic']}-{t['partition']}": t for t in found["topics"]}
-        console.print(_grid("topics", ("partition", *_TOPIC_COLUMNS), topics))
-    for column in found["columns"]:
-        if column["kind"] == "unknown":
-            console.print(
-                f"unknown column: {column['source']}.{column['column']} in "
-                f"{column['files']:,} files since {column['first_day']}, kept in _rescued"
-            )
-    for file in found["files"]:
-        console.print(
-            f"refused: {file['source']}/{file['object']}: {file['reason']}, {file['detail']}"
-        )
-    for check in found["checks"]:
-        if not check["passed"]:
-            mark = "FAILED" if check["blocking"] else "warning"
-            console.print(f"{mark}: {check['table']} {check['check']}: {check['says']}")
-    passed = sum(check["passed"] for check in found["checks"])
-    console.print(f"checks: {passed} of {len(found['checks'])} passed; as_of {found['as_of']}")
-    if found["last_run"]:
-        run = found["last_run"]
-        verdict = "done" if run["success"] else "failed"
-        console.print(
-            f"last run: {run['run_id']} {verdict} at {run['finished_at']} in {run['seconds']} s"
-        )
+        heading(on, "topics")
+        shown = grid("partition", "next offset", "records", "quarantined", "latest day")
+        for t in found["topics"]:
+            figures = (count(t[name]) for name in ("next_offset", "records", "quarantined"))
+            shown.add_row(f"{t['topic']}-{t['partition']}", *figures, t["latest_day"] or NOTHING)
+        on.print(shown)
+    _show_files(found, on)
+    _show_checks(found["checks"], on)
+    if not found["last_run"]:
+        on.print("\nNext: bridge-cart run")
+
+
+def _show_first(found: dict[str, Any], on: Console) -> None:
+    """The two lines that answer most questions: how old the figures are, how the last run went."""
+    if found["as_of"]:
+        behind = (datetime.now(UTC).date() - date.fromisoformat(found["as_of"])).days
+        on.print(Text.assemble("data       up to ", (found["as_of"], "bold"), ", ", age(behind)))
     else:
-        console.print("no run yet: bridge-cart run")
+        on.print("data       none yet")
+    run = found["last_run"]
+    if run is None:
+        on.print("last run   none yet")
+        return
+    at = datetime.fromisoformat(run["finished_at"]).astimezone(UTC)
+    verdict = Text("done", GOOD) if run["success"] else Text("FAILED", BAD)
+    on.print(
+        Text.assemble(
+            "last run   ",
+            verdict,
+            f" on {at:%Y-%m-%d %H:%M} UTC, {run['seconds']:,.1f} s",
+            (f"  {run['run_id']}", QUIET),
+        ),
+        soft_wrap=True,
+    )
+
+
+def _tables_shown(found: dict[str, Any]) -> Shown:
+    shown = grid("table", "rows", "", "as_of", "age", "checks", words=("age", "checks"))
+    layer = None
+    for path, table in found["tables"].items():
+        if layer not in (None, path.split("/")[0]):
+            shown.add_section()
+        layer = path.split("/")[0]
+        mine = [check for check in found["checks"] if check["table"] == path]
+        shown.add_row(
+            path,
+            count(table["rows"]),
+            f"v{table['version']}",
+            # A table that lags behind the others is news; an as_of that all share is not.
+            Text(table["as_of"] or NOTHING, QUIET if table["as_of"] == found["as_of"] else WARN),
+            age(table["days_behind"]),
+            mark(
+                sum(check["passed"] for check in mine),
+                sum(not check["passed"] and not check["blocking"] for check in mine),
+                sum(not check["passed"] and check["blocking"] for check in mine),
+            ),
+        )
+    return shown
+
+
+def _accounting_shown(accounting: dict[str, dict[str, Any]]) -> Shown:
+    shown = grid("source", *_COUNTS)
+    for source, row in accounting.items():
+        shown.add_row(source, *(count(row[name]) for name in _COUNTS))
+    return shown
+
+
+def _show_files(found: dict[str, Any], on: Console) -> None:
+    unknown = [column for column in found["columns"] if column["kind"] == "unknown"]
+    if not found["files"] and not unknown:
+        return
+    heading(on, "files")
+    for file in found["files"]:
+        on.print(
+            Text.assemble(
+                ("refused ", WARN),
+                f"{file['source']}/{file['object']}: {file['reason']}, {file['detail']}",
+            ),
+            soft_wrap=True,
+        )
+    for column in unknown:
+        on.print(
+            f"unknown column {column['source']}.{column['column']} in "
+            f"{column['files']:,} files since {column['first_day']}, kept in _rescued",
+            soft_wrap=True,
+            markup=False,
+        )
+
+
+def _show_checks(checks: list[dict[str, Any]], on: Console) -> None:
+    failed = [check for check in checks if not check["passed"]]
+    heading(on, "checks", f"{len(checks) - len(failed):,} of {len(checks):,} passed")
+    for check in sorted(failed, key=lambda check: not check["blocking"]):
+        on.print(
+            Text.assemble(
+                ("FAIL ", BAD) if check["blocking"] else ("warn ", WARN),
+                f"{check['table']} {check['check']}: {check['says']}",
+            ),
+            soft_wrap=True,
+        )
+    if checks and not failed:
+        on.print(Text("ok", GOOD))
 
 
 def _plain(rows: pl.DataFrame) -> list[dict[str, Any]]:
     """Rows as values that JSON has."""
     return rows.with_columns(cs.temporal().cast(pl.String)).to_dicts()
-
-
-_TOPIC_COLUMNS = ("next_offset", "records", "quarantined", "latest_day", "version")
-_TABLE_COLUMNS = ("rows", "version", "as_of", "days_behind", "checks_passed", "checks_failed")
 
 
 def _tables(lake: Lake, checks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -140,15 +233,3 @@ def _accounting(lake: Lake) -> dict[str, dict[str, Any]]:
         .collect()
     )
     return {row.pop("source"): row for row in sums.iter_rows(named=True)}
-
-
-def _grid(title: str, columns: tuple[str, ...], rows: dict[str, dict[str, Any]]) -> Shown:
-    grid = Shown(title=title, box=None, title_justify="left", pad_edge=False)
-    for name in columns:
-        grid.add_column(name, justify="left" if name == columns[0] else "right", no_wrap=True)
-    for name, values in rows.items():
-        cells = (values[column] for column in columns[1:])
-        grid.add_row(
-            name, *("–" if c is None else f"{c:,}" if isinstance(c, int) else str(c) for c in cells)
-        )
-    return grid

@@ -1,30 +1,162 @@
-"""The end of a run: the KPIs, the segments and where to look next."""
+"""The end of a run: the KPIs against four weeks before, the segments, and what to look at next.
+
+Belongs here: which figures, and which of them is worth a look. Does not belong here: how a figure
+looks (`look`), or how it is counted (`transforms`, `models`).
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from bridge_cart_assets.lake.query import query
 from bridge_cart_assets.settings import Settings
-from bridge_cart_assets.terminal.rows import table_of
+from bridge_cart_assets.terminal.look import (
+    WARN,
+    Good,
+    change_in_points,
+    count,
+    grid,
+    heading,
+    money,
+    percent,
+    relative_change,
+)
+from bridge_cart_assets.thresholds import THRESHOLDS
 
-_KPIS = """
-SELECT day, customers_total AS customers, revenue_90d, orders_90d, round(aov_90d, 2) AS aov_90d,
-  round(100 * repeat_purchase_rate, 1) AS "repeat %", round(100 * churn_rate_90d, 1) AS "churn %",
-  round(100 * nrr_90d, 1) AS "nrr %"
-FROM gold.kpis_daily ORDER BY day DESC LIMIT 1
-"""
+_DAYS = THRESHOLDS.trailing_days
+# Words, column, and which way is better.
+_KPIS: tuple[tuple[str, str, Good], ...] = (
+    ("customers", "customers_total", "up"),
+    ("revenue, 90 days", "revenue_90d", "up"),
+    ("orders, 90 days", "orders_90d", "up"),
+    ("average order, 90 days", "aov_90d", "up"),
+    ("repeat purchase rate", "repeat_purchase_rate", "up"),
+    ("churn rate, 90 days", "churn_rate_90d", "down"),
+    ("net revenue retention", "nrr_90d", "up"),
+)
+_SHARES = {"repeat_purchase_rate", "churn_rate_90d", "nrr_90d"}
 _SEGMENTS = """
-SELECT segment_name AS segment, customers, avg_clv, aov, round(100 * churn_rate, 1) AS "churn %",
-  round(100 * segment_contribution, 1) AS "of revenue %"
-FROM gold.segment_metrics WHERE is_current ORDER BY segment_contribution DESC NULLS LAST
+SELECT segment_name, m.customers, segment_contribution, avg_clv, churn_rate,
+  v.risk, v.predicted
+FROM gold.segment_metrics AS m
+LEFT JOIN (
+  SELECT segment_id, avg(churn_probability_90d) AS risk, sum(predicted_clv_365d) AS predicted
+  FROM gold.customer_segments JOIN gold.customer_value USING (customer_id)
+  GROUP BY segment_id
+) AS v USING (segment_id)
+WHERE is_current
+ORDER BY segment_contribution DESC NULLS LAST, segment_name
 """
+_TOTAL = """
+SELECT count(*) AS customers, sum(historic_clv) / count(*) AS avg_clv,
+  avg(is_churned::INT) AS churn_rate, avg(churn_probability_90d) AS risk,
+  sum(predicted_clv_365d) AS predicted
+FROM gold.customer_value
+"""
+# The best tenth as in top_decile_share, by net revenue so far; who ties with the last is one too.
+_BEST = """
+WITH bar AS (
+  SELECT historic_clv AS least FROM gold.customer_value
+  QUALIFY row_number() OVER (ORDER BY historic_clv DESC) = ceil(count(*) OVER () / 10)
+)
+SELECT least, count(*) AS best, count(*) FILTER (churn_band = 'high') AS leaving
+FROM gold.customer_value, bar WHERE historic_clv >= least GROUP BY least
+"""
+_LEAVING = (
+    "SELECT customer_id, historic_clv, churn_probability_90d FROM gold.customer_value"
+    " WHERE churn_band = 'high' AND historic_clv >= {least} ORDER BY 2 DESC"
+)
+_FALLING = (
+    "SELECT segment_name, customers, churn_rate FROM gold.segment_metrics"
+    " WHERE is_current ORDER BY churn_rate DESC"
+)
 
 
 def summarise(settings: Settings, console: Console) -> None:
     """Print what the catalogue says now."""
-    console.print(table_of(query(settings.catalogue, _KPIS), "KPIs"))
-    console.print(table_of(query(settings.catalogue, _SEGMENTS), "segments"))
-    console.print(
-        'Next: bridge-cart status · bridge-cart sql "SELECT * FROM gold.kpis_daily" · make dev',
-        highlight=False,
-        markup=False,
+    catalogue = settings.catalogue
+    days = _rows(
+        catalogue,
+        f"SELECT * FROM gold.kpis_daily ORDER BY day DESC LIMIT {_DAYS + 1}",  # noqa: S608
     )
+    if not days:
+        heading(console, "KPIs and segments")
+        console.print("there are none: no sale has been taken in yet")
+    else:
+        now, before = days[0], days[_DAYS] if len(days) > _DAYS else {}
+        _show_kpis(now, before, console)
+        _show_segments(catalogue, console)
+        console.print()
+        console.print(_to_look_at(catalogue, now, before), soft_wrap=True)
+    console.print("Next: bridge-cart status · make dev", markup=False, soft_wrap=True)
+
+
+def _show_kpis(now: dict[str, Any], before: dict[str, Any], console: Console) -> None:
+    heading(console, "KPIs", f"on {now['day']}, beside {_DAYS} days before")
+    shown = grid("", "now", "before", "change", words=("change",))
+    for words, column, good in _KPIS:
+        current, earlier = now[column], before.get(column)
+        is_share = column in _SHARES
+        write = percent if is_share else count if isinstance(current, int) else money
+        change = change_in_points if is_share else relative_change
+        shown.add_row(words, write(current), write(earlier), change(current, earlier, good))
+    console.print(shown)
+
+
+def _show_segments(catalogue: Path, console: Console) -> None:
+    heading(console, "segments", "so far; and the next days as the value model expects them")
+    shown = grid(
+        *("segment", "customers", "of\nrevenue", "CLV\nso far", "churn\nrate"),
+        *("churn, next\n90 days", "spend, next\n365 days"),
+    )
+    for row in _rows(catalogue, _SEGMENTS):
+        shown.add_row(
+            row["segment_name"],
+            count(row["customers"]),
+            percent(row["segment_contribution"]),
+            *_expected(row),
+        )
+    [total] = _rows(catalogue, _TOTAL)
+    shown.add_section()
+    shown.add_row("all", count(total["customers"]), percent(1), *_expected(total), style="bold")
+    console.print(shown)
+
+
+def _expected(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    return (
+        money(row["avg_clv"]),
+        percent(row["churn_rate"]),
+        percent(row["risk"]),
+        money(row["predicted"]),
+    )
+
+
+def _to_look_at(catalogue: Path, now: dict[str, Any], before: dict[str, Any]) -> Text:
+    """One line: the most urgent of what the figures say, with the question that shows more."""
+    best = _rows(catalogue, _BEST)
+    if best and best[0]["leaving"]:
+        [row] = best
+        said = (
+            f"{row['leaving']:,} of the {row['best']:,} best customers are likely to leave"
+            " (churn probability above 2/3)"
+        )
+        return _line(said, _LEAVING.format(least=row["least"]), WARN)
+    churn, usual = now["churn_rate_90d"], before.get("churn_rate_90d")
+    if churn is not None and usual is not None and churn > usual:
+        points = Decimal(str(churn - usual)) * 100
+        if points >= 1:
+            said = f"the churn rate is {points:.1f} points higher than {_DAYS} days before"
+            return _line(said, _FALLING, WARN)
+    return _line("nothing stands out", "SELECT * FROM gold.kpis_daily ORDER BY day DESC LIMIT 28")
+
+
+def _line(said: str, question: str, style: str = "") -> Text:
+    return Text.assemble((f"{said}:", style), f'\n  bridge-cart sql "{question}"')
+
+
+def _rows(catalogue: Path, statement: str) -> list[dict[str, Any]]:
+    answer = query(catalogue, statement)
+    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
