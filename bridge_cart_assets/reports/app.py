@@ -21,6 +21,7 @@ def create_app(
     hosts: Iterable[str] = (),
     *,
     currency: str = "",
+    dagster: str = "",
     pages: Sequence[Page] = PAGES,
 ) -> Starlette:
     """The report page over a catalogue file, which may be replaced, or come later.
@@ -29,9 +30,10 @@ def create_app(
         catalogue: path of the DuckDB file.
         hosts: names in the Host header that are answered besides localhost, 127.0.0.1 and ::1.
         currency: what amounts are in, as people write it (EUR); '' when it is not known.
+        dagster: address of Dagster's pages (http://127.0.0.1:3000); '' links to none.
         pages: the pages, in the order of the navigation.
     """
-    site = Site(catalogue, pages, currency)
+    site = Site(catalogue, pages, currency, dagster)
     return Starlette(
         routes=[
             *(Route(page.path, partial(site.page, page), name=page.name) for page in pages),

@@ -5,6 +5,7 @@ asked (see the `queries` of each page).
 """
 
 import atexit
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
 }
 _IDLE_SECONDS = 10.0
+_LITERAL = re.compile(r"'((?:[^']|'')*)'")
+_ORDERS = re.compile(r"^[^*?\[]*/silver/purchases/[^*?\[]+\.parquet$")
 
 
 class NoCatalogueError(RuntimeError):
@@ -208,10 +211,30 @@ def _attached(path: Path) -> duckdb.DuckDBPyConnection:
         ":memory:", config={**_CONFIG, "temp_directory": _spill_folder().name}
     )
     try:
-        quoted = str(path).replace("'", "''")
-        connection.execute(f"ATTACH '{quoted}' AS catalogue (READ_ONLY)")
+        connection.execute(f"ATTACH {_literal(str(path))} AS catalogue (READ_ONLY)")
+        allowed = ", ".join(_literal(file) for file in _order_files(connection))
+        connection.execute(f"SET allowed_paths = [{allowed}]")
         connection.execute("SET enable_external_access = false")
     except duckdb.Error as error:
         connection.close()
         raise UnreadableCatalogueError(str(error).splitlines()[0]) from error
     return connection
+
+
+def _order_files(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The files of orders that the catalogue's view on them names: all that is opened besides it.
+
+    None where the catalogue has no such view, as over a lake in an object store. A name with a
+    pattern in it could stand for other files, so it is left out.
+    """
+    found = connection.execute(
+        "SELECT sql FROM duckdb_views() WHERE database_name = 'catalogue' "
+        "AND schema_name = 'silver' AND view_name = 'purchases'"
+    ).fetchone()
+    literals = _LITERAL.findall(found[0]) if found else []
+    return [path for path in (text.replace("''", "'") for text in literals) if _ORDERS.search(path)]
+
+
+def _literal(text: str) -> str:
+    quoted = text.replace("'", "''")
+    return f"'{quoted}'"

@@ -99,16 +99,34 @@ def hbars(
     }
 
 
+def curve(steps: Sequence[int], label: str, series: Series, unit: Unit) -> Figures:
+    """One line over whole numbers, such as months since something; `label` says which."""
+    parts = _series([series])
+    return {"kind": "curve", "unit": unit, "steps": list(steps), "label": label, "series": parts}
+
+
 def heatmap(
-    rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[Value]], unit: Unit
+    rows: Sequence[str],
+    columns: Sequence[str],
+    values: Sequence[Sequence[Value]],
+    unit: Unit,
+    unfinished: Sequence[tuple[int, int]] = (),
 ) -> Figures:
-    """A field per row (from the top down) and column, the darker the higher; None is blank."""
+    """A field per row (from the top down) and column, the darker the higher; None is blank.
+
+    Args:
+        rows, columns: their names.
+        values: by row, then by column.
+        unit: of the values.
+        unfinished: fields (row, column) with an asterisk, whose figure may still change.
+    """
     return {
         "kind": "heatmap",
         "unit": unit,
         "rows": list(rows),
         "columns": list(columns),
         "values": [list(row) for row in values],
+        "unfinished": [list(place) for place in unfinished],
     }
 
 

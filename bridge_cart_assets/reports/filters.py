@@ -120,6 +120,7 @@ class Asked:
         own: the page's own parameters, all of them, those not asked for at their default.
         path: the variable parts of the address, unchecked.
         complaints: a sentence for each thing that was asked for and does not exist.
+        in_full: whether every row of a table is wanted, as in its CSV, or the first ones do.
     """
 
     filters: Filters = field(default_factory=Filters)
@@ -127,6 +128,7 @@ class Asked:
     path: Mapping[str, str] = field(default_factory=dict)
     complaints: tuple[str, ...] = ()
     defaults: Mapping[str, str] = field(default_factory=dict)
+    in_full: bool = False
 
     @property
     def filter_query(self) -> str:

@@ -43,6 +43,7 @@ class Page:
         reach: why the others do not, as the end of a sentence.
         parameters: GET parameters that only this page has.
         in_navigation: whether it can be gone to from everywhere.
+        within: the name of the page in the navigation that it belongs to.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Page:
     reach: str = "this page shows the whole shop"
     parameters: tuple[Parameter, ...] = ()
     in_navigation: bool = True
+    within: str = ""
 
     def not_applied(self, filters: Filters) -> str:
         """The sentence on filters that are set but change nothing here; '' if there are none."""

@@ -6,7 +6,13 @@ template of the page's name. Every filter, parameter and table of a page is decl
 and its view: see `page`, `filters`, `sheets` and `charts` for the forms.
 """
 
+from bridge_cart_assets.reports.customer.page import CUSTOMER
+from bridge_cart_assets.reports.customers.page import CUSTOMERS
+from bridge_cart_assets.reports.explore.page import EXPLORE
 from bridge_cart_assets.reports.overview.page import OVERVIEW
 from bridge_cart_assets.reports.page import Page
+from bridge_cart_assets.reports.pipeline.page import PIPELINE
+from bridge_cart_assets.reports.retention.page import RETENTION
+from bridge_cart_assets.reports.segments.page import SEGMENTS
 
-PAGES: tuple[Page, ...] = (OVERVIEW,)
+PAGES: tuple[Page, ...] = (OVERVIEW, SEGMENTS, RETENTION, CUSTOMERS, CUSTOMER, EXPLORE, PIPELINE)

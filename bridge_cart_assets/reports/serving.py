@@ -36,7 +36,12 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
     """
     host = host or settings.report_host
     listening = _listen(host, settings.report_port if port is None else port)
-    app = create_app(settings.catalogue, hosts=(host,), currency=settings.currency)
+    app = create_app(
+        settings.catalogue,
+        hosts=(host,),
+        currency=settings.currency,
+        dagster=f"http://127.0.0.1:{settings.dagster_port}",
+    )
     server = uvicorn.Server(
         uvicorn.Config(
             app,

@@ -4,15 +4,18 @@ Belongs here: columns, rows and cells. Does not belong here: whole gold tables (
 number formats (see `formatting`), or HTML (see templates/tables.html).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, TypeVar, overload
 
 from bridge_cart_assets.reports.export import cell, written
 from bridge_cart_assets.reports.formatting import Shown
 
+T = TypeVar("T")
+
 Kind = Literal["number", "text", "day"]
+_ROWS_AT_A_TIME = 500
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,39 @@ class Row:
 
     Attributes:
         cells: the figures.
-        colour: seg-1 to seg-10: a dot and bars in the colour of a segment.
+        colour: a dot and bars in a colour: seg-1 to seg-10 of a segment, or is-passed,
+            is-warning, is-failed, is-open of a verdict (which a cell says in words).
         href: where the name of the row leads.
+        dagster: where it leads below the address of Dagster's pages, when there are any.
     """
 
     cells: tuple[Shown, ...]
     colour: str = ""
     href: str = ""
+    dagster: str = ""
+
+
+class MadeRows(Sequence[Row]):
+    """Rows that are made when they are looked at: a long list never is in memory as cells."""
+
+    def __init__(self, items: Sequence[T], make: Callable[[T], Row]) -> None:
+        """Take what each row is made of, and how."""
+        self._rows: Callable[[int], Row] = lambda index: make(items[index])
+        self._length = len(items)
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        """One row, or some of them."""
+        if isinstance(index, slice):
+            return tuple(self._rows(i) for i in range(*index.indices(self._length)))
+        return self._rows(index)
 
 
 @dataclass(frozen=True)
@@ -63,14 +92,15 @@ class Sheet:
     name: str
     title: str
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     empty: str = "There is nothing here yet."
 
     def csv_lines(self) -> Iterator[str]:
         """The sheet as CSV: full values, empty where there is none."""
         yield written([[cell(column.name) for column in self.columns]])
-        for row in self.rows:
-            yield written([[cell(shown.value) for shown in row.cells]])
+        for start in range(0, len(self.rows), _ROWS_AT_A_TIME):
+            rows = self.rows[start : start + _ROWS_AT_A_TIME]
+            yield written([[cell(shown.value) for shown in row.cells] for row in rows])
 
 
 def bar_width(shown: Shown) -> str:

@@ -45,7 +45,9 @@ _LONGEST_QUERY = 2_000
 class Site:
     """The endpoints over one catalogue file."""
 
-    def __init__(self, catalogue: Path, pages: Sequence[Page], currency: str = "") -> None:
+    def __init__(
+        self, catalogue: Path, pages: Sequence[Page], currency: str = "", dagster: str = ""
+    ) -> None:
         """Take the path of the catalogue; the file may come later."""
         self.catalogue = CatalogueFile(catalogue)
         self.pages = tuple(pages)
@@ -64,6 +66,7 @@ class Site:
             "asset": self.assets.url,
             "navigation": tuple(page for page in self.pages if page.in_navigation),
             "filters": FILTERS,
+            "dagster": dagster.rstrip("/"),
             "currency": currency or "the shop’s currency",
         }
 
@@ -89,7 +92,7 @@ class Site:
             asked = self._asked(page, request, self._choices_of(catalogue))
             if asked.complaints:
                 return PlainTextResponse("\n".join(asked.complaints) + "\n", 400)
-            view = page.read(catalogue, asked)
+            view = page.read(catalogue, replace(asked, in_full=True))
         if view is None:
             return self._message("no-sales.html", 503)
         name = request.path_params["sheet"]

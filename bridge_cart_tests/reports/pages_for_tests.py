@@ -52,14 +52,16 @@ def _named(sheet: Sheet, name: str) -> Sheet:
 
 
 def flows(catalogue: Catalogue, asked: Asked) -> Overview | None:
-    """A sankey diagram in the place of the overview's first chart."""
+    """A sankey diagram and a curve in the place of the overview's charts."""
     view = overview(catalogue, asked)
     if view is None:
         return None
     nodes = [Node("A <b>", "seg-1", 0), Node("B", "seg-2", 0), Node("A", "seg-1", 1)]
     drawn = charts.sankey(nodes, [(0, 2, 30), (1, 2, 12)])
     chart = Chart("Flows", "Customers", drawn, "", view.churn.sheet)
-    return Overview(**{**vars(view), "churn": chart})
+    steps = charts.curve([1, 2, 4], "Months <i>", Series("Share", [0.3, 0.2, 0.1]), "percent")
+    curve = Chart("Curve", "Shares", steps, "", view.revenue.sheet)
+    return Overview(**{**vars(view), "churn": chart, "revenue": curve})
 
 
 def one_customer(catalogue: Catalogue, asked: Asked) -> Overview | None:

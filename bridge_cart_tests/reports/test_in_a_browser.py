@@ -120,7 +120,7 @@ def test_every_kind_of_chart_is_drawn_in_the_colours_of_the_theme(chromium, addr
     page = chromium.new_page(color_scheme="dark")
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    for path, kinds in (("countries", ["hbars", "heatmap"]), ("flows", ["sankey", "bars"])):
+    for path, kinds in (("countries", ["hbars", "heatmap"]), ("flows", ["sankey", "curve"])):
         page.goto(f"{address}{path}")
         for kind in kinds:
             page.locator(f"[data-kind={kind}]").scroll_into_view_if_needed()
@@ -129,6 +129,9 @@ def test_every_kind_of_chart_is_drawn_in_the_colours_of_the_theme(chromium, addr
             assert ground.evaluate("e => e.style.background") == "rgb(23, 30, 40)"
     labels = page.locator("[data-kind=sankey] .node-label").all_text_contents()
     assert labels == ["A <b>", "B", "A"]
+    curve = page.locator("[data-kind=curve]")
+    assert curve.locator(".scatterlayer path.point").count() == 3
+    assert curve.locator(".xtitle").text_content() == "Months <i>"
     assert errors == []
     page.close()
 

@@ -74,7 +74,7 @@ def kpis(
         line_days: how many of the days the small lines span.
     """
     return (
-        _kpi(
+        kpi(
             "customers_total",
             "Customers",
             [day.customers_total for day in days],
@@ -82,7 +82,7 @@ def kpis(
             show=compact_count,
             missing="no sale yet",
         ),
-        _kpi(
+        kpi(
             "revenue_90d",
             "Revenue, 90 days",
             [day.revenue_90d for day in days],
@@ -90,7 +90,7 @@ def kpis(
             show=compact_money,
             missing="no sale yet",
         ),
-        _kpi(
+        kpi(
             "aov_90d",
             "Average order, 90 days",
             [day.aov_90d for day in days],
@@ -98,7 +98,7 @@ def kpis(
             show=compact_money,
             missing="no order in the 90 days up to the day",
         ),
-        _kpi(
+        kpi(
             "historic_clv",
             "Average CLV so far",
             [*(clv_by_day.get(day.day) for day in days[:-1]), average_clv],
@@ -107,7 +107,7 @@ def kpis(
             missing="no customer values for that day",
             meaning=f"Average over all customers. {CUSTOMER_VALUE.meaning('historic_clv')}",
         ),
-        _kpi(
+        kpi(
             "churn_rate_90d",
             "Churn rate, 90 days",
             [day.churn_rate_90d for day in days],
@@ -117,7 +117,7 @@ def kpis(
             unit=POINTS,
             rise_is_good=False,
         ),
-        _kpi(
+        kpi(
             "repeat_purchase_rate",
             "Repeat purchase rate",
             [day.repeat_purchase_rate for day in days],
@@ -129,7 +129,7 @@ def kpis(
     )
 
 
-def _kpi(
+def kpi(
     name: str,
     label: str,
     values: Sequence[Number | None],
@@ -141,7 +141,19 @@ def _kpi(
     rise_is_good: bool = True,
     meaning: str | None = None,
 ) -> Kpi:
-    """One KPI from its daily values, oldest first, the last one being the current value."""
+    """One KPI from its daily values, oldest first, the last one being the current value.
+
+    Args:
+        name: as in gold.kpis_daily.
+        label: as on the page.
+        values: by day, the latest last; 28 days before it is what it is compared with.
+        line_days: how many of the days the small line spans.
+        show: how a value is written.
+        missing: why there may be none.
+        unit: of the change: percent of what it was, or points.
+        rise_is_good: whether more is better.
+        meaning: when it is not that of gold.kpis_daily.
+    """
     line = values[-line_days:]
     known = [value for value in line if value is not None]
     before = values[-1 - COMPARED_WITH] if len(values) > COMPARED_WITH else None

@@ -227,6 +227,40 @@
     return { traces, layout };
   };
 
+  // One line over whole numbers, every one of which has a dot.
+  const overSteps = (figures, size) => {
+    const { steps, label } = figures;
+    const [series] = figures.series;
+    const margin = { l: 46, r: 16, t: 10, b: 44 };
+    const inside = size.width - margin.l - margin.r;
+    const every = Math.max(1, Math.ceil((steps.length * 26) / inside));
+    const trace = {
+      ...traceOf(figures, series),
+      x: steps,
+      mode: "lines+markers",
+      customdata: steps.map((step) => plain(`${label}: ${step}`)),
+      hovertemplate: `%{customdata}<br>%{y:${fullFormat(figures.unit)}}<extra></extra>`,
+    };
+    const layout = layoutOf(size, margin, {
+      hovermode: "closest",
+      xaxis: axis({
+        range: [steps[0] - 0.4, steps.at(-1) + 0.4],
+        tickvals: steps.filter((_, i) => i % every === 0),
+        title: { text: plain(label), font: { size: 12 }, standoff: 8 },
+        showgrid: false,
+        ticklen: 4,
+      }),
+      yaxis: axis({
+        range: [Math.min(0, ...series.values), Math.max(...series.values) * 1.12 || 1],
+        nticks: 6,
+        tickformat: axisFormat(figures.unit),
+        gridcolor: colour("rule"),
+        ticklen: 6,
+      }),
+    });
+    return { traces: [trace], layout };
+  };
+
   const parts = (name) => colour(name).match(/[0-9a-f]{2}/gi).map((part) => parseInt(part, 16));
 
   // Black or white, whichever stands out more from the mixture of two colours; 4.58 at the least.
@@ -242,6 +276,8 @@
   // Fields from the surface's colour (least) to the accent (most), each with its figure if it fits.
   const fields = (figures, size) => {
     const { rows, columns, values } = figures;
+    const open = new Set(figures.unfinished.map((place) => place.join()));
+    const sign = (y, x) => (open.has(`${y},${x}`) ? "*" : "");
     const margin = { l: Math.min(16 + longest(rows) * 7.2, size.width * 0.36), r: 6, t: 26, b: 6 };
     const width = (size.width - margin.l - margin.r) / columns.length;
     const known = values.flat().filter((value) => value !== null);
@@ -266,7 +302,7 @@
         ticklen: 4,
       }),
     });
-    const format = figures.unit === "percent" ? (width < 46 ? ".0%" : ".1%") : ".3~s";
+    const format = figures.unit === "percent" ? (width < 52 ? ".0%" : ".1%") : ".3~s";
     const trace = {
       type: "heatmap",
       x: columns.map((_, i) => i),
@@ -279,7 +315,7 @@
       hoverongaps: false,
       showscale: false,
       colorscale: [[0, colour("accent-wash")], [1, colour("accent")]],
-      customdata: rows.map((row) => columns.map((column) => plain(`${row}, ${column}`))),
+      customdata: rows.map((row, y) => columns.map((column, x) => plain(`${row}, ${column}${sign(y, x)}`))),
       hovertemplate: `%{customdata}: %{z:${fullFormat(figures.unit)}}<extra></extra>`,
     };
     const [low, high] = [parts("accent-wash"), parts("accent")];
@@ -292,7 +328,7 @@
       x: cells.map(({ x }) => x),
       y: cells.map(({ y }) => y),
       customdata: cells.map(({ value }) => value),
-      texttemplate: `%{customdata:${format}}`,
+      texttemplate: cells.map(({ x, y }) => `%{customdata:${format}}${sign(y, x)}`),
       textfont: { color: cells.map(({ value }) => legible(low, high, (value - least) / (most - least))) },
       hoverinfo: "skip",
     };
@@ -333,7 +369,7 @@
     return { traces: [trace], layout: layoutOf(size, { l: 8, r: 8, t: 10, b: 10 }, {}) };
   };
 
-  const kinds = { lines: overDays, bars: overDays, hbars: lying, heatmap: fields, sankey: flowing };
+  const kinds = { lines: overDays, bars: overDays, curve: overSteps, hbars: lying, heatmap: fields, sankey: flowing };
 
   // Charts whose parts are named grow with the number of names.
   const tall = (figures) => {
@@ -345,7 +381,6 @@
   const draw = async (chart) => {
     const Plotly = await loadPlotly();
     const figures = figuresOf(chart);
-    if (tall(figures)) chart.style.height = `${tall(figures)}px`;
     const size = { width: chart.clientWidth, height: chart.clientHeight };
     const { traces, layout } = kinds[figures.kind](figures, size);
     await Plotly.react(chart, traces, layout, { displayModeBar: false, responsive: false });
@@ -385,6 +420,7 @@
   const show = (chart) =>
     draw(chart).catch(() => {
       chart.classList.add("failed", "too-little");
+      chart.style.height = "";
       chart.textContent = "The chart could not be drawn; the table below has its figures.";
       chart.closest("section").querySelectorAll("button.save").forEach((button) => button.remove());
     });
@@ -402,6 +438,11 @@
 
   const redraw = () => drawn.forEach(show);
   const charts = [...document.querySelectorAll(".chart")];
+  // before any is drawn: what is below it must not jump then
+  for (const chart of charts) {
+    const height = tall(figuresOf(chart));
+    if (height) chart.style.height = `${height}px`;
+  }
   charts.forEach((chart) => whenSeen.observe(chart));
   charts.forEach(addButtons);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

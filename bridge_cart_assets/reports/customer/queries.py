@@ -1,0 +1,176 @@
+"""What the page of one customer asks the catalogue, and the shapes of the answers.
+
+Belongs here: SQL with bound parameters. Does not belong here: wording, rounding or layout.
+Everything is read from gold but the orders, which only silver has.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import duckdb
+
+from bridge_cart_assets.reports.catalogue import Catalogue
+
+
+class NoOrdersError(LookupError):
+    """Orders cannot be read through this catalogue; the message says why, in a sentence."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What gold.customer_features has of the customer."""
+
+    customer_id: str
+    as_of: date
+    first_purchase_day: date
+    last_purchase_day: date
+    recency_days: int
+    tenure_days: int
+    orders: int
+    lines: int
+    active_months: int
+    revenue: Decimal
+    refunds: Decimal
+    net_revenue: Decimal
+    aov: float
+    median_gap_days: float | None
+    coupon_rate: float
+    discount_rate: float
+    refund_rate: float | None
+    top_category: str
+    top_payment_method: str
+    country: str | None
+    age: float | None
+    age_imputed: bool
+
+
+def done(catalogue: Catalogue, customer_id: str) -> Done | None:
+    """The customer's features; None if there is no such customer."""
+    sql = """
+        SELECT customer_id, as_of, first_purchase_day, last_purchase_day, recency_days,
+               tenure_days, orders, lines, active_months, revenue, refunds, net_revenue, aov,
+               median_gap_days, coupon_rate, discount_rate, refund_rate, top_category,
+               top_payment_method, country, age, age_imputed
+        FROM gold.customer_features WHERE customer_id = $customer
+    """
+    return next(iter(catalogue.ask(Done, sql, {"customer": customer_id})), None)
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What gold.customer_value has of the customer; None is what is not predicted."""
+
+    historic_clv: Decimal
+    predicted_clv_365d: Decimal | None
+    clv: Decimal | None
+    p_alive: float | None
+    expected_orders_90d: float | None
+    expected_orders_365d: float | None
+    expected_order_value: Decimal | None
+    churn_probability_90d: float | None
+    churn_band: str | None
+    is_churned: bool
+    model_version: int | None
+    model_status: str
+
+
+def worth(catalogue: Catalogue, customer_id: str) -> Worth | None:
+    """The customer's value so far and expected."""
+    sql = """
+        SELECT historic_clv, predicted_clv_365d, clv, p_alive, expected_orders_90d,
+               expected_orders_365d, expected_order_value, churn_probability_90d, churn_band,
+               is_churned, model_version, model_status
+        FROM gold.customer_value WHERE customer_id = $customer
+    """
+    return next(iter(catalogue.ask(Worth, sql, {"customer": customer_id})), None)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The customer's segment, and what its model says of it."""
+
+    segment_id: int
+    segment_name: str
+    description: str | None
+    action: str | None
+
+
+def segment(catalogue: Catalogue, customer_id: str) -> Segment | None:
+    """The segment at as_of; None before the first segment model."""
+    sql = """
+        SELECT s.segment_id, s.segment_name, m.description, m.action
+        FROM gold.customer_segments s
+        LEFT JOIN gold.segment_model m USING (model_version, segment_id)
+        WHERE s.customer_id = $customer
+    """
+    return next(iter(catalogue.ask(Segment, sql, {"customer": customer_id})), None)
+
+
+@dataclass(frozen=True)
+class State:
+    """Segment and lifecycle over some days; valid_to is the day of the next state."""
+
+    segment_id: int
+    segment_name: str
+    lifecycle: str
+    valid_from: date
+    valid_to: date | None
+    change_reason: str
+
+
+def states(catalogue: Catalogue, customer_id: str) -> list[State]:
+    """The customer's history, oldest first."""
+    sql = """
+        SELECT segment_id, segment_name, lifecycle, valid_from, valid_to, change_reason
+        FROM gold.customer_history WHERE customer_id = $customer ORDER BY valid_from
+    """
+    return catalogue.ask(State, sql, {"customer": customer_id})
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The lines of one kind (sale, refund, cancelled) in one order."""
+
+    first_day: date
+    order_id: str
+    kind: str
+    lines: int
+    categories: str
+    net_amount: Decimal
+    source: str
+    orders: int
+
+
+def orders(catalogue: Catalogue, customer_id: str, as_of: date, most: int | None) -> list[Order]:
+    """The customer's orders up to as_of, the latest first; `most` None means all.
+
+    Each has in `orders` how many there are in all.
+
+    Raises:
+        NoOrdersError: the catalogue has no view on the orders, or its files are not there.
+    """
+    sql = """
+        SELECT min(purchase_day) AS first_day, order_id, kind, count(*),
+               string_agg(DISTINCT product_category, ', ' ORDER BY product_category),
+               sum(net_amount), source, count(*) OVER ()
+        FROM silver.purchases
+        WHERE customer_id = $customer AND purchase_day <= $as_of
+        GROUP BY source, order_id, kind
+        ORDER BY max(purchase_date) DESC, source, order_id, kind LIMIT $most
+    """
+    if not catalogue.ask(
+        bool,
+        "SELECT true FROM duckdb_views() WHERE database_name = current_database() "
+        "AND schema_name = 'silver' AND view_name = 'purchases'",
+    ):
+        raise NoOrdersError(
+            "The catalogue of a lake in an object store has gold alone, and orders are in silver."
+        )
+    try:
+        return catalogue.ask(Order, sql, {"customer": customer_id, "as_of": as_of, "most": most})
+    except (duckdb.IOException, duckdb.PermissionException, duckdb.InvalidInputException) as error:
+        raise NoOrdersError(
+            "The files of the orders are not where the catalogue says: the lake has moved, or a "
+            "newer run has tidied them up."
+        ) from error

@@ -1,0 +1,341 @@
+"""The page of all customers: search, lists to act upon, and how customers are spread.
+
+Belongs here: which parts the page has, and its sentences. Does not belong here: SQL (see
+`queries`), who is on a list (see `lists`), or HTML.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bridge_cart_assets.reports.catalogue import Catalogue
+from bridge_cart_assets.reports.charts import Chart, segment_colour
+from bridge_cart_assets.reports.customer.page import NO_SEGMENT, NOT_PREDICTED, address_of
+from bridge_cart_assets.reports.customers import queries
+from bridge_cart_assets.reports.customers.charts import (
+    NOBODY,
+    churn_chart,
+    value_chart,
+    value_edges,
+)
+from bridge_cart_assets.reports.customers.lists import WORKLISTS, Worklist, worklists
+from bridge_cart_assets.reports.filters import Asked, Option, Parameter
+from bridge_cart_assets.reports.formatting import (
+    NOTHING,
+    Shown,
+    compact,
+    compact_money,
+    count,
+    day,
+    decimals,
+    grouped,
+    money,
+    percent,
+    words,
+)
+from bridge_cart_assets.reports.page import Page
+from bridge_cart_assets.reports.sheets import Column, MadeRows, Row, Sheet
+from bridge_cart_assets.tables.gold import (
+    CUSTOMER_FEATURES,
+    CUSTOMER_SEGMENTS,
+    CUSTOMER_VALUE,
+)
+
+NEEDED = {CUSTOMER_FEATURES, CUSTOMER_VALUE, CUSTOMER_SEGMENTS}
+MOST_LISTED = 50
+MOST_FOUND = 20
+LIST = Parameter("list", "List", tuple(Option(one.name, one.title) for one in WORKLISTS))
+SEARCH = Parameter("id", "Customer id", in_form=False)
+NO_NAMES = (
+    "A list has customer ids and no names or e-mail addresses: gold holds none. Look the ids up in "
+    "the shop’s own system."
+)
+_BANDS = {"low": "below 1/3", "medium": "1/3 to 2/3", "high": "above 2/3"}
+_MEANINGS = {
+    "value_at_risk": "Expected in 365 days x the probability of staying away for 90 days",
+    "expected_revenue_90d": "Orders expected in 90 days x the value expected of an order",
+    "worth_so_far": CUSTOMER_VALUE.meaning("historic_clv"),
+    "historic_clv": CUSTOMER_VALUE.meaning("historic_clv"),
+    "predicted_clv_365d": CUSTOMER_VALUE.meaning("predicted_clv_365d"),
+    "expected_orders_90d": CUSTOMER_VALUE.meaning("expected_orders_90d"),
+    "churn_probability_90d": CUSTOMER_VALUE.meaning("churn_probability_90d"),
+    "aov": CUSTOMER_FEATURES.meaning("aov"),
+}
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One of the lists, as something to choose.
+
+    Attributes:
+        address: where the page shows this list.
+        who, together: two sentences, the second on number and worth.
+    """
+
+    name: str
+    title: str
+    address: str
+    is_chosen: bool
+    customers: Shown
+    worth: Shown
+    worth_title: str
+    who: str
+    together: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Customers:
+    """All that the page shows.
+
+    Attributes:
+        searched, search_answer: the text searched for, and a sentence on what was found.
+        found: the customers found; without rows when nothing was searched for.
+        status: a sentence on the predictions, '' when they are as they should be.
+        tabs, chosen: the lists, and the one that is shown in full.
+        listed: its first customers, all of them as CSV.
+        left_out: a sentence on those that are not among the first, or ''.
+    """
+
+    searched: str
+    search_answer: str
+    found: Sheet
+    status: str
+    tabs: tuple[Tab, ...]
+    chosen: Tab
+    listed: Sheet
+    left_out: str
+    churn: Chart
+    value: Chart
+    bands: Sheet
+    no_names: str = NO_NAMES
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """The tables of the page."""
+        return (self.found, self.listed, self.bands, self.churn.sheet, self.value.sheet)
+
+
+def customers(catalogue: Catalogue, asked: Asked) -> Customers | None:
+    """Everything on the page; None while nobody has bought."""
+    if NEEDED - set(catalogue.gold_tables()):
+        return None
+    statuses = queries.statuses(catalogue)
+    if not statuses:
+        return None
+    is_predicted = any(status.predicted for status in statuses)
+    lists = worklists(is_predicted)
+    at_least = queries.thresholds(catalogue)
+    by_name = {one.name: one for one in lists}
+    totals = queries.totals(catalogue, lists, at_least, asked.filters)
+    tabs = tuple(
+        _tab(one, at_least, total, asked) for one, total in zip(lists, totals, strict=True)
+    )
+    chosen = by_name[asked.own["list"]]
+    most = None if asked.in_full else MOST_LISTED
+    listed = queries.listed(catalogue, chosen, at_least, asked.filters, most)
+    found = queries.found(catalogue, asked.own["id"], MOST_FOUND) if asked.own["id"] else []
+    spread = queries.spread(catalogue, asked.filters)
+    edges = value_edges(spread)
+    steps = queries.value_steps(catalogue, edges, asked.filters) if edges else []
+    why_not = NOBODY if is_predicted else f"Nothing is predicted yet: {statuses[0].model_status}."
+    return Customers(
+        searched=asked.own["id"],
+        search_answer=_search_answer(asked.own["id"], found) if asked.own["id"] else "",
+        found=_found_sheet(found),
+        status=_status(statuses, is_predicted),
+        tabs=tabs,
+        chosen=next(tab for tab in tabs if tab.is_chosen),
+        listed=_listed_sheet(chosen, listed, is_predicted),
+        left_out=_left_out(len(listed), totals[lists.index(chosen)].customers),
+        churn=churn_chart(queries.churn_tenths(catalogue, asked.filters), why_not),
+        value=value_chart(edges, steps, is_predicted),
+        bands=_bands_sheet(queries.bands(catalogue, asked.filters)),
+    )
+
+
+def _tab(one: Worklist, at_least: queries.Thresholds, total: queries.Total, asked: Asked) -> Tab:
+    return Tab(
+        name=one.name,
+        title=one.title,
+        address=CUSTOMERS.path
+        + asked.query(list=None if one.name == LIST.default else one.name, id=None),
+        is_chosen=one.name == asked.own["list"],
+        customers=count(total.customers),
+        worth=compact_money(total.worth, "nobody is on the list"),
+        worth_title=one.worth_title.lower(),
+        who=f"Customers {one.who.format(_threshold(one, at_least))}.",
+        together=_together(one, total),
+        advice=one.advice,
+    )
+
+
+def _threshold(one: Worklist, at_least: queries.Thresholds) -> str:
+    bound = getattr(at_least, one.threshold)
+    return NOTHING if bound is None else compact(bound)
+
+
+def _together(one: Worklist, total: queries.Total) -> str:
+    if not total.customers:
+        return "Nobody is on the list now."
+    verb = "customer is" if total.customers == 1 else "customers are"
+    worth = "" if total.worth is None else f"; {compact(total.worth)} {one.worth_words}"
+    return f"{grouped(total.customers)} {verb} on the list{worth}."
+
+
+def _left_out(shown: int, there_are: int) -> str:
+    if shown == there_are:
+        return ""
+    return f"The first {grouped(shown)} of {grouped(there_are)}; the CSV has all of them."
+
+
+def _status(statuses: Sequence[queries.Status], is_predicted: bool) -> str:
+    """What to know of the predictions, in the words of the model itself."""
+    status = statuses[0].model_status
+    if not is_predicted:
+        return (
+            "Nothing is predicted of customers yet, so the first two lists go by the latest "
+            f"purchase and by value so far. The value model says: {status}."
+        )
+    if status != "fitted":
+        return f"The predictions are those of a simpler model. The value model says: {status}."
+    return ""
+
+
+def _search_answer(text: str, found: Sequence[queries.Found]) -> str:
+    if not found:
+        return f"No customer who has bought has the id “{text}”, or one that begins with it."
+    matches = found[0].matches
+    if matches == 1:
+        verb = "is" if found[0].customer_id == text else "begins with"
+        return f"One customer’s id {verb} “{text}”."
+    most = f"; the first {len(found)} are listed" if matches > len(found) else ""
+    return f"{grouped(matches)} customers have an id that begins with “{text}”{most}."
+
+
+def _found_sheet(found: Sequence[queries.Found]) -> Sheet:
+    return Sheet(
+        name="found",
+        title="Customers found",
+        columns=(
+            Column("customer_id", "Customer", "text"),
+            Column("segment_name", "Segment", "text"),
+            Column("orders", "Orders"),
+            Column("last_purchase_day", "Last purchase", "day"),
+            Column("net_revenue", "Net revenue"),
+        ),
+        rows=tuple(
+            Row(
+                (
+                    words(one.customer_id),
+                    words(one.segment_name, NO_SEGMENT),
+                    count(one.orders),
+                    day(one.last_purchase_day),
+                    money(one.net_revenue),
+                ),
+                colour=_colour(one.segment_id),
+                href=address_of(one.customer_id),
+            )
+            for one in found
+        ),
+    )
+
+
+def _listed_sheet(one: Worklist, listed: Sequence[queries.Listed], is_predicted: bool) -> Sheet:
+    columns = [
+        Column("customer_id", "Customer", "text"),
+        Column("segment_name", "Segment", "text"),
+        Column("country", "Country", "text"),
+        Column(one.worth_name, one.worth_title),
+        Column("last_purchase_day", "Last purchase", "day"),
+        Column("orders", "Orders"),
+        Column("aov", "AOV"),
+    ]
+    if one.worth_name != "worth_so_far":
+        columns.append(Column("historic_clv", "Worth so far"))
+    if is_predicted:
+        columns += [
+            Column("predicted_clv_365d", "In 365 days"),
+            Column("expected_orders_90d", "Orders in 90 days"),
+            Column("churn_probability_90d", "Stays away"),
+        ]
+    names = [column.name for column in columns]
+    return Sheet(
+        name=one.name,
+        title=one.title,
+        columns=tuple(
+            replace(column, meaning=_MEANINGS.get(column.name, "")) for column in columns
+        ),
+        rows=MadeRows(listed, lambda customer: _listed_row(customer, names)),
+        empty="Nobody is on this list in these filters.",
+    )
+
+
+def _listed_row(one: queries.Listed, names: Sequence[str]) -> Row:
+    cells = {
+        "customer_id": words(one.customer_id),
+        "segment_name": words(one.segment_name, NO_SEGMENT),
+        "country": words(one.country, "the profile has no country"),
+        "last_purchase_day": day(one.last_purchase_day),
+        "orders": count(one.orders),
+        "aov": money(one.aov),
+        "historic_clv": money(one.historic_clv),
+        "predicted_clv_365d": money(one.predicted_clv_365d, NOT_PREDICTED),
+        "expected_orders_90d": decimals(one.expected_orders_90d, 2, NOT_PREDICTED),
+        "churn_probability_90d": percent(one.churn_probability_90d, NOT_PREDICTED),
+    }
+    worth = money(one.worth, NOT_PREDICTED)
+    return Row(
+        tuple(cells.get(name, worth) for name in names),
+        colour=_colour(one.segment_id),
+        href=address_of(one.customer_id),
+    )
+
+
+def _bands_sheet(bands: Sequence[queries.Band]) -> Sheet:
+    everybody = sum(band.customers for band in bands)
+    return Sheet(
+        name="bands",
+        title="Customers by churn band",
+        columns=(
+            Column("churn_band", "Band", "text"),
+            Column("chance", "Chance of staying away for 90 days", "text"),
+            Column("customers", "Customers"),
+            Column("share", "Share"),
+            Column("historic_clv", "Worth so far"),
+            Column("predicted_clv_365d", "Expected, 365 days"),
+            Column("clv", "Together"),
+            Column("value_at_risk", "Value at risk", meaning=_MEANINGS["value_at_risk"]),
+        ),
+        rows=tuple(
+            Row(
+                (
+                    words(band.churn_band or "not predicted"),
+                    words(_BANDS.get(band.churn_band or ""), NOT_PREDICTED),
+                    count(band.customers),
+                    percent(band.customers / everybody),
+                    money(band.historic_clv),
+                    money(band.predicted_clv_365d, NOT_PREDICTED),
+                    money(band.value),
+                    money(band.value_at_risk, NOT_PREDICTED),
+                )
+            )
+            for band in bands
+        ),
+        empty=NOBODY,
+    )
+
+
+def _colour(segment_id: int | None) -> str:
+    return "" if segment_id is None else segment_colour(segment_id)
+
+
+CUSTOMERS = Page(
+    name="customers",
+    path="/customers",
+    title="Customers",
+    template="customers.html",
+    read=customers,
+    applies=frozenset({"segment", "country", "category"}),
+    reach="customers are shown as they are on the latest day",
+    parameters=(LIST, SEARCH),
+)

@@ -1,0 +1,143 @@
+"""The cards on who buys: ages, incomes, genders, countries, discounts, coupons.
+
+Belongs here: each as a table, most with a chart of it. Does not belong here: SQL (see `queries`),
+wording of headings (see `sentences`), or cards on sales (see `sales`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bridge_cart_assets.reports.charts import Chart, Series, Unit, hbars
+from bridge_cart_assets.reports.explore.queries import Group, Trait
+from bridge_cart_assets.reports.explore.sales import spoken
+from bridge_cart_assets.reports.explore.sentences import Named
+from bridge_cart_assets.reports.formatting import (
+    Shown,
+    compact_money,
+    count,
+    grouped,
+    percent,
+)
+from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, CUSTOMER_VALUE
+
+NOBODY = "No customers are in this filter."
+APPLY = "segment, country and top category apply"
+
+
+@dataclass(frozen=True)
+class Card:
+    """A trait of the customers, as its card speaks of it.
+
+    Attributes:
+        name: of the sheet.
+        trait: which groups it shows.
+        column: heading of the names.
+        subtitle: what is drawn.
+        missing: the sentence when nobody in the shop has the trait.
+        without: how a customer is called whose trait is not known: "without an age".
+        heading: from groups to a sentence.
+        bands: names of the bands by their number; none when the groups have names.
+        unit: customers (count) or average orders (money) are drawn.
+    """
+
+    name: str
+    trait: Trait
+    column: Column
+    subtitle: str
+    missing: str
+    without: str
+    heading: Callable[[Sequence[Named]], str]
+    bands: Sequence[str] = ()
+    unit: Unit = "count"
+
+
+def customer_chart(card: Card, groups: Sequence[Group], is_known: bool) -> Chart:
+    """One bar per group, and all its figures as a table.
+
+    Args:
+        card: what is shown.
+        groups: of every trait, as the catalogue tells them.
+        is_known: whether anybody in the shop has the trait.
+    """
+    everybody = sum(group.customers for group in groups if group.trait == "all")
+    named = _named(card, groups) if is_known else []
+    left_out = everybody - sum(one.group.customers for one in named)
+    title = card.heading(named)
+    values = [one.group.aov if card.unit == "money" else one.group.customers for one in named]
+    label = "Average order" if card.unit == "money" else "Customers"
+    drawn = hbars([_name(one).text for one in named], [Series(label, values)], card.unit)
+    return Chart(
+        title=title,
+        subtitle=f"{card.subtitle}{_left_out(card, left_out) if named else ''}; {APPLY}",
+        figures=drawn if len(named) > 1 else None,
+        too_little=_too_little(card, named, everybody, is_known),
+        sheet=_sheet(card, title, named),
+    )
+
+
+def customer_sheet(card: Card, groups: Sequence[Group], is_known: bool) -> Sheet:
+    """The groups as a table alone."""
+    everybody = sum(group.customers for group in groups if group.trait == "all")
+    named = _named(card, groups) if is_known else []
+    empty = _too_little(card, named, everybody, is_known)
+    return _sheet(card, card.heading(named), named, empty)
+
+
+def _named(card: Card, groups: Sequence[Group]) -> list[Named]:
+    mine = [group for group in groups if group.trait == card.trait]
+    if card.bands:
+        return [Named(card.bands[g.band], g) for g in mine if g.band is not None]
+    return [Named("All others" if g.name is None else spoken(g.name), g) for g in mine]
+
+
+def _sheet(card: Card, title: str, named: Sequence[Named], empty: str = NOBODY) -> Sheet:
+    return Sheet(
+        name=card.name,
+        title=title,
+        columns=(card.column, *CUSTOMER_COLUMNS),
+        rows=tuple(Row((_name(one), *_cells(one.group))) for one in named),
+        empty=empty,
+    )
+
+
+def _name(named: Named) -> Shown:
+    value = named.group.name or named.name
+    return Shown(named.name[:1].upper() + named.name[1:], value, value)
+
+
+CUSTOMER_COLUMNS = (
+    Column("customers", "Customers", meaning="Customers with a sale"),
+    Column("revenue", "Revenue", meaning=CUSTOMER_FEATURES.meaning("revenue")),
+    Column("aov", "AOV", meaning="Average order value: revenue / orders"),
+    Column("repeat_share", "Repeat", meaning="Share of the customers with two orders or more"),
+    Column("avg_clv", "Avg CLV", meaning=CUSTOMER_VALUE.meaning("historic_clv")),
+    Column("churn_rate", "Churn", meaning=CUSTOMER_VALUE.meaning("is_churned")),
+)
+
+
+def _cells(group: Group) -> tuple[Shown, ...]:
+    return (
+        count(group.customers),
+        compact_money(group.revenue),
+        compact_money(group.aov),
+        percent(group.repeat_share),
+        compact_money(group.avg_clv),
+        percent(group.churn),
+    )
+
+
+def _left_out(card: Card, customers: int) -> str:
+    if not customers:
+        return ""
+    return f"; {grouped(customers)} {card.without} {'is' if customers == 1 else 'are'} left out"
+
+
+def _too_little(card: Card, named: Sequence[Named], everybody: int, is_known: bool) -> str:
+    if not is_known:
+        return card.missing
+    if not everybody:
+        return NOBODY
+    if not named:
+        return f"Everybody in this filter is {card.without}."
+    return f"All of them: {named[0].name}. There is nothing to compare with."

@@ -1,0 +1,233 @@
+"""The explore page: what sells, and who buys, by every attribute that the shop's data has.
+
+Belongs here: which cards the page has. Does not belong here: SQL (see `queries`), the cards
+themselves (see `sales`, `customers`), their headings (see `sentences`), or HTML.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import partial
+
+from bridge_cart_assets.reports.catalogue import Catalogue
+from bridge_cart_assets.reports.charts import Chart
+from bridge_cart_assets.reports.explore import queries
+from bridge_cart_assets.reports.explore.bands import AGES, DISCOUNTS, income_step, incomes
+from bridge_cart_assets.reports.explore.customers import (
+    CUSTOMER_COLUMNS,
+    Card,
+    customer_chart,
+    customer_sheet,
+)
+from bridge_cart_assets.reports.explore.sales import (
+    CATEGORIES,
+    COUNTRIES,
+    COUPONS,
+    MOST_STACKED,
+    PAYMENTS,
+    SALES_COLUMNS,
+    months_chart,
+    sales_chart,
+)
+from bridge_cart_assets.reports.explore.sentences import (
+    country_heading,
+    coupon_user_heading,
+    discount_heading,
+    value_heading,
+)
+from bridge_cart_assets.reports.filters import Asked
+from bridge_cart_assets.reports.formatting import Shown, compact_money, count
+from bridge_cart_assets.reports.freshness import days_of_figures
+from bridge_cart_assets.reports.page import Page
+from bridge_cart_assets.reports.sheets import Column, Sheet
+from bridge_cart_assets.tables.gold import (
+    CUSTOMER_FEATURES,
+    CUSTOMER_SEGMENTS,
+    CUSTOMER_VALUE,
+    KPIS_DAILY,
+    SALES_DAILY,
+)
+
+NEEDED = {KPIS_DAILY, SALES_DAILY, CUSTOMER_FEATURES, CUSTOMER_VALUE, CUSTOMER_SEGMENTS}
+
+
+@dataclass(frozen=True)
+class Explore:
+    """All that the explore page shows.
+
+    Attributes:
+        first, last: the days of the sales.
+        revenue, lines: all sales of the period and filter.
+        customers: how many are in the filter.
+        months, sales: the cards on sales.
+        ages and all that follow: the cards on customers.
+    """
+
+    first: date
+    last: date
+    revenue: Shown
+    lines: Shown
+    customers: Shown
+    months: Chart
+    sales: tuple[Chart, ...]
+    ages: Chart
+    incomes: Chart
+    genders: Chart
+    countries: Sheet
+    discounts: Chart
+    coupon_users: Sheet
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """The tables of the page."""
+        people = (self.ages, self.incomes, self.genders, self.discounts)
+        charts = (self.months, *self.sales, *people)
+        return (*(chart.sheet for chart in charts), self.countries, self.coupon_users)
+
+    @property
+    def meanings(self) -> tuple[tuple[str, str], ...]:
+        """What each column of the tables is."""
+        return (
+            *((f"{column.title} (sales)", column.meaning) for column in SALES_COLUMNS),
+            *((f"{column.title} (customers)", column.meaning) for column in CUSTOMER_COLUMNS),
+        )
+
+
+@dataclass(frozen=True)
+class Behind:
+    """A catalogue that an earlier version has written: which tables it lacks."""
+
+    missing: tuple[str, ...]
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """None."""
+        return ()
+
+
+def explore(catalogue: Catalogue, asked: Asked) -> Explore | Behind | None:
+    """Everything on the page; None while there is no sale."""
+    there = set(catalogue.gold_tables())
+    days = days_of_figures(catalogue) if KPIS_DAILY in there else None
+    if days is None:
+        return None
+    if NEEDED - there:
+        return Behind(tuple(sorted(table.name for table in NEEDED - there)))
+    filters = asked.filters
+    first = filters.first_day(days.first, days.last)
+    scope = queries.Scope(first, days.last, filters.country, filters.category)
+    known = queries.known(catalogue)
+    step = income_step(known.high_income)
+    categories = queries.parts(catalogue, "product_category", scope)
+    payments = queries.parts(catalogue, "payment_method", scope)
+    coupons = queries.parts(catalogue, "coupon_used", scope)
+    countries = queries.parts(catalogue, "country", scope)
+    stacked = [part.name for part in categories if part.name is not None][:MOST_STACKED]
+    stacked = stacked if known.categories else []
+    months = queries.month_parts(catalogue, scope, stacked)
+    groups = queries.groups(
+        catalogue,
+        segment=filters.segment,
+        country=filters.country,
+        category=filters.category,
+        income_step=step,
+    )
+    return Explore(
+        first=scope.first,
+        last=scope.last,
+        revenue=compact_money(sum((part.revenue for part in coupons), Decimal("0.00"))),
+        lines=count(sum(part.lines for part in coupons)),
+        customers=count(sum(group.customers for group in groups if group.trait == "all")),
+        months=months_chart(months, stacked, scope.first, scope.last),
+        sales=(
+            sales_chart(CATEGORIES, categories, known.categories),
+            sales_chart(PAYMENTS, payments, known.payments),
+            sales_chart(COUNTRIES, countries, known.countries),
+            sales_chart(COUPONS, coupons, known.coupons),
+        ),
+        ages=customer_chart(_AGES, groups, known.ages),
+        incomes=customer_chart(_incomes(step), groups, step is not None),
+        genders=customer_chart(_GENDERS, groups, known.genders),
+        countries=customer_sheet(_COUNTRIES, groups, known.profile_countries),
+        discounts=customer_chart(_DISCOUNTS, groups, known.discounts),
+        coupon_users=customer_sheet(_COUPON_USERS, groups, known.coupons),
+    )
+
+
+_AGES = Card(
+    name="ages",
+    trait="age",
+    column=Column("age", "Age", "text"),
+    subtitle="Customers by age",
+    missing="No ages in this shop’s data.",
+    without="without an age",
+    heading=partial(value_heading, plain="Customers by age", are="aged", every="age"),
+    bands=AGES,
+)
+_GENDERS = Card(
+    name="genders",
+    trait="gender",
+    column=Column("gender", "Gender", "text"),
+    subtitle="Customers by gender",
+    missing="No genders in this shop’s data.",
+    without="without a gender",
+    heading=lambda groups: "Customers by gender",
+)
+_DISCOUNTS = Card(
+    name="discounts",
+    trait="discount",
+    column=Column("discount_rate", "Discount", "text"),
+    subtitle="Average order by the discounts on all that a customer has bought",
+    missing="No discounts in this shop’s data.",
+    without="without a discount rate",
+    heading=partial(discount_heading, plain="Customers by discount"),
+    bands=DISCOUNTS,
+    unit="money",
+)
+_COUPON_USERS = Card(
+    name="coupon_users",
+    trait="coupon",
+    column=Column("coupon_used", "Customers who", "text"),
+    subtitle="Customers by coupon use",
+    missing="No coupons in this shop’s data.",
+    without="without orders",
+    heading=partial(coupon_user_heading, plain="Coupon users and others"),
+    bands=("never used a coupon", "used a coupon"),
+)
+_COUNTRIES = Card(
+    name="customer_countries",
+    trait="country",
+    column=Column("country", "Country", "text"),
+    subtitle="Customers by country",
+    missing="No countries in this shop’s data.",
+    without="without a country",
+    heading=partial(country_heading, plain="Customers by country"),
+)
+
+
+def _incomes(step: Decimal | None) -> Card:
+    heading = partial(
+        value_heading,
+        plain="Customers by yearly income",
+        are="with an income of",
+        every="income",
+    )
+    return Card(
+        name="incomes",
+        trait="income",
+        column=Column("income", "Income", "text"),
+        subtitle="Customers by yearly income",
+        missing="No incomes in this shop’s data.",
+        without="without an income",
+        heading=heading,
+        bands=incomes(step) if step else (),
+    )
+
+
+EXPLORE = Page(
+    name="explore",
+    path="/explore",
+    title="Explore",
+    template="explore.html",
+    read=explore,
+)

@@ -1,0 +1,1 @@
+"""The pipeline: what the runs did, what became of the records, and whether to trust the figures."""

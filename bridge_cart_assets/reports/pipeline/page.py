@@ -1,0 +1,107 @@
+"""The page of the pipeline: asks the catalogue and puts the answers into the template's form.
+
+Belongs here: which parts the page has, and what stands in for a table that an older catalogue
+lacks. Does not belong here: SQL (see `queries`), tables (`lists`), wording (`sentences`), HTML.
+"""
+
+from dataclasses import dataclass
+
+from bridge_cart_assets.reports.catalogue import Catalogue
+from bridge_cart_assets.reports.charts import Chart
+from bridge_cart_assets.reports.filters import Asked
+from bridge_cart_assets.reports.freshness import freshness
+from bridge_cart_assets.reports.page import Page
+from bridge_cart_assets.reports.pipeline import lists, queries, sentences
+from bridge_cart_assets.reports.pipeline.charts import fates_chart
+from bridge_cart_assets.reports.sheets import Sheet
+from bridge_cart_assets.tables import meta, ops
+from bridge_cart_assets.tables.gold import MODEL_DRIFT, MODEL_METRICS
+
+_MOST_FILES = 50
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """All that the page shows.
+
+    Attributes:
+        run_id: the run that built the catalogue.
+        state: sentences on run, freshness, checks, records and files.
+        is_complete: whether the catalogue has all that the page is made of.
+    """
+
+    run_id: str | None
+    state: tuple[str, ...]
+    is_complete: bool
+    alerts: Sheet
+    checks: Sheet
+    fates: Chart
+    accounting: Sheet
+    refusals: Sheet
+    refused_files: Sheet
+    other_columns: Sheet
+    files: Sheet
+    topics: Sheet
+    models: Sheet
+    drift: Sheet
+    tables: Sheet
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """The tables of the page."""
+        return (
+            *(self.alerts, self.checks, self.fates.sheet, self.accounting, self.refusals),
+            *(self.refused_files, self.other_columns, self.files, self.topics),
+            *(self.models, self.drift, self.tables),
+        )
+
+
+def pipeline(catalogue: Catalogue, asked: Asked) -> Pipeline:
+    """Everything on the page; it is there before the first sale, too."""
+    there = queries.tables_there(catalogue)
+    has_checks = meta.CHECKS.path in there
+    has_records = {meta.ACCOUNTING.path, meta.ACCOUNTING_DAYS.path} <= there
+    has_refusals = meta.QUARANTINE.path in there
+    checks = queries.checks(catalogue) if has_checks else []
+    fates = queries.fates(catalogue) if has_records else []
+    days = queries.fates_by_day(catalogue) if has_records else []
+    refusals = queries.refusals(catalogue) if has_refusals else []
+    has_files = ops.FILES.path in there
+    refused = queries.refused_files(catalogue, _MOST_FILES) if has_files else []
+    fresh = freshness(catalogue)
+    seconds = queries.run_seconds(catalogue) if meta.TIMES.path in there else None
+    state = (
+        sentences.last_run(fresh, seconds),
+        sentences.age_of_data(fresh),
+        sentences.verdict(checks) if has_checks else "",
+        sentences.balance(fates) if has_records else "",
+        sentences.refused(refused, _MOST_FILES),
+    )
+    return Pipeline(
+        run_id=fresh.run_id,
+        state=tuple(sentence for sentence in state if sentence),
+        is_complete=has_checks and has_records and has_refusals,
+        alerts=lists.alerts(checks, has_checks),
+        checks=lists.all_checks(checks),
+        fates=fates_chart(days, has_records),
+        accounting=lists.accounting(fates, has_records),
+        refusals=lists.refusals(refusals, has_refusals),
+        refused_files=lists.refused_files(refused),
+        other_columns=lists.other_columns(queries.other_columns(catalogue) if has_files else []),
+        files=lists.files(queries.landed_files(catalogue) if has_files else []),
+        topics=lists.topics(queries.topics(catalogue) if ops.OFFSETS.path in there else []),
+        models=lists.metrics(queries.metrics(catalogue) if MODEL_METRICS.path in there else []),
+        drift=lists.drift(queries.drift(catalogue) if MODEL_DRIFT.path in there else []),
+        tables=lists.tables(queries.stored_tables(catalogue)),
+    )
+
+
+PIPELINE = Page(
+    name="pipeline",
+    path="/pipeline",
+    title="Pipeline",
+    template="pipeline.html",
+    read=pipeline,
+    applies=frozenset(),
+    reach="this page is about all records, tables and checks of the shop",
+)

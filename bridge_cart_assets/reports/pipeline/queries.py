@@ -1,0 +1,335 @@
+"""What the page of the pipeline asks the catalogue: one query per table of the page.
+
+Belongs here: SQL with bound parameters, and the shape of its answers. Does not belong here:
+wording, rounding or layout. The tables of meta beyond `tables` and `run` came later than the
+catalogue itself: an old file lacks them, and `tables_there` says so.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from bridge_cart_assets.reports.catalogue import Catalogue
+
+
+def tables_there(catalogue: Catalogue) -> frozenset[str]:
+    """The tables that this catalogue has, as layer/name."""
+    sql = "SELECT schema_name || '/' || table_name FROM duckdb_tables()"
+    return frozenset(catalogue.ask(str, sql))
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A table of the lake as the run left it; no version: nothing was ever written."""
+
+    layer: str
+    name: str
+    version: int | None
+    as_of: date | None
+    rows: int | None
+    description: str
+
+
+def stored_tables(catalogue: Catalogue) -> list[Stored]:
+    """Every table of the lake, in the order in which data go through them."""
+    sql = """
+        SELECT layer, name, version, as_of, rows, description FROM meta.tables
+        ORDER BY list_position(['raw', 'silver', 'gold', 'ops'], layer) NULLS LAST, name
+    """
+    return catalogue.ask(Stored, sql)
+
+
+def run_seconds(catalogue: Catalogue) -> float | None:
+    """How long the run took that built the catalogue; None when nobody knows."""
+    sql = "SELECT seconds FROM meta.times JOIN meta.run USING (run_id)"
+    return next(iter(catalogue.ask(_first, sql)), None)
+
+
+def _first(value: float | None) -> float | None:
+    return value
+
+
+@dataclass(frozen=True)
+class Check:
+    """The latest verdict of a check; `passed` is None when there is none."""
+
+    layer: str
+    name: str
+    check_name: str
+    meaning: str
+    severity: str
+    passed: bool | None
+    says: str | None
+    value: float | None
+    bound: float | None
+    lower_bound: float | None
+    upper_bound: float | None
+    first_day: date | None
+    last_day: date | None
+    covers: str | None
+    evaluated_at: datetime | None
+    run_id: str | None
+
+    @property
+    def is_blocking(self) -> bool:
+        """Whether its failure stops what is downstream."""
+        return self.severity == "blocking"
+
+
+def checks(catalogue: Catalogue) -> list[Check]:
+    """Every check: those that failed first, blocking ones before warnings, then by table.
+
+    A moment with a time zone becomes one without: DuckDB's zones are an extension.
+    """
+    sql = """
+        SELECT layer, name, check_name, meaning, severity, passed, says, value, bound,
+               lower_bound, upper_bound, first_day, last_day, covers,
+               make_timestamp(epoch_us(evaluated_at)), run_id
+        FROM meta.checks
+        ORDER BY coalesce(passed, true), passed IS NULL, severity,
+                 list_position(['raw', 'silver', 'gold'], layer) NULLS LAST, name, check_name
+    """
+    return catalogue.ask(Check, sql)
+
+
+@dataclass(frozen=True)
+class Fates:
+    """What became of the records of a source."""
+
+    source: str
+    days: int
+    first_day: date
+    last_day: date
+    records: int
+    accepted: int
+    duplicate: int
+    superseded: int
+    quarantined: int
+    blank: int
+
+    @property
+    def difference(self) -> int:
+        """Records that nobody can account for; always 0."""
+        told = self.accepted + self.duplicate + self.superseded + self.quarantined + self.blank
+        return self.records - told
+
+
+def fates(catalogue: Catalogue) -> list[Fates]:
+    """All records by source."""
+    sql = """
+        SELECT source, days, first_day, last_day,
+               records, accepted, duplicate, superseded, quarantined, blank
+        FROM meta.accounting ORDER BY source
+    """
+    return catalogue.ask(Fates, sql)
+
+
+@dataclass(frozen=True)
+class FatesOfDay:
+    """What became of the records of one batch day, over all sources."""
+
+    batch_day: date
+    records: int
+    accepted: int
+    duplicate: int
+    superseded: int
+    quarantined: int
+    blank: int
+
+
+def fates_by_day(catalogue: Catalogue) -> list[FatesOfDay]:
+    """The latest batch days, oldest first."""
+    counts = ("records", "accepted", "duplicate", "superseded", "quarantined", "blank")
+    sums = ", ".join(f"CAST(sum({name}) AS BIGINT)" for name in counts)
+    sql = f"SELECT batch_day, {sums} FROM meta.accounting_days GROUP BY 1 ORDER BY 1"  # noqa: S608
+    return catalogue.ask(FatesOfDay, sql)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Records that were refused for one reason."""
+
+    source: str
+    reason: str
+    column: str
+    records: int
+    first_seen: date
+    last_seen: date
+    examples: Sequence[str]
+
+
+def refusals(catalogue: Catalogue) -> list[Refusal]:
+    """Refused records by source, reason and column, the most frequent first."""
+    sql = """
+        SELECT source, reason, "column", records, first_seen, last_seen, examples
+        FROM meta.quarantine ORDER BY records DESC, source, reason, "column"
+    """
+    return catalogue.ask(Refusal, sql)
+
+
+@dataclass(frozen=True)
+class Landed:
+    """How many files of a source came to one end."""
+
+    source: str
+    state: str
+    files: int
+    records: int | None
+    latest_day: date
+    seen_at: datetime
+
+
+def landed_files(catalogue: Catalogue) -> list[Landed]:
+    """The files of the ledger by source and state."""
+    sql = """
+        SELECT source, state, count(*), CAST(sum(records) AS BIGINT), max(batch_day),
+               make_timestamp(epoch_us(max(seen_at)))
+        FROM ops.files GROUP BY source, state ORDER BY source, state DESC
+    """
+    return catalogue.ask(Landed, sql)
+
+
+@dataclass(frozen=True)
+class RefusedFile:
+    """A file that could not be taken at all."""
+
+    source: str
+    object: str
+    batch_day: date
+    size: int
+    reason: str | None
+    detail: str | None
+    seen_at: datetime
+
+
+def refused_files(catalogue: Catalogue, most: int) -> list[RefusedFile]:
+    """The latest refused files."""
+    sql = """
+        SELECT source, object, batch_day, size, reason, detail, make_timestamp(epoch_us(seen_at))
+        FROM ops.files WHERE state = 'refused'
+        ORDER BY batch_day DESC, source, object LIMIT $most
+    """
+    return catalogue.ask(RefusedFile, sql, {"most": most})
+
+
+@dataclass(frozen=True)
+class OtherColumn:
+    """A column that files have beyond their source's (unknown), or lack (missing)."""
+
+    source: str
+    column: str
+    kind: str
+    files: int
+    first_day: date
+    latest_day: date
+
+
+def other_columns(catalogue: Catalogue) -> list[OtherColumn]:
+    """The columns of files that were taken, where they are not those of their source."""
+    sql = """
+        SELECT source, kind, names, count(*), min(batch_day), max(batch_day)
+        FROM (
+            SELECT source, state, batch_day, 'unknown' AS kind, unknown_columns AS names
+            FROM ops.files
+            UNION ALL
+            SELECT source, state, batch_day, 'missing', missing_columns FROM ops.files
+        )
+        WHERE names IS NOT NULL AND state IN ('taken', 'partial')
+        GROUP BY source, kind, names
+    """
+    found: dict[tuple[str, str, str], OtherColumn] = {}
+    for source, kind, names, files, first, latest in catalogue.ask(_row, sql):
+        # the ledger has the names as a line of CSV: one may have a comma in it
+        for column in next(csv.reader([names])):
+            key = (source, kind, column)
+            before = found.get(key, OtherColumn(source, column, kind, 0, first, latest))
+            found[key] = OtherColumn(
+                source,
+                column,
+                kind,
+                before.files + files,
+                min(before.first_day, first),
+                max(before.latest_day, latest),
+            )
+    return sorted(found.values(), key=lambda c: (c.source, c.kind == "missing", c.column))
+
+
+def _row(
+    source: str, kind: str, names: str, files: int, first: date, latest: date
+) -> tuple[str, str, str, int, date, date]:
+    return source, kind, names, files, first, latest
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How far a partition of a Kafka topic has been taken."""
+
+    topic: str
+    partition: int
+    source: str
+    next_offset: int
+    records: int
+    quarantined: int
+    latest_day: date | None
+    seen_at: datetime
+
+
+def topics(catalogue: Catalogue) -> list[Taken]:
+    """Every partition that messages were taken from."""
+    sql = """
+        SELECT topic, "partition", source, next_offset, records, quarantined, latest_day,
+               make_timestamp(epoch_us(seen_at))
+        FROM ops.offsets ORDER BY topic, "partition"
+    """
+    return catalogue.ask(Taken, sql)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of a model; `passed` is None when nothing is asked of it."""
+
+    model: str
+    model_version: int
+    metric: str
+    value: float | None
+    gate: str | None
+    passed: bool | None
+    trained_as_of: date
+
+
+def metrics(catalogue: Catalogue) -> list[Metric]:
+    """The metrics of the models in effect, those that miss their gate first.
+
+    The segment model has versions of its own. The others are parts of the value model: a part
+    that was not judged at its latest version has no rows, and what was said before is over.
+    """
+    sql = """
+        SELECT model, model_version, metric, value, gate, passed, trained_as_of
+        FROM gold.model_metrics
+        QUALIFY model_version = max(model_version) OVER (PARTITION BY model = 'segments')
+        ORDER BY coalesce(passed, true), passed IS NULL, model, metric
+    """
+    return catalogue.ask(Metric, sql)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far a distribution has moved since the segment model was trained."""
+
+    subject: str
+    psi: float | None
+    bound: float
+    has_drifted: bool
+    model_version: int
+    trained_as_of: date
+    as_of: date
+
+
+def drift(catalogue: Catalogue) -> list[Drift]:
+    """The distributions, the one that has moved furthest first."""
+    sql = """
+        SELECT subject, psi, bound, has_drifted, model_version, trained_as_of, as_of
+        FROM gold.model_drift ORDER BY psi DESC NULLS LAST, subject
+    """
+    return catalogue.ask(Drift, sql)

@@ -1,0 +1,80 @@
+"""The reason codes in plain words: what each means and what to do about it.
+
+Belongs here: words for people who look after the shop's files. Does not belong here: when a
+record is refused (see `transforms.cleaning` and `ingestion`, and docs/silver.md).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What a code means, and what to do."""
+
+    means: str
+    remedy: str
+
+
+_CORRECT = "Land a corrected record; this one stays counted as refused."
+_NOT_A_LINE = "Ask who writes the file: it is most often a comma or a quote in a text."
+
+OF_RECORDS = {
+    "MALFORMED": Reason("The line is not a record of this format.", _NOT_A_LINE),
+    "TOO_FEW_FIELDS": Reason("The line has fewer fields than the header.", _NOT_A_LINE),
+    "TOO_MANY_FIELDS": Reason("The line has more fields than the header.", _NOT_A_LINE),
+    "BAD_ENCODING": Reason(
+        "The line has bytes that are no text in UTF-8.",
+        "Have the file written in UTF-8, or name its encoding in BRIDGE_CART_ENCODINGS.",
+    ),
+    "LINE_TOO_LONG": Reason(
+        "The line is longer than 8 MiB.", "Look for a quote that nobody has closed."
+    ),
+    "MISSING_ORDER_ID": Reason("There is no order id.", _CORRECT),
+    "MISSING_CUSTOMER_ID": Reason(
+        "There is no customer id.",
+        "A guest's order has none: nothing to do. A profile needs one: land it again.",
+    ),
+    "MISSING_DATE": Reason("There is no purchase date.", _CORRECT),
+    "BAD_DATE": Reason("The purchase date is in no known spelling, or no such day.", _CORRECT),
+    "FUTURE_DATE": Reason(
+        "The purchase date is more than one day after the batch day.",
+        "Look whether the clock or the day in the name of the file is wrong; then land it again.",
+    ),
+    "MISSING_AMOUNT": Reason("There is no amount.", _CORRECT),
+    "BAD_AMOUNT": Reason("The amount is no number.", _CORRECT),
+    "NON_POSITIVE_AMOUNT": Reason(
+        "The amount is zero, or below zero on a completed sale.",
+        "If money was given back, the status should say refunded.",
+    ),
+    "BAD_DISCOUNT": Reason("The discount is negative, or above the amount.", _CORRECT),
+    "BAD_QUANTITY": Reason("The quantity is no whole number, or zero.", _CORRECT),
+}
+
+_AGAIN = "Land it again; it is looked at anew when it changes."
+OF_FILES = {
+    "TRUNCATED": Reason("The file ends too early.", _AGAIN),
+    "BAD_CHECKSUM": Reason("The file was damaged on its way.", _AGAIN),
+    "HEADER_MISMATCH": Reason(
+        "The header is missing, or lacks a required column.", "Mend the export and land it again."
+    ),
+    "NOT_A_REGULAR_FILE": Reason(
+        "It is a link, a pipe or another special file.", "Land a copy of the file itself."
+    ),
+    "UNREADABLE": Reason(
+        "It cannot be opened, or is not what its name says.",
+        "Look at its rights and at its format; then land it again.",
+    ),
+    "TOO_LARGE": Reason(
+        "It unpacks to more than 200 times its size.", "Land it unpacked, if it is right."
+    ),
+}
+
+
+def of_record(code: str) -> Reason:
+    """Why a record was refused; a code that is not known says so."""
+    return OF_RECORDS.get(code, Reason("This page does not know the code.", "See docs/silver.md."))
+
+
+def of_file(code: str) -> Reason:
+    """Why a file was refused; a code that is not known says so."""
+    return OF_FILES.get(code, Reason("This page does not know the code.", "See docs/landing.md."))

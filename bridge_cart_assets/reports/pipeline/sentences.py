@@ -1,0 +1,98 @@
+"""The state of the pipeline in sentences: pure functions from figures to words.
+
+Belongs here: what a reader has to know before any table, and its wording. Does not belong here:
+queries, or HTML. Nothing is told beside the clock: a page is kept for as long as its catalogue is
+the latest, and "an hour ago" would be wrong an hour later.
+"""
+
+from collections.abc import Sequence
+
+from bridge_cart_assets.reports.formatting import grouped, moment
+from bridge_cart_assets.reports.freshness import Freshness
+from bridge_cart_assets.reports.pipeline.queries import Check, Fates, RefusedFile
+
+NEXT_RUN = "This catalogue was built by an older version: the next run brings it."
+
+
+def last_run(fresh: Freshness, seconds: float | None) -> str:
+    """When the run finished that built the catalogue, and how long it took."""
+    if fresh.finished_at is None:
+        return "Nobody has written down which run built this catalogue."
+    took = f" after {grouped(seconds, 1 if seconds < 100 else 0)} seconds" if seconds else ""
+    return f"The last run built this catalogue on {moment(fresh.finished_at)}{took}."
+
+
+def age_of_data(fresh: Freshness) -> str:
+    """How far the data lag behind the run, in days."""
+    if fresh.as_of is None:
+        return "Silver has no batch day yet: land files and run."
+    if fresh.finished_at is None:
+        return f"The data end on {fresh.as_of}."
+    behind = (fresh.finished_at.date() - fresh.as_of).days
+    if behind <= 0:
+        return f"The data end on {fresh.as_of}, the day of that run."
+    days = "one day" if behind == 1 else f"{grouped(behind)} days"
+    return f"The data end on {fresh.as_of}, {days} before that run."
+
+
+def verdict(checks: Sequence[Check]) -> str:
+    """How the checks came out."""
+    failed = [check for check in checks if check.passed is False]
+    blocking = sum(check.is_blocking for check in failed)
+    warnings = len(failed) - blocking
+    passed = sum(check.passed is True for check in checks)
+    waiting = len(checks) - passed - len(failed)
+    if not passed + len(failed):
+        return "No check has been evaluated yet."
+    parts = [
+        (blocking, f"{_are(blocking, 'blocking one', 'blocking ones')} failed"),
+        (warnings, f"{_number(warnings)} gave a warning"),
+        (passed, f"{_number(passed)} passed"),
+        (waiting, f"{_number(waiting)} {'was' if waiting == 1 else 'were'} never evaluated"),
+    ]
+    return f"Of {grouped(len(checks))} checks {_listed([words for n, words in parts if n])}."
+
+
+def balance(fates: Sequence[Fates]) -> str:
+    """Whether every record is accounted for, with the sums over all sources."""
+    if not fates:
+        return "No record has come in yet."
+    missing = [(f.source, f.difference) for f in fates if f.difference]
+    if missing:
+        named = ", ".join(f"{source} ({grouped(difference)})" for source, difference in missing)
+        return f"Records are not accounted for: {named}. This must not be; see the checks."
+    records = sum(f.records for f in fates)
+    parts = [
+        (sum(f.accepted for f in fates), "stand in silver"),
+        (sum(f.duplicate for f in fates), "repeat one that stands"),
+        (sum(f.superseded for f in fates), "were overtaken by a newer version"),
+        (sum(f.quarantined for f in fates), "were refused"),
+        (sum(f.blank for f in fates), "were empty lines"),
+    ]
+    told = _listed([f"{grouped(n)} {words}" for n, words in parts if n])
+    return f"Every one of {grouped(records)} records is accounted for: {told}."
+
+
+def refused(files: Sequence[RefusedFile], most: int) -> str:
+    """How many files could not be taken; '' when all could."""
+    if not files:
+        return ""
+    so_many = f"{grouped(most)} or more files were" if len(files) >= most else ""
+    were = so_many or _are(len(files), "file was", "files were")
+    return f"{_sentence(were)} refused as a whole; see below for what to do."
+
+
+def _are(number: int, one: str, many: str) -> str:
+    return f"{_number(number)} {one if number == 1 else many}"
+
+
+def _number(number: int) -> str:
+    return "one" if number == 1 else grouped(number)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:]

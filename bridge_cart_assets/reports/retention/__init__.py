@@ -1,0 +1,1 @@
+"""The retention page: who comes back, cohort by cohort."""

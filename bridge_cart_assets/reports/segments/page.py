@@ -1,0 +1,168 @@
+"""The segments page: asks the catalogue and puts the answers into the form of the template.
+
+Belongs here: which parts the page has. Does not belong here: SQL (see `queries`), the parts
+themselves (see `profiles`, `migration`, `history`, `model`), or HTML.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from bridge_cart_assets.reports.catalogue import Catalogue
+from bridge_cart_assets.reports.charts import Chart
+from bridge_cart_assets.reports.filters import Asked, Option, weeks_per_point
+from bridge_cart_assets.reports.freshness import days_of_figures
+from bridge_cart_assets.reports.page import NotThereError, Page
+from bridge_cart_assets.reports.segments import queries
+from bridge_cart_assets.reports.segments.history import METRIC, METRICS, history_chart
+from bridge_cart_assets.reports.segments.migration import (
+    MONTH,
+    asked_month,
+    iso_month,
+    migration_chart,
+    month_options,
+    sentences,
+)
+from bridge_cart_assets.reports.segments.model import (
+    drift_sheet,
+    model_sentence,
+    time_travel_sql,
+    versions_sheet,
+)
+from bridge_cart_assets.reports.segments.profiles import (
+    Card,
+    cards,
+    segments_now,
+    typical_customers,
+    typical_note,
+)
+from bridge_cart_assets.reports.sheets import Sheet
+from bridge_cart_assets.tables.gold import (
+    CUSTOMER_FEATURES,
+    CUSTOMER_SEGMENTS,
+    CUSTOMER_VALUE,
+    KPIS_DAILY,
+    MODEL_DRIFT,
+    MODEL_METRICS,
+    SEGMENT_METRICS,
+    SEGMENT_MIGRATION,
+    SEGMENT_MODEL,
+)
+
+NEEDED = {
+    CUSTOMER_FEATURES,
+    CUSTOMER_SEGMENTS,
+    CUSTOMER_VALUE,
+    KPIS_DAILY,
+    MODEL_DRIFT,
+    MODEL_METRICS,
+    SEGMENT_METRICS,
+    SEGMENT_MIGRATION,
+    SEGMENT_MODEL,
+}
+MOST_VERSIONS = 12
+_TRAVEL_BACK = 28
+
+
+@dataclass(frozen=True)
+class Segments:
+    """All that the segments page shows.
+
+    Attributes:
+        about_now: what the filters do to the figures of whole segments.
+        month, months: the month of the moves, and those there are to choose from.
+        month_note: what is to be said on the month that was asked for.
+        metric: the figure of the history.
+        sql: the question in which segment a customer was on a day.
+    """
+
+    last: date
+    cards: tuple[Card, ...]
+    now: Sheet
+    about_now: str
+    typical: Sheet
+    about_typical: str
+    migration: Chart
+    moves: tuple[str, ...]
+    month: str
+    months: tuple[Option, ...]
+    month_note: str
+    history: Chart
+    metric: str
+    model: Sheet
+    about_model: str
+    drift: Sheet
+    sql: str
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """The tables of the page."""
+        charts = (self.migration.sheet, self.history.sheet)
+        return (self.now, self.typical, *charts, self.model, self.drift)
+
+
+def segments(catalogue: Catalogue, asked: Asked) -> Segments | None:
+    """Everything on the page; None while gold has no KPIs."""
+    if NEEDED - set(catalogue.gold_tables()):
+        return None
+    there = days_of_figures(catalogue)
+    if there is None:
+        return None
+    last, segment = there.last, asked.filters.segment
+    profiles = queries.profiles(catalogue, segment)
+    typical = queries.typical(catalogue, asked.filters)
+    months = queries.months(catalogue)
+    month, month_note = asked_month(asked, months)
+    if month_note and asked.in_full:  # a CSV of another month would pass for the one asked for
+        raise NotThereError(month_note)
+    flows = queries.flows(catalogue, segment, month) if month else []
+    versions = queries.model_versions(catalogue, MOST_VERSIONS)
+    customer = queries.a_customer(catalogue)
+    return Segments(
+        last=last,
+        cards=cards(profiles),
+        now=segments_now(profiles),
+        about_now=_about_now(asked),
+        typical=typical_customers(profiles, typical, asked.filters),
+        about_typical=typical_note(asked.filters, typical),
+        migration=migration_chart(flows, month, segment),
+        moves=sentences(flows),
+        month=iso_month(month) if month else "",
+        months=month_options(months),
+        month_note=month_note,
+        history=_history(catalogue, asked, there.first, last),
+        metric=asked.own[METRIC.name],
+        model=versions_sheet(versions),
+        about_model=model_sentence(versions),
+        drift=drift_sheet(queries.drift(catalogue)),
+        sql=""
+        if customer is None
+        else time_travel_sql(customer, max(there.first, last - timedelta(days=_TRAVEL_BACK))),
+    )
+
+
+def _history(catalogue: Catalogue, asked: Asked, first: date, last: date) -> Chart:
+    """Weeks counted back from the latest day, as on the overview."""
+    length = (last - asked.filters.first_day(first, last)).days
+    step = 7 * weeks_per_point(length)
+    points = max(1, 7 * max(1, round((length + 1) / 7)) // step)
+    weeks = queries.weeks(catalogue, asked.filters.segment, last, points, step)
+    return history_chart(weeks, METRICS[asked.own[METRIC.name]], last, step)
+
+
+def _about_now(asked: Asked) -> str:
+    set_here = [name for name in ("country", "category") if asked.filters.is_set(name)]
+    if not set_here:
+        return "Whole segments, by what is known of all their customers."
+    return (
+        f"Whole segments: {' and '.join(set_here)} change only the typical customers further down."
+    )
+
+
+SEGMENTS = Page(
+    name="segments",
+    path="/segments",
+    title="Segments",
+    template="segments.html",
+    read=segments,
+    parameters=(MONTH, METRIC),
+)

@@ -1,0 +1,164 @@
+"""Who is in each segment: what it is, its figures, and its typical customer.
+
+Belongs here: the two tables of the living segments. Does not belong here: SQL (see `queries`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bridge_cart_assets.reports.charts import segment_colour
+from bridge_cart_assets.reports.filters import Filters
+from bridge_cart_assets.reports.formatting import (
+    Number,
+    Shown,
+    compact_money,
+    count,
+    decimals,
+    percent,
+    words,
+)
+from bridge_cart_assets.reports.segments.queries import Profile, Typical
+from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, CUSTOMER_VALUE, SEGMENT_METRICS
+
+NO_SEGMENTS = "No segments yet: they begin with the first segment model."
+NOBODY_IN_FILTER = "Nobody is in this filter: take one of its parts away."
+NOBODY = "No customer has a segment on the latest day."
+
+
+@dataclass(frozen=True)
+class Card:
+    """A segment in words."""
+
+    name: str
+    colour: str
+    customers: Shown
+    share: Shown
+    description: str
+    action: str
+
+
+def cards(profiles: Sequence[Profile]) -> tuple[Card, ...]:
+    """One card per living segment."""
+    return tuple(
+        Card(
+            name=profile.segment_name,
+            colour=segment_colour(profile.segment_id),
+            customers=count(profile.customers),
+            share=percent(profile.segment_contribution, "the shop has no revenue yet"),
+            description=profile.description or "The model says nothing about this segment.",
+            action=profile.action or "",
+        )
+        for profile in profiles
+    )
+
+
+def segments_now(profiles: Sequence[Profile]) -> Sheet:
+    """The current figures of whole segments."""
+    meaning = SEGMENT_METRICS.meaning
+    return Sheet(
+        name="segments",
+        title="Segments now",
+        columns=(
+            Column("segment_name", "Segment", "text"),
+            Column("customers", "Customers", meaning=meaning("customers")),
+            Column(
+                "segment_contribution",
+                "Revenue share",
+                meaning=meaning("segment_contribution"),
+                bar=True,
+            ),
+            Column("avg_clv", "Avg CLV so far", meaning=meaning("avg_clv")),
+            Column("aov", "AOV", meaning=meaning("aov")),
+            Column("churn_rate", "Churn", meaning=meaning("churn_rate")),
+        ),
+        rows=tuple(
+            Row(
+                (
+                    words(profile.segment_name),
+                    count(profile.customers),
+                    percent(profile.segment_contribution, "the shop has no revenue yet"),
+                    compact_money(profile.avg_clv, "the segment has no customers"),
+                    compact_money(profile.aov, "the segment has no orders"),
+                    percent(profile.churn_rate, "the segment has no customers"),
+                ),
+                colour=segment_colour(profile.segment_id),
+            )
+            for profile in profiles
+        ),
+        empty=NO_SEGMENTS,
+    )
+
+
+def typical_customers(
+    profiles: Sequence[Profile], typical: Sequence[Typical], filters: Filters
+) -> Sheet:
+    """Who the customers in the filter are, segment by segment."""
+    by_id = {of.average.segment_id: of for of in typical}
+    meaning = CUSTOMER_FEATURES.meaning
+    return Sheet(
+        name="typical",
+        title="Typical customers",
+        columns=(
+            Column("segment_name", "Segment", "text"),
+            Column("customers", "Customers", meaning="Customers of the segment in the filter"),
+            Column(
+                "historic_clv", "Avg CLV so far", meaning=CUSTOMER_VALUE.meaning("historic_clv")
+            ),
+            Column(
+                "predicted_clv_365d",
+                "Avg CLV, next 365 days",
+                meaning=CUSTOMER_VALUE.meaning("predicted_clv_365d"),
+            ),
+            Column("median_recency_days", "Days since last sale", meaning=meaning("recency_days")),
+            Column("median_frequency", "Repeat purchases", meaning=meaning("frequency")),
+            Column("median_revenue", "Revenue", meaning=meaning("revenue")),
+            Column("median_coupon_rate", "Orders with coupon", meaning=meaning("coupon_rate")),
+        ),
+        rows=tuple(_typical_row(profile, by_id.get(profile.segment_id)) for profile in profiles)
+        if typical
+        else (),
+        empty=_why_nobody(filters) if profiles else NO_SEGMENTS,
+    )
+
+
+def _why_nobody(filters: Filters) -> str:
+    return NOBODY if filters.country is filters.category is None else NOBODY_IN_FILTER
+
+
+def _typical_row(profile: Profile, typical: Typical | None) -> Row:
+    colour = segment_colour(profile.segment_id)
+    if typical is None:
+        why = "nobody of the segment is in the filter"
+        missing = tuple(count(None, why) for _ in range(6))
+        return Row((words(profile.segment_name), count(0), *missing), colour)
+    return Row(
+        (
+            words(profile.segment_name),
+            count(typical.average.customers),
+            compact_money(typical.average.historic_clv),
+            compact_money(typical.average.predicted_clv, typical.average.model_status),
+            decimals(typical.recency_days, _places(typical.recency_days)),
+            decimals(typical.frequency, _places(typical.frequency)),
+            compact_money(typical.revenue),
+            percent(typical.coupon_rate),
+        ),
+        colour,
+    )
+
+
+def _places(median: Number | None) -> int:
+    """The median of an even number of whole numbers may end in a half."""
+    return 0 if median is None or median == int(median) else 1
+
+
+def typical_note(filters: Filters, typical: Sequence[Typical]) -> str:
+    """What the second table is about, and where its predictions come from if not the model."""
+    parts = [name for name in (filters.country, filters.category) if name is not None]
+    about = f"Customers in the filter ({', '.join(parts)})" if parts else "All customers"
+    statuses = sorted({of.average.model_status for of in typical} - {"fitted"})
+    predictions = f" Predictions: {'; '.join(statuses)}." if statuses else ""
+    return (
+        f"{about}: CLV on average, everything after it the median, the customer in the middle."
+        f"{predictions}"
+    )
