@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Bytecode is compiled once here: without it every process pays seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo dev test lint unit test-long test-faults lock dictionary clean
+.PHONY: help install demo dev test lint unit test-long test-faults lock dictionary notebook screenshots clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,6 +60,12 @@ lock: ## pin all packages again (needs uv)
 
 dictionary: install ## write docs/data_dictionary.md from the table declarations
 	@$(BIN)/python -m bridge_cart_assets.dictionary > docs/data_dictionary.md
+
+notebook: $(VENV)/installed-dev ## run docs/notebooks over the data folder (make demo first) and keep its outputs
+	@$(BIN)/python -m bridge_cart_tests.notebook
+
+screenshots: $(VENV)/installed-dev ## write the pictures in docs/images from the data folder (make demo first; needs Chromium)
+	@$(BIN)/python -m bridge_cart_tests.screenshots
 
 clean: ## remove what runs have left in data/ (the lake too) and all caches
 	@rm -rf data/landing data/truth data/lake data/dagster data/bridge_cart.duckdb .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -30,6 +30,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from bridge_cart_assets.lake.catalogue import build_catalogue
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.sources import SOURCES
+    from bridge_cart_assets.tables import meta
     from bridge_cart_assets.tables.ops import TABLES as OPS
     from bridge_cart_assets.tables.silver import TABLES
 
@@ -41,7 +42,8 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     refine(lake)
     raw = [source.raw for source in SOURCES]
     copied = (*BUILT, *OPS)
-    build_catalogue(settings.catalogue, lake, copied, TABLES, raw, "docs", datetime.now(UTC))
+    noted = [(table, table.empty()) for table in meta.TABLES]
+    build_catalogue(settings.catalogue, lake, copied, TABLES, raw, "docs", datetime.now(UTC), noted)
     return settings.catalogue
 
 

@@ -1,0 +1,208 @@
+"""The pictures in docs/images: the pages of the report, and Dagster's UI; `make screenshots`.
+
+Belongs here: serving both from a data folder, for as long as the pictures take, and which pictures
+there are. Does not belong here: the plots of statistics and models, which their tests draw.
+
+Both listen on free ports of this machine, and nothing is asked of another one. What was started
+here is ended here.
+"""
+
+import io
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from PIL import Image
+from playwright.sync_api import Browser, Error, Route, sync_playwright
+
+from bridge_cart_assets.automation.home import dagster_home
+from bridge_cart_assets.lake.query import query
+from bridge_cart_assets.reports import create_app
+from bridge_cart_assets.reports.pages import PAGES
+from bridge_cart_assets.settings import Settings
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+MOST_BYTES = 300_000
+_PATIENCE_SECONDS = 120
+_GRACE_SECONDS = 15
+_WIDTH, _TALLEST = 1280, 2000
+# Whose picture stands for the page of a customer: who has moved most.
+_CUSTOMER = """
+SELECT customer_id FROM gold.customer_history GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1
+"""
+_SETTLED_MILLISECONDS = 10_000
+# Path, a text that is there when the page is, height, and keys: Alt+E unfolds all groups.
+_DAGSTER: dict[str, tuple[str, str, int, str]] = {
+    "assets": ("/asset-groups", "silver", 1500, "Alt+e"),
+    "asset": ("/assets/gold/kpis_daily", "Latest materialization", 900, ""),
+}
+
+
+def main() -> int:
+    """Write all pictures; one line each."""
+    settings = Settings.from_environment()
+    if not settings.catalogue.exists():
+        print(f"error: there is no catalogue {settings.catalogue}: make demo", file=sys.stderr)
+        return 1
+    with sync_playwright() as playwright:
+        chromium = shutil.which("chromium") or playwright.chromium.executable_path
+        if not Path(chromium).exists():
+            print("error: there is no Chromium: install it and try again", file=sys.stderr)
+            return 1
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        try:
+            with report(settings) as address:
+                for name, path, theme in _report_pictures(settings):
+                    _keep(name, _page(browser, address + path, theme))
+            with dagster(settings) as address:
+                for name, (path, ready, height, keys) in _DAGSTER.items():
+                    _keep(name, _dagster_page(browser, address + path, ready, height, keys))
+        finally:
+            browser.close()
+    return 0
+
+
+def _report_pictures(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Name, path and theme of each picture: every page once, the overview in the dark too."""
+    [[customer]] = query(settings.catalogue, _CUSTOMER).rows
+    for page in PAGES:
+        path = page.address({"customer_id": str(customer)})
+        yield page.name, path, "light"
+        if page.name == "overview":
+            yield f"{page.name}-dark", path, "dark"
+
+
+@contextmanager
+def report(settings: Settings) -> Iterator[str]:
+    """The report page on a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        app = create_app(settings.catalogue)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(_GRACE_SECONDS)
+
+
+@contextmanager
+def dagster(settings: Settings) -> Iterator[str]:
+    """Dagster's webserver on a free port, with its code server; a session of their own."""
+    dagster_home(settings)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(
+        [
+            *(str(Path(sys.executable).with_name("dagster-webserver")), "--host", "127.0.0.1"),
+            *("--port", str(port), "--module-name", "bridge_cart_assets.definitions"),
+            *("--log-level", "error", "--code-server-log-level", "error"),
+        ],
+        env={**os.environ, "DAGSTER_DISABLE_TELEMETRY": "yes"},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait_for(f"{address}/server_info", process)
+        yield address
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"Dagster's webserver has ended with {process.returncode}")
+        try:
+            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 (loopback)
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            time.sleep(0.5)
+        else:
+            return
+    raise RuntimeError(f"{url} did not answer within {_PATIENCE_SECONDS} s")
+
+
+def _visit(browser: Browser, url: str, theme: Any, height: int) -> Any:
+    page = browser.new_page(viewport={"width": _WIDTH, "height": height}, color_scheme=theme)
+    home = url.split("/", 3)[2]
+
+    def only_home(route: Route) -> None:
+        """Whatever another machine would answer stays away."""
+        if route.request.url.split("/", 3)[2:3] in ([home], [""]) or "://" not in route.request.url:
+            route.continue_()
+        else:
+            route.abort()
+
+    page.route("**/*", only_home)
+    page.goto(url, timeout=_PATIENCE_SECONDS * 1000)
+    return page
+
+
+def _page(browser: Browser, url: str, theme: str) -> bytes:
+    page = _visit(browser, url, theme, 900)
+    charts = page.locator(".chart")
+    for index in range(charts.count()):
+        # Charts are drawn when they come into view.
+        try:
+            charts.nth(index).scroll_into_view_if_needed(timeout=2_000)
+        except Error:
+            continue  # folded away: not in the picture
+        page.wait_for_timeout(400)
+    page.evaluate("window.scrollTo(0, 0)")
+    page.wait_for_timeout(400)
+    tall = min(page.evaluate("document.documentElement.scrollHeight"), _TALLEST)
+    picture: bytes = page.screenshot(
+        full_page=True, clip={"x": 0, "y": 0, "width": _WIDTH, "height": tall}
+    )
+    page.close()
+    return picture
+
+
+def _dagster_page(browser: Browser, url: str, ready: str, height: int, keys: str) -> bytes:
+    page = _visit(browser, url, "light", height)
+    page.get_by_text(ready, exact=True).first.wait_for(timeout=_PATIENCE_SECONDS * 1000)
+    page.get_by_text("Hide navigation").click()
+    for key in keys.split():
+        page.keyboard.press(key)
+    # Dagster asks for the states of its assets in several rounds, and lays graphs out after them.
+    page.wait_for_timeout(_SETTLED_MILLISECONDS)
+    picture: bytes = page.screenshot()
+    page.close()
+    return picture
+
+
+def _keep(name: str, picture: bytes) -> None:
+    """Write a picture with 256 colours, which is plenty for pages, and a third of the bytes."""
+    file = IMAGES / f"{name}.png"
+    with Image.open(io.BytesIO(picture)) as image:
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
+    size = file.stat().st_size
+    remark = f", more than {MOST_BYTES // 1000} kB" if size > MOST_BYTES else ""
+    print(f"docs/images/{file.name}: {size / 1000:,.0f} kB{remark}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
