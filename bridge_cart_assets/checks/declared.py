@@ -372,6 +372,17 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
             _in_range(CUSTOMER_VALUE, "p_alive", "churn_probability_90d"),
         ),
         Check(
+            "predictions_not_negative",
+            "Expected orders, what one is worth and predicted_clv_365d are not below 0: nobody "
+            "is expected to take money out of the shop.",
+            _in_range(
+                CUSTOMER_VALUE,
+                *("expected_orders_90d", "expected_orders_365d"),
+                *("expected_order_value", "predicted_clv_365d"),
+                high=None,
+            ),
+        ),
+        Check(
             "clv_adds_up",
             "clv = historic_clv + predicted_clv_365d, to the cent, for every customer with a "
             "prediction.",

@@ -182,8 +182,22 @@ class GammaGamma:
     q: float
     v: float
 
+    def agreement(self, mean: Floats) -> float:
+        """The mean that was observed, as a share of the one that the model expects: about 1.
+
+        The model's mean over customers is p v / (q - 1). With q at 1 or below the levels are so
+        uneven that they have none: the share is then 0 or less, and `expected_value` may be
+        negative or beyond every order that there was.
+
+        Args:
+            mean: mean value of the orders of each customer that the model was fitted to.
+        """
+        return float(mean.mean()) * (self.q - 1) / (self.p * self.v)
+
     def expected_value(self, orders: Floats, mean: Floats) -> Floats:
         """Expected value of an order, by equation 5: the own mean, drawn to everybody's.
+
+        Only where `agreement` is well above 0.
 
         Args:
             orders: how many the mean is over.

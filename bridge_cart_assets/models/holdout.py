@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from bridge_cart_assets.models.clv import (
+    GammaGamma,
     Histories,
     Orders,
     OwnRate,
@@ -192,6 +193,22 @@ def worse_than_naive(metrics: pl.DataFrame, model: str, as_of: date) -> str | No
     )
 
 
+def without_a_mean(model: GammaGamma, own: Floats) -> str | None:
+    """The sentence that says why Gamma-Gamma cannot speak about these order values, if it cannot.
+
+    Args:
+        model: fitted to them.
+        own: mean value of the orders of each customer.
+    """
+    agreement, least = model.agreement(own), THRESHOLDS.value_agreement
+    if agreement >= least:
+        return None
+    return (
+        f"order values are too uneven for Gamma-Gamma (what customers pay is {agreement:.2f} of "
+        f"what it expects of them, {least} is needed): an order is worth the customer's own mean"
+    )
+
+
 def _judged(then: pl.DataFrame) -> Iterator[Row]:
     groups, each = Histories.of(then), Histories.each(then)
     actual = then["orders"].to_numpy().astype(np.float64)
@@ -217,7 +234,12 @@ def _judged_value(then: pl.DataFrame, expected: Floats) -> Iterator[Row]:
     own = then["order_value"].to_numpy()
     if not (own > 0).any():
         return
-    value = fit_gamma_gamma(count[own > 0], own[own > 0]).model.expected_value(count, own)
+    model = fit_gamma_gamma(count[own > 0], own[own > 0]).model
+    agreement, least = model.agreement(own[own > 0]), THRESHOLDS.value_agreement
+    yield _row(VALUE, "agreement", agreement, f">= {least}", passed=agreement >= least)
+    if without_a_mean(model, own[own > 0]):
+        return
+    value = model.expected_value(count, own)
     orders, revenue = then["orders"].to_numpy(), then["revenue"].to_numpy()
     came = orders > 0
     if came.any():

@@ -32,6 +32,7 @@ from bridge_cart_assets.models.holdout import (
     VALUE,
     needs_of,
     version_of,
+    without_a_mean,
     worse_than_naive,
 )
 from bridge_cart_assets.models.likelihood import Fitted, Floats, parameters
@@ -66,7 +67,7 @@ class ValueModel:
     Attributes:
         version: the as_of of the training as YYYYMMDD.
         orders: when customers order.
-        value: what an order is worth; None when nobody has paid anything.
+        value: what an order is worth; None for everybody's own mean.
         status: fitted, or fallback and why.
     """
 
@@ -95,7 +96,10 @@ def value_model(
     if not all(need.is_met for need in needs_of(customers)):
         return kept
     part, fitted, status = _orders_model(customers, metrics.collect(), as_of)
-    rows = _rows(part, fitted, customers.height) + _rows(VALUE, _value(customers), customers.height)
+    value, why = _value(customers)
+    rows = _rows(part, fitted, customers.height) + _rows(VALUE, value, customers.height)
+    if why is not None:
+        status = f"{'fallback:' if status == 'fitted' else f'{status};'} {why}"
     new = pl.DataFrame(rows, schema_overrides={"standard_error": pl.Float64}).with_columns(
         model_version=pl.lit(version_of(as_of), pl.Int64),
         trained_as_of=pl.lit(as_of),
@@ -185,13 +189,15 @@ def _orders_model(
     return NAIVE, nothing, f"fallback: {why}; {worse}: everybody's rate so far"
 
 
-def _value(customers: pl.DataFrame) -> Fitted[GammaGamma] | None:
+def _value(customers: pl.DataFrame) -> tuple[Fitted[GammaGamma] | None, str | None]:
+    """What an order is worth; without a model, why there is none."""
     paid = customers.filter(pl.col("order_value") > 0)
     if not paid.height:
-        return None
-    return fit_gamma_gamma(
-        (paid["frequency"] + 1).to_numpy().astype(np.float64), paid["order_value"].to_numpy()
-    )
+        return None, "nobody has paid anything: an order is worth nothing"
+    own = paid["order_value"].to_numpy()
+    fitted = fit_gamma_gamma((paid["frequency"] + 1).to_numpy().astype(np.float64), own)
+    why = without_a_mean(fitted.model, own)
+    return (fitted, None) if why is None else (None, why)
 
 
 def _rows(part: str, fitted: Fitted[Any] | None, customers: int) -> list[dict[str, object]]:

@@ -14,7 +14,8 @@ from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import DayRange
 from bridge_cart_assets.settings import Settings
-from bridge_cart_assets.tables.gold import KPIS_DAILY
+from bridge_cart_assets.tables.columns import MONEY
+from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, KPIS_DAILY
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES
 from bridge_cart_assets.tables.table import Table
 
@@ -150,6 +151,12 @@ def test_the_check_job_covers_whole_tables_and_writes_nothing(
         (KPIS_DAILY, "revenue_new", pl.lit("1.00").cast(pl.Decimal(18, 2)), "revenue_parts_add_up"),
         (KPIS_DAILY, "gini", pl.lit(1.5), "rates_in_range"),
         (KPIS_DAILY, "nrr_90d", pl.lit(-0.5), "ratios_not_negative"),
+        (
+            CUSTOMER_VALUE,
+            "predicted_clv_365d",
+            pl.lit("-0.01").cast(MONEY),
+            "predictions_not_negative",
+        ),
     ],
 )
 def test_each_invariant_is_seen_to_fail(

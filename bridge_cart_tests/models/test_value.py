@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -225,3 +226,36 @@ def test_batch_times_play_no_part(lines: list[Line]) -> None:
     later = datetime.combine(AS_OF, time(), UTC)
     moved = [{**n, "batch_day": AS_OF, "version_at": later} for n in lines]
     assert fitted(lines, AS_OF)[1].equals(fitted(moved, AS_OF)[1])
+
+
+def test_order_values_on_other_scales_are_not_expected_of_everybody(lines: list[Line]) -> None:
+    """Some had nearly all refunded, some are wholesalers: Gamma-Gamma's levels have no mean."""
+
+    def scale(customer: str) -> Decimal:
+        return {0: Decimal("0.001"), 1: Decimal(1000)}.get(int(customer[1:]) % 4, Decimal(1))
+
+    uneven = [
+        {
+            **n,
+            "net_amount": max(Decimal("0.01"), round(n["net_amount"] * scale(n["customer_id"]), 2)),
+        }
+        for n in lines
+    ]
+    model, value = fitted(uneven, AS_OF)
+
+    [status] = set(value["model_status"])
+    assert status.startswith("fallback: order values are too uneven for Gamma-Gamma")
+    assert set(model["part"]) == {"bg_nbd", "gamma_gamma"}
+    assert model.filter(part="gamma_gamma")["parameter"].to_list() == ["none"]
+    assert (value["predicted_clv_365d"] >= 0).all()
+    own = pl.col("historic_clv") / (pl.col("frequency") + 1)
+    features = customer_features(purchases(uneven), customers(), AS_OF)
+    paid = value.join(features.select("customer_id", "frequency"), on="customer_id")
+    assert paid.select(((pl.col("expected_order_value") - own).abs() <= 0.01).all()).item()
+    metrics = value_metrics(purchases(uneven), AS_OF).filter(model="gamma_gamma")
+    assert metrics.select("metric", "passed").rows() == [("agreement", False)]
+
+
+def test_an_even_shop_pays_what_gamma_gamma_expects(lines: list[Line]) -> None:
+    found = value_metrics(purchases(lines), AS_OF).filter(model="gamma_gamma", metric="agreement")
+    assert found.select("value", "passed").row(0) == (pytest.approx(1, abs=0.15), True)
