@@ -363,9 +363,22 @@ def main() -> NoReturn:
         # A panic of a Rust library, without file handles for instance, is not an Exception.
         if debug or isinstance(error, (SystemExit, KeyboardInterrupt)):
             raise
-        _say_error(_brief(str(error) or type(error).__name__))
+        _say_error(_told(error))
         sys.exit(1)
     sys.exit(0)
+
+
+def _told(error: BaseException) -> str:
+    """What happened and what to do about it, in two lines at most."""
+    if type(error).__module__.startswith("sqlalchemy"):
+        # Its message is a statement and an address to read; the driver's own says what is wrong.
+        cause = getattr(error, "orig", None) or error
+        return (
+            f"Dagster's history cannot be read or written: {_brief(str(cause)).splitlines()[0]}\n"
+            "look at the room and the rights of DAGSTER_HOME (data/dagster if unset), or at its "
+            "database; then try again"
+        )
+    return _brief(str(error) or type(error).__name__)
 
 
 def _brief(message: str) -> str:

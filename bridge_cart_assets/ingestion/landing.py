@@ -48,9 +48,12 @@ def list_landing(landing: Path, source: str) -> list[LandedFile]:
     """The finished files of a source, ordered by batch day and name.
 
     Names that start with `.` or `_`, or end in `.tmp` or `.partial`, are not there yet. Links to
-    folders are not followed.
+    folders are not followed: one counts as a file that is not regular, the source's own folder too.
     """
     root = landing / source
+    if root.is_symlink():
+        link = _look_at(source, landing, root)
+        return [link] if link else []
     found = [
         _look_at(source, root, Path(folder) / name)
         for folder, folders, names in os.walk(root, followlinks=False)

@@ -79,7 +79,11 @@ def not_seen(lake: Lake, listed: Iterable[LandedFile]) -> list[LandedFile]:
 
 
 def remember(lake: Lake, seen: Sequence[Seen], run_id: str, now: datetime) -> None:
-    """Write down what became of the files that were looked at, one row per file."""
+    """Write down what became of the files that were looked at, one row per file.
+
+    A file that was taken in part and has other bytes now keeps a row of its own beside the new
+    one, named by its fingerprint too: the rest of it is still to come.
+    """
     if not seen:
         return
     rows = pl.DataFrame(
@@ -111,15 +115,33 @@ def remember(lake: Lake, seen: Sequence[Seen], run_id: str, now: datetime) -> No
     def write() -> int:
         snapshot = lake.look(FILES)
         key = list(FILES.key)
-        old = snapshot.scan().select(key).join(rows.lazy(), on=key, how="semi").collect()
+        known = snapshot.scan()
+        before = known.join(rows.lazy(), on=key, how="semi").collect()
+        wanted = pl.concat([rows, _unfinished(before, rows)])
+        old = known.select(key).join(wanted.lazy(), on=key, how="semi").collect()
         change = Change(
-            inserts=rows.join(old, on=key, how="anti"),
-            updates=rows.join(old, on=key, how="semi"),
+            inserts=wanted.join(old, on=key, how="anti"),
+            updates=wanted.join(old, on=key, how="semi"),
             deletes=FILES.empty(),
         )
         return snapshot.apply(change, Commit(run_id))
 
     retrying(write)
+
+
+def _unfinished(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """The rows of files taken in part whose place other bytes have taken, under another name."""
+    key = list(FILES.key)
+    now = after.select(*key, _now="fingerprint")
+    return (
+        before.filter(pl.col("state") == "partial")
+        .join(now, on=key)
+        .filter(pl.col("fingerprint").ne_missing(pl.col("_now")))
+        .drop("_now")
+        .with_columns(
+            object=pl.format("{} (bytes {}…)", "object", pl.col("fingerprint").str.head(8))
+        )
+    )
 
 
 def forget_untaken(lake: Lake, run_id: str) -> int:
@@ -201,20 +223,35 @@ def without_records(lake: Lake, source: str, fingerprints: Iterable[str]) -> dic
 
 
 def refused(lake: Lake, listed: Iterable[LandedFile]) -> pl.DataFrame:
-    """The refused files that still lie there unchanged, with their reasons."""
+    """The files that are not in raw, or not wholly, and why.
+
+    Those that were refused and still lie there unchanged, and those of which a part was taken and
+    that are gone, or have other bytes, before the rest was.
+    """
     present = pl.DataFrame(
         [file.signature for file in listed],
         schema={name: FILES.dtypes[name] for name in _SIGNATURE},
         orient="row",
     )
-    return (
-        lake.look(FILES)
-        .scan()
-        .filter(pl.col("state") == "refused")
-        .join(present.lazy(), on=_SIGNATURE, how="semi")
-        .sort("source", "object")
-        .collect()
+    ledger = lake.look(FILES).scan()
+    there = ledger.filter(pl.col("state") == "refused").join(
+        present.lazy(), on=_SIGNATURE, how="semi"
     )
+    whole = ledger.filter(pl.col("state").is_in(["taken", "repeated"]))
+    cut_off = (
+        ledger.filter(pl.col("state") == "partial")
+        .join(present.lazy(), on=_SIGNATURE, how="anti")
+        .join(whole, on=["source", "fingerprint"], how="anti")
+        .with_columns(
+            reason=pl.lit("UNREADABLE"),
+            detail=pl.format(
+                "it went away before all of it was taken; {} records stand in raw: land it again, "
+                "under any name, and the rest is taken",
+                "records",
+            ),
+        )
+    )
+    return pl.concat([there, cut_off]).sort("source", "object").collect()
 
 
 def drift(lake: Lake) -> pl.DataFrame:

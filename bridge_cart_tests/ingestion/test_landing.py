@@ -115,6 +115,14 @@ def test_links_and_pipes_are_listed_as_no_regular_files(tmp_path: Path) -> None:
     }
 
 
+def test_a_sources_folder_that_is_a_link_is_told_and_not_followed(tmp_path: Path) -> None:
+    landed(tmp_path / "elsewhere", "secret.csv")
+    (tmp_path / "landing").mkdir()
+    (tmp_path / "landing" / "purchases").symlink_to(tmp_path / "elsewhere" / "purchases")
+    [link] = list_landing(tmp_path / "landing", "purchases")
+    assert (link.object, link.is_regular) == ("purchases", False)
+
+
 def test_a_signature_moves_when_other_bytes_of_equal_size_and_time_take_a_files_place(
     tmp_path: Path,
 ) -> None:

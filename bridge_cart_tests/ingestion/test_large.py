@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 
 from bridge_cart_assets.ingestion import files, large
 from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
-from bridge_cart_assets.ingestion.ledger import not_seen, transaction_of
+from bridge_cart_assets.ingestion.ledger import not_seen, refused, transaction_of
 from bridge_cart_assets.ingestion.take import Taken, take_in
 from bridge_cart_assets.lake import delta
 from bridge_cart_assets.lake.delta import Commit, Conflict, Lake, Snapshot
@@ -430,3 +430,61 @@ def test_how_far_a_file_has_got_stands_in_the_commits_of_its_rows(
         assert is_done == (done == total == len(CSV.encode()))
 
     assert shop.run(within=step).files == 1
+
+
+def taken_in_part(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of which a run has taken some parts when it was killed."""
+    in_parts(monkeypatch, "csv")
+    path = shop.land(f"{NAME}.csv", FORMATS["csv"])
+    append = Snapshot.append
+    calls: list[int] = []
+
+    def dies(self: Snapshot, frame: pl.DataFrame, commit: Commit) -> int:
+        calls.append(self.table is CUSTOMERS.raw)
+        if sum(calls) > 2:
+            raise SystemExit
+        return append(self, frame, commit)
+
+    with monkeypatch.context() as patch, suppress(SystemExit):
+        patch.setattr(Snapshot, "append", dies)
+        shop.run()
+    assert 0 < shop.records().height < 30
+    return path
+
+
+def told(shop: Shop) -> list[tuple[str, str]]:
+    rows = refused(shop.lake, list_landing(shop.landing, "customers"))
+    assert all("records stand in raw: land it again" in text for text in rows["detail"])
+    return rows.select("object", "reason").rows()
+
+
+@pytest.mark.parametrize("then", ["gone", "other bytes", "refused"])
+def test_a_file_that_goes_away_half_taken_is_told_until_the_rest_has_come(
+    shop: Shop,
+    whole: Callable[[str], pl.DataFrame],
+    then: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = taken_in_part(shop, monkeypatch)
+    assert told(shop) == []  # the next run goes on
+    path.unlink()
+    if then != "gone":
+        shop.land(f"{NAME}.csv", b"customer_id\n99\n" if then == "other bytes" else b"no\n1\n")
+    taken = shop.run()
+    assert taken.files == (then == "other bytes")
+    shown = dict(told(shop)) if then != "refused" else {}
+    if then == "gone":
+        assert shown == {f"{NAME}.csv": "UNREADABLE"}
+    elif then == "other bytes":
+        assert [(name[: len(NAME) + 12], why) for name, why in shown.items()] == [
+            (f"{NAME}.csv (bytes ", "UNREADABLE")
+        ]
+    else:
+        listed = list_landing(shop.landing, "customers")
+        assert sorted(refused(shop.lake, listed)["reason"]) == ["HEADER_MISMATCH", "UNREADABLE"]
+    shop.land("again.csv", FORMATS["csv"])
+    shop.run()
+    rows = refused(shop.lake, list_landing(shop.landing, "customers"))
+    assert rows["reason"].to_list() == (["HEADER_MISMATCH"] if then == "refused" else [])
+    [fingerprint] = whole("csv")["_fingerprint"].unique()
+    assert shop.records().filter(_fingerprint=fingerprint).height == 30

@@ -204,10 +204,17 @@ class RefusedFile:
 
 
 def refused_files(catalogue: Catalogue, most: int) -> list[RefusedFile]:
-    """The latest refused files."""
+    """The latest refused files, and those of which only a part has been taken."""
     sql = """
-        SELECT source, object, batch_day, size, reason, detail, make_timestamp(epoch_us(seen_at))
-        FROM ops.files WHERE state = 'refused'
+        SELECT source, object, batch_day, size, coalesce(reason, 'UNREADABLE'),
+               coalesce(detail, format('not all of it was taken; {:,} records stand in raw', records)),
+               make_timestamp(epoch_us(seen_at))
+        FROM ops.files AS file
+        WHERE state = 'refused' OR (state = 'partial' AND NOT EXISTS (
+            FROM ops.files AS whole
+            WHERE whole.source = file.source AND whole.fingerprint = file.fingerprint
+              AND whole.state IN ('taken', 'repeated')
+        ))
         ORDER BY batch_day DESC, source, object LIMIT $most
     """
     return catalogue.ask(RefusedFile, sql, {"most": most})
