@@ -31,7 +31,11 @@ class Failed(Exception):
 @click.pass_context
 def cli(context: click.Context, debug: bool) -> None:
     """A lakehouse for a shop's orders and customers."""
-    context.obj = Settings.from_environment()
+    context.obj = settings = Settings.from_environment()
+    if settings.encodings:
+        from bridge_cart_assets.sources import sources_read_as
+
+        sources_read_as(settings.encodings)  # refuses a name that is no source, whatever the verb
     context.meta["debug"] = debug
 
 

@@ -26,8 +26,8 @@ from bridge_cart_assets.automation.refresh import (
 )
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import batch_days
-from bridge_cart_assets.settings import Settings, SettingsError
-from bridge_cart_assets.sources import SOURCES, sources_read_as
+from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.sources import sources_read_as
 
 
 def build_defs(
@@ -46,12 +46,7 @@ def build_defs(
         SettingsError: an encoding was set for a source that there is not.
     """
     days = batch_days(settings.start_date)
-    try:
-        sources = sources_read_as(settings.encodings)
-    except KeyError as error:
-        known = ", ".join(source.name for source in SOURCES)
-        name = error.args[0]
-        raise SettingsError("BRIDGE_CART_ENCODINGS", name, f"the sources are {known}") from error
+    sources = sources_read_as(settings.encodings)
     return dg.Definitions(
         assets=[
             *(raw_asset(source, days) for source in sources),

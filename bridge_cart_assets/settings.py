@@ -4,6 +4,7 @@ Belongs here: names, defaults and accepted values of the environment variables, 
 that follow from them. Does not belong here: anything that touches the disk or the network.
 """
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -13,8 +14,10 @@ from pathlib import Path
 
 _URI = re.compile(r"^(s3|s3a|gs|az|abfs|abfss)://[^/]+")
 _STORES = ("AWS_", "GOOGLE_", "AZURE_")
-_HOST = re.compile(r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*)$")
-_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_ADDRESS = re.compile(r"[0-9.]+|.*:.*", re.DOTALL)
+# One letter before the colon is a drive.
+_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:/")
 _KAFKA = "BRIDGE_CART_KAFKA_"
 _BOOTSTRAP = f"{_KAFKA}BOOTSTRAP_SERVERS"
 _SERVER = re.compile(r"^([A-Za-z0-9][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\]):(\d{1,5})$")
@@ -87,9 +90,9 @@ class Settings:
             SettingsError: a value is not accepted; the message names variable, value and remedy.
         """
         env = os.environ if environment is None else environment
-        data = Path(env.get("BRIDGE_CART_DATA") or "data").expanduser().absolute()
-        if data.exists() and not data.is_dir():
-            raise SettingsError("BRIDGE_CART_DATA", str(data), "it must be a folder")
+        data = _folder(
+            "BRIDGE_CART_DATA", env.get("BRIDGE_CART_DATA") or "data", "it must be a folder"
+        )
         engine = env.get("BRIDGE_CART_ENGINE") or "local"
         if engine != "local":
             raise SettingsError("BRIDGE_CART_ENGINE", engine, "this version runs on 'local' only")
@@ -114,14 +117,17 @@ def _lake(value: str | None, data: Path) -> str:
         return str(data / "lake")
     if _URI.match(value):
         return value.rstrip("/")
-    if _SCHEME.match(value):
-        raise SettingsError(
-            "BRIDGE_CART_LAKE", value, "a folder, or a URI that begins with s3://, gs:// or az://"
-        )
+    accepted = "it must be a folder, or a URI that begins with s3://, gs:// or az://"
+    return str(_folder("BRIDGE_CART_LAKE", value, accepted))
+
+
+def _folder(name: str, value: str, accepted: str) -> Path:
+    """A folder that is there or can be made."""
     folder = Path(value).expanduser().absolute()
-    if folder.exists() and not folder.is_dir():
-        raise SettingsError("BRIDGE_CART_LAKE", value, "it must be a folder or an object-store URI")
-    return str(folder)
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if _SCHEME.match(value) or not there.is_dir():
+        raise SettingsError(name, value, accepted)
+    return folder
 
 
 def _storage_options(env: Mapping[str, str]) -> dict[str, str]:
@@ -133,7 +139,7 @@ def _day(env: Mapping[str, str], name: str, default: date) -> date:
     if not value:
         return default
     try:
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
             raise ValueError(value)
         day = date.fromisoformat(value)
     except ValueError:
@@ -147,16 +153,27 @@ def _host(env: Mapping[str, str], name: str, default: str) -> str:
     value = env.get(name)
     if not value:
         return default
-    if not _HOST.match(value):
+    if not _is_host(value):
         raise SettingsError(name, value, "a host name or an address, without scheme and port")
     return value
+
+
+def _is_host(text: str) -> bool:
+    """Whether it is a name, or else an address of IPv4 or IPv6."""
+    if not _ADDRESS.fullmatch(text):
+        return bool(_HOST.fullmatch(text))
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _port(env: Mapping[str, str], name: str, default: int) -> int:
     value = env.get(name)
     if not value:
         return default
-    if not re.fullmatch(r"\d{1,5}", value) or not 1 <= int(value) <= 65535:
+    if not re.fullmatch(r"[0-9]{1,5}", value) or not 1 <= int(value) <= 65535:
         raise SettingsError(name, value, "a port from 1 to 65535")
     return int(value)
 
@@ -165,7 +182,7 @@ def _share(env: Mapping[str, str], name: str, default: float) -> float:
     value = env.get(name)
     if not value:
         return default
-    if not re.fullmatch(r"(0|1)(\.\d*)?|\.\d+", value) or not 0 <= float(value) <= 1:
+    if not re.fullmatch(r"(0|1)(\.[0-9]*)?|\.[0-9]+", value) or not 0 <= float(value) <= 1:
         raise SettingsError(name, value, "a share from 0 to 1, for instance 0.10 for 10 % a year")
     return float(value)
 

@@ -238,10 +238,13 @@ def _unreadable_records(raw: pl.LazyFrame) -> pl.DataFrame:
 
 def _with_original(cleaned: Cleaned, raw: pl.LazyFrame, source: Source) -> pl.DataFrame:
     """Refused records with the whole record as it was received, as JSON."""
+    known, others = pl.struct(*source.columns).struct.json_encode(), pl.col("_rescued")
+    # Two JSON objects become one by the comma between them.
+    both = pl.format("{},{}", known.str.strip_suffix("}"), others.str.strip_prefix("{"))
     original = raw.select(
         fingerprint="_fingerprint",
         pos="_pos",
-        raw=pl.struct(*source.columns).struct.json_encode(),
+        raw=pl.when(others.is_null()).then(known).otherwise(both),
     )
     refused = cleaned.refused.lazy()
     wanted = original.join(refused, on=["fingerprint", "pos"], how="semi")

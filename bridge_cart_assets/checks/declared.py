@@ -19,7 +19,8 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from bridge_cart_assets.checks import comparisons, findings, judgements
 from bridge_cart_assets.checks.findings import Finding
-from bridge_cart_assets.ingestion.ledger import drift
+from bridge_cart_assets.ingestion.drift import drift_of_files, drift_of_messages
+from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.models.holdout import DECISIVE
@@ -296,14 +297,18 @@ def _columns(source: Source) -> Callable[[Evidence], Finding]:
         files = evidence.rows(FILES).filter(
             (pl.col("source") == source.name) & pl.col("state").is_in(["taken", "partial"])
         )
-        first, latest = (
+        first, of_files = (
             files.select(pl.min("batch_day"), latest=pl.max("batch_day")).collect().row(0)
         )
-        if first is None:
-            return Finding(True, "no file was taken")
+        of_messages = latest_of_topic(evidence.lake, source)
+        latest = max(filter(None, (of_files, of_messages)), default=None)
+        if latest is None:
+            return Finding(True, "nothing was taken")
         days = evidence.days or DayRange(latest, latest)
-        mine = drift(evidence.lake).filter(pl.col("source") == source.name)
-        return findings.columns_as_before(mine, first, days)
+        mine = drift_of_files(evidence.lake).filter(pl.col("source") == source.name)
+        return findings.columns_as_before(
+            mine, drift_of_messages(evidence.lake, source, days.first, days.last), first, days
+        )
 
     return look
 
@@ -318,8 +323,9 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
         source.raw.path: (
             Check(
                 "columns_as_before",
-                "Files have no column that the source does not know, and lack none that files "
-                "before them had. On its own it looks at the latest batch day.",
+                "Files and messages have no column that the source does not know, and lack none "
+                "that those before them had (of messages, in the 30 days before). On its own it "
+                "looks at the latest batch day.",
                 _columns(source),
                 blocking=False,
             ),

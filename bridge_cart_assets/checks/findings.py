@@ -65,20 +65,25 @@ def keys(table: Table, rows: pl.LazyFrame) -> Finding:
     )
 
 
-def columns_as_before(drift: pl.DataFrame, since: date, days: DayRange) -> Finding:
-    """Files of these days have the columns that were expected.
+def columns_as_before(
+    files: pl.DataFrame, messages: pl.DataFrame, since: date | None, days: DayRange
+) -> Finding:
+    """Files and messages of these days have the columns that were expected.
 
     Args:
-        drift: of one source: column, kind (unknown or missing), first_day on which a file was so.
-        since: batch day of the source's first file; what it never had is not missed.
+        files: of one source: column, kind (unknown or missing), first_day on which a file was so.
+        messages: columns and kinds that are news among the messages of these days.
+        since: batch day of the source's first file; what it never had is not missed. None: none.
         days: the days that are looked at.
     """
-    new = drift.filter(
+    is_missed = pl.col("first_day") > (since or days.last)
+    new = files.filter(
         pl.col("first_day").is_between(days.first, days.last)
-        & ((pl.col("kind") == "unknown") | (pl.col("first_day") > since))
+        & ((pl.col("kind") == "unknown") | is_missed)
     )
+    both = pl.concat([new.select("column", "kind"), messages.select("column", "kind")]).unique()
     names = {
-        kind: new.filter(pl.col("kind") == kind)["column"].to_list()
+        kind: sorted(both.filter(pl.col("kind") == kind)["column"])
         for kind in ("unknown", "missing")
     }
     says = [
@@ -86,9 +91,16 @@ def columns_as_before(drift: pl.DataFrame, since: date, days: DayRange) -> Findi
         f"missing, null from now on: {', '.join(names['missing'])}" if names["missing"] else "",
     ]
     return Finding(
-        not new.height,
+        not both.height,
         "; ".join(filter(None, says)) or "as before",
-        {"unknown": len(names["unknown"]), "missing": len(names["missing"])},
+        {
+            "value": both.height,
+            "bound": 0,
+            "unknown": len(names["unknown"]),
+            "missing": len(names["missing"]),
+            "first_day": days.first.isoformat(),
+            "last_day": days.last.isoformat(),
+        },
     )
 
 

@@ -280,7 +280,7 @@ def _parse(lines: pl.DataFrame, header: Header) -> pl.DataFrame:
         for name in header.names
     )
     codes = pl.lit(None, dtype=pl.String).alias(CODE)
-    simple = lines.filter(is_simple).select(POS, TEXT, codes)
+    simple = lines.filter(is_simple).select(POS, TEXT, DETAIL, codes)
     return pl.concat(
         [
             pl.concat([simple, values], how="horizontal"),
@@ -302,7 +302,9 @@ def _parse_each(lines: pl.DataFrame, header: Header) -> pl.DataFrame:
         name: pl.Series([row[i] for row in rows], dtype=pl.String)
         for i, name in enumerate(header.names)
     }
-    return lines.select(POS, TEXT).with_columns(pl.Series(CODE, codes, dtype=pl.String), **columns)
+    return lines.select(POS, TEXT, DETAIL).with_columns(
+        pl.Series(CODE, codes, dtype=pl.String), **columns
+    )
 
 
 def _each(texts: pl.Series, delimiter: str) -> Iterator[list[str] | None]:

@@ -24,6 +24,7 @@ from bridge_cart_assets.ingestion.verdicts import (
     TEXT,
     Read,
     as_raw,
+    meant,
     require,
 )
 from bridge_cart_assets.sources import Source
@@ -66,11 +67,12 @@ def read_json(texts: pl.DataFrame, source: Source, is_file: bool) -> Read:
     names: set[str] = set()
     unknown: set[str] = set()
     for shape in _shapes(rest[TEXT]):
-        found, rest = _of_shape(rest, shape, source)
+        columns = meant(shape, source)
+        found, rest = _of_shape(rest, shape, columns, source)
         if found.height:
-            names |= set(shape)
-            unknown |= {n for n in shape if n not in source.columns and found[n].count()}
-        done.append(found.drop(n for n in shape if n not in source.columns))
+            names |= set(columns)
+            unknown |= {n for n in columns if n not in source.columns and found[n].count()}
+        done.append(found.drop(n for n in columns if n not in source.columns))
     others, their_names, their_unknown = _one_by_one(rest, source)
     names |= their_names
     unknown |= their_unknown
@@ -96,17 +98,24 @@ def _shapes(texts: pl.Series) -> list[Sequence[str]]:
 
 
 def _of_shape(
-    texts: pl.DataFrame, shape: Sequence[str], source: Source
+    texts: pl.DataFrame, shape: Sequence[str], columns: Sequence[str], source: Source
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The records that have exactly this shape, and the texts that have another."""
+    """The records that have exactly this shape, and the texts that have another.
+
+    Args:
+        texts: the objects as text.
+        shape: their names, in their order.
+        columns: what these names mean.
+        source: whose records they are.
+    """
     pairs = (f'"{re.escape(name)}"{_SPACE}:{_SPACE}{_VALUE}' for name in shape)
     inner = f"{_SPACE},{_SPACE}".join(pairs)
     pattern = rf"^{_SPACE}\{{{_SPACE}{inner}{_SPACE}\}}{_SPACE}$"
     groups = texts[TEXT].str.extract_groups(pattern).struct.unnest()
-    groups.columns = list(shape)
+    groups.columns = list(columns)
     is_one = groups[:, 0].is_not_null()
-    values = groups.filter(is_one).select(_value(name) for name in shape)
-    unknown = [name for name in shape if name not in source.columns]
+    values = groups.filter(is_one).select(_value(name) for name in columns)
+    unknown = [name for name in columns if name not in source.columns]
     found = pl.concat([texts.filter(is_one), values], how="horizontal")
     return found.with_columns(_rescued(unknown)), texts.filter(~is_one)
 
@@ -134,7 +143,7 @@ def _rescued(unknown: Sequence[str]) -> pl.Expr:
 
 def _one_by_one(texts: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, set[str], set[str]]:
     """All texts by Python's reader; and the names that were there, and the unknown ones."""
-    read = [_object(text) for text in texts[TEXT]]
+    read = [(code, _meant(fields, source)) for code, fields in map(_object, texts[TEXT])]
     names = {name for _, fields in read for name in fields}
     extra = [
         {n: v for n, v in fields.items() if v is not None and n not in source.columns}
@@ -157,6 +166,12 @@ def _one_by_one(texts: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, set[
         **columns,
     )
     return frame, names, {name for fields in extra for name in fields}
+
+
+def _meant(fields: Fields, source: Source) -> Fields:
+    if fields.keys() <= source.columns.keys():
+        return fields
+    return dict(zip(meant(list(fields), source), fields.values(), strict=True))
 
 
 def _object(text: str) -> tuple[str | None, Fields]:

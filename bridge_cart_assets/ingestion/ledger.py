@@ -1,7 +1,7 @@
 """What became of each landed file, remembered so that unchanged files are not opened again.
 
 Belongs here: the ledger `ops/files` and the questions that it answers: what is new, what was
-refused, whose columns drift. It is a hint: whether a file's records have been taken in stands in
+refused. It is a hint: whether a file's records have been taken in stands in
 the raw table's own commits, and a ledger that was lost is written anew from there.
 """
 
@@ -19,14 +19,6 @@ from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import FILES
 
 _SIGNATURE = ["source", "object", "size", "modified_ns", "changed_ns"]
-_DRIFT = {
-    "source": pl.String,
-    "column": pl.String,
-    "kind": pl.String,
-    "files": pl.Int64,
-    "first_day": pl.Date,
-    "latest_day": pl.Date,
-}
 
 
 @dataclass(frozen=True)
@@ -254,39 +246,6 @@ def refused(lake: Lake, listed: Iterable[LandedFile]) -> pl.DataFrame:
     return pl.concat([there, cut_off]).sort("source", "object").collect()
 
 
-def drift(lake: Lake) -> pl.DataFrame:
-    """Where the columns of files that were taken are not those of their source.
-
-    Returns:
-        A row per source, column and kind: unknown (the source does not have it) or missing (the
-        file does not); the number of files, the first and the latest of their batch days.
-    """
-    rows = (
-        lake.look(FILES)
-        .scan()
-        .filter(pl.col("state").is_in(["taken", "partial"]))
-        .select("source", "batch_day", unknown="unknown_columns", missing="missing_columns")
-        .unpivot(index=["source", "batch_day"], variable_name="kind", value_name="names")
-        .drop_nulls("names")
-        .group_by("source", "kind", "names")
-        .agg(
-            files=pl.len().cast(pl.Int64),
-            first_day=pl.min("batch_day"),
-            latest_day=pl.max("batch_day"),
-        )
-        .collect()
-    )
-    names = pl.Series([_read(text) for text in rows["names"]], dtype=pl.List(pl.String))
-    return (
-        rows.with_columns(column=names)
-        .explode("column")
-        .group_by("source", "column", "kind")
-        .agg(pl.sum("files"), pl.min("first_day"), pl.max("latest_day"))
-        .select(pl.col(name).cast(dtype) for name, dtype in _DRIFT.items())
-        .sort("source", "kind", "column")
-    )
-
-
 def _written(names: Sequence[str]) -> str | None:
     """Names as a line of CSV: one may have a comma in it."""
     if not names:
@@ -294,7 +253,3 @@ def _written(names: Sequence[str]) -> str | None:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(names)
     return line.getvalue()
-
-
-def _read(line: str) -> list[str]:
-    return next(csv.reader(io.StringIO(line, newline="")))

@@ -15,7 +15,7 @@ import polars as pl
 from polars.exceptions import ComputeError
 
 from bridge_cart_assets.ingestion.files import HEAD_BYTES
-from bridge_cart_assets.ingestion.verdicts import CODE, DETAIL, SIZE, STORED, TEXT
+from bridge_cart_assets.ingestion.verdicts import ALSO, CODE, DETAIL, SIZE, STORED, TEXT
 
 MAX_RECORD_BYTES = 8 * 1024**2
 # A longer line than that is kept by its beginning: it need not fit into memory.
@@ -129,7 +129,8 @@ def split(normal: bytes, layout: Layout, encoding: str | None) -> pl.DataFrame:
     return (
         texts.to_frame()
         .with_columns(
-            pl.lit(None, dtype=_COLUMNS[name]).alias(name) for name in (CODE, DETAIL, STORED)
+            pl.lit(value, dtype=_COLUMNS[name]).alias(name)
+            for name, value in ((CODE, None), (DETAIL, _written(layout)), (STORED, None))
         )
         .with_columns(sizes)
     )
@@ -160,7 +161,8 @@ def judge(lines: pl.Series, layout: Layout = UTF_8, encoding: str | None = None)
     """
     texts = _texts(lines)
     frame = pl.DataFrame({TEXT: texts}).with_columns(
-        pl.lit(None, dtype=_COLUMNS[name]).alias(name) for name in (CODE, DETAIL, STORED)
+        pl.lit(value, dtype=_COLUMNS[name]).alias(name)
+        for name, value in ((CODE, None), (DETAIL, _written(layout)), (STORED, None))
     )
     odd = (texts.is_null() | (lines.bin.size() > MAX_RECORD_BYTES).fill_null(False)).arg_true()
     if not len(odd):
@@ -195,14 +197,21 @@ def _judge(
         line = _beginning(line)
         details.append(f"_raw has its first {KEPT_BYTES // 1024**2} MiB")
     stored = layout.stored(line)
-    text = _decoded(line, "utf-8")
+    text, written = _decoded(line, "utf-8"), _written(layout)
     if text is None and encoding is not None and layout == UTF_8:
-        text = _decoded(stored, encoding)
+        text, written = _decoded(stored, encoding), f"{ALSO}its bytes are {encoding}"
+    if text is not None and not is_long:
+        return text, None, written, stored
     if text is not None:
-        return text, "LINE_TOO_LONG" if is_long else None, "; ".join(details) or None, stored
+        return text, "LINE_TOO_LONG", "; ".join(details) + (written or ""), stored
     details.append(f"not {_accepted(layout, encoding)}; _raw has the bytes as Latin-1")
     code = "LINE_TOO_LONG" if is_long else "BAD_ENCODING"
     return stored.decode("latin-1"), code, "; ".join(details), stored
+
+
+def _written(layout: Layout) -> str | None:
+    """How the bytes of a line can be had back from its text, where that is not simply UTF-8."""
+    return f"{ALSO}its bytes are {layout.encoding}" if layout.unit > 1 else None
 
 
 def _beginning(line: bytes) -> bytes:

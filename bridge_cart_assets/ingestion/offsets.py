@@ -176,6 +176,13 @@ def accept_loss(lake: Lake, source: Source, partitions: Sequence[Partition]) -> 
     return retrying(write)
 
 
+def latest_of_topic(lake: Lake, source: Source) -> date | None:
+    """The latest batch day of a source's messages; None when there was none."""
+    ledger = lake.look(OFFSETS).scan().filter(pl.col("source") == source.name)
+    latest: date | None = ledger.select(pl.max("latest_day")).collect().item()
+    return latest
+
+
 def remember_offsets(
     lake: Lake, source: Source, reached: Mapping[Position, Count], run_id: str, now: datetime
 ) -> None:

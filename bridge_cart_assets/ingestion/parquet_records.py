@@ -18,6 +18,7 @@ from bridge_cart_assets.ingestion.verdicts import (
     TEXT,
     Read,
     as_raw,
+    meant,
     missing_of,
     require,
     unknown_of,
@@ -78,7 +79,8 @@ def _reading(read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
 
 
 def _records(frame: pl.DataFrame, source: Source) -> Read:
-    header = frame.columns
+    header = meant(frame.columns, source)
+    frame = frame.rename(dict(zip(frame.columns, header, strict=True)))
     require(header, source)
     try:
         texts = frame.select(

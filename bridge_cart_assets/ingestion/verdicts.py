@@ -21,6 +21,8 @@ TEXT, CODE, DETAIL, STORED, SIZE, POS, RESCUED = (
     f"\0bridge-cart/{name}"
     for name in ("text", "code", "detail", "stored", "size", "pos", "rescued")
 )
+# A detail that begins so is said behind the reason's own words.
+ALSO = "; "
 # So many names of unknown columns are told; a file may have one of its own in every record.
 MOST_NAMES = 100
 VERDICT = ("_pos", "_status", "_error_code", "_error", "_raw", "_rescued")
@@ -103,6 +105,22 @@ def put_all(
     )
 
 
+def meant(names: Sequence[str], source: Source) -> list[str]:
+    """Names of columns, in the source's own spelling where one is meant: ` Order_ID` is order_id.
+
+    A name that is spelt as the source has it goes before one that only means it, which then keeps
+    its own.
+    """
+    known = {name.casefold(): name for name in source.columns}
+    taken = set(names)
+    found = []
+    for name in names:
+        own = name if name in source.columns else known.get(name.strip().casefold(), name)
+        found.append(name if own != name and own in taken else own)
+        taken.add(found[-1])
+    return found
+
+
 def require(columns: Iterable[str], source: Source) -> None:
     """Refuse a file that lacks a required column."""
     missing = sorted(set(source.required) - set(columns), key=source.required.index)
@@ -144,7 +162,11 @@ def as_raw(frame: pl.DataFrame, source: Source, rescued: Sequence[str] = ()) -> 
             .then(pl.lit("blank"))
             .otherwise(pl.lit("ok")),
             _error_code=pl.when(bad).then(pl.col(CODE)),
-            _error=pl.when(bad).then(pl.coalesce(pl.col(DETAIL), in_words)),
+            _error=pl.when(bad).then(
+                pl.when(pl.col(DETAIL).str.starts_with(ALSO))
+                .then(in_words + pl.col(DETAIL))
+                .otherwise(pl.coalesce(pl.col(DETAIL), in_words))
+            ),
             _raw=pl.when(bad).then(pl.col(TEXT)),
             _rescued=_rescued(list(rescued)) if rescued else pl.col(RESCUED),
         )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from bridge_cart_assets.settings import SettingsError
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.online_retail import ONLINE_RETAIL
 from bridge_cart_assets.sources.purchases import PURCHASES
@@ -15,11 +16,11 @@ def sources_read_as(encodings: Mapping[str, str]) -> tuple[Source, ...]:
     """The sources with other encodings for lines that are not UTF-8, by name.
 
     Raises:
-        KeyError: there is no source of a name.
+        SettingsError: an encoding was set for a source that there is not.
     """
-    unknown = encodings.keys() - {source.name for source in SOURCES}
-    if unknown:
-        raise KeyError(min(unknown))
+    known = [source.name for source in SOURCES]
+    for name in sorted(encodings.keys() - set(known)):
+        raise SettingsError("BRIDGE_CART_ENCODINGS", name, f"the sources are {', '.join(known)}")
     return tuple(replace(s, encoding=encodings.get(s.name, s.encoding)) for s in SOURCES)
 
 

@@ -14,6 +14,7 @@ from bridge_cart_assets.sources.source import (
     Source,
 )
 from bridge_cart_assets.tables.silver import PURCHASES
+from bridge_cart_assets.transforms.parsing import number
 
 COLUMNS = {
     "InvoiceNo": "Invoice; begins with C when goods are taken back",
@@ -25,7 +26,6 @@ COLUMNS = {
     "CustomerID": "Customer; often spelt with a trailing .0",
     "Country": "Country of the customer",
 }
-_EXACT = pl.Decimal(38, 10)
 
 
 def conform(raw: pl.LazyFrame) -> Conformed:
@@ -42,9 +42,7 @@ def conform(raw: pl.LazyFrame) -> Conformed:
     ).sort("_fingerprint", "_pos")
     invoice = ["_fingerprint", "order_id"]
     first_seen = pl.col("_pos").min().over([*invoice, "_key"])
-    amount = pl.col("Quantity").str.strip_chars().cast(_EXACT, strict=False) * pl.col(
-        "UnitPrice"
-    ).str.strip_chars().cast(_EXACT, strict=False)
+    amount = number(pl.col("Quantity")) * number(pl.col("UnitPrice"))
     taken_back = pl.col("order_id").str.to_uppercase().str.starts_with("C")
     purchases = lines.with_columns(
         line_number=first_seen.rank("dense").over(invoice).cast(pl.String),

@@ -15,8 +15,10 @@ from rich.text import Text
 
 from bridge_cart_assets.assets.gold import BUILT
 from bridge_cart_assets.automation.execute import last_run, latest_checks
+from bridge_cart_assets.ingestion.drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import drift, refused
+from bridge_cart_assets.ingestion.ledger import refused
+from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.settings import Settings
@@ -70,7 +72,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "files": refused(lake, listed)
         .select("source", "object", "batch_day", "reason", "detail", "seen_at")
         .pipe(_plain),
-        "columns": _plain(drift(lake)),
+        "columns": _plain(_drift(lake)),
         "topics": _plain(lake.look(OFFSETS).read().drop("run_id").sort("topic", "partition")),
         "checks": checks,
         "last_run": None
@@ -82,6 +84,13 @@ def collect(settings: Settings) -> dict[str, Any]:
             "success": run.success,
         },
     }
+
+
+def _drift(lake: Lake) -> pl.DataFrame:
+    """Of files since the first one, of messages on their latest day."""
+    latest = {source: latest_of_topic(lake, source) for source in SOURCES}
+    messages = [drift_of_messages(lake, s, day, day) for s, day in latest.items() if day]
+    return pl.concat([drift_of_files(lake), *messages])
 
 
 def show(found: dict[str, Any], on: Console) -> None:
@@ -177,7 +186,8 @@ def _show_files(found: dict[str, Any], on: Console) -> None:
     for column in unknown:
         on.print(
             f"unknown column {column['source']}.{column['column']} in "
-            f"{column['files']:,} files since {column['first_day']}, kept in _rescued",
+            f"{column['files']:,} files or partitions since {column['first_day']}, "
+            "kept in _rescued",
             soft_wrap=True,
             markup=False,
         )

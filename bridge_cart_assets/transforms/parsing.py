@@ -20,6 +20,8 @@ MISSING = ("", "null", "none", "nan", "nat", "n/a", "na", "nil", "<na>", "-", "-
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _CENTS = Decimal("0.01")
+EXACT = pl.Decimal(38, 10)
+_EXACT_LIMIT = Decimal(10) ** 18
 _MONEY_LIMIT = Decimal(10) ** 16
 _WHOLE_LIMIT = Decimal(2) ** 53
 
@@ -104,6 +106,11 @@ def amount(text: pl.Expr) -> pl.Expr:
     return present(text).map_batches(_amounts, return_dtype=MONEY)
 
 
+def number(text: pl.Expr) -> pl.Expr:
+    """A number as it is written, with ten decimals: a factor, which must not be rounded first."""
+    return present(text).map_batches(_exact_numbers, return_dtype=EXACT)
+
+
 def whole(text: pl.Expr) -> pl.Expr:
     """A whole number; 2.0 is one, 1.5 is not."""
     return present(text).map_batches(_wholes, return_dtype=pl.Int64)
@@ -165,6 +172,7 @@ def _moments(text: pl.Series) -> pl.Series:
         text.str.replace(r"^(\d{8}[Tt]\d{4})([^\d].*)?$", "${1}00$2")
         .str.replace(_BASIC_ISO, "$1-$2-$3 $4:$5:$6$7")
         .str.replace(r":(\d{2}),(\d)", ":$1.$2")
+        .str.replace(r"^(\d{9,10}|\d{12,13})\.0+$", "$1")
         .str.replace(r"^(\d{4}-\d{1,2}-\d{1,2})[Tt]", "$1 ")
         .str.replace(r" ?([Zz]|UTC|GMT)$", "+00:00")
         .str.replace(r"^(\d{4}-\d{1,2}-\d{1,2})\+00:00$", "$1")
@@ -196,6 +204,10 @@ def _plausible(moments: pl.Series) -> pl.Series:
 
 def _amounts(text: pl.Series) -> pl.Series:
     return _numbers(text, _as_money, _plain_money)
+
+
+def _exact_numbers(text: pl.Series) -> pl.Series:
+    return _numbers(text, _as_exact, lambda plain: plain.cast(EXACT, strict=False))
 
 
 def _wholes(text: pl.Series) -> pl.Series:
@@ -238,6 +250,13 @@ def _as_money(text: str) -> Decimal | None:
     if value is None or abs(value) >= _MONEY_LIMIT:
         return None
     return value.quantize(_CENTS, rounding=ROUND_HALF_UP)
+
+
+def _as_exact(text: str) -> Decimal | None:
+    value = read_number(text)
+    if value is None or abs(value) >= _EXACT_LIMIT:
+        return None
+    return value.quantize(Decimal(1).scaleb(-EXACT.scale), rounding=ROUND_HALF_UP)
 
 
 def _as_whole(text: str) -> int | None:

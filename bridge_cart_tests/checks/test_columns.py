@@ -1,19 +1,24 @@
 """Columns that come and go are told, once, on the day on which they do."""
 
-from datetime import date
+import json
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
 
 from bridge_cart_assets.checks.declared import Evidence, checks_of
 from bridge_cart_assets.checks.findings import Finding
+from bridge_cart_assets.ingestion.drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import drift, not_seen
+from bridge_cart_assets.ingestion.ledger import not_seen
+from bridge_cart_assets.ingestion.records import read_objects
 from bridge_cart_assets.ingestion.take import take_in
-from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.delta import Commit, Lake
 from bridge_cart_assets.partitions import DayRange
 from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.purchases import PURCHASES
+from bridge_cart_assets.tables.ops import OFFSETS
 
 REQUIRED = "order_id,customer_id,purchase_date,purchase_amount"
 ROW = "O1,C1,2024-01-01,10"
@@ -43,7 +48,9 @@ def look(lake: Lake, *days: int) -> Finding:
 
 
 def test_what_the_first_files_lack_is_no_news(lake: Lake) -> None:
-    assert look(lake, 1) == Finding(True, "as before", {"unknown": 0, "missing": 0})
+    found = look(lake, 1)
+    assert (found.passed, found.says) == (True, "as before")
+    assert (found.figures["unknown"], found.figures["missing"]) == (0, 0)
 
 
 def test_a_new_column_is_told_on_its_day_and_kept(lake: Lake) -> None:
@@ -61,12 +68,55 @@ def test_a_column_that_is_missing_from_a_day_on_is_told_and_null(lake: Lake) -> 
 
 
 def test_over_several_days_and_on_its_own(lake: Lake) -> None:
-    assert look(lake, 1, 3).figures == {"unknown": 1, "missing": 1}
+    assert look(lake, 1, 3).figures == {
+        **{"value": 2, "bound": 0, "unknown": 1, "missing": 1},
+        **{"first_day": "2024-01-01", "last_day": "2024-01-03"},
+    }
     assert look(lake) == look(lake, 3)
-    gift = drift(lake).row(by_predicate=pl.col("column") == "gift", named=True)
+    gift = drift_of_files(lake).row(by_predicate=pl.col("column") == "gift", named=True)
     assert (gift["kind"], gift["files"]) == ("unknown", 2)
     assert (gift["first_day"], gift["latest_day"]) == (date(2024, 1, 2), date(2024, 1, 3))
 
 
 def test_without_a_file_there_is_nothing_to_say(settings: Settings) -> None:
-    assert look(Lake(settings.lake)) == Finding(True, "no file was taken")
+    assert look(Lake(settings.lake)) == Finding(True, "nothing was taken")
+
+
+def messages(lake: Lake, day: int, *rows: dict[str, str]) -> None:
+    """Messages in raw as they are after a run, and where the ledger says they are."""
+    read = read_objects(pl.Series([json.dumps(row) for row in rows]), PURCHASES)
+    frame = read.records.with_columns(
+        _source=pl.lit("purchases"),
+        _object=pl.lit(f"{PURCHASES.topic}-0"),
+        _fingerprint=pl.lit(f"{PURCHASES.topic}-0"),
+        _pos=pl.col("_pos") + day * 100,
+        _ingested_at=pl.lit(datetime(2024, 1, day, tzinfo=UTC)),
+        _batch_day=pl.lit(date(2024, 1, day)),
+        _batch_id=pl.lit("run"),
+    )
+    lake.look(PURCHASES.raw).append(frame, Commit("run"))
+    ledger = {
+        **{"topic": PURCHASES.topic, "partition": day, "source": "purchases", "next_offset": 1},
+        **{"records": 1, "quarantined": 0, "latest_day": date(2024, 1, day), "version": 0},
+        **{"seen_at": datetime(2024, 1, day, tzinfo=UTC), "run_id": "run"},
+    }
+    lake.look(OFFSETS).append(pl.DataFrame([ledger], schema=OFFSETS.dtypes), Commit("run"))
+
+
+def test_columns_of_messages_are_told_when_they_come_and_go(settings: Settings) -> None:
+    lake = Lake(settings.lake)
+    order = {"order_id": "1", "customer_id": "2", "purchase_date": "3", "purchase_amount": "4"}
+    messages(lake, 1, {**order, "quantity": "1"}, {"order_id": "5", "old": "x"})
+    messages(lake, 2, {**order, "quantity": "1", "old": "y", 'new "one"': "z"})
+    messages(lake, 3, {**order, "old": "y", 'new "one"': "z"})
+
+    assert look(lake, 1).says == "unknown, kept in _rescued: old"
+    assert look(lake, 2).says == 'unknown, kept in _rescued: new "one"'
+    assert look(lake, 3).says == "missing, null from now on: quantity"
+    assert look(lake) == look(lake, 3)
+    assert not look(lake).passed
+    told = drift_of_messages(lake, PURCHASES, date(2024, 1, 2), date(2024, 1, 3))
+    assert told.rows() == [
+        ("purchases", 'new "one"', "unknown", 1, date(2024, 1, 2), date(2024, 1, 3))
+    ]
+    assert drift_of_messages(lake, CUSTOMERS, date(2024, 1, 1), date(2024, 1, 3)).height == 0

@@ -10,8 +10,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from bridge_cart_assets.ingestion import take
+from bridge_cart_assets.ingestion.drift import drift_of_files
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import Seen, drift, forget_untaken, not_seen, remember
+from bridge_cart_assets.ingestion.ledger import Seen, forget_untaken, not_seen, remember
 from bridge_cart_assets.ingestion.take import take_in
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources.customers import CUSTOMERS
@@ -135,7 +136,7 @@ def test_columns_that_drift_are_told_with_their_days(shop: Shop) -> None:
     path.parent.mkdir()
     path.write_text(purchases)
     take_in(shop.lake, PURCHASES, list_landing(shop.landing, "purchases"), "run")
-    found = drift(shop.lake)
+    found = drift_of_files(shop.lake)
     assert found.columns == ["source", "column", "kind", "files", "first_day", "latest_day"]
     assert found.filter(pl.col("kind") == "unknown").rows() == [
         ("customers", "a,b", "unknown", 2, date(2024, 1, 2), date(2024, 1, 3)),
@@ -149,7 +150,7 @@ def test_columns_that_drift_are_told_with_their_days(shop: Shop) -> None:
 
 
 def test_without_files_nothing_drifts(tmp_path: Path) -> None:
-    assert drift(Lake(str(tmp_path))).height == 0
+    assert drift_of_files(Lake(str(tmp_path))).height == 0
 
 
 def test_of_very_many_unknown_columns_a_hundred_are_told(shop: Shop) -> None:
@@ -157,7 +158,7 @@ def test_of_very_many_unknown_columns_a_hundred_are_told(shop: Shop) -> None:
     shop.land("2024-01-01.ndjson", lines)
     shop.run()
     assert len(ledger(shop)["unknown_columns"][0].split(",")) == 100
-    assert drift(shop.lake).filter(kind="unknown")["column"].to_list()[-1] == "x0099"
+    assert drift_of_files(shop.lake).filter(kind="unknown")["column"].to_list()[-1] == "x0099"
 
 
 def test_a_ledger_of_other_columns_is_to_be_moved_away(shop: Shop) -> None:

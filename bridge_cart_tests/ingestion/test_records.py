@@ -203,6 +203,20 @@ def test_column_names_are_recognised_in_any_case() -> None:
     assert values(frame) == [("1", "a", None)]
 
 
+def test_names_of_objects_and_of_parquet_are_recognised_in_any_case() -> None:
+    lines = ['{" Customer_ID": "1", "NAME": "Zoë", "Tier": "x"}'] * 300
+    for frame in (
+        ndjson(lines[0]),
+        ndjson(*lines),
+        parquet(**{" Customer_ID": ["1"], "NAME": ["Zoë"], "Tier": ["x"]}),
+    ):
+        assert values(frame)[0] == ("1", "Zoë", None)
+        assert json.loads(frame["_rescued"][0]) == {"Tier": "x"}
+    exact = ndjson('{"Customer_ID": "9", "customer_id": "1", "CUSTOMER_ID": "8"}')
+    assert values(exact) == [("1", None, None)]
+    assert json.loads(exact["_rescued"][0]) == {"Customer_ID": "9", "CUSTOMER_ID": "8"}
+
+
 def test_unknown_columns_are_kept_in_rescued() -> None:
     frame = csv("1,a,gold,12", header="customer_id,name,tier,Größe")
     assert [json.loads(text) for text in frame["_rescued"]] == [{"tier": "gold", "Größe": "12"}]
@@ -290,6 +304,21 @@ def test_a_line_that_is_not_utf_8_is_read_in_the_encoding_of_its_source() -> Non
     assert verdicts(frame)[2] == (3, "BAD_ENCODING")
     assert raw(frame) == ["3,\x81,c"]
     assert frame["_error"][2] == "not UTF-8, nor cp1252; _raw has the bytes as Latin-1"
+
+
+def test_of_a_refused_line_the_bytes_can_be_had_back_in_any_encoding() -> None:
+    """£ is one byte in cp1252, two in UTF-8, and two others in UTF-16."""
+    data = f"{HEADER}\n".encode() + b'1,\xa3\n1,\xc2\xa3\n"1\xa3",2,3,4\n'
+    frame = read_records(Content("csv", "f", data), BRITISH).records
+    few, many = "fewer fields than the header has", "more fields than the header has"
+    assert frame.select("_raw", "_error").rows() == [
+        ("1,£", f"{few}; its bytes are cp1252"),
+        ("1,£", few),
+        ('"1£",2,3,4', f"{many}; its bytes are cp1252"),
+    ]
+    wide = f"\ufeff{HEADER}\n1,£\n".encode("utf-16-le")
+    frame = read_records(Content("csv", "f", wide), BRITISH).records
+    assert frame["_error"].to_list() == [f"{few}; its bytes are utf-16-le"]
 
 
 def test_the_header_is_read_in_the_encoding_of_its_source() -> None:

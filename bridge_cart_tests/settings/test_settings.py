@@ -115,7 +115,18 @@ def test_the_options_of_an_object_store_are_its_usual_variables() -> None:
         *(
             (port, value, "a port from 1 to 65535")
             for port in ("REPORT_PORT", "DAGSTER_PORT")
-            for value in ("0", "65536", "-1", "http", "5010.0", "123456", " 80", "0x50")
+            for value in (
+                "0",
+                "65536",
+                "-1",
+                "http",
+                "5010.0",
+                "123456",
+                " 80",
+                "0x50",
+                "８０",
+                "80\n",
+            )
         ),
         ("REPORT_HOST", "not a host", "host"),
         ("REPORT_HOST", "http://localhost", "host"),
@@ -143,6 +154,28 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path, variable: str) -> No
     says = refusal(**{variable: str(tmp_path / "notes")})
     assert says.startswith(f"{variable}={str(tmp_path / 'notes')!r}")
     assert "must be a folder" in says
+    below = refusal(**{variable: str(tmp_path / "notes" / "deep" / "down")})
+    assert "must be a folder" in below
+
+
+@pytest.mark.parametrize("value", ["s3://bucket/x", "s3:/bucket", "file:///tmp/x", "http:/x"])
+def test_an_address_is_no_data_folder(value: str) -> None:
+    says = refusal(BRIDGE_CART_DATA=value)
+    assert says == f"BRIDGE_CART_DATA={value!r} is not accepted: it must be a folder"
+
+
+@pytest.mark.parametrize("value", ["s3:/bucket", "file:///tmp/x", "http:/x"])
+def test_another_address_is_no_lake(value: str) -> None:
+    assert refusal(BRIDGE_CART_LAKE=value).startswith(f"BRIDGE_CART_LAKE={value!r} is not accepted")
+
+
+@pytest.mark.parametrize(
+    "host", ["cafe:8080", "999.1.1.1", "10.0.0", "localhost\n", "::g", "a:b", "1.2.3.4:80"]
+)
+def test_what_is_neither_name_nor_address_is_no_host(host: str) -> None:
+    says = refusal(BRIDGE_CART_REPORT_HOST=host)
+    assert "a host name or an address" in says
+    assert "\n" not in says
 
 
 @pytest.mark.parametrize("host", ["localhost", "0.0.0.0", "::1", "shop.example.org", "10.0.0.7"])  # noqa: S104

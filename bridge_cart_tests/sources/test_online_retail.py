@@ -178,6 +178,15 @@ def test_the_amount_is_multiplied_exactly_and_rounded_half_up_once() -> None:
     assert accepted["purchase_amount"].to_list() == [Decimal("3.02"), Decimal("168469.60")]
 
 
+def test_factors_are_read_in_every_accepted_spelling() -> None:
+    lines = (line(quantity='"1,000"', price='"2,55"'), line(quantity="(2)", price="£1.005"))
+    back = line("C1", quantity="-3.0", price="$ 1.5")
+    accepted = clean_purchases(order_lines((*lines, back)).lazy())
+    amounts = accepted.accepted.sort("pos").select("quantity", "purchase_amount").rows()
+    assert amounts == [(1000, Decimal("2550.00")), (-3, Decimal("-4.50"))]
+    assert accepted.refused["reason"].to_list() == ["NON_POSITIVE_AMOUNT"]
+
+
 def test_an_amount_that_cannot_be_computed_is_refused_with_both_factors() -> None:
     refused = clean_purchases(order_lines((line(quantity="six", price="?"),)).lazy()).refused
     assert refused.select("reason", "value").row(0) == ("BAD_AMOUNT", "six x ?")

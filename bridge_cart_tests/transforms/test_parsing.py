@@ -56,6 +56,8 @@ def read(parser: object, *texts: str | None) -> list[object]:
         ("20240105", MIDNIGHT),
         ("1704450030", MORNING),
         ("1704450030000", MORNING),
+        ("1704450030.0", MORNING),
+        ("1704450030123.0", MORNING.replace(microsecond=123_000)),
         ("1704450030123", MORNING.replace(microsecond=123_000)),
         ("  2024-01-05T10:20:30Z\u00a0", MORNING),
     ],

@@ -207,7 +207,7 @@ def refused_files(catalogue: Catalogue, most: int) -> list[RefusedFile]:
     """The latest refused files, and those of which only a part has been taken."""
     sql = """
         SELECT source, object, batch_day, size, coalesce(reason, 'UNREADABLE'),
-               coalesce(detail, format('not all of it was taken; {:,} records stand in raw', records)),
+               coalesce(detail, format('half taken; {:,} of its records stand in raw', records)),
                make_timestamp(epoch_us(seen_at))
         FROM ops.files AS file
         WHERE state = 'refused' OR (state = 'partial' AND NOT EXISTS (
