@@ -27,6 +27,7 @@ class Chart:
         figures: what the script draws; None when there is too little to draw.
         too_little: the sentence that stands there then.
         sheet: the table; its name is the chart's.
+        names_amounts: whether the names of the bars are amounts of money.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Chart:
     figures: Figures | None
     too_little: str
     sheet: Sheet
+    names_amounts: bool = False
 
     @property
     def name(self) -> str:
@@ -43,7 +45,7 @@ class Chart:
     @property
     def has_amounts(self) -> bool:
         """Whether it shows money, so that the page says in which currency."""
-        return bool(self.figures and self.figures["unit"] == "money")
+        return bool(self.figures and (self.names_amounts or self.figures["unit"] == "money"))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.filters import FILTERS, Asked, Filters, Parameter
 from bridge_cart_assets.reports.sheets import Sheet
+from bridge_cart_assets.tables.table import Table
 
 _VARIABLE = re.compile(r"{(\w+)(?::\w+)?}")
 
@@ -39,6 +40,7 @@ class Page:
         title: in the navigation and in the window's title.
         template: which file shows its view, as `page`.
         read: the view; None while there is no sale. May raise NotThereError.
+        needs: the gold tables without which it is not read.
         applies: the filters that change something here.
         reach: why the others do not, as the end of a sentence.
         parameters: GET parameters that only this page has.
@@ -51,6 +53,7 @@ class Page:
     title: str
     template: str
     read: Callable[[Catalogue, Asked], View | None]
+    needs: frozenset[Table] = frozenset()
     applies: frozenset[str] = frozenset(FILTERS)
     reach: str = "this page shows the whole shop"
     parameters: tuple[Parameter, ...] = ()
@@ -69,6 +72,14 @@ class Page:
         listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
         verb = "does" if len(names) == 1 else "do"
         return f"{listed} {verb} not apply here: {self.reach}."
+
+    def missing(self, catalogue: Catalogue) -> tuple[str, ...]:
+        """The gold tables that it needs and an earlier version's catalogue does not have.
+
+        A catalogue without any is one before the first sale: that lacks nothing.
+        """
+        there = set(catalogue.gold_tables())
+        return tuple(sorted(table.name for table in self.needs - there)) if there else ()
 
     @property
     def path_names(self) -> tuple[str, ...]:

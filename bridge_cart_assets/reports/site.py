@@ -34,7 +34,7 @@ from bridge_cart_assets.reports.export import csv_lines
 from bridge_cart_assets.reports.filters import FILTERS, Asked, Choices, choices_of, read_address
 from bridge_cart_assets.reports.formatting import grouped, moment
 from bridge_cart_assets.reports.freshness import freshness
-from bridge_cart_assets.reports.page import Page
+from bridge_cart_assets.reports.page import Page, View
 from bridge_cart_assets.reports.sheets import bar_width
 from bridge_cart_assets.tables.gold import TABLES
 
@@ -92,7 +92,10 @@ class Site:
             asked = self._asked(page, request, self._choices_of(catalogue))
             if asked.complaints:
                 return PlainTextResponse("\n".join(asked.complaints) + "\n", 400)
-            view = page.read(catalogue, replace(asked, in_full=True))
+            missing = page.missing(catalogue)
+            if missing:
+                return self._message("behind.html", 503, missing=missing)
+            view = self._view(page, catalogue, replace(asked, in_full=True))
         if view is None:
             return self._message("no-sales.html", 503)
         name = request.path_params["sheet"]
@@ -107,6 +110,9 @@ class Site:
         table = next((table for table in TABLES if table.name == name), None)
         if table is None:
             raise HTTPException(404)
+        with self.catalogue.opened() as catalogue:
+            if table not in catalogue.gold_tables():
+                return self._message("behind.html", 503, missing=(table.name,))
         lines = csv_lines(self.catalogue, table)
         # the first piece opens the catalogue: an error still has a page of its own
         return _csv(chain([next(lines)], lines), table.name)
@@ -188,14 +194,25 @@ class Site:
             choices = self._choices_of(catalogue)
             asked = self._asked(page, request, choices)
             fresh = freshness(catalogue)
-            view = page.read(catalogue, asked)
             identity = catalogue.identity
+            missing = page.missing(catalogue)
+            view = None if missing else self._view(page, catalogue, asked)
+        if missing:
+            found = {"fresh": fresh, "here": page, "asked": asked, "missing": missing}
+            return identity, self._rendered("behind.html", **found)
         if view is None:
             return identity, self._rendered("no-sales.html", fresh=fresh, here=page, asked=asked)
         html = self._rendered(
             page.template, fresh=fresh, here=page, asked=asked, choices=choices, page=view
         )
         return identity, html
+
+    @staticmethod
+    def _view(page: Page, catalogue: Catalogue, asked: Asked) -> View | None:
+        """What the page shows; None before the first sale, when gold may have no table yet."""
+        if page.needs and not catalogue.gold_tables():
+            return None
+        return page.read(catalogue, asked)
 
     def _message(self, template: str, status: int, **values: object) -> Response:
         return HTMLResponse(self._rendered(template, **values), status)

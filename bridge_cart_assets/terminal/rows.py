@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bridge_cart_assets.lake.query import Answer
 
@@ -31,9 +32,10 @@ def table_of(answer: Answer) -> Table:
     table = Table(box=None, pad_edge=False)
     for index, name in enumerate(answer.columns):
         numeric = any(isinstance(row[index], (int, float, Decimal)) for row in answer.rows)
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+        table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=True)
     for row in answer.rows:
-        table.add_row(*(str(_plain(value, "–")) for value in row))
+        # As text of its own: what stands in brackets is no mark-up.
+        table.add_row(*(Text(str(_plain(value, "–"))) for value in row))
     return table
 
 

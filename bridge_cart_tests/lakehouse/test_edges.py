@@ -1,5 +1,6 @@
 """Lakehouses at the edge: no sale yet, profiles of two sources, a raw table that was moved away."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from bridge_cart_assets.checks.declared import Evidence, checks_of
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, KPIS_DAILY
-from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES
+from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES, QUARANTINE
 from bridge_cart_tests.lakehouse.chain import ingest, refine
 from bridge_cart_tests.lakehouse.tables import ALL
 
@@ -80,3 +81,22 @@ def test_a_raw_table_that_was_moved_away_is_made_again_from_the_landed_files(
     assert (tmp_path / "lake" / "raw" / "purchases").is_dir()
     assert lake.look(PURCHASES).rows == 1
     assert failed(lake) == []
+
+
+def test_quarantine_has_the_whole_record_its_unknown_columns_too(
+    tmp_path: Path, lake: Lake
+) -> None:
+    header = "order_id,customer_id,purchase_date,purchase_amount"
+    name = "2024-01-01.csv"
+    land(tmp_path, "purchases", name, f'{header},channel,"a ""b"""', "1,C1,never,10,app,x")
+    land(tmp_path, "purchases", "2024-01-02.csv", header, "2,C1,never,10")
+
+    run(lake, tmp_path)
+
+    refused = lake.look(QUARANTINE).read().sort("batch_day")["raw"].to_list()
+    records = [{k: v for k, v in json.loads(text).items() if v is not None} for text in refused]
+    common = {"customer_id": "C1", "purchase_date": "never", "purchase_amount": "10"}
+    assert records == [
+        {"order_id": "1", **common, "channel": "app", 'a "b"': "x"},
+        {"order_id": "2", **common},
+    ]

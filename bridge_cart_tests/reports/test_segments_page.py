@@ -334,7 +334,9 @@ def test_a_parameter_that_cannot_be_is_named_and_changes_nothing(
     assert client.get(f"/export/segments/history.csv{query}").status_code == 400
 
 
-@pytest.mark.parametrize("metric", ["customers", "churn_rate", "segment_contribution", "avg_clv"])
+@pytest.mark.parametrize(
+    "metric", ["customers", "churn_rate", "segment_contribution", "avg_clv", "aov"]
+)
 def test_the_history_is_read_from_the_version_that_was_valid_on_each_day(
     client: TestClient, path: Path, metric: str
 ) -> None:

@@ -40,13 +40,15 @@ from bridge_cart_assets.tables.gold import (
 )
 from bridge_cart_assets.tables.table import Table
 
-NEEDED = {
-    CUSTOMER_FEATURES,
-    CUSTOMER_VALUE,
-    CUSTOMER_SEGMENTS,
-    CUSTOMER_HISTORY,
-    SEGMENT_MODEL,
-}
+NEEDED = frozenset(
+    {
+        CUSTOMER_FEATURES,
+        CUSTOMER_VALUE,
+        CUSTOMER_SEGMENTS,
+        CUSTOMER_HISTORY,
+        SEGMENT_MODEL,
+    }
+)
 MOST_ORDERS = 100
 MOST_STATES = 100
 NOT_PREDICTED = "nothing is predicted of this customer"
@@ -127,8 +129,6 @@ def customer(catalogue: Catalogue, asked: Asked) -> Customer | None:
     Raises:
         NotThereError: no customer who has bought has this id.
     """
-    if NEEDED - set(catalogue.gold_tables()):
-        return None
     customer_id = asked.path["customer_id"]
     done = queries.done(catalogue, customer_id)
     worth = queries.worth(catalogue, customer_id)
@@ -400,6 +400,7 @@ CUSTOMER = Page(
     title="Customer",
     template="customer.html",
     read=customer,
+    needs=NEEDED,
     applies=frozenset(),
     reach="this page shows one customer",
     in_navigation=False,

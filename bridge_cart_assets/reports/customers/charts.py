@@ -66,7 +66,7 @@ def value_chart(edges: Sequence[int], steps: Sequence[Step], is_predicted: bool)
     what = "value so far and expected in 365 days" if is_predicted else "net revenue so far"
     return Chart(
         title="What customers are worth",
-        subtitle=f"Customers by their {what}, in the shop’s currency",
+        subtitle=f"Customers by their {what}",
         figures=hbars(list(names.values()), [Series("Customers", list(counts.values()))], "count")
         if steps
         else None,
@@ -94,6 +94,7 @@ def value_chart(edges: Sequence[int], steps: Sequence[Step], is_predicted: bool)
             if steps
             else (),
         ),
+        names_amounts=True,
     )
 
 

@@ -40,7 +40,7 @@ from bridge_cart_assets.tables.gold import (
     CUSTOMER_VALUE,
 )
 
-NEEDED = {CUSTOMER_FEATURES, CUSTOMER_VALUE, CUSTOMER_SEGMENTS}
+NEEDED = frozenset({CUSTOMER_FEATURES, CUSTOMER_VALUE, CUSTOMER_SEGMENTS})
 MOST_LISTED = 50
 MOST_FOUND = 20
 LIST = Parameter("list", "List", tuple(Option(one.name, one.title) for one in WORKLISTS))
@@ -117,8 +117,6 @@ class Customers:
 
 def customers(catalogue: Catalogue, asked: Asked) -> Customers | None:
     """Everything on the page; None while nobody has bought."""
-    if NEEDED - set(catalogue.gold_tables()):
-        return None
     statuses = queries.statuses(catalogue)
     if not statuses:
         return None
@@ -133,7 +131,8 @@ def customers(catalogue: Catalogue, asked: Asked) -> Customers | None:
     chosen = by_name[asked.own["list"]]
     most = None if asked.in_full else MOST_LISTED
     listed = queries.listed(catalogue, chosen, at_least, asked.filters, most)
-    found = queries.found(catalogue, asked.own["id"], MOST_FOUND) if asked.own["id"] else []
+    most_found = None if asked.in_full else MOST_FOUND
+    found = queries.found(catalogue, asked.own["id"], most_found) if asked.own["id"] else []
     spread = queries.spread(catalogue, asked.filters)
     edges = value_edges(spread)
     steps = queries.value_steps(catalogue, edges, asked.filters) if edges else []
@@ -335,6 +334,7 @@ CUSTOMERS = Page(
     title="Customers",
     template="customers.html",
     read=customers,
+    needs=NEEDED,
     applies=frozenset({"segment", "country", "category"}),
     reach="customers are shown as they are on the latest day",
     parameters=(LIST, SEARCH),

@@ -166,7 +166,7 @@ class Found:
     matches: int
 
 
-def found(catalogue: Catalogue, text: str, most: int) -> list[Found]:
+def found(catalogue: Catalogue, text: str, most: int | None) -> list[Found]:
     """Customers whose id is or begins with the text, whatever its case; the exact one first."""
     sql = """
         WITH matching AS (

@@ -48,7 +48,7 @@ from bridge_cart_assets.tables.gold import (
     SALES_DAILY,
 )
 
-NEEDED = {KPIS_DAILY, SALES_DAILY, CUSTOMER_FEATURES, CUSTOMER_VALUE, CUSTOMER_SEGMENTS}
+NEEDED = frozenset({KPIS_DAILY, SALES_DAILY, CUSTOMER_FEATURES, CUSTOMER_VALUE, CUSTOMER_SEGMENTS})
 
 
 @dataclass(frozen=True)
@@ -93,26 +93,11 @@ class Explore:
         )
 
 
-@dataclass(frozen=True)
-class Behind:
-    """A catalogue that an earlier version has written: which tables it lacks."""
-
-    missing: tuple[str, ...]
-
-    @property
-    def sheets(self) -> tuple[Sheet, ...]:
-        """None."""
-        return ()
-
-
-def explore(catalogue: Catalogue, asked: Asked) -> Explore | Behind | None:
+def explore(catalogue: Catalogue, asked: Asked) -> Explore | None:
     """Everything on the page; None while there is no sale."""
-    there = set(catalogue.gold_tables())
-    days = days_of_figures(catalogue) if KPIS_DAILY in there else None
+    days = days_of_figures(catalogue)
     if days is None:
         return None
-    if NEEDED - there:
-        return Behind(tuple(sorted(table.name for table in NEEDED - there)))
     filters = asked.filters
     first = filters.first_day(days.first, days.last)
     scope = queries.Scope(first, days.last, filters.country, filters.category)
@@ -230,4 +215,5 @@ EXPLORE = Page(
     title="Explore",
     template="explore.html",
     read=explore,
+    needs=NEEDED,
 )

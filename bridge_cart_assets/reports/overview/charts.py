@@ -50,12 +50,15 @@ def revenue_chart(weeks: Sequence[RevenueWeek], step: int = 7) -> Chart:
     ]
     length = "seven days" if step == 7 else f"{step} days"
     title = "Revenue by week" if step == 7 else f"Revenue by {step // 7} weeks"
+    is_sold = any(week.revenue for week in weeks)
     return Chart(
         title=title,
         subtitle="First orders of new customers and all orders since; "
         f"each bar is the {length} up to its date",
-        figures=bars([week.week_to for week in weeks], series, "money", step) if weeks else None,
-        too_little=f"The first bar needs {length} of history.",
+        figures=bars([week.week_to for week in weeks], series, "money", step) if is_sold else None,
+        too_little="Nothing was sold in this period: choose a longer one."
+        if weeks
+        else f"The first bar needs {length} of history.",
         sheet=Sheet(
             name="revenue",
             title=title,

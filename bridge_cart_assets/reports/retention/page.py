@@ -28,7 +28,7 @@ from bridge_cart_assets.reports.retention.cohorts import (
 from bridge_cart_assets.reports.sheets import Sheet
 from bridge_cart_assets.tables.gold import COHORT_RETENTION, KPIS_DAILY
 
-NEEDED = {KPIS_DAILY, COHORT_RETENTION}
+NEEDED = frozenset({KPIS_DAILY, COHORT_RETENTION})
 MOST_COHORTS = 24
 _NOBODY = "nobody bought from 180 to 90 days before: there is nobody who could have stayed"
 
@@ -71,8 +71,6 @@ class Retention:
 
 def retention(catalogue: Catalogue, asked: Asked) -> Retention | None:
     """Everything on the page; None while gold has no KPIs."""
-    if NEEDED - set(catalogue.gold_tables()):
-        return None
     there = days_of_figures(catalogue)
     if there is None:
         return None
@@ -143,6 +141,7 @@ RETENTION = Page(
     title="Retention",
     template="retention.html",
     read=retention,
+    needs=NEEDED,
     applies=frozenset({"period"}),
     reach="cohorts and rates are those of the whole shop",
     parameters=(OF,),

@@ -63,6 +63,7 @@ METRICS = {
             money,
             compact_money,
         ),
+        Metric("aov", "Average order", "money", lambda w: w.aov, money, compact_money),
     )
 }
 METRIC = Parameter(
@@ -107,7 +108,10 @@ def history_chart(weeks: Sequence[Week], metric: Metric, last: date, step: int =
                 Row(
                     (
                         day(d),
-                        *(metric.show(values.get((d, i)), "no such segment then") for i in ids),
+                        *(
+                            metric.show(values.get((d, i)), "no such segment or no order then")
+                            for i in ids
+                        ),
                     )
                 )
                 for d in reversed(days)

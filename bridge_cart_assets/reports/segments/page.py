@@ -48,17 +48,19 @@ from bridge_cart_assets.tables.gold import (
     SEGMENT_MODEL,
 )
 
-NEEDED = {
-    CUSTOMER_FEATURES,
-    CUSTOMER_SEGMENTS,
-    CUSTOMER_VALUE,
-    KPIS_DAILY,
-    MODEL_DRIFT,
-    MODEL_METRICS,
-    SEGMENT_METRICS,
-    SEGMENT_MIGRATION,
-    SEGMENT_MODEL,
-}
+NEEDED = frozenset(
+    {
+        CUSTOMER_FEATURES,
+        CUSTOMER_SEGMENTS,
+        CUSTOMER_VALUE,
+        KPIS_DAILY,
+        MODEL_DRIFT,
+        MODEL_METRICS,
+        SEGMENT_METRICS,
+        SEGMENT_MIGRATION,
+        SEGMENT_MODEL,
+    }
+)
 MOST_VERSIONS = 12
 _TRAVEL_BACK = 28
 
@@ -102,8 +104,6 @@ class Segments:
 
 def segments(catalogue: Catalogue, asked: Asked) -> Segments | None:
     """Everything on the page; None while gold has no KPIs."""
-    if NEEDED - set(catalogue.gold_tables()):
-        return None
     there = days_of_figures(catalogue)
     if there is None:
         return None
@@ -164,5 +164,6 @@ SEGMENTS = Page(
     title="Segments",
     template="segments.html",
     read=segments,
+    needs=NEEDED,
     parameters=(MONTH, METRIC),
 )

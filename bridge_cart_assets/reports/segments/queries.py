@@ -152,6 +152,7 @@ class Week:
     churn_rate: float | None
     segment_contribution: float | None
     avg_clv: Decimal | None
+    aov: Decimal | None
 
 
 def weeks(
@@ -175,7 +176,7 @@ def weeks(
             FROM gold.segment_metrics GROUP BY segment_id
         )
         SELECT days.day, m.segment_id, names.segment_name, m.customers, m.churn_rate,
-               m.segment_contribution, m.avg_clv
+               m.segment_contribution, m.avg_clv, m.aov
         FROM days
         JOIN gold.segment_metrics m
           ON m.valid_from <= days.day AND (m.valid_to IS NULL OR days.day < m.valid_to)

@@ -102,7 +102,33 @@
     name.length > letters ? `${name.slice(0, letters - 1)}…` : name;
   const longest = (names) => Math.max(1, ...names.map((name) => name.length));
 
-  const axisFormat = (unit) => (unit === "percent" ? ".0%" : ".3~s");
+  // Figures as the page itself writes them (`compact` in formatting.py): d3 would say m and G.
+  const compact = (value) => {
+    const number = Number(value.toPrecision(3));
+    if (!number) return "0";
+    const exponent = Number(number.toExponential().split("e")[1]);
+    const power = Math.max(0, Math.min(Math.floor(exponent / 3), 3));
+    const decimals = Math.max(0, Math.min(2, 2 - (exponent - 3 * power)));
+    const digits = Number((number / 1000 ** power).toFixed(decimals)).toString();
+    return digits.replace("-", "\u2212") + ["", "k", "M", "bn"][power];
+  };
+  const short = (value, unit, digits = 1) =>
+    unit === "percent" ? `${(100 * value).toFixed(digits)}%` : compact(value);
+
+  // Round values along an axis, and what is written there; of whole things only whole ones.
+  const marks = (low, high, most, unit) => {
+    const rough = (high - low) / most;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const nice = power * [1, 2, 5, 10].find((times) => times * power >= rough * 0.999);
+    const step = unit === "count" ? Math.max(1, nice) : nice;
+    const tickvals = [];
+    for (let n = Math.ceil(low / step - 1e-9); n * step <= high; n += 1) {
+      tickvals.push(Number((n * step).toPrecision(12)));
+    }
+    const digits = Math.max(0, -Math.floor(Math.log10(step * 100)));
+    return { tickvals, ticktext: tickvals.map((value) => short(value, unit, digits)) };
+  };
+
   const fullFormat = (unit) => ({ percent: ".1%", money: ",.2f", count: ",.0f" })[unit] ?? ",.4~f";
 
   const axis = (own) => ({ fixedrange: true, zeroline: false, tickcolor: "transparent", ...own });
@@ -158,8 +184,7 @@
       }),
       yaxis: axis({
         range,
-        nticks: 6,
-        tickformat: axisFormat(figures.unit),
+        ...marks(...range, 5, figures.unit),
         gridcolor: colour("rule"),
         zeroline: range[0] < 0,
         zerolinecolor: colour("muted"),
@@ -198,12 +223,15 @@
         color: figures.colours.length ? figures.colours.map(colour) : colour(series.colour),
         line: { color: colour("surface"), width: 1 },
       },
-      texttemplate: alone ? `%{x:${figures.unit === "percent" ? ".1%" : ".3~s"}}` : undefined,
+      text: series.values.map((value) => (value === null ? "" : short(value, figures.unit))),
       textposition: alone ? "outside" : "none",
       textfont: { color: colour("ink") },
       cliponaxis: false,
       hovertemplate: `%{customdata}: %{x:${fullFormat(figures.unit)}}<extra>${alone ? "" : plain(series.name)}</extra>`,
     }));
+    const least = Math.min(0, ...figures.series.flatMap(({ values }) => values.map((value) => value ?? 0)));
+    const range = [least, Math.max(...ends) * 1.04 || 1];
+    const most = Math.max(2, Math.floor((size.width - margin.l - margin.r) / 80));
     const layout = layoutOf(size, margin, {
       barmode: "relative",
       bargap: 0.32,
@@ -211,9 +239,8 @@
       showlegend: !alone,
       legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", traceorder: "normal" },
       xaxis: axis({
-        range: [Math.min(0, ...figures.series.flatMap(({ values }) => values.map((value) => value ?? 0))), Math.max(...ends) * 1.04 || 1],
-        nticks: Math.max(2, Math.floor((size.width - margin.l - margin.r) / 80)),
-        tickformat: axisFormat(figures.unit),
+        range,
+        ...marks(...range, most, figures.unit),
         gridcolor: colour("rule"),
       }),
       yaxis: axis({
@@ -241,6 +268,7 @@
       customdata: steps.map((step) => plain(`${label}: ${step}`)),
       hovertemplate: `%{customdata}<br>%{y:${fullFormat(figures.unit)}}<extra></extra>`,
     };
+    const range = [Math.min(0, ...series.values), Math.max(...series.values) * 1.12 || 1];
     const layout = layoutOf(size, margin, {
       hovermode: "closest",
       xaxis: axis({
@@ -251,9 +279,8 @@
         ticklen: 4,
       }),
       yaxis: axis({
-        range: [Math.min(0, ...series.values), Math.max(...series.values) * 1.12 || 1],
-        nticks: 6,
-        tickformat: axisFormat(figures.unit),
+        range,
+        ...marks(...range, 5, figures.unit),
         gridcolor: colour("rule"),
         ticklen: 6,
       }),
@@ -302,7 +329,7 @@
         ticklen: 4,
       }),
     });
-    const format = figures.unit === "percent" ? (width < 52 ? ".0%" : ".1%") : ".3~s";
+    const digits = width < 52 ? 0 : 1;
     const trace = {
       type: "heatmap",
       x: columns.map((_, i) => i),
@@ -327,8 +354,7 @@
       mode: "text",
       x: cells.map(({ x }) => x),
       y: cells.map(({ y }) => y),
-      customdata: cells.map(({ value }) => value),
-      texttemplate: cells.map(({ x, y }) => `%{customdata:${format}}${sign(y, x)}`),
+      text: cells.map(({ x, y, value }) => short(value, figures.unit, digits) + sign(y, x)),
       textfont: { color: cells.map(({ value }) => legible(low, high, (value - least) / (most - least))) },
       hoverinfo: "skip",
     };
