@@ -40,12 +40,12 @@ class Page:
         title: in the navigation and in the window's title.
         template: which file shows its view, as `page`.
         read: the view; None while there is no sale. May raise NotThereError.
-        needs: the gold tables without which it is not read.
         applies: the filters that change something here.
         reach: why the others do not, as the end of a sentence.
         parameters: GET parameters that only this page has.
         in_navigation: whether it can be gone to from everywhere.
         within: the name of the page in the navigation that it belongs to.
+        needs: the gold tables without which it is not read.
     """
 
     name: str
@@ -53,12 +53,12 @@ class Page:
     title: str
     template: str
     read: Callable[[Catalogue, Asked], View | None]
-    needs: frozenset[Table] = frozenset()
     applies: frozenset[str] = frozenset(FILTERS)
     reach: str = "this page shows the whole shop"
     parameters: tuple[Parameter, ...] = ()
     in_navigation: bool = True
     within: str = ""
+    needs: frozenset[Table] = frozenset()
 
     def not_applied(self, filters: Filters) -> str:
         """The sentence on filters that are set but change nothing here; '' if there are none."""

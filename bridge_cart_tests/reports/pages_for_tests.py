@@ -64,6 +64,25 @@ def flows(catalogue: Catalogue, asked: Asked) -> Overview | None:
     return Overview(**{**vars(view), "churn": chart, "revenue": curve})
 
 
+AMOUNTS = (0.004, 0.4, 1.0, 81.37, 999.6, 1143.0, 49_999.0, 35_600_000.0, 2_510_000_000.0)
+
+
+def sizes(catalogue: Catalogue, asked: Asked) -> Overview | None:
+    """Bars from less than a cent to billions, and very few customers."""
+    view = overview(catalogue, asked)
+    if view is None:
+        return None
+    names = [str(amount) for amount in AMOUNTS]
+    bars = charts.hbars(names, [Series("Amount", AMOUNTS)], "money")
+    few = charts.heatmap(["a"], ["1", "2"], [[0.4, 1.0]], "money")
+    only = charts.hbars(["one", "two"], [Series("Customers", [1, 2])], "count")
+    chart = Chart("Bars", "Amounts", bars, "", view.churn.sheet)
+    fields = Chart("Fields", "Amounts", few, "", view.revenue.sheet)
+    if asked.own[SEARCH.name] == "few":
+        chart = Chart("Few", "Customers", only, "", view.churn.sheet)
+    return Overview(**{**vars(view), "churn": chart, "revenue": fields})
+
+
 def one_customer(catalogue: Catalogue, asked: Asked) -> Overview | None:
     """A page about one customer, who has to exist."""
     if asked.path["customer_id"] != "C1":
@@ -84,6 +103,15 @@ PAGES = (
         parameters=(SORT, SEARCH),
     ),
     Page("flows", "/flows", "Flows", "overview.html", flows),
+    Page(
+        "sizes",
+        "/sizes",
+        "Sizes",
+        "overview.html",
+        sizes,
+        parameters=(SEARCH,),
+        in_navigation=False,
+    ),
     Page(
         name="customer",
         path="/customers/{customer_id}",

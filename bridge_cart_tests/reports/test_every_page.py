@@ -8,26 +8,35 @@ import socket
 import subprocess
 import tarfile
 import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import polars as pl
 import pytest
 import uvicorn
+from starlette.applications import Starlette
 
 from bridge_cart_assets.assets.gold import BUILT
+from bridge_cart_assets.assets.noted import noted
+from bridge_cart_assets.checks.declared import Evidence, checks_of
 from bridge_cart_assets.generator.shop import Shop, generate
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.reports import create_app
 from bridge_cart_assets.reports.pages import PAGES
 from bridge_cart_assets.sources import SOURCES
-from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES
+from bridge_cart_assets.tables import meta
+from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, SALES_DAILY, TABLES
 from bridge_cart_assets.tables.ops import TABLES as OPS
 from bridge_cart_assets.tables.silver import TABLES as SILVER
+from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.lakehouse.chain import ingest, refine
+from bridge_cart_tests.reports.catalogues import shop as small_shop
+from bridge_cart_tests.reports.catalogues import write_catalogue
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -63,21 +72,60 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     refine(lake)
     catalogue = root / "bridge_cart.duckdb"
     raw = [source.raw for source in SOURCES]
-    build_catalogue(catalogue, lake, (*BUILT, *OPS), SILVER, raw, "every-page", datetime.now(UTC))
+    now = datetime.now(UTC)
+    tables = (*raw, *SILVER, *BUILT)
+    told = [
+        (table, judged(lake, tables, now) if table is meta.CHECKS else rows)
+        for table, rows in noted(lake, dg.DagsterInstance.ephemeral(), "every-page", now, tables)
+    ]
+    build_catalogue(catalogue, lake, (*BUILT, *OPS), SILVER, raw, "every-page", now, noted=told)
     best = lake.look(CUSTOMER_FEATURES).read().sort("revenue", descending=True)
     return catalogue, best["customer_id"][0]
 
 
-@pytest.fixture(scope="module")
-def address(shop: tuple[Path, str]) -> Iterator[str]:
+def judged(lake: Lake, tables: Sequence[Table], now: datetime) -> pl.DataFrame:
+    """The verdicts of all checks on these tables, as a run leaves them in meta.checks."""
+    rows = []
+    for table in tables:
+        for check in checks_of(table):
+            found = check.look(Evidence(lake))
+            days = {
+                name: date.fromisoformat(str(found.figures[name]))
+                for name in ("first_day", "last_day")
+                if name in found.figures
+            }
+            bounds = ("value", "bound", "lower_bound", "upper_bound")
+            rows.append(
+                {
+                    **{"layer": table.layer, "name": table.name, "check_name": check.name},
+                    "meaning": check.meaning,
+                    "severity": "blocking" if check.blocking else "warning",
+                    **{"evaluated_at": now, "run_id": "every-page", "covers": "whole tables"},
+                    **{"passed": found.passed, "says": found.says},
+                    **{n: float(found.figures[n]) for n in bounds if n in found.figures},
+                    **days,
+                }
+            )
+    return pl.DataFrame(rows, schema=meta.CHECKS.dtypes)
+
+
+@contextmanager
+def serving(app: Starlette) -> Iterator[str]:
+    """An application on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(create_app(shop[0]), log_level="warning", lifespan="off")
+        config = uvicorn.Config(app, log_level="warning", lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(shop: tuple[Path, str]) -> Iterator[str]:
+    with serving(served(shop[0])) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -108,13 +156,17 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
         return script.read().decode()
 
 
+def served(catalogue: Path) -> Starlette:
+    return create_app(catalogue, currency="EUR", dagster="http://127.0.0.1:3000")
+
+
 class Visit:
     """A visit to one page: what it asked for, what went wrong, and how far it jumped."""
 
-    def __init__(self, chromium: Any, url: str) -> None:
+    def __init__(self, chromium: Any, url: str, width: int = 1280, theme: str = "light") -> None:
         self.requests: list[str] = []
         self.errors: list[str] = []
-        self.page = chromium.new_page(viewport={"width": 1280, "height": 900})
+        self.page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
         self.page.add_init_script(SHIFTS)
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -131,12 +183,20 @@ class Visit:
         )
 
 
-@pytest.fixture(scope="module", params=PATHS)
+LOADED = ((1280, "light"), (360, "dark"))
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(path, *how) for path in PATHS for how in LOADED],
+    ids=lambda given: f"{given[0]}-{given[1]}-{given[2]}",
+)
 def visit(
     request: pytest.FixtureRequest, chromium: Any, address: str, shop: tuple[Path, str]
 ) -> Iterator[Visit]:
-    path = request.param.split("{")[0] + (shop[1] if "{" in request.param else "")
-    made = Visit(chromium, address + path)
+    path, width, theme = request.param
+    path = path.split("{")[0] + (shop[1] if "{" in path else "")
+    made = Visit(chromium, address + path, width, theme)
     yield made
     made.page.close()
 
@@ -169,15 +229,67 @@ def test_a_page_fits_every_width_in_both_themes(visit: Visit) -> None:
     assert visit.errors == []
 
 
-def test_axe_finds_nothing_in_either_theme(visit: Visit, axe: str) -> None:
-    visit.page.set_viewport_size({"width": 1280, "height": 900})
-    visit.page.evaluate(axe)
-    for theme in ("light", "dark"):
-        visit.page.emulate_media(color_scheme=theme)
-        visit.page.wait_for_timeout(300)
-        found = visit.page.evaluate("async () => (await axe.run()).violations")
-        told = {v["id"]: [node["html"][:120] for node in v["nodes"]][:3] for v in found}
-        assert told == {}
+def faults(page: Any, axe: str) -> dict[str, list[str]]:
+    """What axe-core finds, with all that can be unfolded unfolded."""
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    page.evaluate(axe)
+    page.wait_for_timeout(300)
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return {v["id"]: [node["html"][:120] for node in v["nodes"]][:3] for v in found}
+
+
+def test_axe_finds_nothing(visit: Visit, axe: str, request: pytest.FixtureRequest) -> None:
+    _, width, theme = request.node.callspec.params["visit"]
+    visit.page.emulate_media(color_scheme=theme)
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    assert faults(visit.page, axe) == {}
+
+
+def test_the_pipeline_page_shows_what_a_run_has_told(chromium: Any, address: str) -> None:
+    made = Visit(chromium, f"{address}/pipeline")
+    assert "built by an older version" not in made.page.content()
+    assert made.page.locator("#checks-table tbody tr").count() > 60
+    assert made.page.locator("[data-kind=bars].drawn").count() == 1
+    assert made.page.locator("#refusals-table tbody tr").count() > 3
+    made.page.close()
+
+
+@pytest.mark.parametrize("state", ["no catalogue", "no sale", "behind", "not there"])
+def test_a_page_without_figures_says_what_to_do_and_is_a_page_like_the_others(
+    state: str, tmp_path: Path, chromium: Any, axe: str
+) -> None:
+    catalogue = tmp_path / "bridge_cart.duckdb"
+    if state == "no sale":
+        write_catalogue(catalogue, {})
+    elif state != "no catalogue":
+        write_catalogue(catalogue, small_shop(), tables=[t for t in TABLES if t is not SALES_DAILY])
+    path = {"behind": "/explore", "not there": "/customers/nobody"}.get(state, "/")
+    with serving(served(catalogue)) as address:
+        for width, theme in LOADED:
+            made = Visit(chromium, address + path, width, theme)
+            assert made.response.status == (404 if state == "not there" else 200)
+            # A browser tells of a page that is not there as of an error.
+            assert [e for e in made.errors if "404" not in e] == []
+            assert made.page.evaluate("document.documentElement.scrollWidth") <= width
+            assert made.page.locator("main h1").count() == 1
+            assert faults(made.page, axe) == {}
+            made.page.close()
+
+
+def test_the_keyboard_reaches_the_content_at_once_and_every_control(
+    chromium: Any, address: str
+) -> None:
+    made = Visit(chromium, f"{address}/segments")
+    made.page.keyboard.press("Tab")
+    focused = "document.activeElement"
+    assert made.page.evaluate(f"{focused}.getAttribute('href')") == "#main"
+    made.page.keyboard.press("Enter")
+    reached = set()
+    for _ in range(60):
+        made.page.keyboard.press("Tab")
+        reached.add(made.page.evaluate(f"[{focused}.localName, {focused}.className].join('.')"))
+    assert {"select.", "a.csv", "button.save", "summary."} <= reached
+    made.page.close()
 
 
 def test_no_name_or_address_of_a_person_is_on_a_page(visit: Visit, shop: tuple[Path, str]) -> None:

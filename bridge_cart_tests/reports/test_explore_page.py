@@ -518,8 +518,8 @@ def test_what_was_only_given_back_has_no_rates(tmp_path: Path) -> None:
 def test_a_catalogue_of_an_earlier_version_asks_for_a_run(tmp_path: Path) -> None:
     tables = [table for table in TABLES if table is not SALES_DAILY]
     page = other(tmp_path, explored(), tables=tables)
-    assert "bridge-cart run" in text(page["behind"])
-    assert "sales_daily" in text(page["behind"])
+    assert text(page.all(".//h1")[0]) == "Run once"
+    assert "lacks sales_daily" in text(page.root)
     assert page.all(".//table") == []
 
 

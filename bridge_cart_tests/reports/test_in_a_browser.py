@@ -10,8 +10,9 @@ import pytest
 import uvicorn
 
 from bridge_cart_assets.reports import create_app
+from bridge_cart_assets.reports.formatting import compact
 from bridge_cart_tests.reports.catalogues import shop, write_catalogue
-from bridge_cart_tests.reports.pages_for_tests import PAGES, customers
+from bridge_cart_tests.reports.pages_for_tests import AMOUNTS, PAGES, customers
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -133,6 +134,32 @@ def test_every_kind_of_chart_is_drawn_in_the_colours_of_the_theme(chromium, addr
     assert curve.locator(".scatterlayer path.point").count() == 3
     assert curve.locator(".xtitle").text_content() == "Months <i>"
     assert errors == []
+    page.close()
+
+
+def test_charts_write_figures_as_the_page_does(chromium, address: str) -> None:
+    """Plotly's own short forms say 400m for 0.4, and G for billions."""
+    page = chromium.new_page()
+    page.goto(f"{address}sizes")
+    for kind in ("hbars", "heatmap"):
+        page.locator(f"[data-kind={kind}]").scroll_into_view_if_needed()
+        page.locator(f"[data-kind={kind}].drawn").wait_for()
+    bars = page.locator("[data-kind=hbars]")
+    assert bars.locator(".bartext").all_text_contents() == [compact(n) for n in AMOUNTS]
+    assert bars.locator(".xtick text").all_text_contents() == [
+        "0",
+        "500M",
+        "1bn",
+        "1.5bn",
+        "2bn",
+        "2.5bn",
+    ]
+    assert page.locator("[data-kind=heatmap] .textpoint").all_text_contents() == ["0.4", "1"]
+    page.goto(f"{address}sizes?q=few")
+    few = page.locator("[data-kind=hbars]")
+    few.scroll_into_view_if_needed()
+    few.and_(page.locator(".drawn")).wait_for()
+    assert few.locator(".xtick text").all_text_contents() == ["0", "1", "2"]
     page.close()
 
 

@@ -3,9 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from starlette.testclient import TestClient
 
+from bridge_cart_assets.reports.page import Page
 from bridge_cart_assets.reports.pages import PAGES
+from bridge_cart_assets.tables.gold import TABLES
+from bridge_cart_tests.reports.catalogues import shop, write_catalogue
 from bridge_cart_tests.reports.conftest import browse
 from bridge_cart_tests.reports.markup import Markup, text
 
@@ -72,3 +76,23 @@ def test_amounts_are_in_the_currency_of_the_settings(site: TestClient, html: str
     assert "amounts in EUR" in ours
     assert "amounts in the shop’s currency" in html
     assert "the shop’s currency" not in ours
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.needs], ids=lambda p: p.name)
+def test_a_catalogue_of_an_earlier_version_asks_each_page_that_needs_more_for_a_run(
+    tmp_path: Path, page: Page
+) -> None:
+    lacking = min(page.needs, key=lambda table: table.name)
+    tables = [table for table in TABLES if table is not lacking]
+    path = tmp_path / "bridge_cart.duckdb"
+    write_catalogue(path, shop(), tables=tables)
+    client = browse(path)
+    html = client.get(page.address({"customer_id": "C1"})).text
+    assert "Run once" in html
+    assert f"lacks {lacking.name}." in html
+    assert "No sales yet" not in html
+    export = client.get(f"/export/{lacking.name}.csv")
+    assert (export.status_code, "Run once" in export.text) == (503, True)
+    query = "?customer_id=C1" if page.path_names else ""
+    sheet = client.get(f"/export/{page.name}/any.csv{query}")
+    assert (sheet.status_code, "Run once" in sheet.text) == (503, True)

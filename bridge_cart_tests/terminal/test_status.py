@@ -118,8 +118,8 @@ def test_refused_files_unknown_columns_and_topics_are_named() -> None:
     )
     assert "refused purchases/[1].csv: TRUNCATED, gzip" in shown
     assert (
-        "unknown column purchases.shop[b] in 1,200 files since 2024-01-01, kept in _rescued"
-        in shown
+        "unknown column purchases.shop[b] in 1,200 files or partitions since 2024-01-01, "
+        "kept in _rescued" in shown
     )
     [line] = [text for text in shown if text.startswith("bridge-cart.purchases-0")]
     assert line.split()[1:] == ["12,345", "9", "0", "–"]
