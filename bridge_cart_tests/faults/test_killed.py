@@ -5,19 +5,23 @@ import random
 import shutil
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import duckdb
 import polars as pl
 import pytest
 
+from bridge_cart_assets.assets.gold import BUILT
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.landing import Form, Target
 from bridge_cart_assets.generator.shop import TOPICS, generate
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources import SOURCES
+from bridge_cart_assets.tables.silver import TABLES
 from bridge_cart_tests.faults import victim
 from bridge_cart_tests.faults.started import start
 from bridge_cart_tests.kafka.mock import MockCluster
@@ -35,7 +39,7 @@ def shop(
 ) -> Iterator[Path]:
     """A shop in two deliveries: `first` has been taken in, the second has only arrived."""
     root = tmp_path_factory.mktemp(request.param)
-    made = {"customers": 150, "newcomers": 2.0, "dirt": 0.25}
+    made = {"customers": 100, "newcomers": 3.0, "dirt": 0.25}
     with ExitStack() as stack:
         brokers = {}
         if request.param == Target.KAFKA:
@@ -48,16 +52,17 @@ def shop(
             made |= {"form": Form.NDJSON, "to": Target.KAFKA}
         else:
             made |= {"form": request.param}
-        generate(Shop(days=20, **made), root / "first", brokers=brokers)
+        generate(Shop(days=10, **made), root / "first", brokers=brokers)
         victim.run(root / "first")
         shutil.copytree(root / "first", root / "whole")
-        generate(Shop(days=34, **made), root / "whole", brokers=brokers)
+        generate(Shop(days=16, **made), root / "whole", brokers=brokers)
         victim.run(root / "whole")
         yield root
 
 
 def half_done(shop: Path, folder: Path) -> Path:
     """The lake after the first delivery; what arrived after the second."""
+    folder.mkdir(exist_ok=True)
     shutil.copytree(shop / "first" / "lake", folder / "lake")
     shutil.copy(shop / "first" / "bridge_cart.duckdb", folder)
     if (shop / "first" / "brokers").exists():
@@ -76,16 +81,25 @@ def raw_rows(data: Path) -> dict[str, pl.DataFrame]:
     }
 
 
-def is_as_if_nothing_had_happened(data: Path, shop: Path) -> None:
-    for name, rows in raw_rows(data).items():
-        assert not rows.select(IDENTITY).is_duplicated().any(), f"{name} has records twice"
-        assert rows.equals(raw_rows(shop / "whole")[name]), f"{name} differs"
-    found, wanted = (Lake(str(folder / "lake")) for folder in (data, shop / "whole"))
-    assert differences(contents(wanted), contents(found)) == []
+@cache
+def undisturbed(whole: Path) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], int]:
+    """Raw, all tables, and the orders in the catalogue of a lake that nothing happened to."""
+    return raw_rows(whole), contents(Lake(str(whole / "lake"))), orders_in_catalogue(whole)
+
+
+def orders_in_catalogue(data: Path) -> int:
     with duckdb.connect(str(data / "bridge_cart.duckdb"), read_only=True) as connection:
         (orders,) = connection.execute("SELECT sum(orders) FROM gold.kpis_daily").fetchone()
-    with duckdb.connect(str(shop / "whole/bridge_cart.duckdb"), read_only=True) as connection:
-        assert connection.execute("SELECT sum(orders) FROM gold.kpis_daily").fetchone() == (orders,)
+    return int(orders)
+
+
+def is_as_if_nothing_had_happened(data: Path, shop: Path) -> None:
+    raw, tables, orders = undisturbed(shop / "whole")
+    for name, rows in raw_rows(data).items():
+        assert not rows.select(IDENTITY).is_duplicated().any(), f"{name} has records twice"
+        assert rows.equals(raw[name]), f"{name} differs"
+    assert differences(tables, contents(Lake(str(data / "lake")))) == []
+    assert orders_in_catalogue(data) == orders
 
 
 @pytest.mark.parametrize("point", victim.POINTS)
@@ -99,18 +113,39 @@ def test_killed_at_a_point_and_run_again(shop: Path, tmp_path: Path, point: str)
 
 
 def test_killed_at_random_moments_and_run_again(shop: Path, tmp_path: Path) -> None:
-    """Again and again over the same lake, until a run comes through."""
+    """Again and again over the same lake, anywhere between raw and the catalogue."""
     chance = random.Random(4)  # noqa: S311 (moments, not secrets)
-    data = half_done(shop, tmp_path)
-    hit = 0
-    for _ in range(-(-KILLS // len(WAYS))):
+    data = half_done(shop, tmp_path / "undisturbed")
+    first = start(data, "never")
+    began = time.monotonic()
+    assert first.wait() == 0
+    whole_run = time.monotonic() - began
+    data = half_done(shop, tmp_path / "killed")
+    before = reached(data)
+    wanted = -(-KILLS // len(WAYS))
+    killed: Counter[str] = Counter()
+    for _ in range(4 * wanted):
         process = start(data, "never")
-        time.sleep(chance.uniform(0.0, 0.9))
+        time.sleep(chance.uniform(0.0, whole_run))
         process.kill()
-        hit += process.wait() == -signal.SIGKILL
-        if chance.random() < 0.4:
+        if process.wait() == -signal.SIGKILL:
+            after = reached(data)
+            killed[
+                next((layer for layer in after if after[layer] != before[layer]), "nothing")
+            ] += 1
+        if killed.total() == wanted:
+            break
+        if process.returncode == 0 or chance.random() < 0.4:
             shutil.rmtree(data)
             half_done(shop, data)
     victim.run(data)
     is_as_if_nothing_had_happened(data, shop)
-    assert hit >= 5
+    print(f"{killed.total()} kills in {whole_run:.1f} s, had written: {dict(killed)}")
+    assert killed.total() == wanted
+
+
+def reached(data: Path) -> dict[str, list[int | None]]:
+    """Versions of the tables by layer, the last one first: what a run has written so far."""
+    lake = Lake(str(data / "lake"))
+    layers = {"gold": BUILT, "silver": TABLES, "raw": [source.raw for source in SOURCES]}
+    return {layer: [lake.look(t).version for t in tables] for layer, tables in layers.items()}

@@ -57,7 +57,7 @@ def _write(folder: Path, source: str, name: str, lines: list[str]) -> None:
 
 
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
