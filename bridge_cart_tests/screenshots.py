@@ -90,7 +90,11 @@ def _report_pictures(settings: Settings) -> Iterator[tuple[str, str, str]]:
 def report(settings: Settings) -> Iterator[str]:
     """The report page on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        app = create_app(settings.catalogue)
+        app = create_app(
+            settings.catalogue,
+            currency=settings.currency,
+            dagster=f"http://127.0.0.1:{settings.dagster_port}",
+        )
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
@@ -195,10 +199,17 @@ def _dagster_page(browser: Browser, url: str, ready: str, height: int, keys: str
 
 
 def _keep(name: str, picture: bytes) -> None:
-    """Write a picture with 256 colours, which is plenty for pages, and a third of the bytes."""
+    """Write a picture with 256 colours, which is plenty for pages, and a third of the bytes.
+
+    The colours are those that are there, not the most frequent ones: a dot of few pixels says which
+    segment it is.
+    """
     file = IMAGES / f"{name}.png"
     with Image.open(io.BytesIO(picture)) as image:
-        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
+        few = image.convert("RGB").quantize(
+            256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
+        few.save(file, optimize=True)
     size = file.stat().st_size
     remark = f", more than {MOST_BYTES // 1000} kB" if size > MOST_BYTES else ""
     print(f"docs/images/{file.name}: {size / 1000:,.0f} kB{remark}")

@@ -163,7 +163,7 @@ def evaluate(
                     dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
                 ),
                 description=finding.says,
-                metadata={**finding.figures, "covers": _covers(scope)},
+                metadata={**_days_of(scope), **finding.figures, "covers": _covers(scope)},
             )
 
 
@@ -183,6 +183,14 @@ def _covers(evidence: Evidence) -> str:
     if evidence.days is None:
         return "whole tables"
     return f"batch days {evidence.days.first} to {evidence.days.last}"
+
+
+def _days_of(evidence: Evidence) -> dict[str, str]:
+    """The days that were looked at, for checks that name no others."""
+    if evidence.days is None:
+        return {}
+    first, last = evidence.days.first, evidence.days.last
+    return {"first_day": first.isoformat(), "last_day": last.isoformat()}
 
 
 def _with_days(table: Table, look: Callable[[Evidence], Finding]) -> Callable[[Evidence], Finding]:
@@ -462,7 +470,7 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
     SEGMENT_METRICS.path: (
         Check(
             "contributions_add_up",
-            "The current segments' shares of all revenue add up to 1.",
+            "The segments' shares of all revenue add up to 1, on every day of their history.",
             lambda evidence: findings.shares_add_up(
                 evidence.rows(SEGMENT_METRICS).collect(), THRESHOLDS
             ),

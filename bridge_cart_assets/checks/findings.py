@@ -228,13 +228,36 @@ def customers_add_up(migration: pl.DataFrame, features: pl.DataFrame) -> Finding
 
 
 def shares_add_up(metrics: pl.DataFrame, thresholds: Thresholds) -> Finding:
-    """The current segments' shares of revenue add up to one."""
-    current = metrics.filter("is_current")["segment_contribution"].drop_nulls()
-    if current.is_empty():
+    """The segments' shares of revenue add up to one on every day.
+
+    Between two changes nothing moves, so the days on which a version begins or ends are looked at.
+    """
+    shares = metrics.drop_nulls("segment_contribution")
+    begin = shares.select(day="valid_from", share="segment_contribution", versions=pl.lit(1))
+    end = shares.drop_nulls("valid_to").select(
+        day="valid_to", share=-pl.col("segment_contribution"), versions=pl.lit(-1)
+    )
+    days = (
+        pl.concat([begin, end])
+        .group_by("day")
+        .agg(pl.sum("share", "versions"))
+        .sort("day")
+        .with_columns(pl.col("share", "versions").cum_sum())
+        .filter(pl.col("versions") > 0)
+    )
+    if days.is_empty():
         return Finding(True, "no segment with a share of revenue yet")
-    total, allowed = float(current.sum()), thresholds.contribution_tolerance
+    allowed = thresholds.contribution_tolerance
+    worst = days.sort((pl.col("share") - 1).abs(), "day").row(-1, named=True)
+    off = days.filter((pl.col("share") - 1).abs() > allowed)
+    says = f"the shares of the segments add up to 1 on each of {days.height:,} days of change"
+    if off.height:
+        says = (
+            f"the shares of the segments do not add up to 1 on {off.height:,} of {days.height:,} "
+            f"days of change; on {worst['day']} to {worst['share']:.6f}"
+        )
     return Finding(
-        abs(total - 1) <= allowed,
-        f"the shares of {current.len()} segments add up to {total:.6f}",
-        {"value": total, "lower_bound": 1 - allowed, "upper_bound": 1 + allowed},
+        not off.height,
+        says,
+        {"value": worst["share"], "lower_bound": 1 - allowed, "upper_bound": 1 + allowed},
     )
