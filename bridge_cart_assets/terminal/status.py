@@ -88,8 +88,8 @@ def collect(settings: Settings) -> dict[str, Any]:
 
 def _drift(lake: Lake) -> pl.DataFrame:
     """Of files since the first one, of messages on their latest day."""
-    latest = {source: latest_of_topic(lake, source) for source in SOURCES}
-    messages = [drift_of_messages(lake, s, day, day) for s, day in latest.items() if day]
+    latest = [(source, latest_of_topic(lake, source)) for source in SOURCES]
+    messages = [drift_of_messages(lake, source, day, day) for source, day in latest if day]
     return pl.concat([drift_of_files(lake), *messages])
 
 
