@@ -50,7 +50,7 @@ test-long: $(VENV)/installed-dev ## the tests that take minutes: 305 increments 
 	@$(BIN)/python -m pytest -m long -n 2
 
 test-faults: $(VENV)/installed-dev ## kill -9 at 200 random moments, 200 sequences of 30 events, all other faults
-	@BRIDGE_CART_TEST_KILLS=200 BRIDGE_CART_TEST_EXAMPLES=200 $(BIN)/python -m pytest bridge_cart_tests/faults -n 2
+	@BRIDGE_CART_TEST_KILLS=200 BRIDGE_CART_TEST_EXAMPLES=200 $(BIN)/python -m pytest bridge_cart_tests/faults -n 2 -m ''
 
 lock: ## pin all packages again (needs uv)
 	@echo 'setuptools>=77' | uv pip compile pyproject.toml - --extra kafka --universal --python-version 3.11 \

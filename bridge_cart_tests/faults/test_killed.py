@@ -1,13 +1,14 @@
 """kill -9 at any point, then a run: nothing is lost, nothing is there twice."""
 
+import itertools
 import os
 import random
 import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import polars as pl
 import pytest
 
 from bridge_cart_assets.assets.gold import BUILT
+from bridge_cart_assets.assets.rebuild import clear
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.landing import Form, Target
 from bridge_cart_assets.generator.shop import TOPICS, generate
@@ -25,12 +27,39 @@ from bridge_cart_assets.tables.silver import TABLES
 from bridge_cart_tests.faults import victim
 from bridge_cart_tests.faults.started import start
 from bridge_cart_tests.kafka.mock import MockCluster
-from bridge_cart_tests.lakehouse.tables import contents, differences
+from bridge_cart_tests.lakehouse import chain
+from bridge_cart_tests.lakehouse.tables import WITHOUT_MODEL, contents, differences
 
 WAYS = (*map(str, Form), str(Target.KAFKA))
 IDENTITY = ["_fingerprint", "_pos"]
+# The first commit of a run is a source's; the second one is another table's or source's.
+AT_THE_SECOND = ("before commit", "parquet written")
 # Over all formats; make test-faults asks for more.
 KILLS = int(os.environ.get("BRIDGE_CART_TEST_KILLS", "25"))
+
+
+@contextmanager
+def arriving(way: str, root: Path) -> Iterator[Callable[[Path, int], None]]:
+    """How a shop's days arrive in a folder: `arrive(folder, days)`; one cluster for all folders."""
+    made = {"customers": 100, "newcomers": 3.0, "dirt": 0.25}
+    with ExitStack() as stack:
+        brokers = {}
+        if way == Target.KAFKA:
+            cluster = stack.enter_context(MockCluster())
+            for topic in TOPICS.values():
+                cluster.create_topic(topic, partitions=2)
+            brokers = {"bootstrap.servers": cluster.bootstrap}
+            made |= {"form": Form.NDJSON, "to": Target.KAFKA}
+        else:
+            made |= {"form": way}
+
+        def arrive(folder: Path, days: int) -> None:
+            folder.mkdir(exist_ok=True)
+            if brokers:
+                (folder / "brokers").write_text(brokers["bootstrap.servers"])
+            generate(Shop(days=days, **made), folder, brokers=brokers)
+
+        yield arrive
 
 
 @pytest.fixture(scope="module", params=WAYS)
@@ -39,23 +68,11 @@ def shop(
 ) -> Iterator[Path]:
     """A shop in two deliveries: `first` has been taken in, the second has only arrived."""
     root = tmp_path_factory.mktemp(request.param)
-    made = {"customers": 100, "newcomers": 3.0, "dirt": 0.25}
-    with ExitStack() as stack:
-        brokers = {}
-        if request.param == Target.KAFKA:
-            cluster = stack.enter_context(MockCluster())
-            for topic in TOPICS.values():
-                cluster.create_topic(topic, partitions=2)
-            brokers = {"bootstrap.servers": cluster.bootstrap}
-            (root / "first").mkdir()
-            (root / "first" / "brokers").write_text(cluster.bootstrap)
-            made |= {"form": Form.NDJSON, "to": Target.KAFKA}
-        else:
-            made |= {"form": request.param}
-        generate(Shop(days=10, **made), root / "first", brokers=brokers)
+    with arriving(request.param, root) as arrive:
+        arrive(root / "first", 10)
         victim.run(root / "first")
         shutil.copytree(root / "first", root / "whole")
-        generate(Shop(days=16, **made), root / "whole", brokers=brokers)
+        arrive(root / "whole", 16)
         victim.run(root / "whole")
         yield root
 
@@ -81,6 +98,12 @@ def raw_rows(data: Path) -> dict[str, pl.DataFrame]:
     }
 
 
+def same_records(found: dict[str, pl.DataFrame], wanted: dict[str, pl.DataFrame]) -> None:
+    for name, rows in found.items():
+        assert not rows.select(IDENTITY).is_duplicated().any(), f"{name} has records twice"
+        assert rows.equals(wanted[name]), f"{name} differs"
+
+
 @cache
 def undisturbed(whole: Path) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame], int]:
     """Raw, all tables, and the orders in the catalogue of a lake that nothing happened to."""
@@ -95,18 +118,48 @@ def orders_in_catalogue(data: Path) -> int:
 
 def is_as_if_nothing_had_happened(data: Path, shop: Path) -> None:
     raw, tables, orders = undisturbed(shop / "whole")
-    for name, rows in raw_rows(data).items():
-        assert not rows.select(IDENTITY).is_duplicated().any(), f"{name} has records twice"
-        assert rows.equals(raw[name]), f"{name} differs"
+    same_records(raw_rows(data), raw)
     assert differences(tables, contents(Lake(str(data / "lake")))) == []
     assert orders_in_catalogue(data) == orders
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_killed_at_each_point_in_turn_day_after_day(tmp_path: Path, way: str) -> None:
+    """A day arrives and its run is killed at a point; the next one has to clear up after it."""
+    data = tmp_path / "data"
+    with arriving(way, tmp_path) as arrive:
+        days = itertools.count(3)
+        for point in victim.POINTS:
+            # A day without a correction merges nothing: the next one may.
+            for _ in range(5):
+                arrive(data, next(days))
+                code = start(data, point, 2 if point in AT_THE_SECOND else 1).wait()
+                if code:
+                    break
+            assert code == -signal.SIGKILL, f"{point} was not reached"
+        victim.run(data)
+        whole = tmp_path / "whole"
+        whole.mkdir()
+        if (data / "brokers").exists():
+            shutil.copy(data / "brokers", whole)
+        else:
+            shutil.copytree(data / "landing", whole / "landing")
+        victim.run(whole)
+    wanted, found = Lake(str(whole / "lake")), Lake(str(data / "lake"))
+    same_records(raw_rows(data), raw_rows(whole))
+    assert differences(contents(wanted, WITHOUT_MODEL), contents(found, WITHOUT_MODEL)) == []
+    # The runs in between have trained models of their own: both are made anew from raw.
+    clear(found)
+    chain.ingest(found, Path("nowhere"))
+    chain.refine(found)
+    assert differences(contents(wanted), contents(found)) == []
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("point", victim.POINTS)
 def test_killed_at_a_point_and_run_again(shop: Path, tmp_path: Path, point: str) -> None:
     data = half_done(shop, tmp_path)
-    times = 2 if point in ("read", "parsed", "before commit", "parquet written") else 1
-    killed = start(data, point, times)
+    killed = start(data, point, 2 if point in ("read", "parsed", *AT_THE_SECOND) else 1)
     assert killed.wait() == -signal.SIGKILL, "the point was not reached"
     victim.run(data)
     is_as_if_nothing_had_happened(data, shop)
