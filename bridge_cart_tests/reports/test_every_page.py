@@ -224,8 +224,10 @@ def test_a_page_fits_every_width_in_both_themes(visit: Visit) -> None:
         visit.page.emulate_media(color_scheme=theme)
         for width in WIDTHS:
             visit.page.set_viewport_size({"width": width, "height": 900})
-            visit.page.wait_for_timeout(150)
-            assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+            # Charts are drawn anew for the width.
+            visit.page.wait_for_function(
+                f"() => document.documentElement.scrollWidth <= {width}", timeout=10_000
+            )
     assert visit.errors == []
 
 
