@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from threading import Lock
 
 import jinja2
 from starlette.exceptions import HTTPException
@@ -54,6 +55,9 @@ class Site:
         self.assets = Assets()
         self.cache = PageCache()
         self._choices: tuple[Identity, Choices] | None = None
+        # Views are made one after the other: each uses all threads and most of the memory that the
+        # catalogue may take; two at once over a million customers fail for want of it.
+        self._making = Lock()
         self.templates = jinja2.Environment(
             loader=jinja2.PackageLoader("bridge_cart_assets.reports"),
             autoescape=True,
@@ -207,12 +211,12 @@ class Site:
         )
         return identity, html
 
-    @staticmethod
-    def _view(page: Page, catalogue: Catalogue, asked: Asked) -> View | None:
+    def _view(self, page: Page, catalogue: Catalogue, asked: Asked) -> View | None:
         """What the page shows; None before the first sale, when gold may have no table yet."""
         if page.needs and not catalogue.gold_tables():
             return None
-        return page.read(catalogue, asked)
+        with self._making:
+            return page.read(catalogue, asked)
 
     def _message(self, template: str, status: int, **values: object) -> Response:
         return HTMLResponse(self._rendered(template, **values), status)

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -157,3 +159,22 @@ def test_the_file_is_let_go_when_nobody_has_read_for_a_while(
     with file.opened() as again:
         assert again.ask(int, "SELECT count(*) FROM gold.kpis_daily") == [2]
     file.close()
+
+
+def test_views_are_made_one_after_the_other(catalogue: Path) -> None:
+    """Two at once over a million customers need more memory than there is."""
+    at_once, most = 0, 0
+
+    def read(opened: Catalogue, asked: Asked) -> Overview | None:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        time.sleep(0.02)
+        at_once -= 1
+        return overview(opened, asked)
+
+    pages = [replace(OVERVIEW, name=f"p{n}", path=f"/p{n}", read=read) for n in range(6)]
+    client = TestClient(create_app(catalogue, pages=pages), base_url="http://localhost:5010")
+    with ThreadPoolExecutor(6) as readers:
+        answers = list(readers.map(lambda page: client.get(page.path).status_code, pages))
+    assert (answers, most) == ([200] * 6, 1)
