@@ -9,12 +9,10 @@ here is ended here.
 
 import io
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -23,15 +21,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from PIL import Image
-from playwright.sync_api import Browser, Error, Route, sync_playwright
+from playwright.sync_api import Browser, Error, Route
+from starlette.applications import Starlette
 
 from bridge_cart_assets.automation.home import dagster_home
 from bridge_cart_assets.lake.query import query
 from bridge_cart_assets.reports import create_app
 from bridge_cart_assets.reports.pages import PAGES
 from bridge_cart_assets.settings import Settings
+from bridge_cart_tests.reports.browser import chromium, serving
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 MOST_BYTES = 300_000
@@ -56,23 +55,16 @@ def main() -> int:
     if not settings.catalogue.exists():
         print(f"error: there is no catalogue {settings.catalogue}: make demo", file=sys.stderr)
         return 1
-    with sync_playwright() as playwright:
-        chromium = shutil.which("chromium") or playwright.chromium.executable_path
-        if not Path(chromium).exists():
+    with chromium() as browser:
+        if browser is None:
             print("error: there is no Chromium: install it and try again", file=sys.stderr)
             return 1
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
-        try:
-            with report(settings) as address:
-                for name, path, theme in _report_pictures(settings):
-                    _keep(name, _page(browser, address + path, theme))
-            with dagster(settings) as address:
-                for name, (path, ready, height, keys) in _DAGSTER.items():
-                    _keep(name, _dagster_page(browser, address + path, ready, height, keys))
-        finally:
-            browser.close()
+        with serving(report(settings)) as address:
+            for name, path, theme in _report_pictures(settings):
+                _keep(name, _page(browser, address + path, theme))
+        with dagster(settings) as address:
+            for name, (path, ready, height, keys) in _DAGSTER.items():
+                _keep(name, _dagster_page(browser, address + path, ready, height, keys))
     return 0
 
 
@@ -86,23 +78,13 @@ def _report_pictures(settings: Settings) -> Iterator[tuple[str, str, str]]:
             yield f"{page.name}-dark", path, "dark"
 
 
-@contextmanager
-def report(settings: Settings) -> Iterator[str]:
-    """The report page on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        app = create_app(
-            settings.catalogue,
-            currency=settings.currency,
-            dagster=f"http://127.0.0.1:{settings.dagster_port}",
-        )
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(_GRACE_SECONDS)
+def report(settings: Settings) -> Starlette:
+    """The report page as users get it."""
+    return create_app(
+        settings.catalogue,
+        currency=settings.currency,
+        dagster=f"http://127.0.0.1:{settings.dagster_port}",
+    )
 
 
 @contextmanager

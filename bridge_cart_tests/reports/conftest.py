@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from bridge_cart_assets.reports import create_app
+from bridge_cart_tests.reports import browser
 from bridge_cart_tests.reports.catalogues import shop, write_catalogue
 from bridge_cart_tests.reports.markup import Markup
 from bridge_cart_tests.reports.pages_for_tests import PAGES, customers
@@ -58,3 +59,12 @@ def page(html: str) -> Markup:
 def ask(catalogue: Path) -> Iterator[Ask]:
     with duckdb.connect(str(catalogue), read_only=True) as connection:
         yield lambda sql, *parameters: connection.execute(sql, parameters).fetchall()
+
+
+@pytest.fixture(scope="module", name="chromium")
+def a_browser() -> Iterator[Any]:
+    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with browser.chromium() as started:
+        if started is None:
+            pytest.skip("no Chromium: the pages are not looked at in a browser")
+        yield started

@@ -4,12 +4,9 @@ Belongs here: what holds for any page. What a page says is in the tests of that 
 """
 
 import shutil
-import socket
 import subprocess
 import tarfile
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,6 @@ from typing import Any
 import dagster as dg
 import polars as pl
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 
 from bridge_cart_assets.assets.gold import BUILT
@@ -35,10 +31,9 @@ from bridge_cart_assets.tables.ops import TABLES as OPS
 from bridge_cart_assets.tables.silver import TABLES as SILVER
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.lakehouse.chain import ingest, refine
+from bridge_cart_tests.reports.browser import serving
 from bridge_cart_tests.reports.catalogues import shop as small_shop
 from bridge_cart_tests.reports.catalogues import write_catalogue
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 AXE = "axe-core@4.14.1"
 WIDTHS = (1280, 768, 360)
@@ -109,36 +104,10 @@ def judged(lake: Lake, tables: Sequence[Table], now: datetime) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=meta.CHECKS.dtypes)
 
 
-@contextmanager
-def serving(app: Starlette) -> Iterator[str]:
-    """An application on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(app, log_level="warning", lifespan="off")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
-
-
 @pytest.fixture(scope="module")
 def address(shop: tuple[Path, str]) -> Iterator[str]:
     with serving(served(shop[0])) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        path = shutil.which("chromium") or started.chromium.executable_path
-        if not Path(path).exists():
-            pytest.skip("no Chromium: the pages are not looked at in a browser")
-        browser = started.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

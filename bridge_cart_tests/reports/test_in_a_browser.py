@@ -1,47 +1,23 @@
 """The page in Chromium: charts under the strict policy, themes, a phone, no scripts."""
 
-import shutil
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from bridge_cart_assets.reports import create_app
 from bridge_cart_assets.reports.formatting import compact
+from bridge_cart_tests.reports.browser import serving
 from bridge_cart_tests.reports.catalogues import shop, write_catalogue
 from bridge_cart_tests.reports.pages_for_tests import AMOUNTS, PAGES, customers
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     path = tmp_path_factory.mktemp("browser") / "bridge_cart.duckdb"
     write_catalogue(path, {**shop(), "customer_features": customers()})
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(create_app(path, pages=PAGES), log_level="warning", lifespan="off")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
-        server.should_exit = True
-        thread.join()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as started:
-        path = shutil.which("chromium") or started.chromium.executable_path
-        if not Path(path).exists():
-            pytest.skip("no Chromium: the report page is not looked at in a browser")
-        browser = started.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
+    with serving(create_app(path, pages=PAGES)) as served:
+        yield f"{served}/"
 
 
 class Visit:
