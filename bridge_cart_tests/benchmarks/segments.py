@@ -29,7 +29,7 @@ from bridge_cart_assets.transforms.features import customer_features
 from bridge_cart_tests.generator.statistics.shops import online_retail
 
 SEEDS, BUYERS, DAYS = (7, 1, 2), 5_000, 365
-MONTHS_ENDS = tuple(date(2011, month + 1, 1) - timedelta(days=1) for month in range(6, 12))
+MONTHS_ENDS = tuple(date(2011, month + 1, 1) - timedelta(days=1) for month in range(5, 12))
 RAW = ("recency_days", "frequency", "revenue")
 # What a supervised model may look at: all that is known of a customer but the person.
 NUMBERS = (
