@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bridge_cart_assets.reports.overview.charts import revenue_chart
+from bridge_cart_assets.reports.overview.queries import RevenueWeek
 from bridge_cart_assets.tables.gold import KPIS_DAILY, SEGMENT_METRICS, TABLES
 from bridge_cart_tests.reports.catalogues import (
     AS_OF,
@@ -305,3 +307,13 @@ def test_the_figures_are_explained_as_their_tables_declare_them(page: Markup) ->
     explained = dict(zip(terms, meanings, strict=True))
     assert explained["Churn rate, 90 days"] == KPIS_DAILY.meaning("churn_rate_90d")
     assert explained["AOV of a segment"] == SEGMENT_METRICS.meaning("aov")
+
+
+def test_weeks_without_revenue_are_a_sentence_and_no_empty_axis() -> None:
+    weeks = [
+        RevenueWeek(AS_OF - timedelta(days=7 * n), Decimal(0), Decimal(0), 0) for n in range(3)
+    ]
+    chart = revenue_chart(weeks)
+    assert chart.figures is None
+    assert chart.too_little == "Nothing was sold in this period: choose a longer one."
+    assert len(chart.sheet.rows) == 3
