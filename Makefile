@@ -47,9 +47,9 @@ unit: $(VENV)/installed-dev
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-long: $(VENV)/installed-dev ## the tests that take minutes: 305 increments of real data
-	@$(BIN)/python -m pytest -m long -n 2
+	@$(BIN)/python -m pytest bridge_cart_tests/e2e -m long -n 2
 
-test-faults: $(VENV)/installed-dev ## kill -9 at 200 random moments, 200 sequences of 30 events, all other faults
+test-faults: $(VENV)/installed-dev ## kill -9 at 200 random moments and at every point, 200 sequences of 30 events, all other faults
 	@BRIDGE_CART_TEST_KILLS=200 BRIDGE_CART_TEST_EXAMPLES=200 $(BIN)/python -m pytest bridge_cart_tests/faults -n 2 -m ''
 
 lock: ## pin all packages again (needs uv)

@@ -313,3 +313,68 @@ def test_rows_are_made_when_they_are_looked_at() -> None:
     assert made == []
     assert len(sheet_rows[2:5]) == 3
     assert made == [2, 3, 4]
+
+
+def test_every_figure_of_the_bands_is_sql(client: TestClient, ask) -> None:
+    everybody = ask("SELECT count(*) FROM gold.customer_value")[0][0]
+    expected = ask(
+        "SELECT churn_band, count(*), sum(historic_clv), sum(predicted_clv_365d), sum(clv), "
+        "CAST(sum(predicted_clv_365d * churn_probability_90d) AS DECIMAL(18, 2)) "
+        "FROM gold.customer_value GROUP BY churn_band "
+        "ORDER BY list_position(['low', 'medium', 'high'], churn_band)"
+    )
+    page = seen(client)
+    assert names(page, "bands") == [band for band, *_ in expected]
+    # The first column behind the name is words: the chance.
+    shown = [[value for value in row if value is not None] for row in rows(page, "bands")]
+    assert shown == [
+        [str(n), str(n / everybody), *(str(figure) for figure in money)]
+        for _, n, *money in expected
+    ]
+
+
+def test_every_figure_of_the_tenths_is_sql(client: TestClient, ask) -> None:
+    everybody = ask("SELECT count(*) FROM gold.customer_value")[0][0]
+    found = {
+        tenth: (n, worth)
+        for tenth, n, worth in ask(
+            "SELECT least(floor(churn_probability_90d * 10), 9)::INTEGER, count(*), sum(clv) "
+            "FROM gold.customer_value GROUP BY 1"
+        )
+    }
+    expected = [
+        [str(n), str(n / everybody), str(worth)]
+        for n, worth in (found.get(tenth, (0, Decimal("0.00"))) for tenth in range(10))
+    ]
+    assert rows(seen(client), "churn-probability") == expected
+
+
+WORTH = {
+    "leaving": "predicted_clv_365d * churn_probability_90d",
+    "returning": "expected_orders_90d * expected_order_value",
+    "promising": "historic_clv",
+    "lost": "historic_clv",
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_the_worth_of_a_list_is_that_of_those_who_are_on_it(
+    client: TestClient, ask, name: str
+) -> None:
+    [(worth,)] = ask(
+        f"SELECT CAST(sum({WORTH[name]}) AS DECIMAL(18, 2)) FROM gold.customer_value "
+        "WHERE list_contains($1, customer_id)",
+        LISTS[name],
+    )
+    assert values(seen(client)[f"list-{name}"]) == ["2", str(worth)]
+
+
+def test_the_figures_of_those_who_were_found_are_theirs(client: TestClient, ask) -> None:
+    expected = ask(
+        "SELECT orders, net_revenue FROM gold.customer_features "
+        "WHERE customer_id LIKE 'C00%' ORDER BY customer_id LIMIT 20"
+    )
+    shown = rows(seen(client, "?id=C00"), "found")
+    assert [[v for v in row if v is not None] for row in shown] == [
+        [str(orders), str(revenue)] for orders, revenue in expected
+    ]
