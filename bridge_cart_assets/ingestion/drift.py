@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.ops import FILES
@@ -71,7 +72,9 @@ def drift_of_messages(lake: Lake, source: Source, first: date, last: date) -> pl
     Returns:
         As `drift_of_files`; files are the partitions of the topic that brought messages.
     """
-    if source.topic is None:
+    # Most shops have no messages, and nothing of raw is read for those.
+    latest = latest_of_topic(lake, source)
+    if source.topic is None or latest is None or latest < first:
         return pl.DataFrame(schema=_DRIFT)
     day = pl.col("_batch_day")
     # Of a file it is the SHA-256.
