@@ -44,7 +44,7 @@ lint: $(VENV)/installed-dev ## formatting, lint and types
 	@$(BIN)/mypy
 
 unit: $(VENV)/installed-dev
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 test-long: $(VENV)/installed-dev ## the tests that take minutes: 305 increments of real data
 	@$(BIN)/python -m pytest bridge_cart_tests/e2e -m long -n 2
