@@ -39,7 +39,7 @@ KILLS = int(os.environ.get("BRIDGE_CART_TEST_KILLS", "25"))
 
 
 @contextmanager
-def arriving(way: str, root: Path) -> Iterator[Callable[[Path, int], None]]:
+def arriving(way: str) -> Iterator[Callable[[Path, int], None]]:
     """How a shop's days arrive in a folder: `arrive(folder, days)`; one cluster for all folders."""
     made = {"customers": 100, "newcomers": 3.0, "dirt": 0.25}
     with ExitStack() as stack:
@@ -68,7 +68,7 @@ def shop(
 ) -> Iterator[Path]:
     """A shop in two deliveries: `first` has been taken in, the second has only arrived."""
     root = tmp_path_factory.mktemp(request.param)
-    with arriving(request.param, root) as arrive:
+    with arriving(request.param) as arrive:
         arrive(root / "first", 10)
         victim.run(root / "first")
         shutil.copytree(root / "first", root / "whole")
@@ -127,7 +127,7 @@ def is_as_if_nothing_had_happened(data: Path, shop: Path) -> None:
 def test_killed_at_each_point_in_turn_day_after_day(tmp_path: Path, way: str) -> None:
     """A day arrives and its run is killed at a point; the next one has to clear up after it."""
     data = tmp_path / "data"
-    with arriving(way, tmp_path) as arrive:
+    with arriving(way) as arrive:
         days = itertools.count(3)
         for point in victim.POINTS:
             # A day without a correction merges nothing: the next one may.
