@@ -5,13 +5,13 @@ Does not belong here: the work itself. Dagster takes seconds to import, so it is
 the verbs that need it.
 """
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from rich.console import Console
 
 from bridge_cart_assets.settings import Settings, SettingsError
 
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from bridge_cart_assets.automation.execute import Outcome
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
+_wait = click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    default=600,
+    show_default=True,
+    help="How long to wait for another run to end.",
+)
 
 
 class Failed(Exception):
@@ -139,14 +147,20 @@ def _rate(text: str) -> tuple[str, float]:
 @click.option("--source", "source_name", help="Only this source.")
 @click.option("--from", "first", type=_DAY, help="Only batch days from this day on.")
 @click.option("--to", "last", type=_DAY, help="Only batch days up to this day.")
+@_wait
 @click.pass_obj
 def run(
-    settings: Settings, source_name: str | None, first: datetime | None, last: datetime | None
+    settings: Settings,
+    source_name: str | None,
+    first: datetime | None,
+    last: datetime | None,
+    wait: float,
 ) -> None:
     """Take in what is new and bring silver, gold, models, checks and catalogue up to date."""
     from bridge_cart_assets.automation.plan import plan
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.sources import SOURCES
+    from bridge_cart_assets.terminal.running import turn
 
     known = {source.name: source for source in SOURCES}
     if source_name is not None and source_name not in known:
@@ -160,19 +174,20 @@ def run(
             "create it and drop files in, or try: bridge-cart generate --customers 1000 --days 90"
         )
     lake = Lake(settings.lake, settings.storage_options)
-    due = plan(settings, lake, sources, _date(first), _date(last))
-    _warn_outside(settings, due.outside)
-    if due.days is None:
-        _warn_refused(settings, lake)
-        if due.trouble is None:
-            topics = ", and no message waits" if settings.kafka else ""
-            click.echo(f"nothing new among {len(due.listed):,} files{topics}")
-    else:
-        from bridge_cart_assets.automation.refresh import selection_of
+    with turn(settings, wait) as execute:
+        due = plan(settings, lake, sources, _date(first), _date(last))
+        _warn_outside(settings, due.outside)
+        if due.days is None:
+            _warn_refused(settings, lake)
+            if due.trouble is None:
+                topics = ", and no message waits" if settings.kafka else ""
+                click.echo(f"nothing new among {len(due.listed):,} files{topics}")
+        else:
+            from bridge_cart_assets.automation.refresh import selection_of
 
-        outcome = _execute(settings, "refresh", due.tags, selection_of(due.sources))
-        _warn_refused(settings, lake)
-        _finish(settings, outcome)
+            outcome = execute("refresh", due.tags, selection_of(due.sources))
+            _warn_refused(settings, lake)
+            _finish(settings, outcome)
     if due.trouble:
         raise Failed(due.trouble)
 
@@ -195,10 +210,14 @@ def status(settings: Settings, as_json: bool) -> None:
 
 
 @cli.command()
+@_wait
 @click.pass_obj
-def check(settings: Settings) -> None:
+def check(settings: Settings, wait: float) -> None:
     """Run all asset checks over whole tables."""
-    outcome = _execute(settings, "check", {}, None)
+    from bridge_cart_assets.terminal.running import turn
+
+    with turn(settings, wait) as execute:
+        outcome = execute("check", {})
     for verdict in outcome.checks:
         mark = "ok  " if verdict.passed else ("FAIL" if verdict.blocking else "warn")
         click.echo(
@@ -233,31 +252,34 @@ def sql(settings: Settings, statement: str, form: str) -> None:
 
 
 @cli.command()
+@_wait
 @click.pass_obj
-def retrain(settings: Settings) -> None:
+def retrain(settings: Settings, wait: float) -> None:
     """Train a new segment model and apply it from as_of on."""
-    _again(settings, {"ops": {"gold_segment_model": {"config": {"retrain": True}}}})
+    _again(settings, wait, {"ops": {"gold_segment_model": {"config": {"retrain": True}}}})
 
 
 @cli.command()
+@_wait
 @click.pass_obj
-def rebuild(settings: Settings) -> None:
+def rebuild(settings: Settings, wait: float) -> None:
     """Rebuild silver and gold from raw from nothing, models too."""
     from bridge_cart_assets.assets.rebuild import clear
     from bridge_cart_assets.automation.plan import STORED, plan
     from bridge_cart_assets.automation.refresh import selection_of
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import refuse_torn
+    from bridge_cart_assets.terminal.running import turn
 
     lake = Lake(settings.lake, settings.storage_options)
-    refuse_torn(lake, STORED)
-    clear(lake)
-    due = plan(settings, lake, arrivals=())
-    if due.days is None:
-        click.echo("raw is empty: nothing to rebuild")
-        return
-    outcome = _execute(settings, "refresh", due.tags, selection_of(()))
-    _finish(settings, outcome)
+    with turn(settings, wait) as execute:
+        refuse_torn(lake, STORED)
+        clear(lake)
+        due = plan(settings, lake, arrivals=())
+        if due.days is None:
+            click.echo("raw is empty: nothing to rebuild")
+            return
+        _finish(settings, execute("refresh", due.tags, selection_of(())))
 
 
 @cli.command()
@@ -375,13 +397,9 @@ def main() -> NoReturn:
 def _told(error: BaseException) -> str:
     """What happened and what to do about it, in two lines at most."""
     if type(error).__module__.startswith("sqlalchemy"):
-        # Its message is a statement and an address to read; the driver's own says what is wrong.
-        cause = getattr(error, "orig", None) or error
-        return (
-            f"Dagster's history cannot be read or written: {_brief(str(cause)).splitlines()[0]}\n"
-            "look at the room and the rights of DAGSTER_HOME (data/dagster if unset), or at its "
-            "database; then try again"
-        )
+        from bridge_cart_assets.automation.home import unusable
+
+        return str(unusable(os.environ.get("DAGSTER_HOME", "its database"), error))
     return _brief(str(error) or type(error).__name__)
 
 
@@ -394,7 +412,7 @@ def _brief(message: str) -> str:
     return "\n".join(lines[:2])
 
 
-def _again(settings: Settings, config: dict[str, object]) -> None:
+def _again(settings: Settings, wait: float, config: dict[str, object]) -> None:
     """Run the chain from as_of's day on, although nothing is new."""
     from bridge_cart_assets.assets.silver import ONLY_PENDING
     from bridge_cart_assets.automation.plan import STORED
@@ -403,34 +421,17 @@ def _again(settings: Settings, config: dict[str, object]) -> None:
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import refuse_torn
     from bridge_cart_assets.partitions import DayRange
+    from bridge_cart_assets.terminal.running import turn
 
     lake = Lake(settings.lake, settings.storage_options)
-    refuse_torn(lake, STORED)
-    as_of = latest_day(lake)
-    if as_of is None:
-        raise Failed("silver is empty: land files and run first")
-    today = DayRange(as_of, as_of)
-    tags = {ONLY_PENDING: str(today), **today.tags}
-    _finish(settings, _execute(settings, "refresh", tags, selection_of(()), config))
-
-
-def _execute(
-    settings: Settings,
-    job: str,
-    tags: dict[str, str],
-    assets: object,
-    config: dict[str, object] | None = None,
-) -> "Outcome":
-    progress = Console(stderr=True)
-    with progress.status(f"{job}: loading Dagster") as spinner:
-        from bridge_cart_assets.automation.execute import execute
-
-        def tell(line: str) -> None:
-            spinner.update(line)
-            if not progress.is_terminal:
-                progress.print(line, highlight=False, soft_wrap=True)
-
-        return execute(settings, job, tell, tags, assets, config)  # type: ignore[arg-type]
+    with turn(settings, wait) as execute:
+        refuse_torn(lake, STORED)
+        as_of = latest_day(lake)
+        if as_of is None:
+            raise Failed("silver is empty: land files and run first")
+        today = DayRange(as_of, as_of)
+        tags = {ONLY_PENDING: str(today), **today.tags}
+        _finish(settings, execute("refresh", tags, selection_of(()), config))
 
 
 def _finish(settings: Settings, outcome: "Outcome") -> None:

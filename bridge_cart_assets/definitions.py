@@ -12,6 +12,7 @@ from bridge_cart_assets.assets.raw import raw_asset
 from bridge_cart_assets.assets.shop import shop_day
 from bridge_cart_assets.assets.silver import silver_assets
 from bridge_cart_assets.automation.conditions import follow_all, follow_partitions
+from bridge_cart_assets.automation.executor import leased_executor
 from bridge_cart_assets.automation.plan import STORED
 from bridge_cart_assets.automation.refresh import (
     check_job,
@@ -58,7 +59,7 @@ def build_defs(
         ],
         jobs=[refresh_job, check_job, shop_job, maintenance_job],
         schedules=[shop_schedule, maintenance_schedule],
-        executor=dg.in_process_executor,
+        executor=leased_executor,
         sensors=[landing_sensor, follow_by_hand, *([kafka_sensor] if settings.kafka else [])],
         resources={
             "lake": Lake(settings.lake, settings.storage_options),

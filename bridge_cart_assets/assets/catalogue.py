@@ -27,7 +27,6 @@ def catalogue_asset(condition: dg.AutomationCondition[dg.AssetKey]) -> dg.Assets
         kinds={"duckdb"},
         owners=OWNERS,
         automation_condition=condition,
-        pool="catalogue",
         description="DuckDB file with schemas gold and ops (tables), silver (views), meta.",
     )
     def catalogue(

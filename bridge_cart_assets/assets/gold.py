@@ -157,7 +157,6 @@ def _asset_of(
         specs=[spec_of(table, recipe.deps, condition=condition)],
         check_specs=check_specs(table),
         can_subset=True,
-        pool=f"gold_{table.name}",
     )
 
 

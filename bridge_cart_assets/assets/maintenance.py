@@ -37,7 +37,6 @@ def maintenance_asset(tables: Sequence[Table]) -> dg.AssetsDefinition:
         kinds={"deltalake"},
         owners=OWNERS,
         # Not those of the tables: a run would wait for all of it, and need not.
-        pool="maintenance",
         description=(
             "Small files put together, and files removed that no version of the last days needs. "
             "Beside runs: each re-plans when the other was faster. See docs/operations.md."

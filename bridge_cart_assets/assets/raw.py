@@ -31,7 +31,6 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
         check_specs=check_specs(source.raw),
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=f"raw_{source.name}",
     )
     def raw(
         context: dg.AssetExecutionContext,

@@ -31,7 +31,6 @@ class ShopConfig(dg.Config):
     group_name=GROUP,
     kinds={"python", "faker"},
     owners=OWNERS,
-    pool="shop",
     description=(
         "One more day of the synthetic shop: its files in the landing zone, where the landing "
         "sensor finds them. Begins a shop where there is none. See docs/generator.md."

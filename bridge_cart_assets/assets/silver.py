@@ -64,7 +64,6 @@ def silver_assets(
         check_specs=[check for table in TABLES for check in check_specs(table)],
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        pool="silver",
     )
     def silver(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]

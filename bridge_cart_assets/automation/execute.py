@@ -5,16 +5,22 @@ outcome. Does not belong here: words for the terminal (`cli`).
 """
 
 import logging
+import signal
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
-from bridge_cart_assets.automation.home import dagster_home
+from bridge_cart_assets.automation.executor import cancel
+from bridge_cart_assets.automation.home import dagster_home, unusable
+from bridge_cart_assets.automation.interruption import Interruption
+from bridge_cart_assets.automation.liveness import heartbeat, lease_tags
 from bridge_cart_assets.automation.refresh import CHECK, REFRESH
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.settings import Settings
@@ -63,45 +69,71 @@ class LastRun:
 
 @contextmanager
 def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """The Dagster instance of DAGSTER_HOME, or of the data folder."""
-    dagster_home(settings)
-    with dg.DagsterInstance.get() as instance:
+    """The Dagster instance of DAGSTER_HOME, or of the data folder.
+
+    Raises:
+        DagsterStateError: its configuration or its databases cannot be used.
+    """
+    home = dagster_home(settings)
+    try:
+        opened = dg.DagsterInstance.get()
+    except Exception as error:
+        # Whatever stands in the way, it is in what Dagster keeps in that folder or database.
+        raise unusable(home, error) from error
+    with opened as instance:
         yield instance
 
 
 def execute(
     settings: Settings,
+    instance: dg.DagsterInstance,
     job: str,
     tell: Tell,
     tags: Mapping[str, str] | None = None,
     assets: Sequence[dg.AssetKey] | None = None,
     config: Mapping[str, Any] | None = None,
+    interruption: Interruption | None = None,
 ) -> Outcome:
     """Run a job in this process and wait for it.
 
     Args:
         settings: where things lie.
+        instance: where the run is written down.
         job: `refresh` or `check`.
         tell: gets a line when a step is done or says something.
         tags: tags of the run, for instance its batch days.
         assets: the assets to run; all of the job without.
         config: run configuration.
+        interruption: what a signal does; it will mark the run as canceled.
     """
     definitions = build_defs(settings, loggers={"console": _progress_logger(tell)})
-    with dagster_instance(settings) as instance:
+    run_id = str(uuid.uuid4())
+    if interruption is not None:
+        interruption.farewell = partial(_cancel, settings, run_id)
+    with heartbeat(instance, run_id):
         result = definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
-            tags=dict(tags or {}),
+            run_id=run_id,
+            # The next command or the sensor does what is left; Dagster's own retry would too.
+            tags={"dagster/max_retries": "0", **(tags or {}), **lease_tags()},
             asset_selection=list(assets) if assets else None,
             run_config={"loggers": {"console": {}}, **(config or {})},
             raise_on_error=False,
         )
+    if interruption is not None:
+        interruption.farewell = None
     return Outcome(
         success=result.success,
         run_id=result.run_id,
         problems=_problems(result.all_events),
         checks=tuple(result.get_asset_check_evaluations()),
     )
+
+
+def _cancel(settings: Settings, run_id: str, received: signal.Signals) -> None:
+    # Not the instance of the run: the main thread may be holding its connections.
+    with dagster_instance(settings) as instance:
+        cancel(instance, run_id, received.name)
 
 
 def last_run(settings: Settings) -> LastRun | None:

@@ -11,6 +11,8 @@ from bridge_cart_assets.assets.gold import BUILT
 from bridge_cart_assets.assets.maintenance import GROUP as MAINTENANCE
 from bridge_cart_assets.assets.raw import FILES, MESSAGES
 from bridge_cart_assets.assets.shop import GROUP as SHOP
+from bridge_cart_assets.automation.executor import leased_executor
+from bridge_cart_assets.automation.liveness import cut_off, describe, end_dead_runs, under_way
 from bridge_cart_assets.automation.plan import Plan, plan
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.settings import Settings
@@ -21,27 +23,23 @@ REFRESH = "refresh"
 CHECK = "check"
 _EVERY_SECONDS = 20
 _AGAIN_SECONDS = 600
-_UNDER_WAY = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
+# A tag: what was new when a sensor asked for the run.
+_PLAN = "bridge_cart/plan"
+_MOST_ATTEMPTS = 4
 
 # Dagster prints every event of a run by default, thousands of lines for a year of days.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
-# A step of its own process costs seconds and these steps take less.
 refresh_job = dg.define_asset_job(
     REFRESH,
     selection=dg.AssetSelection.all() - dg.AssetSelection.groups(SHOP, MAINTENANCE),
-    executor_def=dg.in_process_executor,
+    executor_def=leased_executor,
     config=_QUIET,
     description="Batch days from landing to the catalogue, in one process.",
 )
 check_job = dg.define_asset_job(
     CHECK,
     selection=dg.AssetSelection.all_asset_checks(),
-    executor_def=dg.in_process_executor,
+    executor_def=leased_executor,
     config=_QUIET,
     description="All asset checks over whole tables; nothing is written.",
 )
@@ -49,7 +47,7 @@ check_job = dg.define_asset_job(
 shop_job = dg.define_asset_job(
     "shop_day",
     selection=dg.AssetSelection.groups(SHOP),
-    executor_def=dg.in_process_executor,
+    executor_def=leased_executor,
     config=_QUIET,
     description="One more day of the synthetic shop.",
 )
@@ -64,7 +62,7 @@ shop_schedule = dg.ScheduleDefinition(
 maintenance_job = dg.define_asset_job(
     "maintenance",
     selection=dg.AssetSelection.groups(MAINTENANCE),
-    executor_def=dg.in_process_executor,
+    executor_def=leased_executor,
     config=_QUIET,
     description="Small files put together, superfluous ones removed.",
 )
@@ -88,7 +86,8 @@ def run_request(due: Plan, attempt: int = 0) -> dg.RunRequest:
     """The run that does what is due; one of each plan and attempt."""
     return dg.RunRequest(
         run_key=f"{due.run_key}-{attempt}" if attempt else due.run_key,
-        tags=due.tags,
+        # A run that is cut off is asked for again here, so Dagster's own retry would be a second.
+        tags={**due.tags, _PLAN: due.run_key, "dagster/max_retries": "0"},
         asset_selection=selection_of(due.sources),
         # A sensor's run does not take the job's own configuration.
         run_config=_QUIET,
@@ -113,7 +112,12 @@ def landing_sensor(
     due = plan(settings, lake, arrivals=(FILES,))
     if due.days is None:
         return dg.SkipReason(f"nothing new among {len(due.listed)} files")
-    return run_request(due)
+    attempt = cut_off(context.instance, {_PLAN: due.run_key})
+    if attempt >= _MOST_ATTEMPTS:
+        return dg.SkipReason(
+            f"{attempt} runs for the same files were cut off: see why, then bridge-cart run"
+        )
+    return run_request(due, attempt)
 
 
 @dg.sensor(
@@ -141,10 +145,11 @@ def kafka_sensor(
 
 
 def _busy(context: dg.SensorEvaluationContext) -> dg.SkipReason | None:
-    under_way = context.instance.get_run_ids(
-        dg.RunsFilter(job_name=REFRESH, statuses=_UNDER_WAY), limit=1
-    )
-    return dg.SkipReason(f"run {under_way[0]} is under way") if under_way else None
+    """The reason to wait for a living run; dead ones are ended first."""
+    for dead in end_dead_runs(context.instance):
+        context.log.warning("ended %s", dead)
+    record = under_way(context.instance, REFRESH)
+    return dg.SkipReason(f"{describe(record)} is under way") if record else None
 
 
 follow_by_hand = dg.AutomationConditionSensorDefinition(

@@ -1,0 +1,80 @@
+"""The executor of all runs that Dagster launches: in one process, which holds the run's lease."""
+
+import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from bridge_cart_assets.automation.interruption import ending_late_workers
+from bridge_cart_assets.automation.liveness import ENDED, STOPPED, lease
+
+if TYPE_CHECKING:
+    from dagster._core.execution.context.system import PlanOrchestrationContext
+    from dagster._core.execution.plan.plan import ExecutionPlan
+    from dagster._core.execution.retries import RetryMode
+
+_IN_PROCESS = dg.in_process_executor
+
+
+class LeasedExecutor(dg.Executor):
+    """Dagster's in-process executor, with a lease; a signal makes the run canceled, not failed."""
+
+    def __init__(self, inner: dg.Executor) -> None:
+        self._inner = inner
+
+    @property
+    def retries(self) -> "RetryMode":
+        """As the executor within has them."""
+        return self._inner.retries
+
+    def execute(
+        self, plan_context: "PlanOrchestrationContext", execution_plan: "ExecutionPlan"
+    ) -> Iterator[dg.DagsterEvent]:
+        """Execute the steps."""
+        instance, run_id = plan_context.instance, plan_context.run_id
+
+        def farewell(received: signal.Signals) -> None:
+            cancel(instance, run_id, received.name)
+
+        with lease(instance, run_id), ending_late_workers(farewell):
+            try:
+                yield from self._inner.execute(plan_context, execution_plan)
+            except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+                # Dagster takes an interrupted run for failed unless it was being canceled.
+                begin_to_cancel(instance, run_id, "a signal")
+                raise
+
+
+def begin_to_cancel(instance: dg.DagsterInstance, run_id: str, by: str) -> None:
+    """Mark a run as being canceled by a signal, unless somebody has done so before."""
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.is_finished or run.status == dg.DagsterRunStatus.CANCELING:
+        return
+    instance.add_run_tags(run_id, {ENDED: STOPPED})
+    instance.report_run_canceling(run, f"Stopped by {by}.")
+
+
+def cancel(instance: dg.DagsterInstance, run_id: str, by: str) -> None:
+    """Mark a run as canceled by a signal; nothing if it has finished."""
+    begin_to_cancel(instance, run_id, by)
+    run = instance.get_run_by_id(run_id)
+    if run is not None and not run.is_finished:
+        instance.report_run_canceled(
+            run, f"Stopped by {by}. What the run had committed stays; the next run does the rest."
+        )
+
+
+def _leased(context: dg.InitExecutorContext) -> LeasedExecutor:
+    create = _IN_PROCESS.executor_creation_fn
+    assert create is not None  # noqa: S101 - Dagster's own executor has one
+    return LeasedExecutor(create(context))
+
+
+# In the run's own process: a step of its own process costs seconds and these take less.
+leased_executor = dg.ExecutorDefinition(
+    name=_IN_PROCESS.name,
+    config_schema=_IN_PROCESS.config_schema,  # type: ignore[arg-type] # its own, as it is
+    executor_creation_fn=_leased,
+    description="All steps in the run's own process, which holds the run's lease.",
+)

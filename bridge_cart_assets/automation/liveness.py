@@ -1,0 +1,239 @@
+"""Runs whose process is gone: how they are recognised, and how they are ended.
+
+Belongs here: the lease that a run holds while it works, and the one judgement by which the
+command, the sensors and Dagster's run monitoring tell a dead run from a living one. Does not
+belong here: how a process is named (`processes`).
+
+A run that works names its process in a tag and renews a second tag, its heartbeat. Whoever can
+see the process asks the kernel and is right at once. Whoever cannot (another machine or another
+container, over Postgres) goes by the heartbeat, and takes a run for dead that has not renewed it
+for a minute. That needs clocks that agree to within seconds.
+"""
+
+import json
+import logging
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge_cart_assets.automation.processes import ProcessIdentity
+
+# Tags of a run.
+PROCESS = "bridge_cart/process"
+HEARTBEAT = "bridge_cart/heartbeat"
+ENDED = "bridge_cart/ended"
+PROCESS_GONE, STOPPED = "process gone", "stopped by a signal"
+
+HEARTBEAT_EVERY = timedelta(seconds=10)
+LEASE = timedelta(seconds=60)
+# A run that was only requested should be in the queue within moments.
+_SUBMITTED_WITHIN = timedelta(seconds=60)
+# Where Dagster's launcher writes down which code server starts a run.
+_CODE_SERVER = ".dagster/grpc_info"
+_CONNECT_SECONDS = 2
+# Where Dagster writes down why a run failed, and the reasons that another try would not change.
+_FAILURE_REASON = "dagster/failure_reason"
+_FAILED_ON_ITS_OWN = ("STEP_FAILURE", "RUN_EXCEPTION", "JOB_INITIALIZATION_FAILURE")
+
+UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+@dataclass(frozen=True)
+class DeadRun:
+    """A run that was ended because its process is gone.
+
+    Attributes:
+        run_id: Dagster's id.
+        job: name of the job.
+        since: when it began, or was requested if it never did.
+        reason: how its death was seen.
+    """
+
+    run_id: str
+    job: str
+    since: datetime
+    reason: str
+
+    def __str__(self) -> str:
+        """For people, in one line."""
+        return f"run {self.run_id[:8]} ({self.job}, since {clock(self.since)}): {self.reason}"
+
+
+def clock(moment: datetime) -> str:
+    """A moment in the time of this machine, to the second."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def lease_tags(identity: ProcessIdentity | None = None) -> dict[str, str]:
+    """The tags of a run that this process begins to execute."""
+    return {PROCESS: (identity or ProcessIdentity.current()).text, HEARTBEAT: _now().isoformat()}
+
+
+@contextmanager
+def lease(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """Name this process in the run's tags, and renew the heartbeat until the block ends."""
+    instance.add_run_tags(run_id, lease_tags())
+    with heartbeat(instance, run_id):
+        yield
+
+
+@contextmanager
+def heartbeat(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """Renew the heartbeat of a run that has its lease already."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT_EVERY.total_seconds()):
+            # A database that is away may be back for the next beat, and the run be there.
+            with suppress(SQLAlchemyError, dg.DagsterError):
+                instance.add_run_tags(run_id, {HEARTBEAT: _now().isoformat()})
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(HEARTBEAT_EVERY.total_seconds())
+
+
+def cause_of_death(run: dg.DagsterRun, now: datetime | None = None) -> str | None:
+    """Why a run that has not finished never will; None when it lives, or may live.
+
+    Runs of other code locations hold no lease; they are judged only by whether the code server
+    that was to start them still listens on its socket, which was made for it alone.
+    """
+    identity = ProcessIdentity.parse(run.tags[PROCESS]) if PROCESS in run.tags else None
+    if identity is None:
+        return _launch_lost(run.tags)
+    alive = identity.is_alive
+    if alive is not None:
+        return None if alive else f"its process is gone ({identity})"
+    silent = (now or _now()) - _last_heartbeat(run.tags)
+    if silent <= LEASE:
+        return None
+    return f"no sign of life for {silent.total_seconds():,.0f} s from its process ({identity})"
+
+
+def end_dead_runs(instance: dg.DagsterInstance) -> list[DeadRun]:
+    """End every run whose process is gone, and free what it held.
+
+    The run becomes failed (canceled, if somebody was cancelling it) with the reason in its log.
+    """
+    ended = []
+    for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
+        run = record.dagster_run
+        reason = cause_of_death(run)
+        if reason is None:
+            continue
+        end_run(instance, run, reason)
+        ended.append(DeadRun(run.run_id, run.job_name, _since(record), reason))
+    return ended
+
+
+def end_run(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str) -> None:
+    """Mark a dead run as failed, or as canceled if it was being canceled; free its pool slots."""
+    now = instance.get_run_by_id(run.run_id)
+    if now is None or now.is_finished:
+        return
+    message = f"The run is over: {reason}. What it had committed stays; the next run does the rest."
+    instance.add_run_tags(run.run_id, {ENDED: PROCESS_GONE})
+    if now.status == dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(now, message)
+    else:
+        instance.report_run_failed(now, message)
+    # Our own assets claim no slots; those that an earlier version claimed may be held still.
+    storage = instance.event_log_storage
+    if storage.supports_global_concurrency_limits:
+        storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def under_way(instance: dg.DagsterInstance, job: str) -> dg.RunRecord | None:
+    """A living run of a job, the oldest one, or None.
+
+    A run that was requested and never got into the queue does not count after a minute.
+    """
+    records = instance.get_run_records(
+        dg.RunsFilter(job_name=job, statuses=UNFINISHED), ascending=True
+    )
+    for record in records:
+        run = record.dagster_run
+        is_stuck = (
+            run.status == dg.DagsterRunStatus.NOT_STARTED
+            and PROCESS not in run.tags
+            and _now() - record.create_timestamp > _SUBMITTED_WITHIN
+        )
+        if not is_stuck and cause_of_death(run) is None:
+            return record
+    return None
+
+
+def describe(record: dg.RunRecord) -> str:
+    """Which run, of what process, since when."""
+    run = record.dagster_run
+    identity = ProcessIdentity.parse(run.tags.get(PROCESS, ""))
+    state = "" if run.status == dg.DagsterRunStatus.STARTED else f"{run.status.value.lower()}, "
+    who = f"{identity}, " if identity else ""
+    return f"run {run.run_id[:8]} ({state}{who}since {clock(_since(record))})"
+
+
+def cut_off(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> int:
+    """How many runs with these tags were killed or stopped, and did not fail on their own."""
+    failed, canceled = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED
+    runs: Sequence[dg.DagsterRun] = instance.get_runs(
+        dg.RunsFilter(tags=dict(tags), statuses=[failed, canceled])
+    )
+    return sum(
+        ENDED in run.tags
+        # Dagster's code server ends the run of a worker that was killed, without our tag.
+        or (run.status == failed and run.tags.get(_FAILURE_REASON) not in _FAILED_ON_ITS_OWN)
+        for run in runs
+    )
+
+
+def _launch_lost(tags: Mapping[str, str]) -> str | None:
+    """Whether the code server that was to start a run is gone: its socket file is, or is deaf."""
+    try:
+        path = json.loads(tags.get(_CODE_SERVER, "{}")).get("socket")
+    except ValueError:
+        return None
+    if not path:
+        return None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_CONNECT_SECONDS)
+        try:
+            probe.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return "the code server that was to start it is gone"
+        except OSError as error:
+            logging.getLogger(__name__).info("%s cannot be asked: %s", path, error)
+    return None
+
+
+def _last_heartbeat(tags: Mapping[str, str]) -> datetime:
+    try:
+        return datetime.fromisoformat(tags[HEARTBEAT])
+    except (KeyError, ValueError):
+        return datetime.fromtimestamp(0, tz=UTC)
+
+
+def _since(record: dg.RunRecord) -> datetime:
+    if record.start_time is not None:
+        return datetime.fromtimestamp(record.start_time, tz=UTC)
+    return record.create_timestamp
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,149 @@
+"""Waiting for others: never without a word, never for ever.
+
+Belongs here: what this process can have to wait for (another run, a lock on Dagster's SQLite
+files), when it says so, and when it gives up. Delta tables are not among it: there nobody waits,
+whoever comes second plans again.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from bridge_cart_assets.automation.liveness import (
+    PROCESS,
+    DeadRun,
+    clock,
+    describe,
+    end_dead_runs,
+    under_way,
+)
+from bridge_cart_assets.automation.processes import ProcessIdentity
+
+Say = Callable[[str], None]
+
+SILENT_SECONDS = 5
+_AGAIN_SECONDS = 60
+_POLL_SECONDS = 0.5
+_PROBE_SECONDS = 1
+# What Dagster gives SQLite; then it fails with "database is locked".
+_SQLITE_SECONDS = 30
+# The byte of a -shm file that is locked by whoever writes (sqlite.org/walformat.html, 2.3.1).
+_WAL_WRITE_LOCK = 120
+
+
+class WaitedTooLongError(RuntimeError):
+    """Another run has been under way for longer than was to be waited."""
+
+
+def wait_for_turn(
+    instance: dg.DagsterInstance, job: str, bound_seconds: float, say: Say
+) -> list[DeadRun]:
+    """Wait until no living run of a job is under way; end the dead ones.
+
+    Two runs at once would be safe and would do the same work twice. So this is a courtesy: of two
+    that begin in the same moment none waits.
+
+    Args:
+        instance: where the runs are kept.
+        job: the job whose runs are waited for.
+        bound_seconds: how long at most.
+        say: gets a line after five seconds, and each minute.
+
+    Returns:
+        The dead runs that were ended.
+
+    Raises:
+        WaitedTooLongError: the bound is reached.
+    """
+    began = time.monotonic()
+    next_word = began + SILENT_SECONDS
+    dead = end_dead_runs(instance)
+    while (record := under_way(instance, job)) is not None:
+        now = time.monotonic()
+        if now - began >= bound_seconds:
+            raise WaitedTooLongError(
+                f"{describe(record)} is still under way after {bound_seconds:,.0f} s of waiting\n"
+                f"{_remedy(record)}, or wait longer: --wait SECONDS"
+            )
+        if now >= next_word:
+            say(f"waiting for {describe(record)}; gives up after {bound_seconds:,.0f} s")
+            next_word = now + _AGAIN_SECONDS
+        time.sleep(_POLL_SECONDS)
+        dead += end_dead_runs(instance)
+    return dead
+
+
+def _remedy(record: dg.RunRecord) -> str:
+    identity = ProcessIdentity.parse(record.dagster_run.tags.get(PROCESS, ""))
+    if record.dagster_run.status == dg.DagsterRunStatus.QUEUED:
+        return "start Dagster's daemon (make dev), or cancel the run in its UI"
+    if identity is not None and identity.is_visible:
+        return f"end it with: kill {identity.pid}"
+    return "cancel it in Dagster's UI"
+
+
+@contextmanager
+def telling_of_locks(home: Path, say: Say) -> Iterator[None]:
+    """Say it when a SQLite file of Dagster's is locked for more than five seconds."""
+    over = threading.Event()
+
+    def watch() -> None:
+        since: dict[Path, datetime] = {}
+        told: set[Path] = set()
+        while not over.wait(_PROBE_SECONDS):
+            for file in home.glob("*.db"):
+                if not is_locked(file):
+                    since.pop(file, None)
+                    told.discard(file)
+                    continue
+                first = since.setdefault(file, datetime.now(UTC))
+                waited = (datetime.now(UTC) - first).total_seconds()
+                if waited >= SILENT_SECONDS - _PROBE_SECONDS and file not in told:
+                    told.add(file)
+                    say(
+                        f"waiting for {lock_holder(file)} to finish writing Dagster's history "
+                        f"({file.name}), since {clock(first)}; gives up after {_SQLITE_SECONDS} s"
+                    )
+
+    thread = threading.Thread(target=watch, name="locks", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(_PROBE_SECONDS)
+
+
+def is_locked(file: Path) -> bool:
+    """Whether somebody else is writing a SQLite file in the write-ahead mode right now."""
+    # Without this file nobody has it open; and a database that is being made is left in peace.
+    if not file.with_name(f"{file.name}-wal").exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=rw", timeout=0, uri=True)) as probe:
+            probe.execute("BEGIN IMMEDIATE")
+            probe.rollback()
+    except sqlite3.OperationalError as error:
+        return "locked" in str(error)
+    except sqlite3.DatabaseError:
+        return False
+    return False
+
+
+def lock_holder(file: Path) -> str:
+    """The process that is writing a SQLite file in the write-ahead mode, as far as it is known."""
+    with suppress(OSError, ValueError):
+        inode = file.with_name(f"{file.name}-shm").stat().st_ino
+        for line in Path("/proc/locks").read_text().splitlines():
+            fields = line.replace("-> ", "").split()
+            kind, pid, place, first, last = fields[3], *fields[4:8]
+            covers = int(first) <= _WAL_WRITE_LOCK <= (2**63 if last == "EOF" else int(last))
+            if kind == "WRITE" and int(place.rpartition(":")[2]) == inode and covers:
+                return f"process {pid}"
+    return "another process"
