@@ -7,12 +7,14 @@ the verbs that need it.
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from bridge_cart_assets.automation.interruption import exit_on_signals, run_interruptibly
 from bridge_cart_assets.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -27,6 +29,16 @@ _wait = click.option(
     show_default=True,
     help="How long to wait for another run to end.",
 )
+
+
+def _interruptible(verb: Callable[..., None]) -> Callable[..., None]:
+    """A verb that SIGINT and SIGTERM end at once, with 130 or 143."""
+
+    @wraps(verb)
+    def run_verb(*arguments: object, **options: object) -> None:
+        run_interruptibly(partial(verb, *arguments, **options))
+
+    return run_verb
 
 
 class Failed(Exception):
@@ -78,6 +90,7 @@ def cli(context: click.Context, debug: bool) -> None:
     help="Land files, or send messages (ndjson) to the topics.",
 )
 @click.pass_context
+@_interruptible
 def generate(context: click.Context, /, until: datetime | None, **arguments: object) -> None:
     """Land a synthetic shop's daily files, or send them to Kafka, with the truth beside them."""
     from bridge_cart_assets.generator.arguments import Shop
@@ -149,6 +162,7 @@ def _rate(text: str) -> tuple[str, float]:
 @click.option("--to", "last", type=_DAY, help="Only batch days up to this day.")
 @_wait
 @click.pass_obj
+@_interruptible
 def run(
     settings: Settings,
     source_name: str | None,
@@ -195,6 +209,7 @@ def run(
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_obj
+@_interruptible
 def status(settings: Settings, as_json: bool) -> None:
     """Tables, accounting, refused files, checks and the last run."""
     from bridge_cart_assets.terminal.look import console
@@ -212,6 +227,7 @@ def status(settings: Settings, as_json: bool) -> None:
 @cli.command()
 @_wait
 @click.pass_obj
+@_interruptible
 def check(settings: Settings, wait: float) -> None:
     """Run all asset checks over whole tables."""
     from bridge_cart_assets.terminal.running import turn
@@ -238,6 +254,7 @@ def check(settings: Settings, wait: float) -> None:
     show_default=True,
 )
 @click.pass_obj
+@_interruptible
 def sql(settings: Settings, statement: str, form: str) -> None:
     """Ask the lakehouse in DuckDB's SQL, read-only."""
     from bridge_cart_assets.lake.query import QueryRefused, query
@@ -254,6 +271,7 @@ def sql(settings: Settings, statement: str, form: str) -> None:
 @cli.command()
 @_wait
 @click.pass_obj
+@_interruptible
 def retrain(settings: Settings, wait: float) -> None:
     """Train a new segment model and apply it from as_of on."""
     _again(settings, wait, {"ops": {"gold_segment_model": {"config": {"retrain": True}}}})
@@ -262,6 +280,7 @@ def retrain(settings: Settings, wait: float) -> None:
 @cli.command()
 @_wait
 @click.pass_obj
+@_interruptible
 def rebuild(settings: Settings, wait: float) -> None:
     """Rebuild silver and gold from raw from nothing, models too."""
     from bridge_cart_assets.assets.rebuild import clear
@@ -284,6 +303,7 @@ def rebuild(settings: Settings, wait: float) -> None:
 
 @cli.command()
 @click.pass_obj
+@_interruptible
 def doctor(settings: Settings) -> None:
     """Look for what a power cut left behind, and mend it."""
     from bridge_cart_assets.automation.plan import STORED
@@ -320,6 +340,7 @@ def doctor(settings: Settings) -> None:
     help="Go on with what the brokers still have of this topic.",
 )
 @click.pass_obj
+@_interruptible
 def topics(settings: Settings, accepted: str | None) -> None:
     """How far the Kafka topics have been taken, and what stands in the way."""
     from bridge_cart_assets.ingestion.offsets import accept_loss, positions
@@ -368,6 +389,7 @@ def report(settings: Settings, host: str | None, port: int | None) -> None:
 def main() -> NoReturn:
     """Run the command; errors are one or two lines on stderr, tracebacks only with --debug."""
     debug = "--debug" in sys.argv
+    exit_on_signals()
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as leave:

@@ -19,7 +19,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from bridge_cart_assets.automation.executor import cancel
 from bridge_cart_assets.automation.home import dagster_home, unusable
-from bridge_cart_assets.automation.interruption import Interruption
+from bridge_cart_assets.automation.interruption import saying
 from bridge_cart_assets.automation.liveness import heartbeat, lease_tags
 from bridge_cart_assets.automation.refresh import CHECK, REFRESH
 from bridge_cart_assets.definitions import build_defs
@@ -92,9 +92,8 @@ def execute(
     tags: Mapping[str, str] | None = None,
     assets: Sequence[dg.AssetKey] | None = None,
     config: Mapping[str, Any] | None = None,
-    interruption: Interruption | None = None,
 ) -> Outcome:
-    """Run a job in this process and wait for it.
+    """Run a job in this process and wait for it; a signal marks the run as canceled.
 
     Args:
         settings: where things lie.
@@ -104,13 +103,10 @@ def execute(
         tags: tags of the run, for instance its batch days.
         assets: the assets to run; all of the job without.
         config: run configuration.
-        interruption: what a signal does; it will mark the run as canceled.
     """
     definitions = build_defs(settings, loggers={"console": _progress_logger(tell)})
     run_id = str(uuid.uuid4())
-    if interruption is not None:
-        interruption.farewell = partial(_cancel, settings, run_id)
-    with heartbeat(instance, run_id):
+    with heartbeat(instance, run_id), saying(partial(_cancel, settings, run_id)):
         result = definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
             run_id=run_id,
@@ -120,8 +116,6 @@ def execute(
             run_config={"loggers": {"console": {}}, **(config or {})},
             raise_on_error=False,
         )
-    if interruption is not None:
-        interruption.farewell = None
     return Outcome(
         success=result.success,
         run_id=result.run_id,

@@ -1,13 +1,20 @@
 """The executor of all runs that Dagster launches: in one process, which holds the run's lease."""
 
 import signal
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from bridge_cart_assets.automation.interruption import ending_late_workers
-from bridge_cart_assets.automation.liveness import ENDED, STOPPED, lease
+from bridge_cart_assets.automation.liveness import (
+    ENDED,
+    FAILURE_REASON,
+    INTERRUPTED,
+    STOPPED,
+    lease,
+)
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import PlanOrchestrationContext
@@ -56,13 +63,22 @@ def begin_to_cancel(instance: dg.DagsterInstance, run_id: str, by: str) -> None:
 
 
 def cancel(instance: dg.DagsterInstance, run_id: str, by: str) -> None:
-    """Mark a run as canceled by a signal; nothing if it has finished."""
+    """Mark a run as canceled by a signal; nothing if it has finished otherwise.
+
+    Polars answers SIGINT too, by an exception in the thread that works. When that comes first,
+    Dagster has just marked the run as failed by an interrupt; it was canceled all the same.
+    """
     begin_to_cancel(instance, run_id, by)
-    run = instance.get_run_by_id(run_id)
-    if run is not None and not run.is_finished:
-        instance.report_run_canceled(
-            run, f"Stopped by {by}. What the run had committed stays; the next run does the rest."
-        )
+    for pause in (0, 0.05):
+        time.sleep(pause)
+        run = instance.get_run_by_id(run_id)
+        if run is None:
+            return
+        if not run.is_finished or run.tags.get(FAILURE_REASON) == INTERRUPTED:
+            instance.report_run_canceled(
+                run,
+                f"Stopped by {by}. What the run had committed stays; the next run does the rest.",
+            )
 
 
 def _leased(context: dg.InitExecutorContext) -> LeasedExecutor:

@@ -3,9 +3,9 @@
 Belongs here: how a signal reaches the work. Does not belong here: what a run is (`execute`).
 
 Python runs a signal's handler between two bytecodes of the main thread, so not while that thread
-is within Polars, a fit or a wait. Both ways here therefore use a thread of their own. It may end
-the process at any moment, because any moment is safe: a commit is made wholly or not at all, and
-the next run does what is left, as after kill -9 (docs/architecture.md).
+is within Polars, a fit or a wait. Both ways here therefore use a second thread. It may end the
+process at any moment, because any moment is safe: a commit is made wholly or not at all, and the
+next run does what is left, as after kill -9 (docs/architecture.md).
 """
 
 import os
@@ -14,80 +14,92 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# What a signal's last words may take, and what a worker has to end by itself.
+# What the last words may take, and what a worker has to end by itself.
 _LAST_WORDS_SECONDS = 3
-_GRACE_SECONDS = 2.5
+_GRACE_SECONDS = 2
+_ANSWER_SECONDS = 0.1
 
-# What is done with the signal before the process ends; set by whoever has something to say.
+# What is done with a signal before the process ends.
 Farewell = Callable[[signal.Signals], None]
+T = TypeVar("T")
 
-
-class Interruption:
-    """What a signal does before the process ends: nothing, until `farewell` is set."""
-
-    def __init__(self) -> None:
-        self.farewell: Farewell | None = None
-
-    def end(self, received: signal.Signals) -> None:
-        """Say the last words, for some seconds at most, and end the process: 130 or 143."""
-        # The last words may need what the main thread holds: the process ends all the same.
-        threading.Thread(target=_exit_after, args=(received,), daemon=True).start()
-        if self.farewell is not None:
-            with suppress(Exception):
-                self.farewell(received)
-        _exit(received)
+_farewells: list[Farewell] = []
 
 
 @contextmanager
-def ending_on_signals() -> Iterator[Interruption]:
-    """Let SIGINT and SIGTERM end this process at once, in any phase of the block.
-
-    All threads block the two signals, those that Polars and delta-rs start later too, and one
-    thread waits for them.
-    """
-    interruption = Interruption()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    # A shell that starts a job in the background has SIGINT ignored; it is meant here all the same.
-    handlers = {s: signal.signal(s, signal.SIG_DFL) for s in SIGNALS}
-
-    def wait() -> None:
-        interruption.end(signal.Signals(signal.sigwait(SIGNALS)))
-
-    threading.Thread(target=wait, name="signals", daemon=True).start()
+def saying(farewell: Farewell) -> Iterator[None]:
+    """Have `farewell` called before a signal ends the process within the block."""
+    _farewells.append(farewell)
     try:
-        yield interruption
+        yield
     finally:
-        for number, handler in handlers.items():
+        _farewells.remove(farewell)
+
+
+def run_interruptibly(work: Callable[[], T]) -> T:
+    """Do some work in a thread; SIGINT and SIGTERM end the process with 130 or 143 meanwhile.
+
+    The main thread only waits, so that it answers a signal at once. Dagster handles signals in
+    the main thread alone and so leaves them to this function.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    result: Future[T] = Future()
+    over = threading.Event()
+
+    def do() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the main thread
+            result.set_exception(error)
+        over.set()
+
+    # A shell that starts a job in the background has SIGINT ignored; it is meant here all the same.
+    before = {s: signal.signal(s, lambda number, _: _end(signal.Signals(number))) for s in SIGNALS}
+    threading.Thread(target=do, name="work", daemon=True).start()
+    try:
+        # Polars has SIGINT restart what it interrupts, so an endless wait would sleep through it.
+        while not over.wait(_ANSWER_SECONDS):
+            pass
+        return result.result()
+    finally:
+        for number, handler in before.items():
             signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def exit_on_signals() -> None:
+    """Let SIGINT and SIGTERM end this process with 130 or 143, where nothing else handles them."""
+    for number in SIGNALS:
+        signal.signal(number, lambda received, _: _exit(signal.Signals(received)))
 
 
 @contextmanager
 def ending_late_workers(farewell: Farewell) -> Iterator[None]:
     """Give the worker of a run some seconds to end after a signal; then end it.
 
-    Within a worker Dagster's handlers raise in the main thread. This watches the signals beside
-    them, by the descriptor to which Python's own C handler writes at once.
+    In a worker Dagster's handlers raise in the main thread. This watches the signals beside them,
+    by the descriptor to which Python's own handler in C writes at once.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    interruption = Interruption()
-    interruption.farewell = farewell
-    ours, theirs = socket.socketpair()
-    theirs.setblocking(False)
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
     over = threading.Event()
 
     def watch() -> None:
-        while numbers := ours.recv(16):
+        while numbers := reader.recv(16):
             received = [signal.Signals(n) for n in numbers if n in set(SIGNALS)]
             if received and not over.wait(_GRACE_SECONDS):
-                interruption.end(received[0])
+                with saying(farewell):
+                    _end(received[0])
 
-    before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     thread = threading.Thread(target=watch, name="signals", daemon=True)
     thread.start()
     try:
@@ -95,12 +107,22 @@ def ending_late_workers(farewell: Farewell) -> Iterator[None]:
     finally:
         over.set()
         signal.set_wakeup_fd(before)
-        theirs.close()
+        writer.close()
         thread.join(1)
-        ours.close()
+        reader.close()
 
 
-def _exit_after(received: signal.Signals) -> None:
+def _end(received: signal.Signals) -> None:
+    """Say the last words, for some seconds at most, and end the process."""
+    # They may need what another thread holds: the process ends all the same.
+    threading.Thread(target=_exit_later, args=(received,), daemon=True).start()
+    for farewell in tuple(_farewells):
+        with suppress(Exception):
+            farewell(received)
+    _exit(received)
+
+
+def _exit_later(received: signal.Signals) -> None:
     threading.Event().wait(_LAST_WORDS_SECONDS)
     _exit(received)
 

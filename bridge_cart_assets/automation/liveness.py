@@ -37,8 +37,8 @@ _SUBMITTED_WITHIN = timedelta(seconds=60)
 # Where Dagster's launcher writes down which code server starts a run.
 _CODE_SERVER = ".dagster/grpc_info"
 _CONNECT_SECONDS = 2
-# Where Dagster writes down why a run failed, and the reasons that another try would not change.
-_FAILURE_REASON = "dagster/failure_reason"
+# Where Dagster writes down why a run failed; and the reasons that another try would not change.
+FAILURE_REASON, INTERRUPTED = "dagster/failure_reason", "UNEXPECTED_TERMINATION"
 _FAILED_ON_ITS_OWN = ("STEP_FAILURE", "RUN_EXCEPTION", "JOB_INITIALIZATION_FAILURE")
 
 UNFINISHED = [
@@ -198,7 +198,7 @@ def cut_off(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> int:
     return sum(
         ENDED in run.tags
         # Dagster's code server ends the run of a worker that was killed, without our tag.
-        or (run.status == failed and run.tags.get(_FAILURE_REASON) not in _FAILED_ON_ITS_OWN)
+        or (run.status == failed and run.tags.get(FAILURE_REASON) not in _FAILED_ON_ITS_OWN)
         for run in runs
     )
 

@@ -24,8 +24,7 @@ Run = Callable[..., "Outcome"]
 def turn(settings: Settings, wait_seconds: float) -> Iterator[Run]:
     """The turn of this process to run jobs, once no other run is under way.
 
-    SIGINT and SIGTERM end the process at once, from here on to the end of the block; the run that
-    is under way then is canceled. Runs whose process is gone are ended, and named on stderr.
+    Runs whose process is gone are ended, and named on stderr.
 
     Yields:
         A function that runs a job: `run(job, tags, assets, config)`.
@@ -34,40 +33,32 @@ def turn(settings: Settings, wait_seconds: float) -> Iterator[Run]:
         DagsterStateError: Dagster's state cannot be used.
         WaitedTooLongError: another run is still under way.
     """
-    from bridge_cart_assets.automation.interruption import ending_on_signals
-
     progress = Console(stderr=True)
-    with ending_on_signals() as interruption:
-        with progress.status("loading Dagster"):
-            from bridge_cart_assets.automation.execute import REFRESH, dagster_instance, execute
-            from bridge_cart_assets.automation.home import dagster_home
-            from bridge_cart_assets.automation.waiting import telling_of_locks, wait_for_turn
+    with progress.status("loading Dagster"):
+        from bridge_cart_assets.automation.execute import REFRESH, dagster_instance, execute
+        from bridge_cart_assets.automation.home import dagster_home
+        from bridge_cart_assets.automation.waiting import telling_of_locks, wait_for_turn
 
-        def say(line: str) -> None:
-            progress.print(line, highlight=False, soft_wrap=True, markup=False)
+    def say(line: str) -> None:
+        progress.print(line, highlight=False, soft_wrap=True, markup=False)
 
-        with (
-            telling_of_locks(dagster_home(settings), say),
-            dagster_instance(settings) as instance,
-        ):
-            for dead in wait_for_turn(instance, REFRESH, wait_seconds, say):
-                say(f"ended {dead}; this run goes on from what it had committed")
+    with telling_of_locks(dagster_home(settings), say), dagster_instance(settings) as instance:
+        for dead in wait_for_turn(instance, REFRESH, wait_seconds, say):
+            say(f"ended {dead}; this run goes on from what it had committed")
 
-            def run(
-                job: str,
-                tags: Mapping[str, str],
-                assets: "Sequence[dg.AssetKey] | None" = None,
-                config: Mapping[str, Any] | None = None,
-            ) -> "Outcome":
-                with progress.status(f"{job}: starting") as spinner:
+        def run(
+            job: str,
+            tags: Mapping[str, str],
+            assets: "Sequence[dg.AssetKey] | None" = None,
+            config: Mapping[str, Any] | None = None,
+        ) -> "Outcome":
+            with progress.status(f"{job}: starting") as spinner:
 
-                    def tell(line: str) -> None:
-                        spinner.update(line)
-                        if not progress.is_terminal:
-                            say(line)
+                def tell(line: str) -> None:
+                    spinner.update(line)
+                    if not progress.is_terminal:
+                        say(line)
 
-                    return execute(
-                        settings, instance, job, tell, tags, assets, config, interruption
-                    )
+                return execute(settings, instance, job, tell, tags, assets, config)
 
-            yield run
+        yield run
