@@ -24,10 +24,11 @@ from dagster._core.storage.event_log.schema import (
     SqlEventLogStorageTable,
 )
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData, serialize_value
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
+
+from bridge_cart_assets.automation.run_storage import BUSY_SECONDS
 
 # The index and the runs that were looked at last: every open file is a file handle.
 _OPEN_FILES = 8
@@ -108,7 +109,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             engine = sqlalchemy.create_engine(
                 self.conn_string_for_shard(shard),
                 poolclass=QueuePool,
-                connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+                connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
             )
             sqlalchemy.event.listen(
                 engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=NORMAL")

@@ -18,7 +18,7 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from bridge_cart_assets.automation.executor import cancel
-from bridge_cart_assets.automation.home import dagster_home, unusable
+from bridge_cart_assets.automation.home import dagster_home, refuse_unusable, unusable
 from bridge_cart_assets.automation.interruption import saying
 from bridge_cart_assets.automation.liveness import heartbeat, lease_tags
 from bridge_cart_assets.automation.refresh import CHECK, REFRESH
@@ -81,6 +81,7 @@ def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
         # Whatever stands in the way, it is in what Dagster keeps in that folder or database.
         raise unusable(home, error) from error
     with opened as instance:
+        refuse_unusable(home, instance)
         yield instance
 
 

@@ -9,6 +9,8 @@ import hashlib
 import os
 from pathlib import Path
 
+import dagster as dg
+
 from bridge_cart_assets.settings import Settings
 
 _INSTANCE = """\
@@ -20,8 +22,8 @@ event_log_storage:
   class: PooledSqliteEventLogStorage
   config: {base_dir: {env: DAGSTER_HOME}}
 run_storage:
-  module: dagster._core.storage.runs
-  class: SqliteRunStorage
+  module: bridge_cart_assets.automation.run_storage
+  class: PatientSqliteRunStorage
   config: {base_dir: {env: DAGSTER_HOME}}
 schedule_storage:
   module: dagster._core.storage.schedules
@@ -39,6 +41,9 @@ concurrency:
 # What earlier versions wrote: such a file was never changed by its user, so it follows.
 _WRITTEN_EARLIER = frozenset({"621b22df45ca85044d37f5d26812159bae0f3ad0e93777056b6919e3e588eb72"})
 
+_DATABASES = ("index", "runs", "schedules")
+_LONGEST = 200
+
 
 class DagsterStateError(RuntimeError):
     """Dagster's own state cannot be used; the lake is not concerned."""
@@ -53,24 +58,78 @@ def unusable(home: Path | str, error: BaseException) -> DagsterStateError:
     """
     # SQLAlchemy's message is a statement and an address to read; the driver's own says what it is.
     cause = getattr(error, "orig", None) or error.__cause__ or error
-    first = next((line for line in str(cause).splitlines() if line.strip()), type(cause).__name__)
+    said = " ".join(str(cause).split())[:_LONGEST] or type(cause).__name__
+    if "locked" in said:
+        return DagsterStateError(
+            f"Dagster's state in {home} is being written by another process: {said}\n"
+            "the lake is not concerned: run again when that process has ended"
+        )
     return DagsterStateError(
-        f"Dagster's state in {home} cannot be used: {first.strip()}\n"
+        f"Dagster's state in {home} cannot be used: {said}\n"
         "the lake is not concerned: see to room and rights there, or move the folder away if it is "
         "damaged or of another version, and run again (docs/operations.md#dagsters-state)"
     )
 
 
+def refuse_unusable(home: Path, instance: dg.DagsterInstance) -> None:
+    """Look at Dagster's databases before anything is written to them.
+
+    Dagster itself notices a damaged event log only by events that it cannot store, and a database
+    of another version by columns that are missing in the middle of a run.
+
+    Raises:
+        DagsterStateError: a database is cut off, or was written by another version of Dagster.
+    """
+    for file in sorted(home.glob("*.db")):
+        if file.stem in _DATABASES and (damage := _damage(file)):
+            raise unusable(home, RuntimeError(f"{file.name} {damage}"))
+    storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
+    for storage in storages:
+        revisions = storage.alembic_version() if storage is not None else None
+        if revisions and revisions[0] != revisions[1]:
+            raise DagsterStateError(
+                f"Dagster's state in {home} was written by another version of Dagster "
+                f"(revision {revisions[0]}, here {revisions[1]})\n"
+                "if that one was older: dagster instance migrate; else install it again, or move "
+                "the folder away and run again (docs/operations.md#dagsters-state)"
+            )
+
+
+def _damage(file: Path) -> str | None:
+    """What is wrong with a SQLite file, as far as its header tells (sqlite.org/fileformat.html)."""
+    with file.open("rb") as opened:
+        header = opened.read(100)
+    if not header:
+        return None
+    if not header.startswith(b"SQLite format 3\0") or len(header) < 100:
+        return "is no SQLite database"
+    page_size = int.from_bytes(header[16:18], "big")
+    page_size = 65536 if page_size == 1 else page_size
+    whole = page_size * int.from_bytes(header[28:32], "big")
+    size = file.stat().st_size
+    return f"is cut off: it has {size:,} of {whole:,} bytes" if size < whole else None
+
+
 def dagster_home(settings: Settings) -> Path:
-    """The folder of Dagster's state; `DAGSTER_HOME` is set to it for this process."""
+    """The folder of Dagster's state; `DAGSTER_HOME` is set to it for this process.
+
+    Raises:
+        DagsterStateError: the folder cannot be made or written.
+    """
     named = os.environ.get("DAGSTER_HOME")
     if named:
         return Path(named)
     home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
     instance = home / "dagster.yaml"
-    if not instance.exists() or _was_written_earlier(instance):
-        instance.write_text(_INSTANCE)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not instance.exists() or _was_written_earlier(instance):
+            # Beside it first: others may be reading it.
+            new = home / f"dagster.yaml.{os.getpid()}"
+            new.write_text(_INSTANCE)
+            new.replace(instance)
+    except OSError as error:
+        raise unusable(home, error) from error
     os.environ["DAGSTER_HOME"] = str(home)
     return home
 

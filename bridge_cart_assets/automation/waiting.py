@@ -5,6 +5,7 @@ files), when it says so, and when it gives up. Delta tables are not among it: th
 whoever comes second plans again.
 """
 
+import os
 import sqlite3
 import threading
 import time
@@ -31,8 +32,9 @@ SILENT_SECONDS = 5
 _AGAIN_SECONDS = 60
 _POLL_SECONDS = 0.5
 _PROBE_SECONDS = 1
-# What Dagster gives SQLite; then it fails with "database is locked".
-_SQLITE_SECONDS = 30
+# How long Dagster's SQLite files may be locked by another process, and which ones.
+_LOCK_SECONDS = 60
+_FILES = ("runs.db", "index.db")
 # The byte of a -shm file that is locked by whoever writes (sqlite.org/walformat.html, 2.3.1).
 _WAL_WRITE_LOCK = 120
 
@@ -89,26 +91,36 @@ def _remedy(record: dg.RunRecord) -> str:
 
 
 @contextmanager
-def telling_of_locks(home: Path, say: Say) -> Iterator[None]:
-    """Say it when a SQLite file of Dagster's is locked for more than five seconds."""
+def watching_locks(home: Path, say: Say) -> Iterator[None]:
+    """Say who writes Dagster's SQLite files for more than five seconds; after a minute give up.
+
+    Dagster itself would lose events and go on: each of its writes waits and fails by itself. To
+    give up ends this process with 1; its commits stay, as after any crash.
+    """
     over = threading.Event()
 
     def watch() -> None:
-        since: dict[Path, datetime] = {}
-        told: set[Path] = set()
+        since: dict[Path, float] = {}
+        named: set[Path] = set()
         while not over.wait(_PROBE_SECONDS):
-            for file in home.glob("*.db"):
-                if not is_locked(file):
-                    since.pop(file, None)
-                    told.discard(file)
-                    continue
-                first = since.setdefault(file, datetime.now(UTC))
-                waited = (datetime.now(UTC) - first).total_seconds()
-                if waited >= SILENT_SECONDS - _PROBE_SECONDS and file not in told:
-                    told.add(file)
+            locked = {file for name in _FILES if is_locked(file := home / name)}
+            since = {file: since.get(file, time.time()) for file in locked}
+            named &= locked
+            for file, first in since.items():
+                waited = time.time() - first
+                if waited >= _LOCK_SECONDS:
+                    say(
+                        f"error: {lock_holder(file)} has been writing Dagster's history "
+                        f"({file}) for {waited:.0f} s\n"
+                        "see what it does, or end it; then run again"
+                    )
+                    os._exit(1)
+                if waited >= SILENT_SECONDS - _PROBE_SECONDS and file not in named:
+                    named.add(file)
+                    began = datetime.fromtimestamp(first, tz=UTC)
                     say(
                         f"waiting for {lock_holder(file)} to finish writing Dagster's history "
-                        f"({file.name}), since {clock(first)}; gives up after {_SQLITE_SECONDS} s"
+                        f"({file.name}), since {clock(began)}; gives up after {_LOCK_SECONDS} s"
                     )
 
     thread = threading.Thread(target=watch, name="locks", daemon=True)

@@ -37,12 +37,12 @@ def turn(settings: Settings, wait_seconds: float) -> Iterator[Run]:
     with progress.status("loading Dagster"):
         from bridge_cart_assets.automation.execute import REFRESH, dagster_instance, execute
         from bridge_cart_assets.automation.home import dagster_home
-        from bridge_cart_assets.automation.waiting import telling_of_locks, wait_for_turn
+        from bridge_cart_assets.automation.waiting import wait_for_turn, watching_locks
 
     def say(line: str) -> None:
         progress.print(line, highlight=False, soft_wrap=True, markup=False)
 
-    with telling_of_locks(dagster_home(settings), say), dagster_instance(settings) as instance:
+    with watching_locks(dagster_home(settings), say), dagster_instance(settings) as instance:
         for dead in wait_for_turn(instance, REFRESH, wait_seconds, say):
             say(f"ended {dead}; this run goes on from what it had committed")
 
