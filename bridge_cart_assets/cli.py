@@ -5,17 +5,29 @@ Does not belong here: the work itself. Dagster takes seconds to import, so it is
 the verbs that need it.
 """
 
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from bridge_cart_assets.automation.interruption import exit_on_signals, run_interruptibly
+from bridge_cart_assets.automation.interruption import exit_on_signals, run_interruptibly, saying
 from bridge_cart_assets.settings import Settings, SettingsError
+from bridge_cart_assets.terminal.messages import (
+    say_error,
+    say_warning,
+    words_for,
+)
+from bridge_cart_assets.terminal.warnings import (
+    listed_files,
+    warn_interrupted_rebuild,
+    warn_missing,
+    warn_outside,
+    warn_refused,
+    warn_unfinished_rebuild,
+)
 
 if TYPE_CHECKING:
     from bridge_cart_assets.automation.execute import Outcome
@@ -190,9 +202,10 @@ def run(
     lake = Lake(settings.lake, settings.storage_options)
     with turn(settings, wait) as execute:
         due = plan(settings, lake, sources, _date(first), _date(last))
-        _warn_outside(settings, due.outside)
+        warn_outside(settings, due.outside)
         if due.days is None:
-            _warn_refused(settings, lake)
+            warn_refused(settings, lake)
+            warn_missing(lake)
             if due.trouble is None:
                 topics = ", and no message waits" if settings.kafka else ""
                 click.echo(f"nothing new among {len(due.listed):,} files{topics}")
@@ -200,7 +213,9 @@ def run(
             from bridge_cart_assets.automation.refresh import selection_of
 
             outcome = execute("refresh", due.tags, selection_of(due.sources))
-            _warn_refused(settings, lake)
+            warn_refused(settings, lake)
+            warn_missing(lake)
+            warn_unfinished_rebuild(lake)
             _finish(settings, outcome)
     if due.trouble:
         raise Failed(due.trouble)
@@ -278,43 +293,53 @@ def retrain(settings: Settings, wait: float) -> None:
 
 
 @cli.command()
+@click.option("--accept-loss", is_flag=True, help="Rebuild although raw has lost records.")
 @_wait
 @click.pass_obj
 @_interruptible
-def rebuild(settings: Settings, wait: float) -> None:
+def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
     """Rebuild silver and gold from raw from nothing, models too."""
-    from bridge_cart_assets.assets.rebuild import clear
+    from bridge_cart_assets.assets.rebuild import begin_rebuild, refuse_to_lose
     from bridge_cart_assets.automation.plan import STORED, plan
     from bridge_cart_assets.automation.refresh import selection_of
+    from bridge_cart_assets.ingestion.ledger import forget, not_in_raw
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import refuse_torn
+    from bridge_cart_assets.sources import SOURCES
     from bridge_cart_assets.terminal.running import turn
 
     lake = Lake(settings.lake, settings.storage_options)
     with turn(settings, wait) as execute:
         refuse_torn(lake, STORED)
-        clear(lake)
-        due = plan(settings, lake, arrivals=())
-        if due.days is None:
+        if accept_loss:
+            forget(lake, not_in_raw(lake), "rebuild")
+        else:
+            refuse_to_lose(lake)
+        if not any(lake.look(source.raw).rows for source in SOURCES):
             click.echo("raw is empty: nothing to rebuild")
             return
-        _finish(settings, execute("refresh", due.tags, selection_of(())))
+        with saying(warn_interrupted_rebuild):
+            begin_rebuild(lake, datetime.now(UTC))
+            due = plan(settings, lake, arrivals=())
+            outcome = execute("refresh", due.tags, selection_of(()))
+        warn_unfinished_rebuild(lake)
+        _finish(settings, outcome)
 
 
 @cli.command()
 @click.pass_obj
 @_interruptible
 def doctor(settings: Settings) -> None:
-    """Look for what a power cut left behind, and mend it."""
+    """Look for what a power cut left behind and for lost records, and mend what can be mended."""
     from bridge_cart_assets.automation.plan import STORED
     from bridge_cart_assets.ingestion.recovery import reopen
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import heal
+    from bridge_cart_assets.terminal.losses import losses_in_lines
 
     lake = Lake(settings.lake, settings.storage_options)
     if not lake.is_local:
         click.echo(f"{settings.lake} is an object store, which keeps what it acknowledges")
-        return
     findings = heal(lake, STORED)
     for finding in findings:
         click.echo(
@@ -326,10 +351,19 @@ def doctor(settings: Settings) -> None:
             f"{len(hopeless)} of {len(findings)} findings cannot be mended from the log\n"
             f"{hopeless[0].table}: {hopeless[0].remedy}"
         )
-    again = list(reopen(lake, findings))
-    for line in again:
+    again = list(reopen(lake, findings, listed_files(settings)))
+    lost, waiting = losses_in_lines(settings, lake, listed_files(settings))
+    for line in (*again, *waiting):
         click.echo(f"due     {line}")
-    click.echo("Next: bridge-cart run" if findings or again else "the lake is sound")
+    for line in lost:
+        click.echo(f"LOST    {line}")
+    if lost:
+        raise Failed(
+            "records that silver has counted are neither in raw nor in landing\n"
+            "land their files again, or put raw back from a backup; silver and gold still have "
+            "them, so do not rebuild"
+        )
+    click.echo("Next: bridge-cart run" if findings or again or waiting else "the lake is sound")
 
 
 @cli.command()
@@ -402,36 +436,18 @@ def main() -> NoReturn:
     except click.ClickException as error:
         context = error.ctx if isinstance(error, click.UsageError) else None
         remedy = f" (see {context.command_path} --help)" if context else ""
-        _say_error(error.format_message() + remedy)
+        say_error(error.format_message() + remedy)
         sys.exit(2)
     except SettingsError as error:
-        _say_error(str(error))
+        say_error(str(error))
         sys.exit(2)
     except BaseException as error:
         # A panic of a Rust library, without file handles for instance, is not an Exception.
         if debug or isinstance(error, (SystemExit, KeyboardInterrupt)):
             raise
-        _say_error(_told(error))
+        say_error(words_for(error))
         sys.exit(1)
     sys.exit(0)
-
-
-def _told(error: BaseException) -> str:
-    """What happened and what to do about it, in two lines at most."""
-    if type(error).__module__.startswith("sqlalchemy"):
-        from bridge_cart_assets.automation.home import unusable
-
-        return str(unusable(os.environ.get("DAGSTER_HOME", "its database"), error))
-    return _brief(str(error) or type(error).__name__)
-
-
-def _brief(message: str) -> str:
-    """Two lines at most; the causes that delta-rs lists below each other are one line."""
-    lines = [line.strip() for line in click.unstyle(message).splitlines() if line.strip()]
-    causes = [line for line in lines if line.startswith("↳")]
-    if causes:
-        lines = [" ".join([lines[0], *causes])]
-    return "\n".join(lines[:2])
 
 
 def _again(settings: Settings, wait: float, config: dict[str, object]) -> None:
@@ -460,7 +476,7 @@ def _finish(settings: Settings, outcome: "Outcome") -> None:
     if not outcome.success:
         raise Failed(_failure(outcome))
     for warning in outcome.warnings:
-        _say_warning(f"{warning.check_name}: {warning.description}")
+        say_warning(f"{warning.check_name}: {warning.description}")
     from bridge_cart_assets.terminal.look import console
     from bridge_cart_assets.terminal.summary import summarise
 
@@ -479,40 +495,5 @@ def _failure(outcome: "Outcome") -> str:
     return f"the run failed: {problem}\nnothing was half-written; mend the cause and run again"
 
 
-def _warn_refused(settings: Settings, lake: object) -> None:
-    from bridge_cart_assets.ingestion.landing import list_landing
-    from bridge_cart_assets.ingestion.ledger import refused
-    from bridge_cart_assets.sources import SOURCES
-
-    listed = [f for source in SOURCES for f in list_landing(settings.landing, source.name)]
-    for row in refused(lake, listed).iter_rows(named=True):  # type: ignore[arg-type]
-        _say_warning(
-            f"{row['source']}/{row['object']} was refused: {row['reason']}, {row['detail']}"
-        )
-    names = {source.name for source in SOURCES}
-    for folder in sorted(settings.landing.iterdir()) if settings.landing.is_dir() else ():
-        if folder.is_dir() and not folder.name.startswith((".", "_")) and folder.name not in names:
-            _say_warning(
-                f"landing/{folder.name} is no source: there are {', '.join(sorted(names))}"
-            )
-
-
-def _warn_outside(settings: Settings, days: Sequence[date]) -> None:
-    if days:
-        _say_warning(
-            f"files or messages of {len(set(days)):,} day(s) wait: the batch days {min(days)} to "
-            f"{max(days)} are no partitions; for older ones set BRIDGE_CART_START_DATE={min(days)}"
-            f" (now {settings.start_date})"
-        )
-
-
 def _date(moment: datetime | None) -> date | None:
     return None if moment is None else moment.date()
-
-
-def _say_warning(text: str) -> None:
-    click.echo(f"warning: {text}", err=True)
-
-
-def _say_error(text: str) -> None:
-    click.echo(f"error: {text}", err=True)

@@ -11,7 +11,7 @@ from bridge_cart_assets.assets.maintenance import maintenance_asset
 from bridge_cart_assets.assets.raw import raw_asset
 from bridge_cart_assets.assets.shop import shop_day
 from bridge_cart_assets.assets.silver import silver_assets
-from bridge_cart_assets.automation.conditions import follow_all, follow_partitions
+from bridge_cart_assets.automation.conditions import follow
 from bridge_cart_assets.automation.executor import leased_executor
 from bridge_cart_assets.automation.plan import STORED
 from bridge_cart_assets.automation.refresh import (
@@ -51,9 +51,9 @@ def build_defs(
     return dg.Definitions(
         assets=[
             *(raw_asset(source, days) for source in sources),
-            silver_assets(days, follow_partitions()),
-            *gold_assets(follow_all(), settings.discount_rate),
-            catalogue_asset(follow_all()),
+            silver_assets(days, follow()),
+            *gold_assets(follow(), settings.discount_rate),
+            catalogue_asset(follow()),
             shop_day,
             maintenance_asset(STORED),
         ],

@@ -11,7 +11,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bridge_cart_assets.automation.home import dagster_home
+from bridge_cart_assets.automation.execute import dagster_instance
+from bridge_cart_assets.automation.home import DagsterStateError
+from bridge_cart_assets.automation.liveness import end_dead_runs
 from bridge_cart_assets.settings import Settings, SettingsError
 
 _GRACE_SECONDS = 15
@@ -25,7 +27,13 @@ def main() -> int:
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    dagster_home(settings)
+    try:
+        with dagster_instance(settings) as instance:
+            for dead in end_dead_runs(instance):
+                print(f"ended {dead}")
+    except DagsterStateError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     for folder in ("customers", "purchases"):
         (settings.landing / folder).mkdir(parents=True, exist_ok=True)
     # Before the others start: a shell may have had SIGINT ignored, and they would inherit that.

@@ -7,6 +7,7 @@ import dagster as dg
 from bridge_cart_assets.assets.declared import OWNERS, key_of
 from bridge_cart_assets.assets.gold import BUILT
 from bridge_cart_assets.assets.noted import noted
+from bridge_cart_assets.assets.rebuild import finish_rebuild
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.settings import Settings
@@ -36,6 +37,7 @@ def catalogue_asset(condition: dg.AutomationCondition[dg.AssetKey]) -> dg.Assets
     ) -> dg.MaterializeResult[None]:
         now = datetime.now(UTC)
         raw = [source.raw for source in SOURCES]
+        finish_rebuild(lake, context.run.run_id, now)
         rows = build_catalogue(
             settings.catalogue,
             lake,

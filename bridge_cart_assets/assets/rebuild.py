@@ -1,22 +1,95 @@
-"""Clearing silver and gold, so that the next run makes them from raw from nothing."""
+"""Rebuilding silver and gold from raw: never less than before, and remembered until it is done."""
+
+from datetime import UTC, datetime
+
+import polars as pl
 
 from bridge_cart_assets.assets.gold import BUILT
+from bridge_cart_assets.ingestion.losses import in_words, lost_files, missing_records
+from bridge_cart_assets.ingestion.pending import pending_days
+from bridge_cart_assets.lake.changes import difference
 from bridge_cart_assets.lake.delta import Commit, Lake, retrying
+from bridge_cart_assets.sources import SOURCES
+from bridge_cart_assets.tables.ops import REBUILDS
 from bridge_cart_assets.tables.silver import ACCOUNTING, INTERNAL, TABLES
 from bridge_cart_assets.tables.table import Table
 
 _RUN = "rebuild"
 
 
-def clear(lake: Lake) -> None:
-    """Empty all tables of silver and gold, accounting first.
+class RebuildRefusedError(RuntimeError):
+    """Raw has less than silver and gold were made from."""
+
+
+def refuse_to_lose(lake: Lake) -> None:
+    """Refuse a rebuild after which silver and gold would have less than now.
+
+    Raises:
+        RebuildRefusedError: raw lacks records that silver has counted, or files that were taken.
+    """
+    missing = missing_records(lake)
+    lost = lost_files(lake, ())
+    if missing:
+        problem = in_words(missing)
+    elif lost.height:
+        first = lost.row(0, named=True)
+        problem = (
+            f"{lost.height:,} files that were taken are not in raw "
+            f"({first['source']}/{first['object']}, {first['records'] or 0:,} records)"
+        )
+    else:
+        return
+    raise RebuildRefusedError(
+        f"not rebuilt: {problem}\n"
+        "silver and gold still have them: bridge-cart doctor tells which can be taken again; to "
+        "rebuild without them: bridge-cart rebuild --accept-loss"
+    )
+
+
+def begin_rebuild(lake: Lake, now: datetime) -> None:
+    """Write down that a rebuild has begun, and empty all tables of silver and gold.
 
     A day counts as done when accounting has it: once that is empty every day is pending, so a
     crash after it loses nothing that the next run does not make again.
     """
+    records = sum(lake.look(source.raw).rows for source in SOURCES)
+    row = pl.DataFrame(
+        [{"started_at": now, "raw_records": records, "finished_at": None, "run_id": None}],
+        schema=REBUILDS.dtypes,
+    )
+    retrying(lambda: lake.look(REBUILDS).append(row, Commit(_RUN)))
     for table in (ACCOUNTING, *TABLES, *INTERNAL, *BUILT):
         if lake.look(table).version is not None:
             retrying(lambda table=table: _empty(lake, table))  # type: ignore[misc]
+
+
+def unfinished_rebuild(lake: Lake) -> datetime | None:
+    """When the rebuild began that has not been completed; None when there is none."""
+    open_rows = lake.look(REBUILDS).scan().filter(pl.col("finished_at").is_null())
+    began: datetime | None = open_rows.select(pl.min("started_at")).collect().item()
+    return None if began is None else began.replace(tzinfo=UTC)
+
+
+def finish_rebuild(lake: Lake, run_id: str, now: datetime) -> bool:
+    """Write down that silver has all of raw again, if a rebuild is open and it has.
+
+    Called when gold has been made: it is made of what silver has.
+    """
+    if unfinished_rebuild(lake) is None or any(pending_days(lake, SOURCES).values()):
+        return False
+
+    def write() -> int:
+        snapshot = lake.look(REBUILDS)
+        before = snapshot.read()
+        is_open = pl.col("finished_at").is_null()
+        after = before.with_columns(
+            finished_at=pl.when(is_open).then(pl.lit(now)).otherwise("finished_at"),
+            run_id=pl.when(is_open).then(pl.lit(run_id)).otherwise("run_id"),
+        )
+        return snapshot.apply(difference(REBUILDS, before, REBUILDS.conform(after)), Commit(run_id))
+
+    retrying(write)
+    return True
 
 
 def _empty(lake: Lake, table: Table) -> int:

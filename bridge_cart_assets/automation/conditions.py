@@ -1,7 +1,11 @@
 """When Dagster re-materializes an asset on its own: after somebody has materialized by hand.
 
-Plain eager() looks at the latest partition only and ignores failed blocking checks.
+Plain eager() asks for more and for less: for partitions because they are new (every midnight one
+is, before anything has arrived for it), only for the latest partition, and with no regard to
+failed blocking checks.
 """
+
+from typing import cast
 
 import dagster as dg
 
@@ -13,20 +17,15 @@ _HELD_BY_CHECKS = ~dg.AutomationCondition.any_deps_match(
 )
 
 
-def follow_partitions() -> dg.AutomationCondition[dg.AssetKey]:
-    """For silver: any partition follows its raw partitions, unless a blocking check failed.
+def follow() -> dg.AutomationCondition[dg.AssetKey]:
+    """Once whatever lies upstream was updated since, unless a blocking check failed there.
 
     A day on which a source had no file is missing in that source, and that is no reason to wait.
     """
-    eager = (
-        dg.AutomationCondition.eager()
-        .without(dg.AutomationCondition.in_latest_time_window())
-        .without(~dg.AutomationCondition.any_deps_missing())
-    )
-    return (eager & _HELD_BY_CHECKS).with_label("follows raw, held by failed blocking checks")
-
-
-def follow_all() -> dg.AutomationCondition[dg.AssetKey]:
-    """For gold and the catalogue: they follow any change, although days may be missing."""
-    eager = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
-    return (eager & _HELD_BY_CHECKS).with_label("follows, held by failed blocking checks")
+    follows = (
+        dg.AutomationCondition.any_deps_updated().since_last_handled()
+        & ~dg.AutomationCondition.any_deps_in_progress()
+        & ~dg.AutomationCondition.in_progress()
+        & _HELD_BY_CHECKS
+    ).with_label("follows, held by failed blocking checks")
+    return cast("dg.AutomationCondition[dg.AssetKey]", follows)

@@ -13,8 +13,9 @@ from bridge_cart_assets.assets.raw import FILES, MESSAGES
 from bridge_cart_assets.assets.shop import GROUP as SHOP
 from bridge_cart_assets.automation.executor import leased_executor
 from bridge_cart_assets.automation.liveness import cut_off, describe, end_dead_runs, under_way
-from bridge_cart_assets.automation.plan import Plan, plan
+from bridge_cart_assets.automation.plan import STORED, Plan, plan
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.maintenance import needs_maintenance, versions_served
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.silver import TABLES as SILVER
@@ -66,15 +67,24 @@ maintenance_job = dg.define_asset_job(
     config=_QUIET,
     description="Small files put together, superfluous ones removed.",
 )
-maintenance_schedule = dg.ScheduleDefinition(
+
+
+@dg.schedule(
     name="nightly_maintenance",
     job=maintenance_job,
     cron_schedule="30 3 * * *",
     execution_timezone="UTC",
-    # A table that nothing was written to costs milliseconds.
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Maintenance of all tables, every night at 03:30 UTC.",
+    description="Maintenance of all tables, every night at 03:30 UTC, if there is any to do.",
 )
+def maintenance_schedule(
+    lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a run if a table has small files to put together, or files that nobody needs."""
+    served = versions_served(settings.catalogue)
+    if not any(needs_maintenance(lake, t, served=served.get(t.path)) for t in STORED):
+        return dg.SkipReason("no table has small files or superfluous ones")
+    return dg.RunRequest()
 
 
 def selection_of(sources: Sequence[Source]) -> list[dg.AssetKey]:

@@ -136,32 +136,47 @@ def _unfinished(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def forget_untaken(lake: Lake, run_id: str) -> int:
-    """Forget files that count as taken and whose records raw does not have; how many.
+def not_in_raw(lake: Lake) -> pl.DataFrame:
+    """The rows of files that count as taken and whose records raw does not have.
 
-    That is so after a raw table was put back to an earlier state. The files are looked at again.
+    That is so after a raw table was lost, or put back to an earlier state.
     """
-    raw = {source.name: lake.look(source.raw) for source in SOURCES}
-
-    def write() -> int:
-        snapshot = lake.look(FILES)
-        rows = snapshot.read()
-        names = {
-            source: {transaction_of(f) for f in of_source["fingerprint"].drop_nulls()}
-            for (source,), of_source in rows.group_by("source")
-        }
-        there = {source: raw[source].transactions(wanted) for source, wanted in names.items()}
-        is_lost = [
-            state in ("taken", "repeated") and transaction_of(fingerprint) not in there[source]
-            for source, state, fingerprint in rows["source", "state", "fingerprint"].iter_rows()
+    rows = lake.look(FILES).scan().filter(pl.col("state").is_in(["taken", "repeated"])).collect()
+    names = {
+        source: {transaction_of(f) for f in of_source["fingerprint"].drop_nulls()}
+        for (source,), of_source in rows.group_by("source")
+    }
+    there = {
+        source.name: lake.look(source.raw).transactions(names[source.name])
+        for source in SOURCES
+        if source.name in names
+    }
+    return rows.filter(
+        [
+            fingerprint is None or transaction_of(fingerprint) not in there[source]
+            for source, fingerprint in rows["source", "fingerprint"].iter_rows()
         ]
-        lost = rows.filter(is_lost)
-        if lost.height:
-            change = Change(FILES.empty(), FILES.empty(), lost.select(FILES.key))
-            snapshot.apply(change, Commit(run_id))
-        return lost.height
+    )
 
-    return retrying(write)
+
+def forget(lake: Lake, rows: pl.DataFrame, run_id: str) -> None:
+    """Forget files, so that they are looked at again."""
+    if rows.height:
+        change = Change(FILES.empty(), FILES.empty(), rows.select(FILES.key))
+        retrying(lambda: lake.look(FILES).apply(change, Commit(run_id)))
+
+
+def in_landing(rows: pl.DataFrame, listed: Iterable[LandedFile]) -> pl.Series:
+    """For rows of the ledger whether their bytes lie in the landing zone, under any name."""
+    present = {file.signature for file in listed}
+    lying = {
+        (row["source"], row["fingerprint"])
+        for row in rows.iter_rows(named=True)
+        if tuple(row[name] for name in _SIGNATURE) in present
+    }
+    return pl.Series(
+        [pair in lying for pair in rows["source", "fingerprint"].iter_rows()], dtype=pl.Boolean
+    )
 
 
 def transaction_of(fingerprint: str) -> str:

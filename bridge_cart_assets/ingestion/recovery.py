@@ -6,7 +6,8 @@ finds what is due. Does not belong here: finding torn commits (`lake.doctor`).
 
 from collections.abc import Iterator, Sequence
 
-from bridge_cart_assets.ingestion.ledger import forget_untaken
+from bridge_cart_assets.ingestion.landing import LandedFile
+from bridge_cart_assets.ingestion.ledger import forget, in_landing, not_in_raw
 from bridge_cart_assets.lake.delta import Commit, Lake, retrying
 from bridge_cart_assets.lake.doctor import Finding
 from bridge_cart_assets.tables.silver import ACCOUNTING
@@ -14,17 +15,20 @@ from bridge_cart_assets.tables.silver import ACCOUNTING
 _RUN = "doctor"
 
 
-def reopen(lake: Lake, findings: Sequence[Finding]) -> Iterator[str]:
-    """Make due again whatever the lake no longer has; says what.
+def reopen(lake: Lake, findings: Sequence[Finding], listed: Sequence[LandedFile]) -> Iterator[str]:
+    """Make due again whatever the lake no longer has and can have again; says what.
 
-    Files that raw does not have are forgotten, so that they are taken again. When a silver table
-    has lost a commit, all its days are due: after a mere power cut the last one would be enough,
-    but a commit that was acknowledged may have been damaged otherwise, and a fold that finds
-    nothing to change costs time only. Gold is made anew in any case.
+    Files that raw does not have and that still lie in the landing zone are forgotten, so that they
+    are taken again; those that do not stay in the ledger, as lost. When a silver table has lost a
+    commit, all its days are due: after a mere power cut the last one would be enough, but a commit
+    that was acknowledged may have been damaged otherwise, and a fold that finds nothing to change
+    costs time only. Gold is made anew in any case.
     """
-    forgotten = forget_untaken(lake, _RUN)
-    if forgotten:
-        yield f"{forgotten:,} files are not in raw and will be taken again"
+    rows = not_in_raw(lake)
+    again = rows.filter(in_landing(rows, listed))
+    forget(lake, again, _RUN)
+    if again.height:
+        yield f"{again.height:,} files are not in raw, lie in landing and will be taken again"
     if any(finding.table.startswith("silver/") and finding.mended for finding in findings):
         retrying(lambda: lake.look(ACCOUNTING).replace(ACCOUNTING.empty(), Commit(_RUN)))
         yield "all days of silver will be folded again"

@@ -14,7 +14,7 @@ import random
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -230,6 +230,10 @@ class Snapshot:
             return self.append(change.inserts, commit)
         return self._merge(change, commit)
 
+    def is_scattered(self, target: int = compaction.TARGET_BYTES) -> bool:
+        """Whether there are small files that `compact` would put together."""
+        return self.rows > 0 and bool(compaction.small_files(self.files, self.table, target))
+
     def compact(self, commit: Commit, target: int = compaction.TARGET_BYTES) -> int | None:
         """Put larger files in the place of small ones, in one commit that changes no row.
 
@@ -245,9 +249,9 @@ class Snapshot:
         Raises:
             Conflict: the table has moved on; nothing is written.
         """
-        piles = compaction.small_files(self.files, self.table, target) if self.rows else []
-        if not piles:
+        if not self.is_scattered(target):
             return None
+        piles = compaction.small_files(self.files, self.table, target)
         handle = self._existing_or_new()
         folder = f"{compaction.FOLDER}{uuid.uuid4().hex}"
         larger = self._rewritten(piles, folder, target)
@@ -287,6 +291,19 @@ class Snapshot:
         Raises:
             ValueError: `keep` is longer than Delta remembers what it removed.
         """
+        gone = self.superfluous(keep, spare)
+        if "://" in self.root and self._handle is not None:
+            for age, full, spared in self._removals(keep, spare):
+                _superfluous(self._handle, age, spared, full=full, dry_run=False)
+            return gone
+        for path in gone:
+            file = Path(self.uri, path)
+            file.unlink(missing_ok=True)
+            _remove_empty(file.parent, Path(self.uri))
+        return gone
+
+    def superfluous(self, keep: timedelta = REMEMBERED, spare: int | None = None) -> list[str]:
+        """What `vacuum` would remove, as paths below the table."""
         if keep > REMEMBERED:
             raise ValueError(
                 f"keep is {keep}: what was removed {REMEMBERED.days} days ago is forgotten, and "
@@ -295,23 +312,24 @@ class Snapshot:
         handle = self._handle
         if handle is None:
             return []
-        is_local = "://" not in self.root
+        found = {
+            path
+            for age, full, spared in self._removals(keep, spare)
+            for path in _superfluous(handle, age, spared, full=full, dry_run=True)
+        }
+        if "://" not in self.root:
+            version = handle.version()
+            entries = [entry_of(Path(self.uri), v) for v in (version - 1, version)]
+            found -= {path for entry in entries if entry.exists() for path in added(entry)}
+        return sorted(found)
+
+    def _removals(
+        self, keep: timedelta, spare: int | None
+    ) -> Iterator[tuple[timedelta, bool, list[int] | None]]:
+        """What is looked for: what the log has as removed, and what it does not know at all."""
         spared = [spare] if spare is not None and self._can_be_read(spare) else None
-        found = [
-            *_superfluous(handle, keep, spared, full=False, dry_run=is_local),
-            *_superfluous(handle, max(keep, _LONGEST_WRITE), spared, full=True, dry_run=is_local),
-        ]
-        if not is_local:
-            return sorted(set(found))
-        version = handle.version()
-        entries = [entry_of(Path(self.uri), v) for v in (version - 1, version)]
-        last = {path for entry in entries if entry.exists() for path in added(entry)}
-        gone = sorted(set(found) - last)
-        for path in gone:
-            file = Path(self.uri, path)
-            file.unlink(missing_ok=True)
-            _remove_empty(file.parent, Path(self.uri))
-        return gone
+        yield keep, False, spared
+        yield max(keep, _LONGEST_WRITE), True, spared
 
     def _can_be_read(self, version: int) -> bool:
         try:

@@ -75,6 +75,21 @@ def maintain(
     ]
 
 
+def needs_maintenance(
+    lake: Lake, table: Table, keep: timedelta = REMEMBERED, served: int | None = None
+) -> bool:
+    """Whether `maintain` would change anything about a table.
+
+    Args:
+        lake: where the table lies.
+        table: the table.
+        keep: for how long earlier versions can still be read.
+        served: a version whose files stay for longer.
+    """
+    snapshot = lake.look(table)
+    return snapshot.is_scattered() or bool(snapshot.superfluous(keep, served))
+
+
 def versions_served(catalogue: Path) -> dict[str, int]:
     """The versions that the catalogue was built from, by path: its views name their files.
 

@@ -72,4 +72,20 @@ OFFSETS = Table(
     description="How far the partitions of the Kafka topics have been taken.",
 )
 
-TABLES = (FILES, OFFSETS)
+
+class Rebuilds(dy.Schema):
+    """One row per rebuild of silver and gold: when it began, and when it was whole again."""
+
+    started_at = timestamp("When silver and gold were emptied (the clock)", key=True)
+    raw_records = integer("Records in raw at that moment, of all sources")
+    finished_at = timestamp("When silver and gold were whole again; null until then", nullable=True)
+    run_id = text("Dagster run that completed it; null until then", nullable=True)
+
+
+REBUILDS = Table(
+    path="ops/rebuilds",
+    schema=Rebuilds,
+    description="Rebuilds of silver and gold, with those that have not been completed yet.",
+)
+
+TABLES = (FILES, OFFSETS, REBUILDS)

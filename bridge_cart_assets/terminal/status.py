@@ -14,6 +14,7 @@ from rich.table import Table as Shown
 from rich.text import Text
 
 from bridge_cart_assets.assets.gold import BUILT
+from bridge_cart_assets.assets.rebuild import unfinished_rebuild
 from bridge_cart_assets.automation.execute import last_run, latest_checks
 from bridge_cart_assets.ingestion.drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.ingestion.landing import list_landing
@@ -48,7 +49,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     Returns:
         as_of; tables by path (rows, version, as_of, days_behind, checks_passed, checks_failed);
         accounting by source; files (refused ones); columns (that files have beyond their source's,
-        or lack); topics; checks; last_run.
+        or lack); topics; checks; last_run; rebuild (one that has not been completed, or null).
     """
     lake = Lake(settings.lake, settings.storage_options)
     as_of = latest_day(lake)
@@ -65,7 +66,9 @@ def collect(settings: Settings) -> dict[str, Any]:
     ]
     listed = [file for s in SOURCES for file in list_landing(settings.landing, s.name)]
     run = last_run(settings)
+    began = unfinished_rebuild(lake)
     return {
+        "rebuild": None if began is None else {"started_at": began.isoformat(timespec="seconds")},
         "as_of": as_of.isoformat() if as_of else None,
         "tables": _tables(lake, checks),
         "accounting": _accounting(lake),
@@ -122,6 +125,16 @@ def _show_first(found: dict[str, Any], on: Console) -> None:
         on.print(Text.assemble("data       up to ", (found["as_of"], "bold"), ", ", age(behind)))
     else:
         on.print("data       none yet")
+    if found["rebuild"]:
+        began = datetime.fromisoformat(found["rebuild"]["started_at"])
+        on.print(
+            Text.assemble(
+                "rebuild    ",
+                ("NOT COMPLETE", BAD),
+                f", begun on {began:%Y-%m-%d %H:%M} UTC: bridge-cart run goes on",
+            ),
+            soft_wrap=True,
+        )
     run = found["last_run"]
     if run is None:
         on.print("last run   none yet")

@@ -1,0 +1,33 @@
+"""Errors and warnings of the command: one or two lines on stderr."""
+
+import os
+
+import click
+
+
+def say_error(text: str) -> None:
+    """An error, after which the command ends."""
+    click.echo(f"error: {text}", err=True)
+
+
+def say_warning(text: str) -> None:
+    """Something to look at; the command goes on."""
+    click.echo(f"warning: {text}", err=True)
+
+
+def words_for(error: BaseException) -> str:
+    """What happened and what to do about it, in two lines at most."""
+    if type(error).__module__.startswith("sqlalchemy"):
+        from bridge_cart_assets.automation.home import unusable
+
+        return str(unusable(os.environ.get("DAGSTER_HOME", "its database"), error))
+    return _brief(str(error) or type(error).__name__)
+
+
+def _brief(message: str) -> str:
+    """Two lines at most; the causes that delta-rs lists below each other are one line."""
+    lines = [line.strip() for line in click.unstyle(message).splitlines() if line.strip()]
+    causes = [line for line in lines if line.startswith("↳")]
+    if causes:
+        lines = [" ".join([lines[0], *causes])]
+    return "\n".join(lines[:2])

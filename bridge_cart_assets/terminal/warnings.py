@@ -1,0 +1,76 @@
+"""What the command warns of on stderr, beside what the checks say.
+
+Belongs here: what is looked at before a warning, and its words. Imports what it looks at when it
+is asked: most verbs warn of nothing.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.terminal.messages import say_warning
+
+if TYPE_CHECKING:
+    from bridge_cart_assets.ingestion.landing import LandedFile
+    from bridge_cart_assets.lake.delta import Lake
+
+_UNFINISHED_REBUILD = (
+    "the rebuild (begun {began}) is not complete: silver and gold lack what it has not made "
+    "yet; bridge-cart run goes on"
+)
+
+
+def listed_files(settings: Settings) -> "list[LandedFile]":
+    """All files in the landing zone."""
+    from bridge_cart_assets.ingestion.landing import list_landing
+    from bridge_cart_assets.sources import SOURCES
+
+    return [f for source in SOURCES for f in list_landing(settings.landing, source.name)]
+
+
+def warn_interrupted_rebuild(_: object) -> None:
+    """The last words of a rebuild that a signal ends."""
+    say_warning(_UNFINISHED_REBUILD.format(began="just now"))
+
+
+def warn_unfinished_rebuild(lake: "Lake") -> None:
+    """Silver and gold are not whole: a rebuild was cut off or failed."""
+    from bridge_cart_assets.assets.rebuild import unfinished_rebuild
+    from bridge_cart_assets.automation.liveness import clock
+
+    if (began := unfinished_rebuild(lake)) is not None:
+        say_warning(_UNFINISHED_REBUILD.format(began=clock(began)))
+
+
+def warn_missing(lake: "Lake") -> None:
+    """Raw has lost records that silver has counted."""
+    from bridge_cart_assets.ingestion.losses import in_words, missing_records
+
+    if missing := missing_records(lake):
+        say_warning(f"{in_words(missing)}: see bridge-cart doctor")
+
+
+def warn_refused(settings: Settings, lake: "Lake") -> None:
+    """Files that could not be taken, and folders that are no source."""
+    from bridge_cart_assets.ingestion.ledger import refused
+    from bridge_cart_assets.sources import SOURCES
+
+    for row in refused(lake, listed_files(settings)).iter_rows(named=True):
+        say_warning(
+            f"{row['source']}/{row['object']} was refused: {row['reason']}, {row['detail']}"
+        )
+    names = {source.name for source in SOURCES}
+    for folder in sorted(settings.landing.iterdir()) if settings.landing.is_dir() else ():
+        if folder.is_dir() and not folder.name.startswith((".", "_")) and folder.name not in names:
+            say_warning(f"landing/{folder.name} is no source: there are {', '.join(sorted(names))}")
+
+
+def warn_outside(settings: Settings, days: Sequence[date]) -> None:
+    """Files and messages of days that are no partitions."""
+    if days:
+        say_warning(
+            f"files or messages of {len(set(days)):,} day(s) wait: the batch days {min(days)} to "
+            f"{max(days)} are no partitions; for older ones set BRIDGE_CART_START_DATE={min(days)}"
+            f" (now {settings.start_date})"
+        )
