@@ -32,8 +32,10 @@ PROCESS_GONE, STOPPED = "process gone", "stopped by a signal"
 
 HEARTBEAT_EVERY = timedelta(seconds=10)
 LEASE = timedelta(seconds=60)
-# A run that was only requested should be in the queue within moments.
+# A run that was only requested should be in the queue within moments, and one that is being
+# launched should have a code server written down at once.
 _SUBMITTED_WITHIN = timedelta(seconds=60)
+_LAUNCHED_WITHIN = timedelta(seconds=10)
 # Where Dagster's launcher writes down which code server starts a run.
 _CODE_SERVER = ".dagster/grpc_info"
 _CONNECT_SECONDS = 2
@@ -135,7 +137,7 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[DeadRun]:
     ended = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
         run = record.dagster_run
-        reason = cause_of_death(run)
+        reason = cause_of_death(run) or _never_launched(instance, record)
         if reason is None:
             continue
         end_run(instance, run, reason)
@@ -220,6 +222,20 @@ def _launch_lost(tags: Mapping[str, str]) -> str | None:
         except OSError as error:
             logging.getLogger(__name__).info("%s cannot be asked: %s", path, error)
     return None
+
+
+def _never_launched(instance: dg.DagsterInstance, record: dg.RunRecord) -> str | None:
+    """Whether the daemon died between saying that it launches a run and doing so."""
+    run = record.dagster_run
+    is_ours = isinstance(instance.run_launcher, dg.DefaultRunLauncher)
+    if (
+        not is_ours
+        or run.status != dg.DagsterRunStatus.STARTING
+        or {PROCESS, _CODE_SERVER} & set(run.tags)
+    ):
+        return None
+    silent = _now() - record.update_timestamp
+    return "it was never launched" if silent > _LAUNCHED_WITHIN else None
 
 
 def _last_heartbeat(tags: Mapping[str, str]) -> datetime:
