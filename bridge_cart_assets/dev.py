@@ -76,7 +76,8 @@ def _start(command: Sequence[str]) -> "subprocess.Popen[bytes]":
 def _end(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
     for process in processes:
         if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+            # The whole session, as a terminal would: runs under way are canceled by it too.
+            os.killpg(process.pid, signal.SIGINT)
     deadline = time.monotonic() + _GRACE_SECONDS
     for process in processes:
         try:
