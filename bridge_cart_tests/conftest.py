@@ -1,6 +1,12 @@
-"""Fixtures that many tests share: a shop's folder, the command, the real data."""
+"""Fixtures that many tests share: a shop's folder, the command, the real data.
+
+Scratch folders lie in memory where the machine has such a place: a commit is forced to disk by
+many calls, and only the tests of `faults` that look at these calls need a disk to make them.
+"""
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,9 +15,20 @@ from pathlib import Path
 
 import pytest
 
+from bridge_cart_assets import cli
 from bridge_cart_assets.settings import Settings
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 (pytest makes a folder of its own there)
+_ENOUGH_BYTES = 4 << 30
+
+
+def pytest_configure() -> None:
+    """Scratch folders in memory, if there is room; for the workers too."""
+    if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK):
+        if shutil.disk_usage(_MEMORY).free > _ENOUGH_BYTES:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 @pytest.fixture
@@ -21,16 +38,55 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data=tmp_path, lake=str(tmp_path / "lake"), start_date=date(2010, 1, 1))
 
 
+def environment_of(data: Path, **more: str) -> dict[str, str]:
+    """This process's environment, for a `bridge-cart` on another data folder."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("BRIDGE_CART", "DAGSTER"))}
+    return {**env, "BRIDGE_CART_DATA": str(data), **more}
+
+
 @pytest.fixture
-def command(tmp_path: Path) -> Command:
-    """Runs `bridge-cart` in a process of its own on the test's data folder."""
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Command:
+    """Runs `bridge-cart` on the test's data folder, from its entry point and in this process.
+
+    To start Python and import Dagster costs more than most verbs; what only a process of its own
+    can show is tested with `process`.
+    """
 
     def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("BRIDGE_CART", "DAGSTER"))}
-        env |= {"BRIDGE_CART_DATA": str(tmp_path), **environment}
+        handlers = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+        capfd.readouterr()
+        with monkeypatch.context() as patch:
+            # Set before they are removed, or what the command sets would stay.
+            for name in {*os.environ, "DAGSTER_HOME"}:
+                if name.startswith(("BRIDGE_CART", "DAGSTER")):
+                    patch.setenv(name, "")
+                    patch.delenv(name)
+            patch.setenv("BRIDGE_CART_DATA", str(tmp_path))
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["bridge-cart", *arguments])
+            with pytest.raises(SystemExit) as left:
+                cli.main()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        out, err = capfd.readouterr()
+        code = left.value.code
+        assert isinstance(code, int)
+        return subprocess.CompletedProcess(arguments, code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Command:
+    """Runs `bridge-cart` on the test's data folder in a process of its own."""
+
+    def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "bridge_cart_assets", *arguments],
-            env=env,
+            env=environment_of(tmp_path, **environment),
             capture_output=True,
             text=True,
             check=False,

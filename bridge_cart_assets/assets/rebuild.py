@@ -47,17 +47,22 @@ def refuse_to_lose(lake: Lake) -> None:
 
 
 def begin_rebuild(lake: Lake, now: datetime) -> None:
-    """Write down that a rebuild has begun, and empty all tables of silver and gold.
-
-    A day counts as done when accounting has it: once that is empty every day is pending, so a
-    crash after it loses nothing that the next run does not make again.
-    """
+    """Write down that a rebuild has begun, and empty silver and gold."""
     records = sum(lake.look(source.raw).rows for source in SOURCES)
     row = pl.DataFrame(
         [{"started_at": now, "raw_records": records, "finished_at": None, "run_id": None}],
         schema=REBUILDS.dtypes,
     )
     retrying(lambda: lake.look(REBUILDS).append(row, Commit(_RUN)))
+    clear(lake)
+
+
+def clear(lake: Lake) -> None:
+    """Empty all tables of silver and gold, accounting first.
+
+    A day counts as done when accounting has it: once that is empty every day is pending, so a
+    crash after it loses nothing that the next run does not make again.
+    """
     for table in (ACCOUNTING, *TABLES, *INTERNAL, *BUILT):
         if lake.look(table).version is not None:
             retrying(lambda table=table: _empty(lake, table))  # type: ignore[misc]

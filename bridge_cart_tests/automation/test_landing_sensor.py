@@ -7,11 +7,12 @@ from datetime import date
 import dagster as dg
 import pytest
 
+from bridge_cart_assets.automation.liveness import ENDED, STOPPED, lease_tags
 from bridge_cart_assets.automation.plan import plan
 from bridge_cart_assets.automation.refresh import landing_sensor
-from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.settings import Settings
+from bridge_cart_tests.automation.dead_runs import gone, started, state
 from bridge_cart_tests.checks.test_blocking import land, run
 
 
@@ -59,13 +60,41 @@ def test_nothing_is_asked_for_while_a_run_is_under_way(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
-    job = build_defs(settings).resolve_job_def("refresh")
-    instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    started(instance, lease_tags())
 
     answer = tick(settings, instance)
 
     assert isinstance(answer, dg.SkipReason)
     assert "under way" in (answer.skip_message or "")
+
+
+def test_a_dead_run_is_ended_and_its_work_asked_for(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
+    run_id = started(instance, lease_tags(gone()))
+
+    assert isinstance(tick(settings, instance), dg.RunRequest)
+    assert state(instance, run_id) == "FAILURE"
+
+
+def test_a_run_that_was_cut_off_is_asked_for_again_some_times(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """With the run key of before Dagster would take the request for one that it has had."""
+    land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
+    keys = []
+    for _ in range(4):
+        request = tick(settings, instance)
+        assert isinstance(request, dg.RunRequest)
+        keys.append(request.run_key)
+        cut_off = {**request.tags, ENDED: STOPPED}
+        started(instance, cut_off, dg.DagsterRunStatus.CANCELED)
+
+    assert len(set(keys)) == 4
+    answer = tick(settings, instance)
+    assert isinstance(answer, dg.SkipReason)
+    assert "4 runs for the same files were cut off" in (answer.skip_message or "")
 
 
 def test_a_file_that_is_still_being_written_is_not_there_yet(

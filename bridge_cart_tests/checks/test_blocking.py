@@ -12,6 +12,7 @@ from deltalake import write_deltalake
 
 from bridge_cart_assets.automation.plan import plan
 from bridge_cart_assets.automation.refresh import selection_of
+from bridge_cart_assets.checks.declared import Evidence, checks_of
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import DayRange
@@ -174,56 +175,18 @@ def test_the_check_job_covers_whole_tables_and_writes_nothing(
     ],
 )
 def test_each_invariant_is_seen_to_fail(
-    after_a_run: Path,
-    settings: Settings,
-    instance: dg.DagsterInstance,
-    table: Table,
-    column: str,
-    value: pl.Expr,
-    check: str,
+    after_a_run: Path, settings: Settings, table: Table, column: str, value: pl.Expr, check: str
 ) -> None:
+    """By the check itself: that one which fails stops a run is shown above."""
     shutil.copytree(after_a_run / "lake", settings.lake)
-    snapshot = Lake(settings.lake).look(table)
+    lake = Lake(settings.lake)
+    (asked,) = [c for c in checks_of(table) if c.name == check]
+    assert asked.blocking
+    assert asked.look(Evidence(lake)).passed
+
+    snapshot = lake.look(table)
     write_deltalake(
         snapshot.uri, snapshot.read().with_columns(value.alias(column)), mode="overwrite"
     )
 
-    result = (
-        build_defs(settings)
-        .resolve_job_def("check")
-        .execute_in_process(instance=instance, raise_on_error=False)
-    )
-
-    failed = {c.check_name for c in result.get_asset_check_evaluations() if not c.passed}
-    assert check in failed
-    assert not result.success
-
-
-def test_declarative_automation_follows_by_hand_and_is_held_by_a_failed_check(
-    settings: Settings, instance: dg.DagsterInstance
-) -> None:
-    land(settings, "2024-01-01", "O1,C1,2024-01-01,10", "O2,C2,2024-01-01,20")
-    run(settings, instance)
-    defs = build_defs(settings)
-    settled = dg.evaluate_automation_conditions(defs, instance)
-    silver = dg.AssetKey(["silver", "purchases"])
-    kpis = dg.AssetKey(["gold", "kpis_daily"])
-    day = date(2024, 1, 1).isoformat()
-
-    raw = defs.resolve_implicit_global_asset_job_def()
-    raw.execute_in_process(
-        instance=instance, asset_selection=[dg.AssetKey(["raw", "purchases"])], partition_key=day
-    )
-    after_raw = dg.evaluate_automation_conditions(defs, instance, cursor=settled.cursor)
-    assert after_raw.get_requested_partitions(silver) == {day}
-
-    raw.execute_in_process(instance=instance, asset_selection=[silver], partition_key=day)
-    after_silver = dg.evaluate_automation_conditions(defs, instance, cursor=after_raw.cursor)
-    assert after_silver.get_num_requested(kpis) == 1
-
-    double_a_line(settings)
-    raw.execute_in_process(
-        instance=instance, asset_selection=[silver], partition_key=day, raise_on_error=False
-    )
-    held = dg.evaluate_automation_conditions(defs, instance, cursor=after_silver.cursor)
-    assert held.get_num_requested(kpis) == 0
+    assert not asked.look(Evidence(lake)).passed

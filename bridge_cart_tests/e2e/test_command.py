@@ -25,12 +25,14 @@ def only_lines(stderr: str, word: str) -> list[str]:
     return [line for line in stderr.splitlines() if line.startswith(word)]
 
 
-def test_a_shop_from_generate_to_rebuild(tmp_path: Path, command: Command) -> None:
-    landed = command("generate", "--customers", "120", "--days", "40", "--dirt", "0.1")
+def test_a_shop_from_generate_to_rebuild(
+    tmp_path: Path, command: Command, process: Command
+) -> None:
+    landed = process("generate", "--customers", "120", "--days", "40", "--dirt", "0.1")
     assert landed.returncode == 0, landed.stderr
     assert "order lines" in landed.stdout
 
-    first = command("run", "--to", "2024-01-20")
+    first = process("run", "--to", "2024-01-20")
     assert first.returncode == 0, first.stderr
     assert "KPIs" in first.stdout
     assert "segments" in first.stdout
@@ -291,8 +293,8 @@ def test_a_panic_of_a_library_is_an_error_like_any_other(
     assert (leave.value.code, capsys.readouterr().err) == (1, "error: Too many open files\n")
 
 
-def test_debug_shows_the_traceback(command: Command) -> None:
-    assert "Traceback" in command("--debug", "run").stderr
+def test_debug_shows_the_traceback(process: Command) -> None:
+    assert "Traceback" in process("--debug", "run").stderr
 
 
 def test_every_verb_says_what_it_does(command: Command) -> None:

@@ -123,6 +123,7 @@ def is_as_if_nothing_had_happened(data: Path, shop: Path) -> None:
     assert orders_in_catalogue(data) == orders
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 def test_killed_at_each_point_in_turn_day_after_day(tmp_path: Path, way: str) -> None:
     """A day arrives and its run is killed at a point; the next one has to clear up after it."""
@@ -165,6 +166,7 @@ def test_killed_at_a_point_and_run_again(shop: Path, tmp_path: Path, point: str)
     is_as_if_nothing_had_happened(data, shop)
 
 
+@pytest.mark.long
 def test_killed_at_random_moments_and_run_again(shop: Path, tmp_path: Path) -> None:
     """Again and again over the same lake, anywhere between raw and the catalogue."""
     chance = random.Random(4)  # noqa: S311 (moments, not secrets)

@@ -1,0 +1,140 @@
+"""Dagster's own state cannot be used: one line and its remedy, and the lake stays as it is."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bridge_cart_assets.automation import home
+from bridge_cart_assets.settings import Settings
+from bridge_cart_tests.conftest import Command
+
+HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
+
+
+def cut_off(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 3)
+
+
+def overwritten(file: Path) -> None:
+    file.write_bytes(b"nonsense " * 5_000)
+
+
+def of_another_version(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+        connection.commit()
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Dagster's folder, as it is after its first use."""
+    folder = tmp_path_factory.mktemp("state")
+    settings = Settings(data=folder, lake=str(folder / "lake"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", "")
+        patch.delenv("DAGSTER_HOME")
+        from bridge_cart_assets.automation.execute import dagster_instance
+
+        with dagster_instance(settings):
+            pass
+    return settings.dagster_home
+
+
+def land(data: Path) -> None:
+    folder = data / "landing" / "purchases"
+    folder.mkdir(parents=True)
+    (folder / "2024-01-01.csv").write_text(HEADER + "O1,C1,2024-01-01,10\n")
+
+
+def copy_of(state: Path, data: Path) -> Path:
+    target = data / "dagster"
+    target.mkdir()
+    for file in state.glob("*.*"):
+        (target / file.name).write_bytes(file.read_bytes())
+    return target
+
+
+@pytest.mark.parametrize("name", ["index.db", "runs.db", "schedules.db"])
+@pytest.mark.parametrize("damage", [cut_off, overwritten, of_another_version])
+def test_a_damaged_database_is_named_and_a_folder_moved_away_brings_it_back(
+    tmp_path: Path, command: Command, state: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    land(tmp_path)
+    damage(copy_of(state, tmp_path) / name)
+
+    done = command("run")
+
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 2
+    assert f"error: Dagster's state in {tmp_path / 'dagster'}" in done.stderr
+    assert "move the folder away" in done.stderr.replace("\n", " ")
+    assert not (tmp_path / "lake").exists()
+
+
+def test_the_documented_step_brings_dagster_back_and_leaves_the_lake(
+    tmp_path: Path, command: Command, state: Path
+) -> None:
+    land(tmp_path)
+    assert command("run").returncode == 0
+    cut_off(tmp_path / "dagster" / "index.db")
+    assert command("run").returncode == 1
+    (tmp_path / "dagster").rename(tmp_path / "dagster-damaged")
+    done = command("run")
+    assert (done.returncode, "nothing new" in done.stdout) == (0, True)
+
+
+def test_a_lost_database_is_made_again(tmp_path: Path, command: Command, state: Path) -> None:
+    land(tmp_path)
+    copy = copy_of(state, tmp_path)
+    for name in ("index.db", "runs.db"):
+        (copy / name).unlink()
+    assert command("run").returncode == 0
+
+
+@pytest.mark.parametrize("text", ["nonsense: {", "nonsense: {a: 1}"])
+def test_a_wrong_dagster_yaml_is_named(tmp_path: Path, command: Command, text: str) -> None:
+    land(tmp_path)
+    (tmp_path / "dagster").mkdir()
+    (tmp_path / "dagster" / "dagster.yaml").write_text(text)
+    done = command("run")
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 2
+    assert "dagster.yaml" in done.stderr
+    assert not (tmp_path / "lake").exists()
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path, command: Command) -> None:
+    land(tmp_path)
+    (tmp_path / "dagster").touch()
+    done = command("run")
+    assert done.returncode == 1
+    assert "File exists" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 2
+
+
+def test_an_instance_that_nobody_changed_follows_the_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier version wrote is replaced; what somebody changed is not."""
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.delenv("DAGSTER_HOME")
+    settings = Settings(data=tmp_path, lake=str(tmp_path / "lake"))
+    file = home.dagster_home(settings) / "dagster.yaml"
+    now = file.read_text()
+    assert "pools" not in now
+    assert "LivenessRunLauncher" in now
+    monkeypatch.delenv("DAGSTER_HOME")
+
+    file.write_text(f"{now}\n# mine\n")
+    home.dagster_home(settings)
+    assert file.read_text().endswith("# mine\n")
+    monkeypatch.delenv("DAGSTER_HOME")
+
+    monkeypatch.setattr(home, "_WRITTEN_EARLIER", {home.hashlib.sha256(b"old").hexdigest()})
+    file.write_text("old")
+    home.dagster_home(settings)
+    assert file.read_text() == now

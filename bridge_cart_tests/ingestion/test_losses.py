@@ -1,0 +1,121 @@
+"""Raw has lost records: it is told, nothing is made less, and what can come again does."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bridge_cart_assets.assets.rebuild import begin_rebuild, finish_rebuild, unfinished_rebuild
+from bridge_cart_assets.ingestion.losses import missing_records
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_tests.conftest import Command
+from bridge_cart_tests.faults import victim
+
+HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
+ORDERS = "SELECT sum(orders)::INT AS orders FROM gold.kpis_daily"
+
+
+@pytest.fixture(scope="module")
+def taken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three files, an order each, that have gone through the whole chain."""
+    data = tmp_path_factory.mktemp("taken")
+    folder = data / "landing" / "purchases"
+    folder.mkdir(parents=True)
+    for day in ("01", "02", "03"):
+        (folder / f"2024-01-{day}.csv").write_text(f"{HEADER}O{day},C1,2024-01-{day},10\n")
+    victim.run(data)
+    return data
+
+
+@pytest.fixture
+def whole(taken: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(taken, tmp_path, copy_function=shutil.copy2, dirs_exist_ok=True)
+
+
+@pytest.fixture
+def lost(whole: Path) -> Path:
+    """Its raw table is gone, and so are two of its files; they have been put away."""
+    shutil.rmtree(whole / "lake" / "raw" / "purchases")
+    (whole / "away").mkdir()
+    for day in ("01", "02"):
+        file = whole / "landing" / "purchases" / f"2024-01-{day}.csv"
+        file.rename(whole / "away" / file.name)
+    return whole
+
+
+def orders(command: Command) -> int:
+    [row] = json.loads(command("sql", ORDERS, "--format", "json").stdout)
+    return int(row["orders"])
+
+
+def test_doctor_tells_what_is_lost_from_what_still_lies_in_landing(
+    lost: Path, command: Command
+) -> None:
+    found = command("doctor")
+    assert found.returncode == 1
+    assert "LOST    purchases 2024-01-01: 1 of 1 records" in found.stdout
+    assert "LOST    purchases/2024-01-02.csv: 1 records, among these" in found.stdout
+    assert "2024-01-03: 1 of 1 records, which wait to be taken again" in found.stdout
+    assert "do not rebuild" in found.stderr
+    assert command("doctor").returncode == 1, "it does not forget"
+
+
+def test_a_rebuild_is_refused_with_what_is_missing_and_changes_nothing(
+    lost: Path, command: Command
+) -> None:
+    refused = command("rebuild")
+    assert refused.returncode == 1
+    assert len(refused.stderr.strip().splitlines()) == 2
+    assert "3 of 3 records that silver has counted are not in raw" in refused.stderr
+    assert "2024-01-01 to 2024-01-03" in refused.stderr
+    assert orders(command) == 3
+    assert unfinished_rebuild(Lake(str(lost / "lake"))) is None
+
+
+def test_a_run_takes_what_is_there_and_warns_of_the_rest(lost: Path, command: Command) -> None:
+    done = command("run")
+    assert done.returncode == 0, done.stderr
+    assert "warning: 2 of 2 records that silver has counted are not in raw" in done.stderr
+    assert orders(command) == 3
+    assert [m.records for m in missing_records(Lake(str(lost / "lake")))] == [1, 1]
+
+
+def test_files_that_are_landed_again_make_it_whole(lost: Path, command: Command) -> None:
+    for file in (lost / "away").iterdir():
+        shutil.copy(file, lost / "landing" / "purchases")
+    waiting = command("doctor")
+    assert (waiting.returncode, "LOST" in waiting.stdout) == (0, False)
+    assert command("run").returncode == 0
+    assert "the lake is sound" in command("doctor").stdout
+    assert command("rebuild").returncode == 0
+    assert orders(command) == 3
+
+
+def test_a_loss_can_be_accepted(lost: Path, command: Command) -> None:
+    assert command("run").returncode == 0
+    done = command("rebuild", "--accept-loss")
+    assert done.returncode == 0, done.stderr
+    assert orders(command) == 1
+    assert "the lake is sound" in command("doctor").stdout
+
+
+def test_an_interrupted_rebuild_is_told_until_a_run_has_completed_it(
+    whole: Path, command: Command
+) -> None:
+    lake = Lake(str(whole / "lake"))
+    begin_rebuild(lake, datetime(2024, 1, 2, tzinfo=UTC))
+
+    assert json.loads(command("status", "--json").stdout)["rebuild"] == {
+        "started_at": "2024-01-02T00:00:00+00:00"
+    }
+    assert "NOT COMPLETE" in command("status").stdout
+    assert "the rebuild that began" in command("doctor").stdout
+    assert not finish_rebuild(lake, "too early", datetime.now(UTC)), "a day is pending"
+    assert command("run").returncode == 0
+    assert unfinished_rebuild(lake) is None
+    assert json.loads(command("status", "--json").stdout)["rebuild"] is None
+    assert "the lake is sound" in command("doctor").stdout
+    assert orders(command) == 3
