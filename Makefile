@@ -37,20 +37,25 @@ demo: install ## generate a shop and run the whole pipeline in several increment
 dev: install ## Dagster UI on 127.0.0.1:3000 and the report page on 127.0.0.1:5010
 	@$(BIN)/python -m bridge_cart_assets.dev
 
-test: $(VENV)/installed-dev lint unit ## the whole test suite
+test: $(VENV)/installed-dev lint unit ## the test suite, in five minutes on two cores
 
 lint: $(VENV)/installed-dev ## formatting, lint and types
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 
 unit: $(VENV)/installed-dev
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
-test-long: $(VENV)/installed-dev ## the tests that take minutes: 305 increments of real data
+test-long: $(VENV)/installed-dev ## the tests that take minutes: 305 increments of real data, shuffled files
 	@$(BIN)/python -m pytest bridge_cart_tests/e2e -m long -n 2
 
-test-faults: $(VENV)/installed-dev ## kill -9 at 200 random moments and at every point, 200 sequences of 30 events, all other faults
-	@BRIDGE_CART_TEST_KILLS=200 BRIDGE_CART_TEST_EXAMPLES=200 $(BIN)/python -m pytest bridge_cart_tests/faults -n 2 -m ''
+# How often something is tried; `make test-faults KILLS=12 EXAMPLES=10` is a short form.
+KILLS ?= 200
+EXAMPLES ?= 200
+CONFLICTS ?= 50
+test-faults: $(VENV)/installed-dev ## 200 kills of the real command, kills at every point, 200 sequences of 30 events, all other faults
+	@BRIDGE_CART_TEST_COMMAND_KILLS=$(KILLS) BRIDGE_CART_TEST_KILLS=$(KILLS) BRIDGE_CART_TEST_EXAMPLES=$(EXAMPLES) \
+	  BRIDGE_CART_TEST_CONFLICTS=$(CONFLICTS) $(BIN)/python -m pytest bridge_cart_tests/faults -n 2 --dist worksteal -rP -m ''
 
 lock: ## pin all packages again (needs uv)
 	@echo 'setuptools>=77' | uv pip compile pyproject.toml - --extra kafka --universal --python-version 3.11 \

@@ -24,7 +24,7 @@ def executed(data: Path) -> Any:
     Raises:
         CellExecutionError: a cell has failed.
     """
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call] # it has no types
     client = NotebookClient(
         notebook,
         timeout=_PATIENCE_SECONDS,
@@ -47,7 +47,7 @@ def main() -> int:
         print(f"error: there is no catalogue {settings.catalogue}: make demo", file=sys.stderr)
         return 1
     try:
-        nbformat.write(executed(settings.data), NOTEBOOK)
+        nbformat.write(executed(settings.data), NOTEBOOK)  # type: ignore[no-untyped-call] # as read
     except CellExecutionError as error:
         print(f"error: a cell has failed, nothing was kept\n{error}", file=sys.stderr)
         return 1

@@ -16,7 +16,7 @@ import polars as pl
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message
-    from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+    from confluent_kafka.admin import AdminClient, OffsetSpec
 
 # How long the brokers may take to answer a question.
 SECONDS = 15.0
@@ -114,7 +114,7 @@ def partitions_of(brokers: Mapping[str, str], topic: str) -> list[Partition]:
     """
     heard: list[KafkaError] = []
     with consumer(brokers, heard) as opened:
-        from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+        from confluent_kafka.admin import AdminClient, OffsetSpec
 
         def hear() -> "Sequence[KafkaError]":
             opened.poll(0)

@@ -18,7 +18,7 @@ def graph() -> dict[str, object]:
     """Every asset with its group, kinds, owners, partitions, parents, condition and checks."""
     assets = build_defs(Settings()).resolve_asset_graph()
     checks = sorted(assets.asset_check_keys, key=lambda k: k.to_user_string())
-    described = {}
+    described: dict[str, object] = {}
     for key in sorted(assets.get_all_asset_keys(), key=lambda k: k.to_user_string()):
         node = assets.get(key)
         condition = node.automation_condition

@@ -45,7 +45,9 @@ def test_the_run_after_it_builds_the_catalogue_again(
     result = maintain(settings, instance)
 
     (done,) = result.asset_materializations_for_node("ops__maintenance")
-    tables = {r.data["table"]: r.data for r in done.metadata["tables"].value.records}
+    noted = done.metadata["tables"]
+    assert isinstance(noted, dg.TableMetadataValue)
+    tables = {r.data["table"]: r.data for r in noted.records}
     assert tables["silver/purchases"]["files_before"] == 2
     assert tables["silver/purchases"]["files_after"] == 1
     with duckdb.connect(str(settings.catalogue), read_only=True) as old:

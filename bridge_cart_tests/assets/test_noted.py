@@ -35,7 +35,7 @@ def evaluation(name: str, passed: bool, **figures: float | str) -> dg.AssetCheck
         description=f"{name}: {passed}",
         metadata={
             k: dg.MetadataValue.text(v) if isinstance(v, str) else v for k, v in figures.items()
-        },  # type: ignore[misc]
+        },
     )
 
 

@@ -22,7 +22,7 @@ def settings_in(data: Path, start: date = date(2024, 3, 1)) -> Settings:
     return Settings(data=data, lake=str(data / "lake"), start_date=start)
 
 
-def one_more_day(settings: Settings, **config: object) -> dg.ExecuteInProcessResult:
+def one_more_day(settings: Settings, **config: int) -> dg.ExecuteInProcessResult:
     return dg.materialize(
         [shop_day],
         resources={"settings": settings},

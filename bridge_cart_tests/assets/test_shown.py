@@ -1,5 +1,6 @@
 """Figures, charts and origins of columns: what the page of an asset says of its table."""
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from urllib.parse import unquote
@@ -8,7 +9,7 @@ from xml.etree import ElementTree as ET
 import dagster as dg
 import polars as pl
 import pytest
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from bridge_cart_assets.assets.declared import spec_of
 from bridge_cart_assets.assets.drawing import SHOWN_AT_ONCE, columns, markdown, rows
@@ -37,13 +38,13 @@ NOT_NULL = {
 }
 
 
-def frame(table: Table, *given: dict[str, object]) -> pl.DataFrame:
+def frame(table: Table, *given: Mapping[str, object]) -> pl.DataFrame:
     """Rows of a table; columns that a row leaves out have some value."""
     blank = {name: NOT_NULL[type(dtype)] for name, dtype in table.dtypes.items()}
     return pl.DataFrame([{**blank, **row} for row in given], schema=table.dtypes)
 
 
-def figures(table: Table, *given: dict[str, object]) -> dict[str, object]:
+def figures(table: Table, *given: Mapping[str, object]) -> dict[str, object]:
     told = shown(table, frame(table, *given))
     return {name: value for name, value in told.items() if name != "chart"}
 
@@ -136,13 +137,13 @@ def test_charts_are_short_enough_to_be_shown_at_once() -> None:
 
 
 @pytest.fixture(scope="module")
-def graph() -> BaseAssetGraph:
+def graph() -> AssetGraph:
     return build_defs(Settings()).resolve_asset_graph()
 
 
 @pytest.mark.parametrize("path", LINEAGE)
 def test_origins_are_columns_of_tables_that_the_table_is_made_from(
-    graph: BaseAssetGraph, path: str
+    graph: AssetGraph, path: str
 ) -> None:
     key = dg.AssetKey(path.split("/"))
     schema = graph.get(key).metadata["dagster/column_schema"]

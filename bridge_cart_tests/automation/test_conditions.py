@@ -37,7 +37,7 @@ class Sensor:
         self.defs = build_defs(settings)
         self.instance = instance
         self.now = datetime.now(UTC)
-        self.cursor: dg.AssetDaemonCursor | None = None  # type: ignore[name-defined]
+        self.cursor: dg.AssetDaemonCursor | None = None
 
     def tick(self, later: timedelta = TICK) -> dict[dg.AssetKey, int]:
         """What is asked for now, by asset and number of partitions."""

@@ -1,7 +1,7 @@
 """The event log tells the same as Dagster's own, however the events came."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -103,11 +103,12 @@ def test_events_that_come_together_are_told_as_dagsters_own_log_tells_them(
     monkeypatch.delitem(os.environ, "DAGSTER_EVENT_BATCH_SIZE")
     stored: list[int] = []
     store = PooledSqliteEventLogStorage.store_event_batch
-    monkeypatch.setattr(
-        PooledSqliteEventLogStorage,
-        "store_event_batch",
-        lambda self, events: (stored.append(len(events)), store(self, events))[1],
-    )
+
+    def count(self: PooledSqliteEventLogStorage, events: Sequence[dg.EventLogEntry]) -> None:
+        stored.append(len(events))
+        store(self, events)
+
+    monkeypatch.setattr(PooledSqliteEventLogStorage, "store_event_batch", count)
     with instance(tmp_path / "pooled", PooledSqliteEventLogStorage) as made:
         pooled = told(made)
     assert pooled == own

@@ -230,4 +230,6 @@ def test_run_monitoring_is_told_by_the_launcher(instance: dg.DagsterInstance) ->
         assert run is not None
         result = launcher.check_run_worker_health(run)
         assert result.status == status
-    assert ENDED in (instance.get_run_by_id(dead) or run).tags
+    ended = instance.get_run_by_id(dead)
+    assert ended is not None
+    assert ENDED in ended.tags

@@ -26,6 +26,7 @@ from bridge_cart_assets.models.segments import assign, from_rows
 from bridge_cart_assets.tables.gold import SEGMENT_MODEL
 from bridge_cart_assets.tables.silver import CUSTOMERS
 from bridge_cart_assets.transforms.features import customer_features
+from bridge_cart_tests.generator.numbers import as_number
 from bridge_cart_tests.generator.statistics.shops import online_retail
 
 SEEDS, BUYERS, DAYS = (7, 1, 2), 5_000, 365
@@ -112,7 +113,8 @@ def recovery(seed: int, trees: int = 200) -> Recovery:
 
 def refits(purchases: pl.LazyFrame) -> Iterator[Refit]:
     """Train at the end of each of six months, and compare with the month before."""
-    models, before = SEGMENT_MODEL.empty(), None
+    models = SEGMENT_MODEL.empty()
+    before: pl.DataFrame | None = None
     for as_of in MONTHS_ENDS:
         customers = customer_features(purchases, CUSTOMERS.empty().lazy(), as_of)
         models = with_new_model(models, customers, as_of, "age" if models.height else "first")
@@ -121,9 +123,9 @@ def refits(purchases: pl.LazyFrame) -> Iterator[Refit]:
         kept = None
         if before is not None:
             both = before.join(now, on="customer_id", suffix="_now")
-            kept = float((both["segment_id"] == both["segment_id_now"]).mean())  # type: ignore[arg-type]
-        shares = [(now["segment_id"] == i).mean() for i in model.ids]
-        yield Refit(as_of, model.names, model.stability or 0.0, tuple(map(float, shares)), kept)  # type: ignore[arg-type]
+            kept = as_number((both["segment_id"] == both["segment_id_now"]).mean())
+        shares = tuple(as_number((now["segment_id"] == i).mean()) for i in model.ids)
+        yield Refit(as_of, model.names, model.stability or 0.0, shares, kept)
         before = now
 
 

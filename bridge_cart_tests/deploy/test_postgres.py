@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import psycopg2
@@ -38,7 +39,8 @@ class Server:
     def ask(self, sql: str, *values: str) -> list[tuple[object, ...]]:
         with closing(self.connect()) as connection, connection.cursor() as cursor:
             cursor.execute(sql, values)
-            return cursor.fetchall()
+            rows: list[tuple[object, ...]] = cursor.fetchall()
+            return rows
 
 
 def binaries() -> Path | None:
@@ -92,7 +94,7 @@ def postgres() -> Iterator[Server]:
     (home / "password").write_text(server.password)
     for path in (home, home / "password"):
         os.chown(path, uid, -1)
-    as_owner = {"user": uid, "extra_groups": []} if os.getuid() == 0 else {}
+    as_owner: Any = {"user": uid, "extra_groups": []} if os.getuid() == 0 else {}
     log = home / "log"
     process = None
     try:
@@ -158,7 +160,7 @@ def instance(
 
 
 @dg.asset(pool="till")
-def till() -> dg.MaterializeResult:
+def till() -> dg.MaterializeResult[None]:
     """A trivial asset in a pool."""
     print("counted")
     return dg.MaterializeResult(metadata={"rows": 7})

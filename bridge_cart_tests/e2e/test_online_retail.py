@@ -84,6 +84,7 @@ def test_one_run_over_all_files_gives_the_reference_figures(
     assert (again.returncode, again.stdout.strip()) == (0, "nothing new among 305 files")
 
 
+@pytest.mark.long
 def test_shuffled_files_in_a_few_batches_give_the_same_tables(
     whole: Lake, online_retail: Path, tmp_path: Path
 ) -> None:

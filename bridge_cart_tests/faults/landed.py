@@ -10,9 +10,13 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import polars as pl
 from hypothesis import strategies as st
+
+from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
+from bridge_cart_assets.sources import SOURCES
 
 DAYS = ("2024-01-30", "2024-01-31", "2024-02-01", "2024-02-02")
 TEXTS = (".csv", ".csv.gz", ".ndjson", ".ndjson.gz")
@@ -135,3 +139,8 @@ def _parquet(source: str, lines: Sequence[dict[str, str]]) -> bytes:
     data = io.BytesIO()
     pl.DataFrame(lines, schema=dict.fromkeys(VALUES[source], pl.String)).write_parquet(data)
     return data.getvalue()
+
+
+def landed(landing: Path) -> list[LandedFile]:
+    """All files of a landing zone."""
+    return [file for source in SOURCES for file in list_landing(landing, source.name)]

@@ -24,6 +24,7 @@ from bridge_cart_assets.lake.doctor import heal, refuse_torn
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASE_REPEATS, PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.faults.disturbed import CRASHES, Crash, Once, at, die, of
+from bridge_cart_tests.faults.landed import landed
 from bridge_cart_tests.faults.laws import NATIVE, held, hold_after_a_run, hold_at_any_moment
 from bridge_cart_tests.faults.test_power_cut import path_of
 from bridge_cart_tests.faults.victim import after, before
@@ -198,7 +199,7 @@ def test_the_count_of_transactions(shop: Shop, without: bool) -> None:
 
     with nullcontext() if without else pytest.raises(Damaged, match="lacks its end"):
         refuse_torn(shop.lake, STORED)
-    list(reopen(shop.lake, heal(shop.lake, STORED)))
+    list(reopen(shop.lake, heal(shop.lake, STORED), landed(shop.landing)))
     shop.run()
     assert shop.lake.look(RAW).rows == (5 if without else 3)
     assert bool(shop.damage()) == without

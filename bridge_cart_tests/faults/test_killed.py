@@ -1,7 +1,6 @@
 """kill -9 at any point, then a run: nothing is lost, nothing is there twice."""
 
 import itertools
-import os
 import random
 import shutil
 import signal
@@ -9,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import duckdb
@@ -25,6 +24,7 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.silver import TABLES
 from bridge_cart_tests.faults import victim
+from bridge_cart_tests.faults.extent import KILLS
 from bridge_cart_tests.faults.started import start
 from bridge_cart_tests.kafka.mock import MockCluster
 from bridge_cart_tests.lakehouse import chain
@@ -34,14 +34,12 @@ WAYS = (*map(str, Form), str(Target.KAFKA))
 IDENTITY = ["_fingerprint", "_pos"]
 # The first commit of a run is a source's; the second one is another table's or source's.
 AT_THE_SECOND = ("before commit", "parquet written")
-# Over all formats; make test-faults asks for more.
-KILLS = int(os.environ.get("BRIDGE_CART_TEST_KILLS", "25"))
 
 
 @contextmanager
 def arriving(way: str) -> Iterator[Callable[[Path, int], None]]:
     """How a shop's days arrive in a folder: `arrive(folder, days)`; one cluster for all folders."""
-    made = {"customers": 100, "newcomers": 3.0, "dirt": 0.25}
+    made = partial(Shop, customers=100, newcomers=3.0, dirt=0.25)
     with ExitStack() as stack:
         brokers = {}
         if way == Target.KAFKA:
@@ -49,15 +47,15 @@ def arriving(way: str) -> Iterator[Callable[[Path, int], None]]:
             for topic in TOPICS.values():
                 cluster.create_topic(topic, partitions=2)
             brokers = {"bootstrap.servers": cluster.bootstrap}
-            made |= {"form": Form.NDJSON, "to": Target.KAFKA}
+            made = partial(made, form=Form.NDJSON, to=Target.KAFKA)
         else:
-            made |= {"form": way}
+            made = partial(made, form=Form(way))
 
         def arrive(folder: Path, days: int) -> None:
             folder.mkdir(exist_ok=True)
             if brokers:
                 (folder / "brokers").write_text(brokers["bootstrap.servers"])
-            generate(Shop(days=days, **made), folder, brokers=brokers)
+            generate(made(days=days), folder, brokers=brokers)
 
         yield arrive
 
@@ -112,8 +110,9 @@ def undisturbed(whole: Path) -> tuple[dict[str, pl.DataFrame], dict[str, pl.Data
 
 def orders_in_catalogue(data: Path) -> int:
     with duckdb.connect(str(data / "bridge_cart.duckdb"), read_only=True) as connection:
-        (orders,) = connection.execute("SELECT sum(orders) FROM gold.kpis_daily").fetchone()
-    return int(orders)
+        row = connection.execute("SELECT sum(orders) FROM gold.kpis_daily").fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def is_as_if_nothing_had_happened(data: Path, shop: Path) -> None:

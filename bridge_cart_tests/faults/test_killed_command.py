@@ -5,13 +5,14 @@ python -m pytest -s -m '' bridge_cart_tests/faults/test_killed_command.py
 
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from bridge_cart_assets.generator.shop import generate
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_tests.faults import command_rounds
 from bridge_cart_tests.faults.command_rounds import (
     Rounds,
     at,
@@ -21,6 +22,7 @@ from bridge_cart_tests.faults.command_rounds import (
     random_moments,
     rebuilt,
     run_state,
+    shop,
     start,
 )
 from bridge_cart_tests.faults.extent import COMMAND_KILLS
@@ -48,7 +50,7 @@ def test_a_signal_ends_the_command_at_once_and_cancels_its_run(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     rounds = Rounds(tmp_path)
-    command_rounds.generate(command_rounds.shop(20), tmp_path)
+    generate(shop(20), tmp_path)
     assert rounds.cut("silver", phases(tmp_path)["silver"], number)
     assert rounds.problems == []
     assert last_state(tmp_path) == "CANCELED"
@@ -97,7 +99,7 @@ def test_two_commands_at_once_end_well(tmp_path: Path) -> None:
 def test_a_run_beside_maintenance_ends_well(tmp_path: Path) -> None:
     rounds = Rounds(tmp_path / "data")
     rounds.begin()
-    keep = [command_rounds.sys.executable, "-m", "bridge_cart_tests.faults.upkeep"]
+    keep = [sys.executable, "-m", "bridge_cart_tests.faults.upkeep"]
     for _ in range(5):
         rounds.land()
     keeper = subprocess.Popen([*keep, str(rounds.data)], stdout=subprocess.PIPE)

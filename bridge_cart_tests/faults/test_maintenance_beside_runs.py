@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -16,6 +17,7 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import heal
 from bridge_cart_assets.lake.maintenance import maintain
 from bridge_cart_tests.faults import upkeep, victim
+from bridge_cart_tests.faults.extent import EXAMPLES
 from bridge_cart_tests.faults.started import start
 from bridge_cart_tests.faults.test_killed import (
     half_done,
@@ -24,18 +26,18 @@ from bridge_cart_tests.faults.test_killed import (
 )
 from bridge_cart_tests.lakehouse.tables import contents, differences
 
-COMPACTIONS = 10
+COMPACTIONS = 10 if EXAMPLES else 4
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A shop in two deliveries: `first` has been taken in, `second` lies in landing only."""
     root = tmp_path_factory.mktemp("upkeep")
-    made = {"customers": 60, "newcomers": 1.0, "dirt": 0.2}
-    generate(Shop(days=8, **made), root / "first")
+    made = partial(Shop, customers=60, newcomers=1.0, dirt=0.2)
+    generate(made(days=8), root / "first")
     victim.run(root / "first")
     shutil.copytree(root / "first", root / "whole")
-    generate(Shop(days=18, **made), root / "whole")
+    generate(made(days=18), root / "whole")
     victim.run(root / "whole")
     return root
 

@@ -23,6 +23,7 @@ from bridge_cart_assets.tables.gold import KPIS_DAILY
 from bridge_cart_assets.tables.ops import FILES
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES
 from bridge_cart_assets.tables.table import Table
+from bridge_cart_tests.faults.landed import landed
 from bridge_cart_tests.lakehouse.chain import ingest, refine
 from bridge_cart_tests.lakehouse.tables import contents, differences
 
@@ -133,7 +134,7 @@ def test_a_torn_last_commit_is_named_taken_back_and_done_again(
     findings = heal(lake, STORED)
     assert findings
     assert all(finding.mended and finding.table == table.path for finding in findings)
-    list(reopen(lake, findings))
+    list(reopen(lake, findings, landed(tmp_path / "shop/landing")))
     refuse_torn(lake, STORED)
     assert heal(lake, STORED) == []
 

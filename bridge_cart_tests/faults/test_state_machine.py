@@ -34,12 +34,12 @@ from bridge_cart_assets.lake.delta import Commit, Lake
 from bridge_cart_assets.tables.ops import FILES
 from bridge_cart_assets.tables.silver import INTERNAL, TABLES
 from bridge_cart_tests.faults.disturbed import CRASHES, GAPS, Crash, Once, Place, at, die
+from bridge_cart_tests.faults.extent import EXAMPLES
 from bridge_cart_tests.faults.landed import DAYS, SUFFIXES, VALUES, File, corrupt, file_of, records
 from bridge_cart_tests.faults.laws import NATIVE, held, hold_after_a_run, hold_at_any_moment
 from bridge_cart_tests.lakehouse.chain import ingest, refine
 from bridge_cart_tests.lakehouse.tables import WITHOUT_MODEL, contents, differences
 
-EXAMPLES = int(os.environ.get("BRIDGE_CART_TEST_EXAMPLES", "0"))
 # Of the short run, which is always the same one.
 SEED = int(os.environ.get("BRIDGE_CART_TEST_SEED", "4"))
 SETTINGS = settings(

@@ -25,7 +25,7 @@ def main() -> None:
         with (data / "lost-to-others").open("a") as lost:
             lost.write("x")
 
-    delta.Conflict.__init__ = count  # type: ignore[method-assign]
+    delta.Conflict.__init__ = count  # type: ignore[method-assign, assignment]
     print("ready", flush=True)
     while not (data / "enough").exists():
         served = versions_served(data / "bridge_cart.duckdb")

@@ -125,7 +125,7 @@ def in_a_crowd(data: Path) -> None:
         with (data / "conflicts").open("a") as conflicts:
             conflicts.write("x")
 
-    delta.Conflict.__init__ = count  # type: ignore[method-assign]
+    delta.Conflict.__init__ = count  # type: ignore[method-assign, assignment]
 
 
 def play(data: Path, point: str, time: int) -> None:

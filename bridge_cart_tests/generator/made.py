@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -21,7 +22,7 @@ class Made:
     shop: Shop
     data: Path
     landed: Landed
-    cached: dict[str, Callable[[int], dict[str, object]]] = field(default_factory=dict)
+    cached: dict[str, Callable[[int], dict[str, Any]]] = field(default_factory=dict)
 
     def truth(self, table: str) -> pl.DataFrame:
         return pl.read_parquet(self.data / "truth" / table)
@@ -41,13 +42,13 @@ class Made:
             content = gzip.decompress(content)
         return content.decode(errors="backslashreplace")
 
-    def record(self, file: str, number: int) -> dict[str, object]:
+    def record(self, file: str, number: int) -> dict[str, Any]:
         """A record of a file, by its position from 1."""
         if file not in self.cached:
             self.cached[file] = self._records(file)
         return self.cached[file](number - 1)
 
-    def _records(self, file: str) -> Callable[[int], dict[str, object]]:
+    def _records(self, file: str) -> Callable[[int], dict[str, Any]]:
         if file.endswith(".parquet"):
             rows = pl.read_parquet(self.data / "landing" / file).rows(named=True)
             return lambda index: rows[index]
@@ -58,7 +59,7 @@ class Made:
         return lambda index: _fields(header, lines[index])
 
 
-def _fields(header: str, line: str) -> dict[str, object]:
+def _fields(header: str, line: str) -> dict[str, Any]:
     record = next(csv.DictReader(io.StringIO(f"{header}\n{line}\n")))
     record.pop(None, None)  # fields that the header does not name
     return record

@@ -309,7 +309,7 @@ def test_another_file_under_the_name_between_two_looks_has_changed(
 ) -> None:
     in_parts(monkeypatch, "csv")
     path = shop.land(f"{NAME}.csv", CSV.encode())
-    opened = large.open_file
+    opened = files.open_file
 
     def replaced(file: LandedFile) -> Any:
         other = shop.land(".other", CSV.replace("gold", "lead").encode())

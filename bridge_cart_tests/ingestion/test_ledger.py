@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from bridge_cart_assets.ingestion import take
 from bridge_cart_assets.ingestion.drift import drift_of_files
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import Seen, forget_untaken, not_seen, remember
+from bridge_cart_assets.ingestion.ledger import Seen, forget, not_in_raw, not_seen, remember
 from bridge_cart_assets.ingestion.take import take_in
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources.customers import CUSTOMERS
@@ -121,7 +121,9 @@ def test_a_file_that_is_there_in_part_is_looked_at_again_and_not_forgotten(shop:
     seen = Seen(half, "partial", "f" * 64, 1, quarantined=0)
     remember(shop.lake, [seen], "run", shop.lake.look(FILES).read()["seen_at"][0])
     assert not_seen(shop.lake, list_landing(shop.landing, "customers")) == [half]
-    assert forget_untaken(shop.lake, "doctor") == 0
+    lost = not_in_raw(shop.lake)
+    assert lost.is_empty()
+    forget(shop.lake, lost, "doctor")
     assert ledger(shop)["state"].to_list() == ["taken", "partial"]
 
 

@@ -71,9 +71,9 @@ def unpacked(name: str, data: bytes) -> bytes:
     return gzip.decompress(data) if name.lower().endswith(".gz") else data
 
 
-def parquet(frame: pl.DataFrame, **options: int) -> bytes:
+def parquet(frame: pl.DataFrame, row_group_size: int | None = None) -> bytes:
     data = io.BytesIO()
-    frame.write_parquet(data, **options)
+    frame.write_parquet(data, row_group_size=row_group_size)
     return data.getvalue()
 
 

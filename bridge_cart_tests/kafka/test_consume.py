@@ -52,6 +52,12 @@ class Desk:
     settings: dict[str, str] = field(default_factory=dict)
 
     @property
+    def mock(self) -> MockCluster:
+        """The cluster, whose faults can be chosen."""
+        assert isinstance(self.cluster, MockCluster)
+        return self.cluster
+
+    @property
     def brokers(self) -> dict[str, str]:
         return {"bootstrap.servers": self.cluster.bootstrap, **self.settings}
 
@@ -617,7 +623,7 @@ def test_several_partitions_with_losses_are_one_error(desk: Desk) -> None:
 
 
 def test_brokers_without_topic_ids_are_told_by_their_offsets(desk: Desk) -> None:
-    desk.cluster.limit_version(Request.METADATA, 9)
+    desk.mock.limit_version(Request.METADATA, 9)
     desk.send(1, 2, 3)
     assert desk.take().records == 3
     assert desk.positions()[0].partition.topic_id is None
@@ -634,10 +640,10 @@ def test_brokers_without_topic_ids_are_told_by_their_offsets(desk: Desk) -> None
 
 
 def test_brokers_that_learn_topic_ids_are_no_loss(desk: Desk) -> None:
-    desk.cluster.limit_version(Request.METADATA, 9)
+    desk.mock.limit_version(Request.METADATA, 9)
     desk.send(1)
     desk.take()
-    desk.cluster.limit_version(Request.METADATA, 12)
+    desk.mock.limit_version(Request.METADATA, 12)
     desk.send(2)
     assert desk.take().records == 1
     desk.recreate()
@@ -691,7 +697,7 @@ def test_a_topic_is_accepted_while_its_last_messages_are_being_written(
 
 def test_brokers_that_are_away_are_said_so_soon_and_in_two_lines(desk: Desk) -> None:
     desk.send(1)
-    desk.cluster.take_down()
+    desk.mock.take_down()
 
     began = time.monotonic()
     with impatience(), pytest.raises(Unreachable) as refused:
@@ -703,7 +709,7 @@ def test_brokers_that_are_away_are_said_so_soon_and_in_two_lines(desk: Desk) -> 
     assert "BRIDGE_CART_KAFKA_" in remedy
     assert desk.version is None
 
-    desk.cluster.bring_up()
+    desk.mock.bring_up()
     assert desk.take().records == 1
 
 
@@ -714,8 +720,8 @@ def test_brokers_that_restart_while_it_reads_cost_time_and_nothing_else(
     desk.send(*range(20))
 
     def restart() -> None:
-        desk.cluster.take_down()
-        threading.Timer(0.3, desk.cluster.bring_up).start()
+        desk.mock.take_down()
+        threading.Timer(0.3, desk.mock.bring_up).start()
 
     after_commit(2, restart)
     assert desk.take().records == 20
@@ -727,7 +733,7 @@ def test_brokers_that_do_not_come_back_end_the_run_and_what_was_taken_stays(
 ) -> None:
     desk.settings = BIT_BY_BIT
     desk.send(*range(20))
-    after_commit(2, desk.cluster.take_down)
+    after_commit(2, desk.mock.take_down)
 
     began = time.monotonic()
     with impatience(), pytest.raises(Unreachable) as refused:
@@ -739,7 +745,7 @@ def test_brokers_that_do_not_come_back_end_the_run_and_what_was_taken_stays(
     assert 2 <= stayed < 20
     assert desk.ledger()[0][1:3] == (stayed, stayed)
 
-    desk.cluster.bring_up()
+    desk.mock.bring_up()
     assert desk.take().records == 20 - stayed
     assert len(set(desk.orders())) == 20
 
@@ -829,11 +835,11 @@ def test_errors_that_pass_lose_and_double_nothing(
     desk.take()
     desk.send(2, 3)
     desk.send(4, partition=1)
-    desk.cluster.fail_requests(request_kind, errors)
+    desk.mock.fail_requests(request_kind, errors)
 
     desk.take()
 
-    desk.cluster.forgive(request_kind)
+    desk.mock.forgive(request_kind)
     desk.take()
     assert desk.orders() == ["1", "2", "3", "4"]
 
@@ -855,13 +861,13 @@ def test_a_question_is_asked_again_unless_there_is_no_hope() -> None:
 
 def test_slow_brokers_are_waited_for(desk: Desk) -> None:
     desk.send(1, 2)
-    desk.cluster.slow_down(60)
+    desk.mock.slow_down(60)
     assert desk.take().records == 2
 
 
 def test_a_right_that_is_missing_ends_the_reading_at_once(desk: Desk) -> None:
     desk.send(1)
-    desk.cluster.fail_requests(Request.FETCH, [KafkaError.TOPIC_AUTHORIZATION_FAILED] * 9)
+    desk.mock.fail_requests(Request.FETCH, [KafkaError.TOPIC_AUTHORIZATION_FAILED] * 9)
 
     began = time.monotonic()
     with pytest.raises(Unreachable, match="authorization failed"):

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +14,7 @@ from polars.testing import assert_frame_equal
 
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.landing import PURCHASES as ORDERS
+from bridge_cart_assets.generator.landing import Form, Target
 from bridge_cart_assets.generator.shop import TOPICS, generate
 from bridge_cart_assets.ingestion.consume import Consumed, days_to_come, not_taken
 from bridge_cart_assets.ingestion.topics import Unreachable
@@ -51,14 +53,14 @@ class Twins:
 def twins(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Twins:
     for topic in TOPICS.values():
         broker.delete_topic(topic)
-    arguments = {"customers": 200, "newcomers": 3.0, "dirt": 0.2, "form": "ndjson"}
+    of_days = partial(Shop, customers=200, newcomers=3.0, dirt=0.2, form=Form.NDJSON)
     brokers = {"bootstrap.servers": broker.bootstrap}
     landed = tmp_path_factory.mktemp("landed")
     sent = tmp_path_factory.mktemp("sent")
     lake = Lake(str(sent / "lake"))
     for days in (20, 30):
-        made = make(Shop(days=days, **arguments), landed)
-        generate(Shop(days=days, to="kafka", **arguments), sent, brokers=brokers)  # type: ignore[arg-type]
+        made = make(of_days(days=days), landed)
+        generate(of_days(days=days, to=Target.KAFKA), sent, brokers=brokers)
         ingest(Lake(str(landed / "lake")), landed / "landing")
         ingest(lake, sent / "landing", brokers=brokers)
     assert not (sent / "landing").exists()
@@ -85,7 +87,7 @@ def test_the_order_lines_of_the_messages_are_those_of_the_truth(twins: Twins) ->
     )
     found = twins.sent.look(silver.PURCHASES).read().select(LINE).sort(KEY)
     assert found.height > 200
-    assert_frame_equal(found, expected.select(LINE).cast(dict(found.schema)).sort(KEY))
+    assert_frame_equal(found, expected.select(LINE).cast(found.schema).sort(KEY))
 
 
 def test_messages_and_files_come_to_the_same(twins: Twins) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -56,7 +57,7 @@ def catalogue(lake: Lake, tmp_path: Path) -> Path:
     return path
 
 
-def ask(path: Path, sql: str) -> list[tuple[object, ...]]:
+def ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(path), read_only=True) as connection:
         return connection.execute(sql).fetchall()
 
@@ -66,7 +67,9 @@ def test_gold_is_copied_with_its_types_and_in_the_order_of_its_key(catalogue: Pa
         ("anna", 1, Decimal("12.50"), date(2024, 1, 5)),
         ("cy", 2, Decimal("12.50"), date(2024, 1, 5)),
     ]
-    types = dict(ask(catalogue, "SELECT column_name, column_type FROM (DESCRIBE gold.visits)"))
+    types: dict[str, str] = dict(
+        ask(catalogue, "SELECT column_name, column_type FROM (DESCRIBE gold.visits)")
+    )
     assert types["spent"] == "DECIMAL(18,2)"
     assert types["on"] == "DATE"
 

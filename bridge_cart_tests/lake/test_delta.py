@@ -293,8 +293,8 @@ def test_many_transactions_are_asked_for_at_once(lake: Lake, commits: int) -> No
         names = {f"file:{number}-{n}": number for n in range(3)} | {'odd "name"\\': number}
         lake.look(VISITS).append(VISITS.empty(), Commit("run", transactions=names))
     snapshot = lake.look(VISITS)
-    names = [f"file:{number}-{n}" for number in range(commits + 1) for n in range(4)]
-    wanted = {name: snapshot.transaction(name) for name in [*names, 'odd "name"\\']}
+    asked = [f"file:{number}-{n}" for number in range(commits + 1) for n in range(4)]
+    wanted = {name: snapshot.transaction(name) for name in [*asked, 'odd "name"\\']}
     found = snapshot.transactions(list(wanted))
     assert found == {name: version for name, version in wanted.items() if version is not None}
     assert len(found) == 3 * commits + 1

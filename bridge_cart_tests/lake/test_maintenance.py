@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from bridge_cart_assets.lake import delta, durable
+from bridge_cart_assets.lake import compaction, delta, durable
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Change, Commit, Conflict, Damaged, Lake, Snapshot
 from bridge_cart_assets.lake.doctor import heal, refuse_torn
@@ -291,7 +291,7 @@ def test_what_a_killed_compaction_left_goes_after_a_while(
         raise KeyboardInterrupt
 
     for point in ("additions", "removals"):
-        monkeypatch.setattr(delta.compaction, point, die)
+        monkeypatch.setattr(compaction, point, die)
         with pytest.raises(KeyboardInterrupt):
             lake.look(BY_MONTH).compact(UPKEEP)
         monkeypatch.undo()

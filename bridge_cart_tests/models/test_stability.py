@@ -110,7 +110,7 @@ def test_of_equally_good_numbers_the_smallest_is_taken() -> None:
 def test_a_number_with_a_segment_too_small_or_too_large_is_not_taken(
     size: dict[str, float],
 ) -> None:
-    best = replace(candidate(3, 1.0, 0.9), **size)
+    best = candidate(3, 1.0, 0.9, **size)
     assert picked(best, candidate(4, 0.5, 0.1)) == 4
 
 

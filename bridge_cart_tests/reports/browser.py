@@ -6,10 +6,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 _GRACE_SECONDS = 15
 
@@ -29,7 +32,7 @@ def serving(app: Starlette) -> Iterator[str]:
 
 
 @contextmanager
-def chromium() -> Iterator[Any | None]:
+def chromium() -> "Iterator[Browser | None]":
     """Chromium without a window; None where there is none."""
     from playwright.sync_api import sync_playwright
 

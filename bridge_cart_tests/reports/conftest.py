@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -13,6 +14,9 @@ from bridge_cart_tests.reports import browser
 from bridge_cart_tests.reports.catalogues import shop, write_catalogue
 from bridge_cart_tests.reports.markup import Markup
 from bridge_cart_tests.reports.pages_for_tests import PAGES, customers
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 
@@ -45,7 +49,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
 
 @pytest.fixture(scope="session")
 def html(client: TestClient) -> str:
-    response = client.get("/")
+    response: httpx.Response = client.get("/")
     assert response.status_code == 200
     return response.text
 
@@ -62,7 +66,7 @@ def ask(catalogue: Path) -> Iterator[Ask]:
 
 
 @pytest.fixture(scope="module", name="chromium")
-def a_browser() -> Iterator[Any]:
+def a_browser() -> Iterator["Browser"]:
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with browser.chromium() as started:
         if started is None:

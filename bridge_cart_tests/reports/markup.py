@@ -49,6 +49,13 @@ class Markup(HTMLParser):
         return self.root.findall(path)
 
 
+def first_of(element: ET.Element, path: str) -> ET.Element:
+    """The first element on a path, which has to be there."""
+    found = element.find(path)
+    assert found is not None, f"there is no {path}"
+    return found
+
+
 def text(element: ET.Element) -> str:
     """All text of an element, white space as one blank; a narrow blank in a number stays."""
     return re.sub(r"[ \n]+", " ", "".join(element.itertext())).strip()

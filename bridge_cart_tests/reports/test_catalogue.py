@@ -2,7 +2,7 @@
 
 import os
 import threading
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -18,7 +18,7 @@ from bridge_cart_tests.reports.catalogues import AS_OF, FINISHED, shop, write_ca
 from bridge_cart_tests.reports.conftest import browse
 
 
-def run(as_of: date | None) -> tuple:
+def run(as_of: date | None) -> tuple[str, datetime, date | None]:
     return ("run", FINISHED, as_of)
 
 

@@ -17,7 +17,7 @@ from bridge_cart_assets.reports.customer.queries import State
 from bridge_cart_assets.reports.customer.timeline import timeline
 from bridge_cart_tests.reports.catalogues import AS_OF, Row, write_catalogue
 from bridge_cart_tests.reports.conftest import browse
-from bridge_cart_tests.reports.markup import Markup, text, values
+from bridge_cart_tests.reports.markup import Markup, first_of, text, values
 from bridge_cart_tests.reports.shop_customers import (
     NOT_FITTED,
     add_orders,
@@ -64,7 +64,9 @@ def seen(client: TestClient, customer_id: str = "C001") -> Markup:
 
 def figures(page: Markup, sheet: str) -> dict[str, str | None]:
     rows = page[f"{sheet}-table"].findall("tbody/tr")
-    return {text(row.find("th")): (values(row) or [text(row.find("td"))])[-1] for row in rows}
+    return {
+        text(first_of(row, "th")): (values(row) or [text(first_of(row, "td"))])[-1] for row in rows
+    }
 
 
 def told(page: Markup, sheet: str) -> list[list[str]]:
@@ -87,6 +89,7 @@ def test_the_figures_are_those_of_gold(client: TestClient, shop: Path) -> None:
                 expected = connection.execute(
                     f"SELECT {row['figure']} FROM gold.{table} WHERE customer_id = 'C001'"
                 ).fetchone()
+                assert expected is not None
                 assert row["value"] == ("" if expected[0] is None else str(expected[0]))
             assert len(rows) >= 11
 
@@ -120,7 +123,9 @@ def test_the_headlines_say_the_band_in_words(client: TestClient) -> None:
         ({"age": None}, "none: the profile has no age"),
     ],
 )
-def test_an_age_is_rounded_and_a_filled_one_says_so(tmp_path: Path, own: dict, said: str) -> None:
+def test_an_age_is_rounded_and_a_filled_one_says_so(
+    tmp_path: Path, own: dict[str, object], said: str
+) -> None:
     page = seen(browse(write_customers(tmp_path, [person(1, **own)])))
     assert said in {row[0]: row[1] for row in told(page, "done")}["Age"]
 
@@ -133,7 +138,9 @@ def test_an_age_is_rounded_and_a_filled_one_says_so(tmp_path: Path, own: dict, s
         ({"recency_days": 1, "tenure_days": 30}, "Active, bought last 1 day ago"),
     ],
 )
-def test_the_state_is_that_of_the_lifecycle(tmp_path: Path, own: dict, said: str) -> None:
+def test_the_state_is_that_of_the_lifecycle(
+    tmp_path: Path, own: dict[str, object], said: str
+) -> None:
     page = seen(browse(write_customers(tmp_path, [person(1, **own)])))
     assert text(page["standing"]).endswith(said)
 

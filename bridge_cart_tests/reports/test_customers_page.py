@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -15,8 +16,8 @@ from starlette.testclient import TestClient
 from bridge_cart_assets.reports.customer.page import address_of
 from bridge_cart_assets.reports.sheets import MadeRows, Row
 from bridge_cart_tests.reports.catalogues import write_catalogue
-from bridge_cart_tests.reports.conftest import browse
-from bridge_cart_tests.reports.markup import Markup, text, values
+from bridge_cart_tests.reports.conftest import Ask, browse
+from bridge_cart_tests.reports.markup import Markup, first_of, text, values
 from bridge_cart_tests.reports.shop_customers import (
     NOT_FITTED,
     people,
@@ -44,7 +45,7 @@ def client(shop: Path) -> TestClient:
 
 
 @pytest.fixture
-def ask(shop: Path):
+def ask(shop: Path) -> Iterator[Ask]:
     with duckdb.connect(str(shop), read_only=True) as connection:
         yield lambda sql, *parameters: connection.execute(sql, parameters).fetchall()
 
@@ -76,12 +77,12 @@ def test_a_list_has_those_it_speaks_of_the_worthiest_first(
     page = seen(client, f"?list={name}")
     assert names(page, name) == expected
     assert values(page[f"list-{name}"])[0] == "2"
-    chosen = [li.get("id") for li in page.all(".//li[a]") if li.find("a").get("aria-current")]
+    chosen = [li.get("id") for li in page.all(".//li[a]") if first_of(li, "a").get("aria-current")]
     assert f"list-{name}" in chosen
 
 
 def test_value_at_risk_is_the_expected_value_times_the_chance_of_staying_away(
-    client: TestClient, ask
+    client: TestClient, ask: Ask
 ) -> None:
     page = seen(client)
     expected = ask(
@@ -96,7 +97,7 @@ def test_value_at_risk_is_the_expected_value_times_the_chance_of_staying_away(
 
 
 def test_the_best_fifth_is_that_of_the_whole_shop_whatever_the_filters(
-    client: TestClient, ask
+    client: TestClient, ask: Ask
 ) -> None:
     [(bound,)] = ask("SELECT clv FROM gold.customer_value ORDER BY clv DESC LIMIT 1 OFFSET 3")
     assert f"(at least {bound:.0f})" in text(seen(client)["told"])
@@ -104,7 +105,7 @@ def test_the_best_fifth_is_that_of_the_whole_shop_whatever_the_filters(
 
 
 @pytest.mark.parametrize("query", ["?country=FR", "?segment=1", "?category=Toys"])
-def test_filters_narrow_lists_bars_and_bands(client: TestClient, ask, query: str) -> None:
+def test_filters_narrow_lists_bars_and_bands(client: TestClient, ask: Ask, query: str) -> None:
     name, value = query[1:].split("=")
     column = {"country": "country", "segment": "segment_id", "category": "top_category"}[name]
     expected = ask(
@@ -137,8 +138,8 @@ def test_the_period_changes_nothing_and_the_page_says_so(client: TestClient) -> 
     assert "Period does not apply here" in text(page.all(".//div[@class='notes']")[0])
 
 
-def test_bars_are_the_tenths_of_the_churn_probability(client: TestClient, ask) -> None:
-    expected = dict(
+def test_bars_are_the_tenths_of_the_churn_probability(client: TestClient, ask: Ask) -> None:
+    expected: dict[int, int] = dict(
         ask(
             "SELECT least(floor(churn_probability_90d * 10), 9)::INTEGER, count(*) "
             "FROM gold.customer_value GROUP BY 1"
@@ -151,7 +152,9 @@ def test_bars_are_the_tenths_of_the_churn_probability(client: TestClient, ask) -
     assert drawn["series"][0]["values"] == counts
 
 
-def test_bars_of_value_hold_every_customer_between_their_edges(client: TestClient, ask) -> None:
+def test_bars_of_value_hold_every_customer_between_their_edges(
+    client: TestClient, ask: Ask
+) -> None:
     page = seen(client)
     steps = names(page, "value")
     assert steps == ["20–50", "50–100", "100–200", "200–500", "500–1k", "1k or more"]
@@ -230,7 +233,7 @@ def test_without_a_sale_there_is_nothing_to_list(tmp_path: Path) -> None:
 
 def test_an_exact_id_leads_to_the_page_of_the_customer(client: TestClient) -> None:
     page = seen(client, "?id=c007&country=DE")
-    link = page["found-table"].find(".//th/a")
+    link = first_of(page["found-table"], ".//th/a")
     assert (text(link), link.get("href")) == ("C007", "/customers/C007")
     assert text(page["search-answer"]).startswith("One customer’s id begins with “c007”")
     assert "One customer’s id is “C007”" in text(seen(client, "?id=C007")["search-answer"])
@@ -244,7 +247,7 @@ def test_a_beginning_lists_twenty_at_most(tmp_path: Path) -> None:
         page["search-answer"]
     )
     (link,) = [a for a in page["search-answer"].iter("a") if "found.csv" in a.get("href", "")]
-    assert len(exported(client, link.get("href"))) == 30
+    assert len(exported(client, link.get("href", ""))) == 30
 
 
 def test_finding_nobody_is_a_sentence(client: TestClient) -> None:
@@ -307,15 +310,20 @@ def test_an_address_of_a_customer_has_no_sign_that_means_something_in_addresses(
 
 
 def test_rows_are_made_when_they_are_looked_at() -> None:
-    made = []
-    sheet_rows = MadeRows(range(9), lambda n: made.append(n) or Row(()))
+    made: list[int] = []
+
+    def row(n: int) -> Row:
+        made.append(n)
+        return Row(())
+
+    sheet_rows = MadeRows(range(9), row)
     assert len(sheet_rows) == 9
     assert made == []
     assert len(sheet_rows[2:5]) == 3
     assert made == [2, 3, 4]
 
 
-def test_every_figure_of_the_bands_is_sql(client: TestClient, ask) -> None:
+def test_every_figure_of_the_bands_is_sql(client: TestClient, ask: Ask) -> None:
     everybody = ask("SELECT count(*) FROM gold.customer_value")[0][0]
     expected = ask(
         "SELECT churn_band, count(*), sum(historic_clv), sum(predicted_clv_365d), sum(clv), "
@@ -333,7 +341,7 @@ def test_every_figure_of_the_bands_is_sql(client: TestClient, ask) -> None:
     ]
 
 
-def test_every_figure_of_the_tenths_is_sql(client: TestClient, ask) -> None:
+def test_every_figure_of_the_tenths_is_sql(client: TestClient, ask: Ask) -> None:
     everybody = ask("SELECT count(*) FROM gold.customer_value")[0][0]
     found = {
         tenth: (n, worth)
@@ -359,7 +367,7 @@ WORTH = {
 
 @pytest.mark.parametrize("name", LISTS)
 def test_the_worth_of_a_list_is_that_of_those_who_are_on_it(
-    client: TestClient, ask, name: str
+    client: TestClient, ask: Ask, name: str
 ) -> None:
     [(worth,)] = ask(
         f"SELECT CAST(sum({WORTH[name]}) AS DECIMAL(18, 2)) FROM gold.customer_value "
@@ -369,7 +377,7 @@ def test_the_worth_of_a_list_is_that_of_those_who_are_on_it(
     assert values(seen(client)[f"list-{name}"]) == ["2", str(worth)]
 
 
-def test_the_figures_of_those_who_were_found_are_theirs(client: TestClient, ask) -> None:
+def test_the_figures_of_those_who_were_found_are_theirs(client: TestClient, ask: Ask) -> None:
     expected = ask(
         "SELECT orders, net_revenue FROM gold.customer_features "
         "WHERE customer_id LIKE 'C00%' ORDER BY customer_id LIMIT 20"

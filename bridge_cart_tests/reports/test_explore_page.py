@@ -24,7 +24,7 @@ from bridge_cart_assets.reports.filters import choices_of, read_address
 from bridge_cart_assets.tables.gold import SALES_DAILY, TABLES
 from bridge_cart_tests.reports.catalogues import AS_OF, shop, write_catalogue
 from bridge_cart_tests.reports.conftest import Ask, browse
-from bridge_cart_tests.reports.markup import Markup, text, values
+from bridge_cart_tests.reports.markup import Markup, first_of, text, values
 
 FIRST = AS_OF - timedelta(days=179)
 SOLD_BY = {
@@ -277,18 +277,18 @@ def test_customers_are_those_of_the_gold_tables(
 
 def test_bands_stand_in_order_and_names_with_most_customers_first(visit: Visit) -> None:
     def names(name: str) -> list[str]:
-        return [text(row.find("th")) for row in visit()[f"{name}-table"].findall("tbody/tr")]
+        return [text(first_of(row, "th")) for row in visit()[f"{name}-table"].findall("tbody/tr")]
 
     assert names("ages")[:3] == ["Under 18", "18–24", "25–34"]
-    assert names("incomes")[0], names("incomes")[-1] == ("Under 20k", "100k and more")
-    assert names("discounts")[0], names("discounts")[-1] == ("No discount", "Over 20%")
+    assert (names("incomes")[0], names("incomes")[-1]) == ("Under 20k", "100k and more")
+    assert (names("discounts")[0], names("discounts")[-1]) == ("No discount", "Over 20%")
     assert names("genders") == ["Female", "Male", "Not known"]
 
 
 def test_the_page_says_whose_age_is_not_known(visit: Visit, ask: Ask) -> None:
     ((missing,),) = ask("SELECT count(*) FROM gold.customer_features WHERE age_imputed")
     (section,) = visit().all(".//section[@aria-labelledby='ages-title']")
-    assert text(section.find("./p[@class='sub']")) == (
+    assert text(first_of(section, "./p[@class='sub']")) == (
         f"Customers by age; {missing} without an age are left out; "
         "segment, country and top category apply"
     )
@@ -300,11 +300,11 @@ def test_months_are_whole_and_stacked_by_category(visit: Visit, ask: Ask) -> Non
     assert [heads[0], heads[-1]] == ["Month from", "Together"]
     assert set(heads[1:-1]) == {"Books", "Home & Garden", "Toys", "Not known"}
     rows = table.findall("tbody/tr")
-    assert [text(row.find("th")) for row in rows] == [f"2024-0{m}-01" for m in (7, 6, 5, 4)]
+    assert [text(first_of(row, "th")) for row in rows] == [f"2024-0{m}-01" for m in (7, 6, 5, 4)]
     raw = {"Not known": "unknown"}
     for row in rows:
-        month = text(row.find("th"))
-        sums = dict(
+        month = text(first_of(row, "th"))
+        sums: dict[str, Decimal] = dict(
             ask(
                 "SELECT product_category, sum(revenue) FROM gold.sales_daily "
                 "WHERE date_trunc('month', day) = CAST($1 AS DATE) GROUP BY 1",
@@ -335,7 +335,7 @@ def test_a_chart_draws_what_its_table_says(visit: Visit, name: str) -> None:
     page = visit()
     figures = json.loads(page[f"{name}-figures"].text or "")
     rows = page[f"{name}-table"].findall("tbody/tr")
-    assert figures["names"] == [text(row.find("th")) for row in rows]
+    assert figures["names"] == [text(first_of(row, "th")) for row in rows]
     place = {"payments": 1, "coupons": 1, "discounts": 2}.get(name, 0)
     assert figures["series"][0]["values"] == [float(values(row)[place] or 0) for row in rows]
 
@@ -352,20 +352,20 @@ def test_countries_after_the_first_are_one_row_and_one_bar(tmp_path: Path) -> No
     assert figures["series"][0]["values"][-1] == sum(900.0 - n for n in range(11, 60))
     rows = page["countries-table"].findall("tbody/tr")
     assert len(rows) == 41
-    assert text(rows[-1].find("th")) == "20 other countries"
+    assert text(first_of(rows[-1], "th")) == "20 other countries"
     assert values(rows[-1])[0] == f"{sum(900 - n for n in range(40, 60))}.00"
     people = page["customer_countries-table"].findall("tbody/tr")
-    assert text(people[0].find("th")) == "All others"
+    assert text(first_of(people[0], "th")) == "All others"
     assert sum(int(values(row)[0] or 0) for row in people) == 200
     far = other(tmp_path, gold, "?country=L59")
     assert values(far["countries-table"].findall("tbody/tr")[0])[0] == "841.00"
-    assert text(far["customer_countries-table"].find("tbody/tr/th")) == "L59"
+    assert text(first_of(far["customer_countries-table"], "tbody/tr/th")) == "L59"
 
 
 def test_a_filter_on_a_dimension_picks_a_row_and_keeps_its_share(visit: Visit) -> None:
     def share(query: str) -> str | None:
         rows = visit(query)["categories-table"].findall("tbody/tr")
-        (row,) = [row for row in rows if text(row.find("th")) == "Toys"]
+        (row,) = [row for row in rows if text(first_of(row, "th")) == "Toys"]
         return values(row)[1]
 
     assert share("?category=Toys") == share("")
@@ -497,7 +497,7 @@ def test_one_category_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
     gold["sales_daily"] = [sold(AS_OF, "9.00"), sold(AS_OF, "1.00", coupon_used=True)]
     page = other(tmp_path, gold)
     assert said(page, "categories") == "Only Books is there: nothing to compare it with."
-    assert values(page["categories-table"].find("tbody/tr"))[:2] == ["10.00", "1.0"]
+    assert values(first_of(page["categories-table"], "tbody/tr"))[:2] == ["10.00", "1.0"]
     assert said(page, "months") == "Bars need two months of the period to compare."
     assert text(page["coupons-title"]) == (
         "10.0% of revenue comes with a coupon: 0.5 a line, 4.5 without"

@@ -4,16 +4,18 @@ import csv
 import io
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
 from bridge_cart_assets.reports.export import cell
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, KPIS_DAILY, SEGMENT_MODEL, TABLES
+from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.reports.catalogues import AS_OF, write_catalogue
 from bridge_cart_tests.reports.conftest import Ask, browse
 
 
-def rows_of(response) -> list[list[str]]:
+def rows_of(response: httpx.Response) -> list[list[str]]:
     assert response.status_code == 200
     return list(csv.reader(io.StringIO(response.text, newline="")))
 
@@ -34,7 +36,7 @@ def test_a_table_comes_as_a_csv_file_in_the_order_of_its_key(client: TestClient,
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_every_gold_table_can_be_exported_even_when_empty(tmp_path: Path, table) -> None:
+def test_every_gold_table_can_be_exported_even_when_empty(tmp_path: Path, table: Table) -> None:
     client = browse(write_catalogue(tmp_path / "c.duckdb", {}))
     assert rows_of(client.get(f"/export/{table.name}.csv")) == [list(table.dtypes)]
 
@@ -87,7 +89,7 @@ def test_before_the_first_run_an_export_is_unavailable(tmp_path: Path) -> None:
         (-2.5, "-2.5"),
     ],
 )
-def test_what_a_spreadsheet_would_run_gets_an_apostrophe(value, written: str) -> None:
+def test_what_a_spreadsheet_would_run_gets_an_apostrophe(value: object, written: str) -> None:
     assert cell(value) == written
 
 

@@ -1,14 +1,17 @@
 """How figures are written."""
 
 import doctest
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from types import ModuleType
 
 import pytest
 
 from bridge_cart_assets.reports import export, formatting
 from bridge_cart_assets.reports.formatting import (
     THIN,
+    Number,
     Shown,
     compact,
     compact_count,
@@ -22,7 +25,7 @@ from bridge_cart_assets.reports.formatting import (
 
 
 @pytest.mark.parametrize("module", [formatting, export])
-def test_the_examples_in_the_docstrings_hold(module) -> None:
+def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
     assert doctest.testmod(module).attempted > 0
 
@@ -52,7 +55,7 @@ def test_the_examples_in_the_docstrings_hold(module) -> None:
         (-1143.2, "−1.14k"),
     ],
 )
-def test_compact_has_three_digits_and_a_unit(number, text: str) -> None:
+def test_compact_has_three_digits_and_a_unit(number: Number, text: str) -> None:
     assert compact(number) == text
 
 
@@ -66,7 +69,7 @@ def test_compact_has_three_digits_and_a_unit(number, text: str) -> None:
         (-0.001, 2, "0.00"),
     ],
 )
-def test_grouped_separates_thousands_thinly(number, decimals: int, text: str) -> None:
+def test_grouped_separates_thousands_thinly(number: Number, decimals: int, text: str) -> None:
     assert grouped(number, decimals).replace(THIN, "_") == text
 
 
@@ -85,7 +88,9 @@ def test_counts_below_ten_thousand_are_written_in_full() -> None:
 
 @pytest.mark.parametrize("show", [count, compact_count, money, compact_money, percent])
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
-def test_no_value_is_a_dash_with_its_reason(show, value) -> None:
+def test_no_value_is_a_dash_with_its_reason(
+    show: Callable[[Number | None, str], Shown], value: float | None
+) -> None:
     assert show(value, "no orders") == Shown("–", "no orders", None)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +11,9 @@ from bridge_cart_assets.reports.formatting import compact
 from bridge_cart_tests.reports.browser import serving
 from bridge_cart_tests.reports.catalogues import shop, write_catalogue
 from bridge_cart_tests.reports.pages_for_tests import AMOUNTS, PAGES, customers
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class Visit:
     """A visit that scrolls down to both charts, and what it asked for on the way."""
 
-    def __init__(self, browser, address: str) -> None:
+    def __init__(self, browser: "Browser", address: str) -> None:
         self.requests: list[str] = []
         self.errors: list[str] = []
         self.page = browser.new_page(viewport={"width": 1280, "height": 400}, color_scheme="light")
@@ -38,7 +42,7 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-def visit(chromium, address: str) -> Visit:
+def visit(chromium: "Browser", address: str) -> Visit:
     return Visit(chromium, address)
 
 
@@ -80,10 +84,11 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(visit: Visit) -> None:
     visit.page.wait_for_timeout(500)
     assert visit.page.evaluate("document.documentElement.scrollWidth") == 360
     drawing = visit.page.locator("#churn-chart .main-svg").first.bounding_box()
+    assert drawing is not None
     assert drawing["width"] < 360
 
 
-def test_without_scripts_the_tables_have_the_figures(chromium, address: str) -> None:
+def test_without_scripts_the_tables_have_the_figures(chromium: "Browser", address: str) -> None:
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(address)
@@ -93,7 +98,9 @@ def test_without_scripts_the_tables_have_the_figures(chromium, address: str) -> 
     context.close()
 
 
-def test_every_kind_of_chart_is_drawn_in_the_colours_of_the_theme(chromium, address: str) -> None:
+def test_every_kind_of_chart_is_drawn_in_the_colours_of_the_theme(
+    chromium: "Browser", address: str
+) -> None:
     page = chromium.new_page(color_scheme="dark")
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -113,7 +120,7 @@ def test_every_kind_of_chart_is_drawn_in_the_colours_of_the_theme(chromium, addr
     page.close()
 
 
-def test_charts_write_figures_as_the_page_does(chromium, address: str) -> None:
+def test_charts_write_figures_as_the_page_does(chromium: "Browser", address: str) -> None:
     """Plotly's own short forms say 400m for 0.4, and G for billions."""
     page = chromium.new_page()
     page.goto(f"{address}sizes")
@@ -150,7 +157,7 @@ def test_a_chart_can_be_saved_as_svg_and_png(visit: Visit) -> None:
 
 
 def test_filters_work_without_scripts_and_there_are_no_buttons_that_do_not(
-    chromium, address: str
+    chromium: "Browser", address: str
 ) -> None:
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
@@ -165,7 +172,7 @@ def test_filters_work_without_scripts_and_there_are_no_buttons_that_do_not(
     context.close()
 
 
-def test_on_paper_there_are_figures_and_no_controls(chromium, address: str) -> None:
+def test_on_paper_there_are_figures_and_no_controls(chromium: "Browser", address: str) -> None:
     page = chromium.new_page()
     page.goto(address)
     page.emulate_media(media="print")

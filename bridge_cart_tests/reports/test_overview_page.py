@@ -1,24 +1,27 @@
 """Each figure on the overview is what SQL says, and each missing one says why."""
 
 import json
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from bridge_cart_assets.reports.overview.charts import revenue_chart
 from bridge_cart_assets.reports.overview.queries import RevenueWeek
 from bridge_cart_assets.tables.gold import KPIS_DAILY, SEGMENT_METRICS, TABLES
 from bridge_cart_tests.reports.catalogues import (
     AS_OF,
+    Row,
     kpi_day,
     segment_versions,
     shop,
     write_catalogue,
 )
 from bridge_cart_tests.reports.conftest import Ask, browse
-from bridge_cart_tests.reports.markup import Markup, text, values
+from bridge_cart_tests.reports.markup import Markup, first_of, text, values
 
 KPIS = ["customers_total", "revenue_90d", "aov_90d", "churn_rate_90d", "repeat_purchase_rate"]
 RATES = {"churn_rate_90d", "repeat_purchase_rate"}
@@ -28,7 +31,7 @@ CLV_ON = """
 """
 
 
-def opened(path: Path, gold: dict) -> Markup:
+def opened(path: Path, gold: Mapping[str, Iterable[Row]]) -> Markup:
     response = browse(write_catalogue(path / "c.duckdb", gold)).get("/")
     assert response.status_code == 200
     return Markup(response.text)
@@ -65,15 +68,15 @@ def test_a_change_is_the_difference_to_28_days_before(page: Markup, name: str) -
     verdict = "better" if (change > 0) != (name == "churn_rate_90d") else "worse"
     unit = " points" if points else "%"
     direction = "up" if change > 0 else "down"
-    said = text(page[f"kpi-{name}"].find("./p[@class='change']/span"))
+    said = text(first_of(page[f"kpi-{name}"], "./p[@class='change']/span"))
     assert said == f"{direction} {abs(change):.1f}{unit} {verdict}"
 
 
 def test_a_rise_of_churn_is_worse_in_word_and_colour(tmp_path: Path) -> None:
     gold = shop()
-    gold["kpis_daily"][-1]["churn_rate_90d"] = 0.9
+    gold["kpis_daily"][-1] = {**gold["kpis_daily"][-1], "churn_rate_90d": 0.9}
     kpi = opened(tmp_path, gold)["kpi-churn_rate_90d"]
-    said = kpi.find("./p[@class='change']/span")
+    said = first_of(kpi, "./p[@class='change']/span")
     assert said.get("class") == "worse"
     assert text(said).startswith("up ")
     assert text(said).endswith(" worse")
@@ -83,7 +86,7 @@ def test_every_kpi_has_a_sparkline_of_the_period_with_every_second_day(page: Mar
     for name in [*KPIS, "historic_clv"]:
         (spark,) = page[f"kpi-{name}"].findall("svg")
         assert "over the last 180 days" in spark.get("aria-label", "")
-        line = spark.find("path[@class='line']").get("d", "")
+        line = first_of(spark, "path[@class='line']").get("d", "")
         assert line.count(",") == (61 if name == "churn_rate_90d" else 90)  # none before day 90
 
 
@@ -91,7 +94,8 @@ def test_the_segment_table_has_the_current_versions_biggest_share_first(
     page: Markup, ask: Ask
 ) -> None:
     rows = [
-        (text(row.find("th")), *values(row)) for row in page["segments-table"].findall("tbody/tr")
+        (text(first_of(row, "th")), *values(row))
+        for row in page["segments-table"].findall("tbody/tr")
     ]
     expected = ask(
         "SELECT segment_name, customers, segment_contribution, avg_clv, aov, churn_rate "
@@ -104,7 +108,7 @@ def test_the_segment_table_has_the_current_versions_biggest_share_first(
 def test_share_bars_are_as_long_as_the_shares(page: Markup) -> None:
     for row in page["segments-table"].findall("tbody/tr"):
         share = Decimal(values(row)[1] or "")
-        bar = row.find(".//rect[@class='fill']").get("width")
+        bar = first_of(row, ".//rect[@class='fill']").get("width")
         assert bar == f"{100 * share:.1f}%"
 
 
@@ -121,10 +125,10 @@ def test_churn_is_read_from_the_version_that_was_valid_on_each_day(page: Markup,
     names = [text(th) for th in table.findall("thead/tr/th")][1:]
     assert names == ["Occasional", "Regular", "Growth", "High-Value"]
     rows = table.findall("tbody/tr")
-    days = [date.fromisoformat(text(row.find("th"))) for row in rows]
+    days = [date.fromisoformat(text(first_of(row, "th"))) for row in rows]
     assert days == [AS_OF - timedelta(weeks=week) for week in range(27)]
     for day, row in zip(days, rows, strict=True):
-        expected = dict(
+        expected: dict[str, float] = dict(
             ask(
                 "SELECT segment_name, churn_rate FROM gold.segment_metrics "
                 "WHERE valid_from <= $1 AND coalesce(valid_to, DATE '9999-12-31') > $1",
@@ -139,7 +143,7 @@ def test_revenue_is_summed_over_full_weeks_counted_back_from_as_of(page: Markup,
     assert len(rows) == 26
     for week, row in enumerate(rows):
         end = AS_OF - timedelta(weeks=week)
-        assert text(row.find("th")) == end.isoformat()
+        assert text(first_of(row, "th")) == end.isoformat()
         (sums,) = ask(
             "SELECT sum(revenue_returning), sum(revenue_new), sum(revenue) FROM gold.kpis_daily "
             "WHERE day BETWEEN $1 - 6 AND $1",
@@ -152,7 +156,7 @@ def test_revenue_is_summed_over_full_weeks_counted_back_from_as_of(page: Markup,
 def test_a_chart_draws_what_its_table_says(page: Markup, name: str) -> None:
     figures = json.loads(page[f"{name}-figures"].text or "")
     rows = page[f"{name}-table"].findall("tbody/tr")[::-1]
-    assert figures["days"] == [text(row.find("th")) for row in rows]
+    assert figures["days"] == [text(first_of(row, "th")) for row in rows]
     for i, series in enumerate(figures["series"]):
         assert series["values"] == [float(values(row)[i] or "nan") for row in rows]
     assert page[f"{name}-chart"].get("data-figures") == f"{name}-figures"
@@ -166,7 +170,7 @@ def test_a_long_history_has_bars_of_some_weeks_that_add_up(tmp_path: Path) -> No
     assert text(page["revenue-title"]) == "Revenue by 3 weeks"
     rows = page["revenue-table"].findall("tbody/tr")
     assert len(rows) == 71
-    assert [text(row.find("th")) for row in rows[:2]] == ["2024-07-28", "2024-07-07"]
+    assert [text(first_of(row, "th")) for row in rows[:2]] == ["2024-07-28", "2024-07-07"]
     expected = sum(kpi_day(AS_OF, 1499 - back)["revenue"] for back in range(21))
     assert values(rows[0])[-1] == str(expected)
 
@@ -192,7 +196,7 @@ def test_the_week_is_told_in_three_sentences(page: Markup, ask: Ask) -> None:
     ]
 
 
-def test_every_table_of_the_catalogue_can_be_downloaded(page: Markup, client) -> None:
+def test_every_table_of_the_catalogue_can_be_downloaded(page: Markup, client: TestClient) -> None:
     links = [a.get("href", "") for a in page["export-table"].iter("a")]
     assert links == [f"/export/{table.name}.csv" for table in TABLES]
     assert {client.get(link).status_code for link in links} == {200}
@@ -231,7 +235,7 @@ def test_one_day_has_figures_but_nothing_to_compare_them_with(tmp_path: Path) ->
 
 def test_a_missing_rate_is_a_dash_that_says_why(tmp_path: Path) -> None:
     kpi = opened(tmp_path, shop(days=60))["kpi-churn_rate_90d"]
-    missing = kpi.find("./p[@class='now']/span[@class='nothing']")
+    missing = first_of(kpi, "./p[@class='now']/span[@class='nothing']")
     assert text(missing).startswith("–")
     assert missing.get("title") == (
         "nobody bought from 180 to 90 days before: there is nobody who could have left"
@@ -279,7 +283,7 @@ def test_an_unchanged_kpi_is_neither_better_nor_worse(tmp_path: Path) -> None:
     for number, row in enumerate(gold["kpis_daily"]):
         gold["kpis_daily"][number] = {**row, "customers_total": 500}
     kpi = opened(tmp_path, gold)["kpi-customers_total"]
-    assert text(kpi.find("./p[@class='change']/span")) == "level 0.0% unchanged"
+    assert text(first_of(kpi, "./p[@class='change']/span")) == "level 0.0% unchanged"
 
 
 def test_names_from_the_data_are_text_and_never_markup(tmp_path: Path) -> None:

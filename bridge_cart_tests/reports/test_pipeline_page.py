@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx
 import polars as pl
 import pytest
 from starlette.testclient import TestClient
@@ -20,7 +21,7 @@ from bridge_cart_assets.tables import meta, ops
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.reports.catalogues import AS_OF, FINISHED, shop, write_catalogue
 from bridge_cart_tests.reports.conftest import browse
-from bridge_cart_tests.reports.markup import Markup, text, values
+from bridge_cart_tests.reports.markup import Markup, first_of, text, values
 
 Row = Mapping[str, Any]
 DAGSTER = "http://127.0.0.1:3000"
@@ -161,7 +162,12 @@ ALL: Mapping[Table, Iterable[Row]] = {
     ops.FILES: FILES,
     ops.OFFSETS: OFFSETS,
 }
-SQL = {pl.Int64: "BIGINT", pl.Float64: "DOUBLE", pl.Date: "DATE", pl.String: "VARCHAR"}
+SQL: dict[type[pl.DataType], str] = {
+    pl.Int64: "BIGINT",
+    pl.Float64: "DOUBLE",
+    pl.Date: "DATE",
+    pl.String: "VARCHAR",
+}
 SQL |= {pl.Boolean: "BOOLEAN", pl.Datetime: "TIMESTAMPTZ", pl.List: "VARCHAR[]"}
 
 
@@ -202,7 +208,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def html(catalogue: Path) -> str:
-    response = client_of(catalogue).get("/pipeline")
+    response: httpx.Response = client_of(catalogue).get("/pipeline")
     assert response.status_code == 200
     return response.text
 
@@ -269,13 +275,13 @@ def test_a_record_that_nobody_accounts_for_is_named(tmp_path: Path) -> None:
 def test_the_chart_adds_up_the_sources_and_draws_what_its_table_says(page: Markup) -> None:
     figures = json.loads(page["fates-figures"].text or "")
     table = page["fates-table"].findall("tbody/tr")[::-1]
-    assert figures["days"] == [text(row.find("th")) for row in table]
+    assert figures["days"] == [text(first_of(row, "th")) for row in table]
     assert [s["name"] for s in figures["series"]] == [
         *("Accepted", "Duplicate", "Superseded", "Refused"),
     ]
     for n, row in enumerate(table):
         records, *parts = [int(value or 0) for value in values(row)]
-        of_day = [d for d in DAYS if str(d["batch_day"]) == text(row.find("th"))]
+        of_day = [d for d in DAYS if str(d["batch_day"]) == text(first_of(row, "th"))]
         assert records == sum(d["records"] for d in of_day) == sum(parts)
         assert [s["values"][n] for s in figures["series"]] == parts[:4]
 

@@ -18,7 +18,7 @@ from bridge_cart_assets.reports.retention.cohorts import SHADES
 from bridge_cart_assets.tables.gold import KPIS_DAILY
 from bridge_cart_tests.reports.catalogues import AS_OF, shop, write_catalogue
 from bridge_cart_tests.reports.conftest import browse
-from bridge_cart_tests.reports.markup import Markup, text, values
+from bridge_cart_tests.reports.markup import Markup, first_of, text, values
 from bridge_cart_tests.reports.test_look import CSS, contrast, themes
 
 KPIS = ("retention_rate_90d", "nrr_90d", "repeat_purchase_rate")
@@ -91,7 +91,8 @@ def of(folder: Path, rows: Sequence[dict[str, Any]], query: str = "", days: int 
 
 def table(page: Markup, name: str) -> list[list[str | None]]:
     return [
-        [text(row.find("th")), *values(row)] for row in page[f"{name}-table"].findall("tbody/tr")
+        [text(first_of(row, "th")), *values(row)]
+        for row in page[f"{name}-table"].findall("tbody/tr")
     ]
 
 
@@ -109,7 +110,7 @@ def test_a_kpi_is_the_value_of_the_latest_day_and_of_28_days_before(
     ((now,),) = asked(path, f"SELECT {name} FROM gold.kpis_daily WHERE day = $1", AS_OF)
     ((then,),) = asked(path, f"SELECT {name} FROM gold.kpis_daily WHERE day = $1 - 28", AS_OF)
     assert values(page[f"kpi-{name}"]) == [str(now), str(then)]
-    said = text(page[f"kpi-{name}"].find("./p[@class='change']/span"))
+    said = text(first_of(page[f"kpi-{name}"], "./p[@class='change']/span"))
     verdict = "up {} points better" if now > then else "down {} points worse"
     assert said == verdict.format(f"{abs(100 * (now - then)):.1f}")
     assert KPIS_DAILY.meaning(name) in text(page["meanings"])
@@ -334,7 +335,7 @@ def test_one_cohort_in_its_own_month_has_nothing_to_draw(tmp_path: Path) -> None
     assert "Who comes back can be counted from the month after" in text(page.root)
     assert "A curve needs a cohort with two months" in text(page.root)
     assert page.all(".//div[@class='chart']") == []
-    missing = page["kpi-retention_rate_90d"].find(".//span[@class='nothing']")
+    missing = first_of(page["kpi-retention_rate_90d"], ".//span[@class='nothing']")
     assert missing.get("title") == (
         "nobody bought from 180 to 90 days before: there is nobody who could have stayed"
     )

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from bridge_cart_tests.reports.catalogues import AS_OF, NAMES, shop, write_catalogue
 from bridge_cart_tests.reports.conftest import browse
-from bridge_cart_tests.reports.markup import Markup, text, values
+from bridge_cart_tests.reports.markup import Markup, first_of, text, values
 
 JUNE, JULY = date(2024, 6, 30), date(2024, 7, 31)
 SEGMENTS = (1, 2, 3)
@@ -147,7 +147,8 @@ def of(folder: Path, **changes: Any) -> Markup:
 
 def rows(page: Markup, name: str) -> list[tuple[str | None, ...]]:
     return [
-        (text(row.find("th")), *values(row)) for row in page[f"{name}-table"].findall("tbody/tr")
+        (text(first_of(row, "th")), *values(row))
+        for row in page[f"{name}-table"].findall("tbody/tr")
     ]
 
 
@@ -160,7 +161,7 @@ def exported(client: TestClient, name: str, query: str = "") -> list[dict[str, s
 def test_each_living_segment_is_told_in_the_words_of_the_latest_model(client: TestClient) -> None:
     cards = opened(client).all(".//li[@class]")
     assert [card.get("class") for card in cards] == [f"card profile seg-{i}" for i in SEGMENTS]
-    assert text(cards[1].find("h3")) == "Growth"
+    assert text(first_of(cards[1], "h3")) == "Growth"
     assert "Who 2 is, by model 2." in text(cards[1])
     assert text(cards[1]).endswith("What to do What to do with 2.")
 
@@ -247,7 +248,7 @@ def test_the_segment_filter_leaves_one_segment(client: TestClient) -> None:
     assert [row[0] for row in rows(page, "typical")] == ["Growth"]
     assert len(json.loads(page["history-figures"].text or "")["series"]) == 1
     moves = page["migration-table"].findall("tbody/tr")
-    assert [text(row.find("th")) for row in moves] == ["Growth", "Growth"]
+    assert [text(first_of(row, "th")) for row in moves] == ["Growth", "Growth"]
     assert text(page["migration-title"]) == (
         "2024-07: 0 came to Growth from other segments, 7 went to others"
     )
@@ -274,7 +275,7 @@ def test_the_moves_are_those_of_the_table(client: TestClient, path: Path) -> Non
         JULY,
     )
     found = page["migration-table"].findall("tbody/tr")
-    assert [text(row.find("th")) for row in found] == [
+    assert [text(first_of(row, "th")) for row in found] == [
         *("High-Value", "High-Value", "Growth", "Growth", "Regular"),
         *("New customers", "New customers"),
     ]
@@ -379,7 +380,7 @@ def test_the_model_is_told_with_its_versions_and_drift(client: TestClient) -> No
         "Its stability has to be at least 0.8: it is."
     ) in text(page.root)
     versions = page["model-table"].findall("tbody/tr")
-    assert [text(row.find("th")) for row in versions] == ["2", "1"]
+    assert [text(first_of(row, "th")) for row in versions] == ["2", "1"]
     assert values(versions[0]) == ["2", "42", "3", "0.92", "0.34567"]
     assert values(versions[1])[-1] is None
     assert text(page["drift-title"]) == "1 of 3 distributions have drifted"

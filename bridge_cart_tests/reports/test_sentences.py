@@ -1,5 +1,6 @@
 """What the figures say in words."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -89,7 +90,7 @@ def test_a_new_segment_did_not_gain() -> None:
     assert what_changed(days(*[0.4] * 8), [], growth((100, None), (50, 50))) == []
 
 
-def points(**lines: list[float | None]) -> list[SegmentWeek]:
+def points(**lines: Sequence[float | None]) -> list[SegmentWeek]:
     """Weekly lines that end on LAST."""
     return [
         SegmentWeek(LAST - timedelta(weeks=len(line) - 1 - i), ord(name), name, rate)
@@ -118,7 +119,9 @@ DOWN, UP, LEVEL = [0.5, 0.5, 0.5, 0.5, 0.4], [0.3, 0.2, 0.2, 0.2, 0.4], [0.4, 0,
         ({"A": DOWN, "B": DOWN, "C": [None, None, None, None, None]}, "Churn by segment"),
     ],
 )
-def test_the_headline_says_what_all_lines_did(lines: dict, headline: str) -> None:
+def test_the_headline_says_what_all_lines_did(
+    lines: dict[str, list[float | None]], headline: str
+) -> None:
     assert churn_headline(points(**lines), LAST) == headline
 
 

@@ -51,6 +51,7 @@ def test_it_serves_the_catalogue_of_the_settings_until_interrupted(tmp_path: Pat
         text=True,
     ) as process:
         try:
+            assert process.stdout is not None
             line = process.stdout.readline()
             address = line.split()[3]
             assert address.startswith("http://127.0.0.1:")

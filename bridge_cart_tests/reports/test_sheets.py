@@ -4,16 +4,17 @@ import csv
 import doctest
 import io
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
 from bridge_cart_assets.reports import sheets
 from bridge_cart_assets.reports.formatting import count, nothing, percent, words
 from bridge_cart_assets.reports.sheets import Column, Row, Sheet
-from bridge_cart_tests.reports.markup import Markup, text, values
+from bridge_cart_tests.reports.markup import Markup, first_of, text, values
 
 
-def rows_of(response) -> list[list[str]]:
+def rows_of(response: httpx.Response) -> list[list[str]]:
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
     return list(csv.reader(io.StringIO(response.text, newline="")))
@@ -54,7 +55,9 @@ def test_every_table_of_a_page_comes_as_csv_with_the_same_figures(
     assert response.headers["content-disposition"] == (
         f'attachment; filename="overview-{name}.csv"'
     )
-    assert [row[0] for row in rows] == [text(tr.find("th")) for tr in table.findall("tbody/tr")]
+    assert [row[0] for row in rows] == [
+        text(first_of(tr, "th")) for tr in table.findall("tbody/tr")
+    ]
     shown = [[value or "" for value in values(tr)] for tr in table.findall("tbody/tr")]
     assert [row[1:] for row in rows] == shown
 
@@ -93,5 +96,5 @@ def test_tables_have_captions_and_charts_have_tables(site: TestClient) -> None:
     page = Markup(site.get("/flows").text)
     tables = [table for table in page.all(".//table") if table.get("id") != "export-table"]
     assert len(tables) == 3
-    assert all(text(table.find("caption")) for table in tables)
+    assert all(text(first_of(table, "caption")) for table in tables)
     assert len(page.all(".//div[@class='chart']")) == 2

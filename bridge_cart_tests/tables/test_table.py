@@ -33,7 +33,7 @@ def test_an_empty_frame_has_the_declared_types() -> None:
 
 
 def test_a_frame_that_fits_comes_out_in_the_declared_order() -> None:
-    shuffled = visits(ANNA).select(reversed(VISITS.columns))
+    shuffled = visits(ANNA).select(list(VISITS.columns)[::-1])
     assert VISITS.conform(shuffled).columns == list(VISITS.columns)
 
 

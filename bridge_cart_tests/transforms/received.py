@@ -1,5 +1,6 @@
 """Records as sources conform them: the contract's columns as strings, and where they came from."""
 
+from collections.abc import Iterable
 from datetime import date
 
 import polars as pl
@@ -7,7 +8,7 @@ import polars as pl
 from bridge_cart_assets.sources.source import CUSTOMER_COLUMNS, PURCHASE_COLUMNS
 
 DAY = date(2024, 3, 10)
-_PURCHASE = {
+_PURCHASE: dict[str, str | None] = {
     "order_id": "O1",
     "customer_id": "C1",
     "purchase_date": "2024-03-09",
@@ -22,14 +23,15 @@ def order_lines(*fields: dict[str, str | None], day: date = DAY) -> pl.LazyFrame
 
 def profiles(*fields: dict[str, str | None], day: date = DAY) -> pl.LazyFrame:
     """Profile records of customer C1, but for what is said of each."""
-    rows = [{"customer_id": "C1"} | f for f in fields]
+    profile: dict[str, str | None] = {"customer_id": "C1"}
+    rows = [profile | f for f in fields]
     return _records("customers", CUSTOMER_COLUMNS, rows, day)
 
 
 def _records(
-    source: str, columns: object, rows: list[dict[str, str | None]], day: date
+    source: str, columns: Iterable[str], rows: list[dict[str, str | None]], day: date
 ) -> pl.LazyFrame:
-    own = dict.fromkeys(columns, pl.String)  # type: ignore[call-overload]
+    own = dict.fromkeys(columns, pl.String)
     assert all(row.keys() <= own.keys() for row in rows)
     return (
         pl.LazyFrame(rows, schema=own)

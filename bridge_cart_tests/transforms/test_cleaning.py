@@ -18,9 +18,9 @@ def accepted(**fields: str | None) -> dict[str, Any]:
     return cleaned.accepted.row(0, named=True)
 
 
-def refusal(day: date = DAY, **fields: str | None) -> tuple[str, str, str | None]:
+def refusal(**fields: str | None) -> tuple[str, str, str | None]:
     """Reason, blamed column and its value of the one order line that is refused."""
-    cleaned = clean_purchases(order_lines(fields, day=day))
+    cleaned = clean_purchases(order_lines(fields))
     assert cleaned.accepted.is_empty()
     return cleaned.refused.select("reason", "column", "value").row(0)
 

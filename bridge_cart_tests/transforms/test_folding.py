@@ -15,8 +15,15 @@ Record = dict[str, Any]
 Fold = Callable[[pl.DataFrame], Folded]
 START = datetime(2024, 1, 1, tzinfo=UTC)
 MOMENT = pl.Datetime("us", "UTC")
-PLACE = {"batch_day": pl.Date, "object": pl.String, "pos": pl.Int64, "fingerprint": pl.String}
-LINE = {
+Schema = dict[str, pl.DataType | type[pl.DataType]]
+Identity = tuple[str, int]
+PLACE: Schema = {
+    "batch_day": pl.Date,
+    "object": pl.String,
+    "pos": pl.Int64,
+    "fingerprint": pl.String,
+}
+LINE: Schema = {
     "source": pl.String,
     "order_id": pl.String,
     "line_number": pl.Int64,
@@ -24,7 +31,7 @@ LINE = {
     "version_at": MOMENT,
     **PLACE,
 }
-PROFILE = {
+PROFILE: Schema = {
     "source": pl.String,
     "customer_id": pl.String,
     "says": pl.String,
@@ -88,7 +95,7 @@ def standing(folded: Folded) -> list[tuple[str, int]]:
     return folded.standing.sort("version_at").select("says", days).rows()
 
 
-def fates(folded: Folded) -> list[tuple[str, str]]:
+def fates(folded: Folded) -> list[tuple[str | None, str]]:
     return sorted(folded.repeats.select("says", "fate").rows())
 
 
@@ -204,12 +211,13 @@ def again_folded(fold: Fold, folded: Folded, *new: Record) -> Folded:
     return fold(pl.concat([part.select(list(schema)) for part in parts]))
 
 
-def naive_lines(records: list[Record]) -> tuple[set[object], dict[object, str]]:
+def naive_lines(records: list[Record]) -> tuple[set[Identity], dict[Identity, str]]:
     """What stands and the fate of the others, one record after the other."""
     by_key: dict[object, list[Record]] = {}
     for one in {identity(r): r for r in records}.values():
         by_key.setdefault((one["source"], one["order_id"], one["line_number"]), []).append(one)
-    winners, fate = set(), {}
+    winners: set[Identity] = set()
+    fate: dict[Identity, str] = {}
     for group in by_key.values():
         winner = max(group, key=rank)
         winners.add(identity(winner))
@@ -219,14 +227,16 @@ def naive_lines(records: list[Record]) -> tuple[set[object], dict[object, str]]:
     return winners, fate
 
 
-def naive_profiles(records: list[Record]) -> tuple[list[object], dict[object, str]]:
+def naive_profiles(
+    records: list[Record],
+) -> tuple[list[tuple[str, object, datetime, datetime | None]], dict[Identity, str]]:
     """Versions as (who, what, from, to) and the fate of the others."""
-    moments: dict[object, list[Record]] = {}
+    moments: dict[tuple[str, datetime], list[Record]] = {}
     for one in {identity(r): r for r in records}.values():
         moments.setdefault((one["customer_id"], one["valid_from"]), []).append(one)
-    fate: dict[object, str] = {}
+    fate: dict[Identity, str] = {}
     kept: dict[str, list[Record]] = {}
-    for (who, _), group in sorted(moments.items()):  # type: ignore[misc]
+    for (who, _), group in sorted(moments.items()):
         winner = max(group, key=rank)
         for one in group:
             if one is not winner:
@@ -245,7 +255,7 @@ def naive_profiles(records: list[Record]) -> tuple[list[object], dict[object, st
     return found, fate
 
 
-def identity(record: Record) -> tuple[str, int]:
+def identity(record: Record) -> Identity:
     return (record["fingerprint"], record["pos"])
 
 
@@ -280,7 +290,7 @@ def arrivals(draw: st.DrawFn, records: st.SearchStrategy[list[Record]]) -> list[
 
 
 def one_after_the_other(
-    fold: Fold, schema: dict[str, Any], batches: list[list[Record]]
+    fold: Fold, schema: Schema, batches: list[list[Record]]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     folded = fold(pl.DataFrame(schema=schema))
     for batch in batches:

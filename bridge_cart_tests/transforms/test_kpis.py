@@ -71,9 +71,9 @@ def between(lines: list[Line], day: date, nearer: int, farther: int) -> list[Lin
 def first_order_of_each_customer(sold: list[Line]) -> set[tuple[str, str, str]]:
     placed: dict[tuple[str, str, str], Any] = {}
     for one in sold:
-        order = (one["customer_id"], one["source"], one["order_id"])
-        placed[order] = min(placed.get(order, one["purchase_date"]), one["purchase_date"])
-    firsts = {}
+        key = (one["customer_id"], one["source"], one["order_id"])
+        placed[key] = min(placed.get(key, one["purchase_date"]), one["purchase_date"])
+    firsts: dict[str, tuple[Any, str, str]] = {}
     for (customer, source, order), at in placed.items():
         best = firsts.get(customer, (at, source, order))
         firsts[customer] = min(best, (at, source, order))

@@ -50,7 +50,7 @@ def history(states: Iterable[tuple[str, date, int, str]]) -> pl.DataFrame:
 
 def moves(states: Iterable[tuple[str, date, int, str]], as_of: str) -> list[Move]:
     rows = segment_migration(history(states).lazy(), date.fromisoformat(as_of))
-    return SEGMENT_MIGRATION.conform(rows).rows()  # type: ignore[return-value]
+    return SEGMENT_MIGRATION.conform(rows).rows()
 
 
 def test_a_customer_comes_from_nowhere_in_the_first_month_and_moves_in_the_next() -> None:

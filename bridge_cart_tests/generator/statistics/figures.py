@@ -19,18 +19,19 @@ import polars as pl
 
 from bridge_cart_assets.generator.assortment import CATEGORIES
 from bridge_cart_assets.generator.personas import NAMES
+from bridge_cart_tests.generator.numbers import as_number
 from bridge_cart_tests.generator.statistics.shops import Clean
 
 
 def one_time(shop: Clean) -> float:
     """Share of the buyers who ordered once."""
-    return (shop.buyers["orders"] == 1).mean()
+    return as_number((shop.buyers["orders"] == 1).mean())
 
 
 def top_decile(shop: Clean) -> float:
     """Share of the revenue that the best tenth of the buyers, rounded up, brings."""
     revenue = shop.buyers["revenue"].sort(descending=True)
-    return revenue.head(-(-revenue.len() // 10)).sum() / revenue.sum()
+    return as_number(revenue.head(-(-revenue.len() // 10)).sum()) / as_number(revenue.sum())
 
 
 def gini(shop: Clean) -> float:
@@ -48,12 +49,14 @@ def never_buys(shop: Clean) -> float:
 def order_value(shop: Clean, *, quantile: float | None = None) -> float:
     """Mean (or a quantile) of the value of an order, in medians."""
     value = shop.orders["revenue"]
-    return (value.quantile(quantile) if quantile else value.mean()) / value.median()
+    shown = value.quantile(quantile) if quantile else value.mean()
+    return as_number(shown) / as_number(value.median())
 
 
 def tail_of_prices(shop: Clean) -> float:
     """99th percentile of the price of a piece, in medians, over all lines."""
-    return shop.sales["price"].quantile(0.99) / shop.sales["price"].median()
+    price = shop.sales["price"]
+    return as_number(price.quantile(0.99)) / as_number(price.median())
 
 
 def busiest(shop: Clean, period: pl.Expr) -> float:
@@ -63,20 +66,20 @@ def busiest(shop: Clean, period: pl.Expr) -> float:
     """
     usual = shop.days.filter(~pl.col("day").is_in(list(shop.flash_sales)))
     means = usual.group_by(period.alias("period")).agg(pl.col("orders").mean())["orders"]
-    return means.max() / means.min()
+    return as_number(means.max()) / as_number(means.min())
 
 
 def november(shop: Clean) -> float:
     """Orders a day in November, in those of September and October."""
     month, orders = pl.col("day").dt.month(), pl.col("orders")
     autumn = orders.filter(month.is_between(9, 10)).mean()
-    return shop.days.select(orders.filter(month == 11).mean() / autumn).item()
+    return as_number(shop.days.select(orders.filter(month == 11).mean() / autumn).item())
 
 
 def hours(shop: Clean, first: int, end: int) -> float:
     """Share of the orders between two hours of the day."""
     hour = shop.orders["purchase_date"].dt.hour()
-    return ((hour >= first) & (hour < end)).mean()
+    return as_number(((hour >= first) & (hour < end)).mean())
 
 
 def flash_sale_lift(shop: Clean) -> float:
@@ -94,7 +97,7 @@ def age_and_income(shop: Clean) -> float:
     """Correlation of age with the logarithm of income, both less their country's mean."""
     age, income = pl.col("age").cast(pl.Float64), pl.col("income").log()
     within = [(value - value.mean().over("country")) for value in (age, income)]
-    return shop.people.select(pl.corr(*within)).item()
+    return as_number(shop.people.select(pl.corr(*within)).item())
 
 
 def prime_of_life(shop: Clean) -> float:
@@ -102,31 +105,31 @@ def prime_of_life(shop: Clean) -> float:
     relative = pl.col("income") / pl.col("income").median().over("country")
     young, middle = pl.col("age") < 26, pl.col("age").is_between(40, 60)
     people = shop.people.with_columns(relative=relative)
-    return people.select(
-        pl.col("relative").filter(middle).mean() / pl.col("relative").filter(young).mean()
-    ).item()
+    ratio = pl.col("relative").filter(middle).mean() / pl.col("relative").filter(young).mean()
+    return as_number(people.select(ratio).item())
 
 
 def of_prices(shop: Clean, category: str, measure: pl.Expr) -> float:
     """A measure of the column price, over a category's lines."""
-    return shop.sales.filter(pl.col("product_category") == category).select(measure).item()
+    lines = shop.sales.filter(pl.col("product_category") == category)
+    return as_number(lines.select(measure).item())
 
 
 def of_buyers(shop: Clean, persona: str, measure: pl.Expr) -> float:
     """A measure of the columns orders and revenue, over a persona's buyers."""
     buyers = shop.buyers.join(shop.people, on="customer_id")
-    return buyers.filter(pl.col("persona") == persona).select(measure).item()
+    return as_number(buyers.filter(pl.col("persona") == persona).select(measure).item())
 
 
 def share_of_persona(shop: Clean, persona: str) -> float:
     """Share of the people."""
-    return (shop.people["persona"] == persona).mean()
+    return as_number((shop.people["persona"] == persona).mean())
 
 
 def coupon_rate(shop: Clean, persona: str) -> float:
     """Share of a persona's orders that used a coupon."""
     orders = shop.orders.join(shop.people, on="customer_id")
-    return orders.filter(pl.col("persona") == persona)["coupon_used"].mean()
+    return as_number(orders.filter(pl.col("persona") == persona)["coupon_used"].mean())
 
 
 class Band(NamedTuple):
@@ -181,7 +184,7 @@ SHOP = (
     ),
     Statistic(
         "orders per buyer",
-        lambda shop: shop.buyers["orders"].mean(),
+        lambda shop: as_number(shop.buyers["orders"].mean()),
         Band(3.6, 4.8),
         online_retail=4.272,
         cdnow=2.042,
@@ -197,14 +200,14 @@ SHOP = (
     Statistic("people who never buy", never_buys, Band(0.10, 0.15), ".1%"),
     Statistic(
         "days between a buyer's orders, median",
-        lambda shop: shop.gaps.median(),
+        lambda shop: as_number(shop.gaps.median()),
         Band(14, 28),
         ".0f",
         online_retail=28,
     ),
     Statistic(
         "lines per order",
-        lambda shop: shop.orders["lines"].mean(),
+        lambda shop: as_number(shop.orders["lines"].mean()),
         Band(1.75, 1.90),
         online_retail=21.19,
     ),
@@ -312,7 +315,7 @@ _PERSONA_BANDS = {  # in the order of _PERSONA_MEASURES
         *(Band(0.20, 0.26), Band(1, 2), Band(0.46, 0.58), Band(155, 240), Band(0.16, 0.27)),
     ),
 }
-_PERSONA_MEASURES = (
+_PERSONA_MEASURES: tuple[tuple[str, Callable[..., float], str], ...] = (
     ("share of people", share_of_persona, ".1%"),
     ("orders, median", partial(of_buyers, measure=pl.col("orders").median()), ".0f"),
     ("order once", partial(of_buyers, measure=(pl.col("orders") == 1).mean()), ".1%"),

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from bridge_cart_assets.generator.personas import NAMES
+from bridge_cart_tests.generator.numbers import as_number
 from bridge_cart_tests.generator.statistics.bgnbd import RECOVERY, TRUTH, Fitted, deviations
 from bridge_cart_tests.generator.statistics.figures import gini
 from bridge_cart_tests.generator.statistics.shops import LONG, YEAR, Clean, Real
@@ -20,10 +21,11 @@ from bridge_cart_tests.generator.statistics.shops import LONG, YEAR, Clean, Real
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 OURS, LIGHT, RETAIL, CDNOW = "#1f5a8a", "#85add0", "#d9822b", "#7b8794"
 PALE, INK = "#d5dbe1", "#2b3440"
-STYLE = {
+STYLE: "dict[RcKeyType, Any]" = {
     "font.size": 9,
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -116,7 +118,7 @@ def _draw_lorenz(axes: "Axes", ours: Clean, real: Real) -> None:
 def _draw_gaps(axes: "Axes", ours: Clean, real: Real) -> None:
     for name, colour, shop in _beside(ours, real):
         share = np.bincount(shop.gaps.to_numpy()).cumsum() / shop.gaps.len()
-        label = f"{name}, median {shop.gaps.median():.0f} days"
+        label = f"{name}, median {as_number(shop.gaps.median()):.0f} days"
         axes.step(np.arange(share.size)[1:], share[1:], color=colour, label=label, where="post")
     axes.set(xscale="log", xlim=(1, 365), ylim=(0, 1))
     axes.set(xlabel="days until the next order", ylabel="orders that are followed")
@@ -141,9 +143,9 @@ def _draw_year(axes: "Axes", ours: Clean) -> None:
     )
     axes.plot(sales["day"], sales["orders"], "o", color=RETAIL, markersize=5, label="flash sale")
     axes.set(ylabel="orders", xlim=(days["day"][0], days["day"][-1]))
-    axes.set_ylim(0, 1.25 * days["orders"].max())
-    axes.xaxis.set_major_locator(MonthLocator())
-    axes.xaxis.set_major_formatter(DateFormatter("%b"))
+    axes.set_ylim(0, 1.25 * as_number(days["orders"].max()))
+    axes.xaxis.set_major_locator(MonthLocator())  # type: ignore[no-untyped-call] # it has no types
+    axes.xaxis.set_major_formatter(DateFormatter("%b"))  # type: ignore[no-untyped-call] # nor has it
     axes.legend(loc="upper right", ncols=3)
 
 
@@ -174,11 +176,11 @@ def _draw_prices(axes: "Axes", shops: list[tuple[str, str, Clean]]) -> None:
             ["product_category"], maintain_order=True
         )
     ]
-    rows.sort(key=lambda row: row[2].median())
+    rows.sort(key=lambda row: as_number(row[2].median()))
     rows = [(f"{name} (£)", colour, shop.sales["price"]) for name, colour, shop in shops[1:]] + rows
     for place, (_, colour, prices) in enumerate(rows):
         low, first, middle, third, high = (
-            prices.quantile(share) for share in (0.01, 0.25, 0.5, 0.75, 0.99)
+            as_number(prices.quantile(share)) for share in (0.01, 0.25, 0.5, 0.75, 0.99)
         )
         axes.plot([low, high], [place, place], color=colour, linewidth=1.2)
         axes.plot([first, third], [place, place], color=colour, linewidth=7, solid_capstyle="butt")

@@ -4,7 +4,7 @@ Belongs here: reading a shop's orders, buyers and people into one form, and whic
 the page tells of. Does not belong here: what is measured in them (`figures`, `bgnbd`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +41,7 @@ class Clean:
     sales: pl.DataFrame
     last: date
     flash_sales: frozenset[date] = frozenset()
-    people: pl.DataFrame | None = None
+    people: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @cached_property
     def orders(self) -> pl.DataFrame:
@@ -135,7 +135,7 @@ def online_retail(folder: Path) -> Clean:
         cancelled=lines.filter(is_credit)["order_id"].n_unique(),
         refunded=0,
         sales=sales,
-        last=sales["purchase_date"].dt.date().max(),
+        last=sales.select(pl.col("purchase_date").dt.date().max()).item(),
     )
 
 
