@@ -6,12 +6,14 @@ import dagster as dg
 import duckdb
 import pytest
 
-from bridge_cart_assets.automation.plan import plan
+from bridge_cart_assets.automation.plan import STORED, plan
 from bridge_cart_assets.automation.refresh import maintenance_schedule
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.maintenance import maintain as maintain_tables
 from bridge_cart_assets.settings import Settings
 from bridge_cart_tests.checks.test_blocking import double_a_line, land, materialized, run
+from bridge_cart_tests.faults import victim
 
 
 @pytest.fixture
@@ -36,12 +38,28 @@ def test_it_runs_every_night_and_touches_no_other_asset(
     assert "ops__maintenance" not in refresh.graph.node_dict
 
 
+def test_a_night_without_anything_to_do_is_skipped(settings: Settings) -> None:
+    def tonight() -> object:
+        context = dg.build_schedule_context(
+            resources={"lake": Lake(settings.lake), "settings": settings}
+        )
+        return maintenance_schedule(context)
+
+    assert isinstance(tonight(), dg.SkipReason), "there is no lake"
+    for day in ("2024-01-01", "2024-01-02"):
+        land(settings, day, f"O{day},C1,{day},10")
+        victim.run(settings.data)
+    assert isinstance(tonight(), dg.RunRequest), "a day's files are small"
+    maintain_tables(Lake(settings.lake), STORED, "tonight")
+    assert isinstance(tonight(), dg.SkipReason)
+
+
 def test_the_run_after_it_builds_the_catalogue_again(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     for day in ("2024-01-01", "2024-01-02"):
         land(settings, day, f"O{day},C1,{day},10")
-        assert run(settings, instance).success
+        victim.run(settings.data)
     result = maintain(settings, instance)
 
     (done,) = result.asset_materializations_for_node("ops__maintenance")
@@ -65,7 +83,7 @@ def test_it_publishes_nothing_that_a_check_holds_back(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
-    assert run(settings, instance).success
+    victim.run(settings.data)
     double_a_line(settings)
     land(settings, "2024-01-02", "O1,C1,2024-01-01,11")
     assert not run(settings, instance).success

@@ -77,7 +77,7 @@ def told(made: dg.DagsterInstance) -> dict[str, object]:
             for entry in made.all_logs(run.run_id)
         ),
         "planned": len(
-            made.get_event_records(
+            storage.get_event_records(
                 dg.EventRecordsFilter(dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, GOLD)
             )
         ),

@@ -59,7 +59,7 @@ def test_this_process_lives_and_one_that_ended_does_not() -> None:
 
 
 def test_a_process_that_ended_and_was_not_waited_for_is_gone() -> None:
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     stat = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
     identity = replace(ProcessIdentity.current(), pid=child.pid, started=int(stat[19]))
     assert identity.is_alive

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -21,6 +22,7 @@ from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, KPIS_DAILY
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES
 from bridge_cart_assets.tables.table import Table
+from bridge_cart_tests.faults import victim
 
 HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
 
@@ -38,9 +40,16 @@ def after_a_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = Settings(data=data, lake=str(data / "lake"))
     settings.landing.mkdir()
     land(settings, "2024-01-01", "O1,C1,2024-01-01,10", "O2,C2,2024-01-01,20")
-    with dg.DagsterInstance.ephemeral() as instance:
-        assert run(settings, instance).success
+    victim.run(data)
     return data
+
+
+@pytest.fixture
+def begun(after_a_run: Path, settings: Settings) -> Settings:
+    """Settings of a copy of it."""
+    copy = partial(shutil.copytree, copy_function=shutil.copy2, dirs_exist_ok=True)
+    copy(after_a_run, settings.data)
+    return settings
 
 
 def land(settings: Settings, day: str, *lines: str) -> None:
@@ -82,10 +91,9 @@ def version(settings: Settings, table: Table) -> int | None:
 
 
 def test_a_failed_check_stops_gold_in_the_run_and_in_later_runs(
-    settings: Settings, instance: dg.DagsterInstance
+    begun: Settings, instance: dg.DagsterInstance
 ) -> None:
-    land(settings, "2024-01-01", "O1,C1,2024-01-01,10", "O2,C2,2024-01-01,20")
-    assert run(settings, instance).success
+    settings = begun
     gold = version(settings, KPIS_DAILY)
     double_a_line(settings)
 
@@ -106,10 +114,9 @@ def test_a_failed_check_stops_gold_in_the_run_and_in_later_runs(
 
 
 def test_gold_goes_on_once_the_cause_is_mended(
-    settings: Settings, instance: dg.DagsterInstance
+    begun: Settings, instance: dg.DagsterInstance
 ) -> None:
-    land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
-    run(settings, instance)
+    settings = begun
     double_a_line(settings)
     land(settings, "2024-01-02", "O1,C1,2024-01-01,11")
     assert not run(settings, instance).success
@@ -134,10 +141,9 @@ def test_gold_goes_on_once_the_cause_is_mended(
 
 
 def test_the_check_job_covers_whole_tables_and_writes_nothing(
-    settings: Settings, instance: dg.DagsterInstance
+    begun: Settings, instance: dg.DagsterInstance
 ) -> None:
-    land(settings, "2024-01-01", "O1,C1,2024-01-01,10", "O2,C1,2024-01-01,10")
-    run(settings, instance)
+    settings = begun
     double_a_line(settings)
     before = version(settings, PURCHASES)
 
@@ -175,11 +181,10 @@ def test_the_check_job_covers_whole_tables_and_writes_nothing(
     ],
 )
 def test_each_invariant_is_seen_to_fail(
-    after_a_run: Path, settings: Settings, table: Table, column: str, value: pl.Expr, check: str
+    begun: Settings, table: Table, column: str, value: pl.Expr, check: str
 ) -> None:
     """By the check itself: that one which fails stops a run is shown above."""
-    shutil.copytree(after_a_run / "lake", settings.lake)
-    lake = Lake(settings.lake)
+    lake = Lake(begun.lake)
     (asked,) = [c for c in checks_of(table) if c.name == check]
     assert asked.blocking
     assert asked.look(Evidence(lake)).passed

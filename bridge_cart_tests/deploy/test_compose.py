@@ -120,14 +120,14 @@ def test_dagster_accepts_the_instance(tmp_path: Path, monkeypatch: pytest.Monkey
     assert config["nux"] == {"enabled": False}
     assert config["run_retries"]["max_retries"] == 2
     assert config["run_monitoring"]["enabled"] is True
-    assert config["concurrency"]["pools"]["default_limit"] == 1
+    assert "pools" not in config["concurrency"], "a killed process would keep its slot"
 
     ref = InstanceRef.from_dir(str(DEPLOY))
     assert ref.storage_data is not None
     assert ref.storage_data.class_name == "DagsterPostgresStorage"
     assert "postgresql+psycopg2" in ref.storage_data.config_yaml
     # The launcher and the queue are made; nothing connects to Postgres.
-    assert type(ref.run_launcher).__name__ == "DefaultRunLauncher"
+    assert type(ref.run_launcher).__name__ == "LivenessRunLauncher"
     assert type(ref.run_coordinator).__name__ == "QueuedRunCoordinator"
     assert ref.compute_log_manager is not None
     assert ref.local_artifact_storage.base_dir == str(tmp_path / "storage")

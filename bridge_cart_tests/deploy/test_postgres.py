@@ -12,12 +12,23 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import psycopg2
 import pytest
+
+from bridge_cart_assets.automation.liveness import end_dead_runs, lease_tags, under_way
+from bridge_cart_tests.automation.dead_runs import (
+    LONG_SILENT,
+    elsewhere,
+    gone,
+    silent_for,
+    started,
+    state,
+)
 
 INSTANCE = Path(__file__).parents[2] / "deploy" / "dagster.yaml"
 USER = "somebody"
@@ -159,9 +170,9 @@ def instance(
         yield opened
 
 
-@dg.asset(pool="till")
+@dg.asset
 def till() -> dg.MaterializeResult[None]:
-    """A trivial asset in a pool."""
+    """A trivial asset."""
     print("counted")
     return dg.MaterializeResult(metadata={"rows": 7})
 
@@ -186,13 +197,34 @@ def test_a_run_and_its_materialization_are_stored_in_postgres(
     assert home == {"dagster.yaml"}, "nothing is written beside the configuration"
 
 
-def test_a_pool_has_one_slot_and_it_is_free_after_the_run(
-    instance: dg.DagsterInstance, postgres: Server
+def test_a_dead_run_is_ended_and_a_slot_that_it_held_is_free(
+    instance: dg.DagsterInstance,
 ) -> None:
-    job = dg.Definitions(assets=[till]).resolve_implicit_global_asset_job_def()
+    """As an earlier version could leave it, which had pools."""
+    instance.event_log_storage.set_concurrency_slots("till", 1)
+    dead = started(instance, lease_tags(gone()))
+    instance.event_log_storage.claim_concurrency_slot("till", dead, "till")
+    assert instance.event_log_storage.get_concurrency_info("till").active_slot_count == 1
 
-    assert job.execute_in_process(instance=instance).success
+    ended = end_dead_runs(instance)
 
-    slots = instance.event_log_storage.get_concurrency_info("till")
-    assert (slots.slot_count, slots.active_slot_count) == (1, 0)
-    assert postgres.ask('SELECT "limit" FROM concurrency_limits') == [(1,)]
+    assert [run.run_id for run in ended] == [dead]
+    assert state(instance, dead) == "FAILURE"
+    assert instance.event_log_storage.get_concurrency_info("till").active_slot_count == 0
+
+
+def test_a_run_of_another_machine_is_judged_by_its_heartbeat(
+    instance: dg.DagsterInstance,
+) -> None:
+    alive = started(instance, silent_for(elsewhere(), timedelta(seconds=30)))
+    dead = started(instance, silent_for(elsewhere(), LONG_SILENT))
+    assert [run.run_id for run in end_dead_runs(instance)] == [dead]
+    assert (state(instance, alive), state(instance, dead)) == ("STARTED", "FAILURE")
+    record = under_way(instance, "refresh")
+    assert record is not None
+    assert record.dagster_run.run_id == alive
+
+
+def test_the_instance_has_the_launcher_that_knows_dead_runs(instance: dg.DagsterInstance) -> None:
+    assert instance.run_launcher.supports_check_run_worker_health
+    assert instance.run_monitoring_enabled

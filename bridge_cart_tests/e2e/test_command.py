@@ -10,6 +10,7 @@ import pytest
 
 from bridge_cart_assets import cli
 from bridge_cart_tests.conftest import Command
+from bridge_cart_tests.faults import victim
 
 HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
 
@@ -75,10 +76,10 @@ def test_a_shop_from_generate_to_rebuild(
 
 
 def test_the_catalogue_has_gold_tables_silver_views_comments_and_an_old_format(
-    tmp_path: Path, command: Command
+    tmp_path: Path,
 ) -> None:
     purchases(tmp_path, "2024-01-01.csv", HEADER + "O1,C1,2024-01-01,10\n")
-    assert command("run").returncode == 0
+    victim.run(tmp_path)
 
     with duckdb.connect(str(tmp_path / "bridge_cart.duckdb"), read_only=True) as connection:
         kinds = dict(
@@ -103,7 +104,7 @@ def test_the_catalogue_has_gold_tables_silver_views_comments_and_an_old_format(
 def test_a_shop_goes_on_like_a_calendar(tmp_path: Path, command: Command) -> None:
     begun = command("generate", "--customers", "150", "--newcomers", "2", "--until", "2024-01-20")
     assert begun.returncode == 0, begun.stderr
-    assert command("run").returncode == 0
+    victim.run(tmp_path)
     more = command("generate", "--until", "2024-01-27")
     assert (more.returncode, "7 days" in more.stdout) == (0, True), more.stderr
     assert command("run").returncode == 0
@@ -236,7 +237,7 @@ def test_a_file_that_cannot_be_taken_is_named_and_the_rest_is_taken(
     assert "HEADER_MISMATCH" in command("run").stderr
 
     bad.write_text(HEADER + "O2,C2,2024-01-02,20\n")
-    assert command("run").returncode == 0
+    victim.run(tmp_path)
     status = json.loads(command("status", "--json").stdout)
     assert (status["files"], status["tables"]["silver/purchases"]["rows"]) == ([], 2)
 
@@ -260,10 +261,10 @@ def test_a_torn_commit_is_named_by_run_and_mended_by_doctor(
     tmp_path: Path, command: Command
 ) -> None:
     purchases(tmp_path, "2024-01-01.csv", HEADER + "O1,C1,2024-01-01,10\n")
-    assert command("run").returncode == 0
+    victim.run(tmp_path)
     assert "sound" in command("doctor").stdout
     purchases(tmp_path, "2024-01-02.csv", HEADER + "O2,C2,2024-01-02,20\n")
-    assert command("run").returncode == 0
+    victim.run(tmp_path)
     entry = max((tmp_path / "lake/raw/purchases/_delta_log").glob("[0-9]*.json"))
     entry.write_bytes(entry.read_bytes()[:-9])
 
@@ -276,7 +277,7 @@ def test_a_torn_commit_is_named_by_run_and_mended_by_doctor(
         assert "bridge-cart doctor" in errors[1]
     mended = command("doctor")
     assert (mended.returncode, "will be taken again" in mended.stdout) == (0, True), mended.stderr
-    assert command("run").returncode == 0
+    victim.run(tmp_path)
     amounts = "SELECT sum(revenue)::INT AS r, sum(orders)::INT AS o FROM gold.kpis_daily"
     assert json.loads(command("sql", amounts, "--format", "json").stdout) == [{"r": 30, "o": 2}]
 

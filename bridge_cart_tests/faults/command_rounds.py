@@ -77,26 +77,31 @@ class Rounds:
 
     def cut(self, name: str, reached: Moment, number: signal.Signals = signal.SIGKILL) -> bool:
         """End a run when a moment is reached; False when it came to its end before."""
+        runs = len(run_state(self.data))
         process = start(self.data)
         end = time.monotonic() + _LONGEST_SECONDS
-        while process.poll() is None and not reached(self.data):
-            if time.monotonic() > end:
-                process.kill()
-                raise AssertionError(f"{name} was not reached in {_LONGEST_SECONDS} s")
-            time.sleep(_POLL_SECONDS)
-        if process.poll() is not None:
-            return False
-        began = time.monotonic()
-        process.send_signal(number)
-        code = process.wait(30)
-        took = time.monotonic() - began
+        with process:
+            while process.poll() is None and not reached(self.data):
+                if time.monotonic() > end:
+                    process.kill()
+                    raise AssertionError(f"{name} was not reached in {_LONGEST_SECONDS} s")
+                time.sleep(_POLL_SECONDS)
+            if process.poll() is not None:
+                return False
+            began = time.monotonic()
+            process.send_signal(number)
+            process.communicate(timeout=30)
+            took = time.monotonic() - began
+        code = process.returncode
         wanted = -signal.SIGKILL if number == signal.SIGKILL else 128 + number
         if code == 0:
             return False
         if code != wanted or took > 5:
             self.problems.append(f"{name}: {number.name} ended it with {code} after {took:.1f} s")
-        if number != signal.SIGKILL and (state := last_state(self.data)) not in (None, "CANCELED"):
-            self.problems.append(f"{name}: after {number.name} the run is {state}")
+        # Dagster's run had not begun yet, or was over and the command at its last words.
+        states = {state for _, state in run_state(self.data)[runs:]} - {"SUCCESS"}
+        if number != signal.SIGKILL and not states <= {"CANCELED"}:
+            self.problems.append(f"{name}: after {number.name} the run is {states}")
         self.ended[name] = self.ended.get(name, 0) + 1
         return True
 

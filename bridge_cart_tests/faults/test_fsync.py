@@ -21,7 +21,7 @@ def test_every_commit_is_forced_in_order_by_what_strace_sees(tmp_path: Path) -> 
     if strace is None:
         pytest.skip("strace is not installed")
     data, log = tmp_path / "data", tmp_path / "calls"
-    generate(Shop(customers=80, days=10, dirt=0.2), data)
+    generate(Shop(customers=30, days=3, dirt=0.2), data)
     watch = [strace, "-f", "-y", "-e", "trace=fsync", "-o", str(log)]
     command = [sys.executable, "-m", victim.__name__, str(data), "never", "0"]
     done = subprocess.run([*watch, *command], capture_output=True, text=True, check=False)

@@ -46,6 +46,7 @@ def written(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
 
 
+@pytest.mark.long
 def test_ingesters_and_upkeep_at_once_end_as_an_undisturbed_run(shop: Path, tmp_path: Path) -> None:
     data = half_done(shop, tmp_path)
     silver = "SELECT count(*), sum(net_amount) FROM silver.purchases"

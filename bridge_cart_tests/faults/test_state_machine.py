@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
 from hypothesis import HealthCheck, Phase, event, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -336,6 +337,7 @@ class LakeMachine(RuleBasedStateMachine):
                 return
 
 
+@pytest.mark.long
 def test_any_sequence_of_events_ends_as_if_nothing_had_happened() -> None:
     LakeMachine.steps.clear()
     machine = LakeMachine if EXAMPLES else seed(SEED)(LakeMachine)

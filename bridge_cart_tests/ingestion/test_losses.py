@@ -88,14 +88,14 @@ def test_files_that_are_landed_again_make_it_whole(lost: Path, command: Command)
         shutil.copy(file, lost / "landing" / "purchases")
     waiting = command("doctor")
     assert (waiting.returncode, "LOST" in waiting.stdout) == (0, False)
-    assert command("run").returncode == 0
+    victim.run(lost)
     assert "the lake is sound" in command("doctor").stdout
     assert command("rebuild").returncode == 0
     assert orders(command) == 3
 
 
 def test_a_loss_can_be_accepted(lost: Path, command: Command) -> None:
-    assert command("run").returncode == 0
+    victim.run(lost)
     done = command("rebuild", "--accept-loss")
     assert done.returncode == 0, done.stderr
     assert orders(command) == 1

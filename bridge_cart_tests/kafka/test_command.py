@@ -44,7 +44,7 @@ Call = Callable[..., Done]
 
 @pytest.fixture
 def call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Call:
     """Calls the command in this process, where brokers that are away cost half a second only."""
     monkeypatch.setattr(topics, "SECONDS", 0.5)
@@ -59,7 +59,7 @@ def call(
             for name, value in environment.items():
                 patch.setenv(name, value)
             patch.setattr("sys.argv", ["bridge-cart", *arguments])
-            capsys.readouterr()
+            capfd.readouterr()
             thrown = ""
             try:
                 cli.main()
@@ -67,7 +67,7 @@ def call(
                 code = int(leave.code or 0)
             except Exception:  # noqa: BLE001 (with --debug, Python itself would print it)
                 code, thrown = 1, traceback.format_exc()
-        said = capsys.readouterr()
+        said = capfd.readouterr()
         return Done(code, said.out, said.err + thrown)
 
     return run

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import httpx
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -49,7 +49,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
 
 @pytest.fixture(scope="session")
 def html(client: TestClient) -> str:
-    response: httpx.Response = client.get("/")
+    response: httpx2.Response = client.get("/")
     assert response.status_code == 200
     return response.text
 

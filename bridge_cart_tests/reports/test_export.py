@@ -4,7 +4,7 @@ import csv
 import io
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -15,7 +15,7 @@ from bridge_cart_tests.reports.catalogues import AS_OF, write_catalogue
 from bridge_cart_tests.reports.conftest import Ask, browse
 
 
-def rows_of(response: httpx.Response) -> list[list[str]]:
+def rows_of(response: httpx2.Response) -> list[list[str]]:
     assert response.status_code == 200
     return list(csv.reader(io.StringIO(response.text, newline="")))
 

@@ -2,7 +2,7 @@
 
 import re
 
-import httpx
+import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -18,7 +18,7 @@ PATHS = ["/", "/healthz", "/export/kpis_daily.csv", "/nowhere", "/export/no.csv"
 def answers(host: str, *names: str) -> bool:
     app = Starlette(routes=[Route("/", lambda request: PlainTextResponse("here"))])
     client = TestClient(Guard(app, hosts=names), base_url="http://localhost")
-    response: httpx.Response = client.get("/", headers={"Host": host})
+    response: httpx2.Response = client.get("/", headers={"Host": host})
     assert response.status_code in {200, 400}
     assert (response.text == "here") == (response.status_code == 200)
     return response.status_code == 200

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import httpx
+import httpx2
 import polars as pl
 import pytest
 from starlette.testclient import TestClient
@@ -208,7 +208,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def html(catalogue: Path) -> str:
-    response: httpx.Response = client_of(catalogue).get("/pipeline")
+    response: httpx2.Response = client_of(catalogue).get("/pipeline")
     assert response.status_code == 200
     return response.text
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from bridge_cart_assets.reports import ServeError, serve
@@ -55,7 +55,7 @@ def test_it_serves_the_catalogue_of_the_settings_until_interrupted(tmp_path: Pat
             line = process.stdout.readline()
             address = line.split()[3]
             assert address.startswith("http://127.0.0.1:")
-            response = httpx.get(f"{address}healthz")
+            response = httpx2.get(f"{address}healthz")
             assert response.json() == {"status": "ok", "as_of": "2024-07-28"}
             assert "server" not in response.headers
         finally:

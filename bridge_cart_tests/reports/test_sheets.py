@@ -4,7 +4,7 @@ import csv
 import doctest
 import io
 
-import httpx
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -14,7 +14,7 @@ from bridge_cart_assets.reports.sheets import Column, Row, Sheet
 from bridge_cart_tests.reports.markup import Markup, first_of, text, values
 
 
-def rows_of(response: httpx.Response) -> list[list[str]]:
+def rows_of(response: httpx2.Response) -> list[list[str]]:
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
     return list(csv.reader(io.StringIO(response.text, newline="")))

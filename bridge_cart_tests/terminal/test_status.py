@@ -42,6 +42,7 @@ def found(*checks: dict[str, Any], **others: Any) -> dict[str, Any]:
                 "days": 305,
             }
         },
+        "rebuild": None,
         "files": [],
         "columns": [],
         "topics": [],
