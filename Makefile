@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Bytecode is compiled once here: without it every process pays seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo dev test lint unit test-long test-faults lock dictionary notebook screenshots clean
+.PHONY: help install demo dev test lint unit test-slow test-long test-faults lock dictionary notebook screenshots clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,14 +37,18 @@ demo: install ## generate a shop and run the whole pipeline in several increment
 dev: install ## Dagster UI on 127.0.0.1:3000 and the report page on 127.0.0.1:5010
 	@$(BIN)/python -m bridge_cart_assets.dev
 
-test: $(VENV)/installed-dev lint unit ## the test suite, in five minutes on two cores
+test: $(VENV)/installed-dev ## the test suite, in five minutes on two cores
+	@$(MAKE) --no-print-directory --jobs 2 lint unit
 
 lint: $(VENV)/installed-dev ## formatting, lint and types
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 
 unit: $(VENV)/installed-dev
-	@$(BIN)/python -m pytest -n 3 --dist worksteal
+	@$(BIN)/python -m pytest -n 4 --dist worksteal
+
+test-slow: $(VENV)/installed-dev ## what costs much for what it can show: some minutes
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m slow
 
 test-long: $(VENV)/installed-dev ## the tests that take minutes: 305 increments of real data, shuffled files
 	@$(BIN)/python -m pytest bridge_cart_tests/e2e -m long -n 2

@@ -13,7 +13,8 @@ from bridge_cart_assets.automation.refresh import landing_sensor
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.settings import Settings
 from bridge_cart_tests.automation.dead_runs import gone, started, state
-from bridge_cart_tests.checks.test_blocking import land, run
+from bridge_cart_tests.checks.test_blocking import land
+from bridge_cart_tests.faults import victim
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_nothing_is_asked_for_once_all_is_taken(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
-    assert run(settings, instance).success
+    victim.run(settings.data)
 
     assert isinstance(tick(settings, instance), dg.SkipReason)
 

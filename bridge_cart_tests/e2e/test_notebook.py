@@ -73,6 +73,7 @@ def test_it_runs_on_a_shop_whose_value_model_is_fitted(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_it_says_so_when_the_shop_is_too_young_for_a_value_model(tmp_path: Path) -> None:
     notebook = executed(data_folder(tmp_path, Shop(customers=80, days=40)))
 

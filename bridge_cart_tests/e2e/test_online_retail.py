@@ -84,7 +84,7 @@ def test_one_run_over_all_files_gives_the_reference_figures(
     assert (again.returncode, again.stdout.strip()) == (0, "nothing new among 305 files")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_shuffled_files_in_a_few_batches_give_the_same_tables(
     whole: Lake, online_retail: Path, tmp_path: Path
 ) -> None:
@@ -132,6 +132,7 @@ def _rebuild(lake: Lake) -> None:
     refine(lake)
 
 
+@pytest.mark.slow
 def test_the_history_says_for_every_day_what_the_features_of_that_day_say(whole: Lake) -> None:
     from bridge_cart_assets.models.segments import assign, from_rows
     from bridge_cart_assets.tables.gold import CUSTOMER_HISTORY, SEGMENT_MODEL

@@ -197,11 +197,16 @@ def names(folder: Path) -> set[str]:
 
 
 def differences_from_undisturbed(data: Path, undisturbed: Path) -> list[str]:
-    """What differs from a lake that took the same files in one run; afterwards models, too."""
+    """What differs from a lake that took the same files in one run of the command."""
     shutil.copytree(data / "landing", undisturbed / "landing", copy_function=shutil.copy2)
     done = start(undisturbed)
     output = done.communicate(timeout=_LONGEST_SECONDS)[0]
     assert done.returncode == 0, output
+    return differences_between(data, undisturbed)
+
+
+def differences_between(data: Path, undisturbed: Path) -> list[str]:
+    """What differs between two lakes, but for the records' times and what models decided."""
     found, wanted = Lake(str(data / "lake")), Lake(str(undisturbed / "lake"))
     problems = differences(contents(wanted, WITHOUT_MODEL), contents(found, WITHOUT_MODEL))
     for source in SOURCES:

@@ -43,7 +43,8 @@ def versions(data: Path) -> dict[str, int | None]:
     return {table.path: lake.look(table).version for table in STORED}
 
 
-@pytest.mark.parametrize("most", [pytest.param(1, marks=pytest.mark.long), 6])
+@pytest.mark.slow
+@pytest.mark.parametrize("most", [1, 6])
 def test_files_that_cannot_grow_stop_the_run_and_the_next_completes_it(
     shop: Path, tmp_path: Path, most: int
 ) -> None:
@@ -80,7 +81,8 @@ def test_the_command_says_in_two_lines_that_files_cannot_grow(shop: Path, tmp_pa
     is_as_if_nothing_had_happened(data, shop)
 
 
-@pytest.mark.parametrize("most", [pytest.param(14, marks=pytest.mark.long), 28])
+@pytest.mark.slow
+@pytest.mark.parametrize("most", [14, 28])
 def test_too_few_file_handles_are_named_and_nothing_changes_by_halves(
     shop: Path, tmp_path: Path, most: int
 ) -> None:
@@ -135,6 +137,7 @@ def test_a_full_disk_stops_the_run_in_two_lines_and_room_lets_it_go_on(
     is_as_if_nothing_had_happened(small_disk, shop)
 
 
+@pytest.mark.slow
 def test_a_lake_that_is_mounted_read_only_is_named_and_left_alone(
     shop: Path, small_disk: Path
 ) -> None:

@@ -16,6 +16,7 @@ from bridge_cart_tests.faults import victim
 CALL = re.compile(r"fsync\(\d+<(.*?)>\)\s+= 0")
 
 
+@pytest.mark.slow
 def test_every_commit_is_forced_in_order_by_what_strace_sees(tmp_path: Path) -> None:
     strace = shutil.which("strace")
     if strace is None:

@@ -76,6 +76,7 @@ def test_ingesters_and_upkeep_at_once_end_as_an_undisturbed_run(shop: Path, tmp_
     assert heal(Lake(str(data / "lake")), STORED) == []
 
 
+@pytest.mark.slow
 def test_a_maintained_lake_takes_in_what_comes_as_any_other(shop: Path, tmp_path: Path) -> None:
     data = half_done(shop, tmp_path)
     lake = Lake(str(data / "lake"))

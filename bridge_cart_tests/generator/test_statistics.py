@@ -33,6 +33,7 @@ def shops() -> list[Fitted]:
     return [bgnbd.fitted(seed) for seed in SEEDS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statistic", STATISTICS, ids=str)
 def test_a_figure_lies_in_its_band_whatever_the_seed(
     statistic: Statistic, shops: list[Fitted]
@@ -41,12 +42,14 @@ def test_a_figure_lies_in_its_band_whatever_the_seed(
     assert {seed: value for seed, value in values.items() if value not in statistic.band} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRUTH)
 def test_bg_nbd_finds_what_the_customers_were_drawn_from(name: str, shops: list[Fitted]) -> None:
     away = bgnbd.deviations([shop.long_fit for shop in shops], name)
     assert abs(away).max() <= RECOVERY[name]
 
 
+@pytest.mark.slow
 def test_a_year_that_ends_in_its_busy_season_hides_drop_outs(shops: list[Fitted]) -> None:
     year, long = (
         bgnbd.deviations(fits, "a / (a + b)").mean()
@@ -55,12 +58,14 @@ def test_a_year_that_ends_in_its_busy_season_hides_drop_outs(shops: list[Fitted]
     assert -0.10 < year < long - 0.01
 
 
+@pytest.mark.slow
 def test_more_days_make_every_estimate_more_certain(shops: list[Fitted]) -> None:
     for shop in shops:
         for name in TRUTH:
             assert shop.long_fit.estimates[name].error < shop.year_fit.estimates[name].error
 
 
+@pytest.mark.slow
 def test_the_page_says_these_figures(shops: list[Fitted]) -> None:
     said, tables = PAGE.read_text(encoding="utf-8"), page.tables(shops)
     fitted = {name: tables.pop(name) for name in ("fits", "deviations")}

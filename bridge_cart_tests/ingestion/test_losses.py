@@ -83,6 +83,7 @@ def test_a_run_takes_what_is_there_and_warns_of_the_rest(lost: Path, command: Co
     assert [m.records for m in missing_records(Lake(str(lost / "lake")))] == [1, 1]
 
 
+@pytest.mark.slow
 def test_files_that_are_landed_again_make_it_whole(lost: Path, command: Command) -> None:
     for file in (lost / "away").iterdir():
         shutil.copy(file, lost / "landing" / "purchases")

@@ -133,6 +133,7 @@ def test_lost_messages_stop_the_run_until_the_loss_is_accepted(
     assert silver_orders(tmp_path) == 1
 
 
+@pytest.mark.slow
 def test_files_are_taken_while_the_brokers_are_away(
     tmp_path: Path, call: Call, cluster: MockCluster
 ) -> None:
@@ -167,6 +168,7 @@ def test_a_shop_is_not_begun_while_the_brokers_are_away(
     assert call("generate", "--customers", "5", "--days", "2", "--to", "kafka").code == 0
 
 
+@pytest.mark.slow
 def test_messages_of_days_without_a_partition_are_warned_about(
     call: Call, cluster: MockCluster
 ) -> None:

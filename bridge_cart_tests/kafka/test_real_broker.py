@@ -36,6 +36,9 @@ from bridge_cart_tests.lakehouse.test_truth import (
     wrong_records,
 )
 
+# A real broker is a JVM of its own; what it has in common with the mock is tested there.
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Twins:

@@ -21,7 +21,7 @@ LONG_AGO = 1_262_304_000_000  # 2010-01-01 UTC in milliseconds
 SECONDS = 10.0
 
 
-@pytest.fixture(params=["mock_cluster", "broker"])
+@pytest.fixture(params=["mock_cluster", pytest.param("broker", marks=pytest.mark.slow)])
 def server(request: pytest.FixtureRequest) -> MockCluster | Broker:
     """What both do alike."""
     found: MockCluster | Broker = request.getfixturevalue(request.param)

@@ -15,6 +15,7 @@ from bridge_cart_assets.checks.declared import Evidence, checks_of
 from bridge_cart_assets.generator.shop import Shop, generate
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.tables.silver import TABLES as SILVER
+from bridge_cart_tests.faults.extent import EXAMPLES
 from bridge_cart_tests.lakehouse.chain import ingest, refine
 from bridge_cart_tests.lakehouse.tables import ALL, WITHOUT_MODEL, contents, differences
 
@@ -57,7 +58,7 @@ def _write(folder: Path, source: str, name: str, lines: list[str]) -> None:
 
 
 @settings(
-    max_examples=5,
+    max_examples=EXAMPLES or 2,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,

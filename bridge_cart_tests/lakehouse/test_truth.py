@@ -33,7 +33,9 @@ LINE = [
 PROFILE = ["name", "email", "mobile", "gender", "age", "income", "city", "country", "signup_date"]
 
 
-@pytest.fixture(scope="module", params=["csv", "ndjson.gz", "parquet"])
+@pytest.fixture(
+    scope="module", params=["csv", pytest.param("ndjson.gz", marks=pytest.mark.slow), "parquet"]
+)
 def taken(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A dirty shop, taken into silver in three deliveries."""
     form, _, gz = request.param.partition(".")

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from bridge_cart_assets.thresholds import THRESHOLDS
 from bridge_cart_tests.benchmarks.segments import real_purchases, recovery, refits
 
@@ -12,6 +14,7 @@ def test_segments_find_the_personas_of_the_synthetic_shop() -> None:
     assert found.ours >= 2 * found.raw
 
 
+@pytest.mark.slow
 def test_six_monthly_refits_keep_the_customers_of_online_retail_in_their_segments(
     online_retail: Path,
 ) -> None:

@@ -56,6 +56,16 @@ async () => {
 }
 """
 
+# Whether all charts are drawn; brings the first one that is not into view.
+DRAWN = """
+() => {
+  const left = [...document.querySelectorAll('[data-figures]')]
+    .filter((chart) => chart.checkVisibility() && !chart.classList.contains('drawn'));
+  left[0]?.scrollIntoView();
+  return left.length === 0;
+}
+"""
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
@@ -145,11 +155,9 @@ class Visit:
         )
         self.response = self.page.goto(url)
         self.page.evaluate(SCROLL)
-        self.page.wait_for_function(
-            "() => [...document.querySelectorAll('[data-figures]')]"
-            ".filter((chart) => chart.checkVisibility())"
-            ".every((chart) => chart.classList.contains('drawn'))"
-        )
+        # On a busy machine the scrolling passes a chart before it is seen to be in view.
+        self.page.wait_for_function(DRAWN)
+        self.page.evaluate("window.scrollTo(0, 0)")
 
 
 LOADED = ((1280, "light"), (360, "dark"))
@@ -235,15 +243,16 @@ def test_a_page_without_figures_says_what_to_do_and_is_a_page_like_the_others(
         write_catalogue(catalogue, small_shop(), tables=[t for t in TABLES if t is not SALES_DAILY])
     path = {"behind": "/explore", "not there": "/customers/nobody"}.get(state, "/")
     with serving(served(catalogue)) as address:
-        for width, theme in LOADED:
-            made = Visit(chromium, address + path, width, theme)
-            assert made.response.status == (404 if state == "not there" else 200)
-            # A browser tells of a page that is not there as of an error.
-            assert [e for e in made.errors if "404" not in e] == []
-            assert made.page.evaluate("document.documentElement.scrollWidth") <= width
-            assert made.page.locator("main h1").count() == 1
-            assert faults(made.page, axe) == {}
-            made.page.close()
+        # Two of the four states wide, two narrow.
+        width, theme = LOADED[state in ("no sale", "not there")]
+        made = Visit(chromium, address + path, width, theme)
+        assert made.response.status == (404 if state == "not there" else 200)
+        # A browser tells of a page that is not there as of an error.
+        assert [e for e in made.errors if "404" not in e] == []
+        assert made.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert made.page.locator("main h1").count() == 1
+        assert faults(made.page, axe) == {}
+        made.page.close()
 
 
 def test_the_keyboard_reaches_the_content_at_once_and_every_control(
