@@ -79,6 +79,7 @@ def test_the_run_after_it_builds_the_catalogue_again(
         assert any("compacted-" in view for (view,) in views)
 
 
+@pytest.mark.slow
 def test_it_publishes_nothing_that_a_check_holds_back(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:

@@ -87,6 +87,7 @@ def test_the_documented_step_brings_dagster_back_and_leaves_the_lake(
     assert (done.returncode, "nothing new" in done.stdout) == (0, True)
 
 
+@pytest.mark.slow
 def test_a_lost_database_is_made_again(tmp_path: Path, command: Command, state: Path) -> None:
     land(tmp_path)
     copy = copy_of(state, tmp_path)

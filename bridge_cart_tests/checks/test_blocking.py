@@ -113,6 +113,7 @@ def test_a_failed_check_stops_gold_in_the_run_and_in_later_runs(
     assert version(settings, KPIS_DAILY) == gold
 
 
+@pytest.mark.slow
 def test_gold_goes_on_once_the_cause_is_mended(
     begun: Settings, instance: dg.DagsterInstance
 ) -> None:

@@ -65,10 +65,10 @@ class Rounds:
         """Run undisturbed: the first days, then more one by one, to know what is usual."""
         self.data.mkdir(exist_ok=True)
         generate(shop(self.days), self.data)
-        self.usual = self._finish()
+        self.usual = self.run_to_its_end()
         for _ in range(undisturbed - 1):
             self.land()
-            self.usual = self._finish()
+            self.usual = self.run_to_its_end()
 
     def land(self) -> None:
         """One more day lands."""
@@ -107,14 +107,15 @@ class Rounds:
 
     def run_again(self, name: str) -> None:
         """The run after one that was ended: to its end, and not much slower than usual."""
-        seconds = self._finish()
+        seconds = self.run_to_its_end()
         self.slowest = max(self.slowest, seconds)
         if seconds > BOUND * self.usual:
             self.problems.append(
                 f"{name}: the run after it took {seconds:.1f} s, usual {self.usual:.1f}"
             )
 
-    def _finish(self) -> float:
+    def run_to_its_end(self) -> float:
+        """A run that nobody disturbs; its seconds."""
         began = time.monotonic()
         process = start(self.data)
         output = process.communicate(timeout=_LONGEST_SECONDS)[0]

@@ -40,7 +40,7 @@ def test_killed_once_in_each_phase_and_run_again(tmp_path: Path) -> None:
     for name in phases(rounds.data):
         rounds.land()
         assert rounds.cut(name, phases(rounds.data)[name]), f"{name} was over too soon"
-    assert start(rounds.data).wait() == 0
+    rounds.run_to_its_end()
 
     states = [state for _, state in run_state(rounds.data)]
     assert states.count("FAILURE") == len(rounds.ended) == 6

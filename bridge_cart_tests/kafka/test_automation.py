@@ -123,6 +123,7 @@ def test_messages_ask_for_one_run_which_folds_the_days_that_nobody_foresaw_too(
     assert again.run_key != request.run_key
 
 
+@pytest.mark.slow
 def test_files_go_on_when_the_brokers_are_away(
     settings: Settings, mock_cluster: MockCluster, instance: dg.DagsterInstance
 ) -> None:

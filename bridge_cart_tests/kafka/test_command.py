@@ -108,6 +108,7 @@ def test_a_shop_goes_through_the_topics(
     assert "landed already" in call(*shop).out
 
 
+@pytest.mark.slow
 def test_lost_messages_stop_the_run_until_the_loss_is_accepted(
     tmp_path: Path, call: Call, cluster: MockCluster
 ) -> None:
