@@ -305,19 +305,20 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
     from bridge_cart_assets.ingestion.ledger import forget, not_in_raw
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import refuse_torn
+    from bridge_cart_assets.partitions import DayRange, last_batch_day
     from bridge_cart_assets.sources import SOURCES
     from bridge_cart_assets.terminal.running import turn
 
     lake = Lake(settings.lake, settings.storage_options)
     with turn(settings, wait) as execute:
         refuse_torn(lake, STORED)
-        if accept_loss:
-            forget(lake, not_in_raw(lake), "rebuild")
-        else:
-            refuse_to_lose(lake)
+        partitions = DayRange(settings.start_date, last_batch_day())
+        refuse_to_lose(lake, partitions, accept_loss)
         if not any(lake.look(source.raw).rows for source in SOURCES):
             click.echo("raw is empty: nothing to rebuild")
             return
+        if accept_loss:
+            forget(lake, not_in_raw(lake), "rebuild")
         with saying(warn_interrupted_rebuild):
             begin_rebuild(lake, datetime.now(UTC))
             due = plan(settings, lake, arrivals=())
@@ -332,6 +333,7 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
 def doctor(settings: Settings) -> None:
     """Look for what a power cut left behind and for lost records, and mend what can be mended."""
     from bridge_cart_assets.automation.plan import STORED
+    from bridge_cart_assets.ingestion.losses import missing_records
     from bridge_cart_assets.ingestion.recovery import reopen
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import heal
@@ -351,8 +353,9 @@ def doctor(settings: Settings) -> None:
             f"{len(hopeless)} of {len(findings)} findings cannot be mended from the log\n"
             f"{hopeless[0].table}: {hopeless[0].remedy}"
         )
+    missing = missing_records(lake)
     again = list(reopen(lake, findings, listed_files(settings)))
-    lost, waiting = losses_in_lines(settings, lake, listed_files(settings))
+    lost, waiting = losses_in_lines(settings, lake, listed_files(settings), missing)
     for line in (*again, *waiting):
         click.echo(f"due     {line}")
     for line in lost:

@@ -11,10 +11,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from bridge_cart_assets.automation.execute import dagster_instance
 from bridge_cart_assets.automation.home import DagsterStateError
 from bridge_cart_assets.automation.liveness import end_dead_runs
 from bridge_cart_assets.settings import Settings, SettingsError
+from bridge_cart_assets.terminal.messages import words_for
 
 _GRACE_SECONDS = 15
 _BIN = Path(sys.executable).parent
@@ -31,8 +34,8 @@ def main() -> int:
         with dagster_instance(settings) as instance:
             for dead in end_dead_runs(instance):
                 print(f"ended {dead}")
-    except DagsterStateError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (DagsterStateError, SQLAlchemyError) as error:
+        print(f"error: {words_for(error)}", file=sys.stderr)
         return 1
     for folder in ("customers", "purchases"):
         (settings.landing / folder).mkdir(parents=True, exist_ok=True)
@@ -51,6 +54,9 @@ def main() -> int:
             time.sleep(0.5)
     except KeyboardInterrupt:
         print("\nending both", flush=True)
+        # A second Ctrl-C would leave some of them running.
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ending, signal.SIG_IGN)
         _end(processes)
         return 0
     _end(processes)

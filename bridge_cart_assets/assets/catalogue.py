@@ -10,6 +10,7 @@ from bridge_cart_assets.assets.noted import noted
 from bridge_cart_assets.assets.rebuild import finish_rebuild
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.partitions import DayRange, last_batch_day
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import TABLES as OPS
@@ -37,7 +38,8 @@ def catalogue_asset(condition: dg.AutomationCondition[dg.AssetKey]) -> dg.Assets
     ) -> dg.MaterializeResult[None]:
         now = datetime.now(UTC)
         raw = [source.raw for source in SOURCES]
-        finish_rebuild(lake, context.run.run_id, now)
+        partitions = DayRange(settings.start_date, last_batch_day())
+        finish_rebuild(lake, context.run.run_id, now, partitions)
         rows = build_catalogue(
             settings.catalogue,
             lake,

@@ -9,6 +9,7 @@ from bridge_cart_assets.ingestion.losses import in_words, lost_files, missing_re
 from bridge_cart_assets.ingestion.pending import pending_days
 from bridge_cart_assets.lake.changes import difference
 from bridge_cart_assets.lake.delta import Commit, Lake, retrying
+from bridge_cart_assets.partitions import DayRange
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import REBUILDS
 from bridge_cart_assets.tables.silver import ACCOUNTING, INTERNAL, TABLES
@@ -21,12 +22,28 @@ class RebuildRefusedError(RuntimeError):
     """Raw has less than silver and gold were made from."""
 
 
-def refuse_to_lose(lake: Lake) -> None:
+def refuse_to_lose(lake: Lake, partitions: DayRange, accept_loss: bool = False) -> None:
     """Refuse a rebuild after which silver and gold would have less than now.
 
+    Args:
+        lake: the tables.
+        partitions: the batch days that a run can fold.
+        accept_loss: whether what raw has lost may be missing afterwards.
+
     Raises:
-        RebuildRefusedError: raw lacks records that silver has counted, or files that were taken.
+        RebuildRefusedError: raw lacks records that silver has counted, or files that were taken;
+            or silver has days that are no partitions any more.
     """
+    counted = lake.look(ACCOUNTING).scan().select(pl.col("batch_day").unique()).collect()
+    outside = [day for (day,) in counted.iter_rows() if day not in partitions]
+    if outside:
+        raise RebuildRefusedError(
+            f"not rebuilt: {len(outside):,} batch days of silver ({min(outside)} to "
+            f"{max(outside)}) are no partitions, which begin on {partitions.first}\n"
+            f"set BRIDGE_CART_START_DATE={min(*outside, partitions.first)} and rebuild"
+        )
+    if accept_loss:
+        return
     missing = missing_records(lake)
     lost = lost_files(lake, ())
     if missing:
@@ -75,12 +92,16 @@ def unfinished_rebuild(lake: Lake) -> datetime | None:
     return None if began is None else began.replace(tzinfo=UTC)
 
 
-def finish_rebuild(lake: Lake, run_id: str, now: datetime) -> bool:
+def finish_rebuild(lake: Lake, run_id: str, now: datetime, partitions: DayRange) -> bool:
     """Write down that silver has all of raw again, if a rebuild is open and it has.
 
-    Called when gold has been made: it is made of what silver has.
+    Called when gold has been made: it is made of what silver has. Records of days that are no
+    partitions wait in raw, before a rebuild and after it.
     """
-    if unfinished_rebuild(lake) is None or any(pending_days(lake, SOURCES).values()):
+    if unfinished_rebuild(lake) is None:
+        return False
+    pending = (day for days in pending_days(lake, SOURCES).values() for day in days)
+    if any(day in partitions for day in pending):
         return False
 
     def write() -> int:

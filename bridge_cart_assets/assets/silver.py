@@ -15,6 +15,7 @@ import polars as pl
 
 from bridge_cart_assets.assets.declared import key_of, seen_after, spec_of
 from bridge_cart_assets.checks.declared import Evidence, check_specs, evaluate
+from bridge_cart_assets.ingestion.losses import missing_records
 from bridge_cart_assets.ingestion.pending import arrived_days, latest_day, pending_days
 from bridge_cart_assets.lake.changes import difference
 from bridge_cart_assets.lake.delta import Commit, Conflict, Lake, Snapshot, retrying
@@ -98,8 +99,12 @@ def days_due(
     else:
         days = {source.name: set(arrived_days(lake, source)) for source in SOURCES}
     within = pending_in or wanted
+    # To fold a day of which raw has lost records would count less, and hide it.
+    lacking = {(missing.source, missing.batch_day) for missing in missing_records(lake)}
     return {
-        name: {day for day in found if within is None or day in within}
+        name: {
+            day for day in found if (within is None or day in within) and (name, day) not in lacking
+        }
         for name, found in days.items()
     }
 

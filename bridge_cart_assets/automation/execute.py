@@ -18,7 +18,12 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from bridge_cart_assets.automation.executor import cancel
-from bridge_cart_assets.automation.home import dagster_home, refuse_unusable, unusable
+from bridge_cart_assets.automation.home import (
+    dagster_home,
+    refuse_damaged,
+    refuse_other_version,
+    unusable,
+)
 from bridge_cart_assets.automation.interruption import saying
 from bridge_cart_assets.automation.liveness import heartbeat, lease_tags
 from bridge_cart_assets.automation.refresh import CHECK, REFRESH
@@ -75,13 +80,14 @@ def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
         DagsterStateError: its configuration or its databases cannot be used.
     """
     home = dagster_home(settings)
+    refuse_damaged(home)
     try:
         opened = dg.DagsterInstance.get()
     except Exception as error:
         # Whatever stands in the way, it is in what Dagster keeps in that folder or database.
         raise unusable(home, error) from error
     with opened as instance:
-        refuse_unusable(home, instance)
+        refuse_other_version(home, instance)
         yield instance
 
 
@@ -112,7 +118,7 @@ def execute(
             instance=instance,
             run_id=run_id,
             # The next command or the sensor does what is left; Dagster's own retry would too.
-            tags={"dagster/max_retries": "0", **(tags or {}), **lease_tags()},
+            tags={"dagster/max_retries": "0", **(tags or {}), **lease_tags(run_id)},
             asset_selection=list(assets) if assets else None,
             run_config={"loggers": {"console": {}}, **(config or {})},
             raise_on_error=False,
@@ -126,8 +132,10 @@ def execute(
 
 
 def _cancel(settings: Settings, run_id: str, received: signal.Signals) -> None:
-    # Not the instance of the run: the main thread may be holding its connections.
-    with dagster_instance(settings) as instance:
+    # Not the instance of the run: the work may be holding its connections. And without a look at
+    # the files: to close one that SQLite has open would drop the locks of this process on it.
+    dagster_home(settings)
+    with dg.DagsterInstance.get() as instance:
         cancel(instance, run_id, received.name)
 
 

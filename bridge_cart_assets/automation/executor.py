@@ -9,10 +9,10 @@ import dagster as dg
 
 from bridge_cart_assets.automation.interruption import ending_late_workers
 from bridge_cart_assets.automation.liveness import (
-    ENDED,
     FAILURE_REASON,
     INTERRUPTED,
     STOPPED,
+    ended_tag,
     lease,
 )
 
@@ -58,7 +58,7 @@ def begin_to_cancel(instance: dg.DagsterInstance, run_id: str, by: str) -> None:
     run = instance.get_run_by_id(run_id)
     if run is None or run.is_finished or run.status == dg.DagsterRunStatus.CANCELING:
         return
-    instance.add_run_tags(run_id, {ENDED: STOPPED})
+    instance.add_run_tags(run_id, ended_tag(run_id, STOPPED))
     instance.report_run_canceling(run, f"Stopped by {by}.")
 
 

@@ -39,7 +39,12 @@ concurrency:
   runs: {max_concurrent_runs: 2}
 """
 # What earlier versions wrote: such a file was never changed by its user, so it follows.
-_WRITTEN_EARLIER = frozenset({"621b22df45ca85044d37f5d26812159bae0f3ad0e93777056b6919e3e588eb72"})
+_WRITTEN_EARLIER = frozenset(
+    {
+        "621b22df45ca85044d37f5d26812159bae0f3ad0e93777056b6919e3e588eb72",
+        "86686836abee1ba5c59ba43130763596274c6603185b3e635604381fa39d548b",
+    }
+)
 
 _DATABASES = ("index", "runs", "schedules")
 _LONGEST = 200
@@ -71,18 +76,25 @@ def unusable(home: Path | str, error: BaseException) -> DagsterStateError:
     )
 
 
-def refuse_unusable(home: Path, instance: dg.DagsterInstance) -> None:
-    """Look at Dagster's databases before anything is written to them.
+def refuse_damaged(home: Path) -> None:
+    """Look at Dagster's SQLite files before they are opened.
 
-    Dagster itself notices a damaged event log only by events that it cannot store, and a database
-    of another version by columns that are missing in the middle of a run.
+    Dagster itself notices a damaged event log only by events that it cannot store.
 
     Raises:
-        DagsterStateError: a database is cut off, or was written by another version of Dagster.
+        DagsterStateError: a database is cut off, or is none.
     """
     for file in sorted(home.glob("*.db")):
         if file.stem in _DATABASES and (damage := _damage(file)):
             raise unusable(home, RuntimeError(f"{file.name} {damage}"))
+
+
+def refuse_other_version(home: Path, instance: dg.DagsterInstance) -> None:
+    """Refuse databases of another version of Dagster, before columns are missing within a run.
+
+    Raises:
+        DagsterStateError: there is one.
+    """
     storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
     for storage in storages:
         revisions = storage.alembic_version() if storage is not None else None

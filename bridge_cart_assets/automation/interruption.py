@@ -124,7 +124,8 @@ def _end(received: signal.Signals) -> None:
 
 def _exit_later(received: signal.Signals) -> None:
     threading.Event().wait(_LAST_WORDS_SECONDS)
-    _exit(received)
+    # Without a flush: the work may hold the stream, blocked by a reader that does not read.
+    os._exit(128 + received)
 
 
 def _exit(received: signal.Signals) -> None:

@@ -7,7 +7,7 @@ import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster._serdes import ConfigurableClassData
 
-from bridge_cart_assets.automation.liveness import ENDED, PROCESS_GONE, cause_of_death
+from bridge_cart_assets.automation.liveness import PROCESS_GONE, cause_of_death, ended_tag
 
 
 class LivenessRunLauncher(dg.DefaultRunLauncher):
@@ -34,5 +34,5 @@ class LivenessRunLauncher(dg.DefaultRunLauncher):
         reason = cause_of_death(run)
         if reason is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        self._instance.add_run_tags(run.run_id, {ENDED: PROCESS_GONE})
+        self._instance.add_run_tags(run.run_id, ended_tag(run.run_id, PROCESS_GONE))
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, f"{reason}; the next run does the rest")

@@ -4,10 +4,10 @@ Belongs here: the lease that a run holds while it works, and the one judgement b
 command, the sensors and Dagster's run monitoring tell a dead run from a living one. Does not
 belong here: how a process is named (`processes`).
 
-A run that works names its process in a tag and renews a second tag, its heartbeat. Whoever can
-see the process asks the kernel and is right at once. Whoever cannot (another machine or another
-container, over Postgres) goes by the heartbeat, and takes a run for dead that has not renewed it
-for a minute. That needs clocks that agree to within seconds.
+A run that works names its process in a tag and renews a second tag, its heartbeat. A process that
+can see that process asks the kernel, whose answer is exact and immediate. One that cannot (on
+another machine or in another container, over Postgres) goes by the heartbeat: a run is dead that
+has not renewed it for a minute. That needs clocks that agree to within seconds.
 """
 
 import json
@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from sqlalchemy.exc import SQLAlchemyError
 
 from bridge_cart_assets.automation.processes import ProcessIdentity
 
@@ -43,6 +42,7 @@ _CONNECT_SECONDS = 2
 FAILURE_REASON, INTERRUPTED = "dagster/failure_reason", "UNEXPECTED_TERMINATION"
 _FAILED_ON_ITS_OWN = ("STEP_FAILURE", "RUN_EXCEPTION", "JOB_INITIALIZATION_FAILURE")
 
+_BEING_LAUNCHED = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.QUEUED,
@@ -78,15 +78,30 @@ def clock(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def lease_tags(identity: ProcessIdentity | None = None) -> dict[str, str]:
-    """The tags of a run that this process begins to execute."""
-    return {PROCESS: (identity or ProcessIdentity.current()).text, HEARTBEAT: _now().isoformat()}
+def lease_tags(run_id: str, identity: ProcessIdentity | None = None) -> dict[str, str]:
+    """The tags of a run that this process begins to execute.
+
+    They name the run: Dagster gives a run that is executed again the tags of the first one.
+    """
+    process = (identity or ProcessIdentity.current()).text
+    return {PROCESS: f"{run_id} {process}", HEARTBEAT: _now().isoformat()}
+
+
+def ended_tag(run_id: str, how: str) -> dict[str, str]:
+    """The tag of a run that was cut off; it names the run for the same reason."""
+    return {ENDED: f"{run_id} {how}"}
+
+
+def identity_of(run: dg.DagsterRun) -> ProcessIdentity | None:
+    """The process that executes a run; None when none has said so."""
+    run_id, _, process = run.tags.get(PROCESS, "").partition(" ")
+    return ProcessIdentity.parse(process) if run_id == run.run_id else None
 
 
 @contextmanager
 def lease(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
     """Name this process in the run's tags, and renew the heartbeat until the block ends."""
-    instance.add_run_tags(run_id, lease_tags())
+    instance.add_run_tags(run_id, lease_tags(run_id))
     with heartbeat(instance, run_id):
         yield
 
@@ -98,8 +113,9 @@ def heartbeat(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
 
     def beat() -> None:
         while not ended.wait(HEARTBEAT_EVERY.total_seconds()):
-            # A database that is away may be back for the next beat, and the run be there.
-            with suppress(SQLAlchemyError, dg.DagsterError):
+            # A database that is away may be back for the next beat, and the run be there. Without
+            # the beat a living run would be taken for dead, so nothing may end this thread.
+            with suppress(Exception):
                 instance.add_run_tags(run_id, {HEARTBEAT: _now().isoformat()})
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
@@ -114,12 +130,11 @@ def heartbeat(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
 def cause_of_death(run: dg.DagsterRun, now: datetime | None = None) -> str | None:
     """Why a run that has not finished never will; None when it lives, or may live.
 
-    Runs of other code locations hold no lease; they are judged only by whether the code server
-    that was to start them still listens on its socket, which was made for it alone.
+    Only runs with a lease are judged: those of other code locations have none.
     """
-    identity = ProcessIdentity.parse(run.tags[PROCESS]) if PROCESS in run.tags else None
+    identity = identity_of(run)
     if identity is None:
-        return _launch_lost(run.tags)
+        return None
     alive = identity.is_alive
     if alive is not None:
         return None if alive else f"its process is gone ({identity})"
@@ -137,21 +152,23 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[DeadRun]:
     ended = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED)):
         run = record.dagster_run
-        reason = cause_of_death(run) or _never_launched(instance, record)
-        if reason is None:
-            continue
-        end_run(instance, run, reason)
-        ended.append(DeadRun(run.run_id, run.job_name, _since(record), reason))
+        reason = cause_of_death(run) or _lost_in_launch(instance, record)
+        if reason is not None and end_run(instance, run, reason):
+            ended.append(DeadRun(run.run_id, run.job_name, _since(record), reason))
     return ended
 
 
-def end_run(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str) -> None:
-    """Mark a dead run as failed, or as canceled if it was being canceled; free its pool slots."""
+def end_run(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str) -> bool:
+    """Mark a dead run as failed, or as canceled if it was being canceled; free its pool slots.
+
+    Returns:
+        False when it had finished in the meantime.
+    """
     now = instance.get_run_by_id(run.run_id)
     if now is None or now.is_finished:
-        return
+        return False
     message = f"The run is over: {reason}. What it had committed stays; the next run does the rest."
-    instance.add_run_tags(run.run_id, {ENDED: PROCESS_GONE})
+    instance.add_run_tags(run.run_id, ended_tag(run.run_id, PROCESS_GONE))
     if now.status == dg.DagsterRunStatus.CANCELING:
         instance.report_run_canceled(now, message)
     else:
@@ -160,6 +177,7 @@ def end_run(instance: dg.DagsterInstance, run: dg.DagsterRun, reason: str) -> No
     storage = instance.event_log_storage
     if storage.supports_global_concurrency_limits:
         storage.free_concurrency_slots_for_run(run.run_id)
+    return True
 
 
 def under_way(instance: dg.DagsterInstance, job: str) -> dg.RunRecord | None:
@@ -174,10 +192,10 @@ def under_way(instance: dg.DagsterInstance, job: str) -> dg.RunRecord | None:
         run = record.dagster_run
         is_stuck = (
             run.status == dg.DagsterRunStatus.NOT_STARTED
-            and PROCESS not in run.tags
+            and identity_of(run) is None
             and _now() - record.create_timestamp > _SUBMITTED_WITHIN
         )
-        if not is_stuck and cause_of_death(run) is None:
+        if not (is_stuck or cause_of_death(run) or _lost_in_launch(instance, record)):
             return record
     return None
 
@@ -185,7 +203,7 @@ def under_way(instance: dg.DagsterInstance, job: str) -> dg.RunRecord | None:
 def describe(record: dg.RunRecord) -> str:
     """Which run, of what process, since when."""
     run = record.dagster_run
-    identity = ProcessIdentity.parse(run.tags.get(PROCESS, ""))
+    identity = identity_of(run)
     state = "" if run.status == dg.DagsterRunStatus.STARTED else f"{run.status.value.lower()}, "
     who = f"{identity}, " if identity else ""
     return f"run {run.run_id[:8]} ({state}{who}since {clock(_since(record))})"
@@ -198,44 +216,51 @@ def cut_off(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> int:
         dg.RunsFilter(tags=dict(tags), statuses=[failed, canceled])
     )
     return sum(
-        ENDED in run.tags
+        run.tags.get(ENDED, "").startswith(run.run_id)
         # Dagster's code server ends the run of a worker that was killed, without our tag.
         or (run.status == failed and run.tags.get(FAILURE_REASON) not in _FAILED_ON_ITS_OWN)
         for run in runs
     )
 
 
-def _launch_lost(tags: Mapping[str, str]) -> str | None:
-    """Whether the code server that was to start a run is gone: its socket file is, or is deaf."""
+def _lost_in_launch(instance: dg.DagsterInstance, record: dg.RunRecord) -> str | None:
+    """Why a run without a lease will never get one: nothing is left that could start it.
+
+    Asked of Dagster's own launcher on SQLite only: the socket of a code server on another machine
+    says nothing here, and other launchers have no socket. There run monitoring's start timeout
+    ends the run.
+    """
+    run = record.dagster_run
+    is_local = "postgres" not in type(instance.run_storage).__module__
+    if (
+        run.status not in _BEING_LAUNCHED
+        or identity_of(run) is not None
+        or not (is_local and isinstance(instance.run_launcher, dg.DefaultRunLauncher))
+        # A run that is executed again has the first one's server until its own is written down.
+        or _now() - record.update_timestamp <= _LAUNCHED_WITHIN
+    ):
+        return None
+    if _CODE_SERVER not in run.tags:
+        is_starting = run.status == dg.DagsterRunStatus.STARTING
+        return "it was never launched" if is_starting else None
     try:
-        path = json.loads(tags.get(_CODE_SERVER, "{}")).get("socket")
+        path = json.loads(run.tags[_CODE_SERVER]).get("socket")
     except ValueError:
         return None
-    if not path:
-        return None
+    return "the code server that was to start it is gone" if path and _is_deaf(path) else None
+
+
+def _is_deaf(path: str) -> bool:
+    """Whether no server listens on a socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(_CONNECT_SECONDS)
         try:
             probe.connect(path)
         except (FileNotFoundError, ConnectionRefusedError):
-            return "the code server that was to start it is gone"
+            return True
         except OSError as error:
             logging.getLogger(__name__).info("%s cannot be asked: %s", path, error)
-    return None
-
-
-def _never_launched(instance: dg.DagsterInstance, record: dg.RunRecord) -> str | None:
-    """Whether the daemon died between saying that it launches a run and doing so."""
-    run = record.dagster_run
-    is_ours = isinstance(instance.run_launcher, dg.DefaultRunLauncher)
-    if (
-        not is_ours
-        or run.status != dg.DagsterRunStatus.STARTING
-        or {PROCESS, _CODE_SERVER} & set(run.tags)
-    ):
-        return None
-    silent = _now() - record.update_timestamp
-    return "it was never launched" if silent > _LAUNCHED_WITHIN else None
+    return False
 
 
 def _last_heartbeat(tags: Mapping[str, str]) -> datetime:

@@ -5,8 +5,8 @@ follows for a run (`liveness`).
 
 A process number alone says little: it is given again, and a container counts for itself. So an
 identity names the boot of the machine, the namespace that counts the processes, the number, and
-the moment at which the kernel started it. Whoever is in the same namespace of the same boot can
-tell for certain whether that process lives; anybody else cannot, and goes by its heartbeat.
+the moment at which the kernel started it. In the same namespace of the same boot it is certain
+whether that process lives; elsewhere only its heartbeat tells.
 """
 
 import json

@@ -80,7 +80,7 @@ maintenance_job = dg.define_asset_job(
 def maintenance_schedule(
     lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
 ) -> dg.RunRequest | dg.SkipReason:
-    """Ask for a run if a table has small files to put together, or files that nobody needs."""
+    """Ask for a run if a table has small files to put together, or files that no version needs."""
     served = versions_served(settings.catalogue)
     if not any(needs_maintenance(lake, t, served=served.get(t.path)) for t in STORED):
         return dg.SkipReason("no table has small files or superfluous ones")
@@ -151,7 +151,8 @@ def kafka_sensor(
     if due.days is None:
         return dg.SkipReason("no message waits")
     # Brokers come back without any news: what failed is asked for again after a while.
-    return run_request(due, attempt=int(time.time() // _AGAIN_SECONDS))
+    cut = cut_off(context.instance, {_PLAN: due.run_key})
+    return run_request(due, attempt=int(time.time() // _AGAIN_SECONDS) + min(cut, _MOST_ATTEMPTS))
 
 
 def _busy(context: dg.SensorEvaluationContext) -> dg.SkipReason | None:

@@ -1,8 +1,8 @@
 """Waiting for others: never without a word, never for ever.
 
 Belongs here: what this process can have to wait for (another run, a lock on Dagster's SQLite
-files), when it says so, and when it gives up. Delta tables are not among it: there nobody waits,
-whoever comes second plans again.
+files), when it says so, and when it gives up. Delta tables are not among it: there the second
+writer does not wait, it plans again.
 """
 
 import os
@@ -17,14 +17,13 @@ from pathlib import Path
 import dagster as dg
 
 from bridge_cart_assets.automation.liveness import (
-    PROCESS,
     DeadRun,
     clock,
     describe,
     end_dead_runs,
+    identity_of,
     under_way,
 )
-from bridge_cart_assets.automation.processes import ProcessIdentity
 
 Say = Callable[[str], None]
 
@@ -35,7 +34,7 @@ _PROBE_SECONDS = 1
 # How long Dagster's SQLite files may be locked by another process, and which ones.
 _LOCK_SECONDS = 60
 _FILES = ("runs.db", "index.db")
-# The byte of a -shm file that is locked by whoever writes (sqlite.org/walformat.html, 2.3.1).
+# The byte of a -shm file that a writer locks (sqlite.org/walformat.html, 2.3.1).
 _WAL_WRITE_LOCK = 120
 
 
@@ -82,7 +81,7 @@ def wait_for_turn(
 
 
 def _remedy(record: dg.RunRecord) -> str:
-    identity = ProcessIdentity.parse(record.dagster_run.tags.get(PROCESS, ""))
+    identity = identity_of(record.dagster_run)
     if record.dagster_run.status == dg.DagsterRunStatus.QUEUED:
         return "start Dagster's daemon (make dev), or cancel the run in its UI"
     if identity is not None and identity.is_visible:
@@ -103,7 +102,7 @@ def watching_locks(home: Path, say: Say) -> Iterator[None]:
         since: dict[Path, float] = {}
         named: set[Path] = set()
         while not over.wait(_PROBE_SECONDS):
-            locked = {file for name in _FILES if is_locked(file := home / name)}
+            locked = {file for name in _FILES if is_locked(file := home.resolve() / name)}
             since = {file: since.get(file, time.time()) for file in locked}
             named &= locked
             for file, first in since.items():
@@ -134,7 +133,7 @@ def watching_locks(home: Path, say: Say) -> Iterator[None]:
 
 def is_locked(file: Path) -> bool:
     """Whether somebody else is writing a SQLite file in the write-ahead mode right now."""
-    # Without this file nobody has it open; and a database that is being made is left in peace.
+    # Without this file no process has it open; and a database that is being made is left in peace.
     if not file.with_name(f"{file.name}-wal").exists():
         return False
     try:

@@ -22,7 +22,7 @@ def reopen(lake: Lake, findings: Sequence[Finding], listed: Sequence[LandedFile]
     are taken again; those that do not stay in the ledger, as lost. When a silver table has lost a
     commit, all its days are due: after a mere power cut the last one would be enough, but a commit
     that was acknowledged may have been damaged otherwise, and a fold that finds nothing to change
-    costs time only. Gold is made anew in any case.
+    costs time only. Gold is made again in any case.
     """
     rows = not_in_raw(lake)
     again = rows.filter(in_landing(rows, listed))

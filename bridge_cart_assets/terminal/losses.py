@@ -6,7 +6,7 @@ from bridge_cart_assets.assets.rebuild import unfinished_rebuild
 from bridge_cart_assets.automation.liveness import clock
 from bridge_cart_assets.ingestion.consume import not_taken
 from bridge_cart_assets.ingestion.landing import LandedFile
-from bridge_cart_assets.ingestion.losses import cannot_come_again, lost_files, missing_records
+from bridge_cart_assets.ingestion.losses import Missing, cannot_come_again, lost_files
 from bridge_cart_assets.ingestion.offsets import MessagesLost
 from bridge_cart_assets.ingestion.topics import Unreachable
 from bridge_cart_assets.lake.delta import Lake
@@ -17,10 +17,16 @@ _MOST_LINES = 10
 
 
 def losses_in_lines(
-    settings: Settings, lake: Lake, listed: Sequence[LandedFile]
+    settings: Settings, lake: Lake, listed: Sequence[LandedFile], missing: Sequence[Missing]
 ) -> tuple[list[str], list[str]]:
-    """What is lost, and what is due again, each a line."""
-    missing = missing_records(lake)
+    """What is lost, and what is due again, each a line.
+
+    Args:
+        settings: which brokers there are.
+        lake: the tables.
+        listed: the files in the landing zone.
+        missing: what raw lacked before anything was mended.
+    """
     gone = cannot_come_again(lake, missing, listed, _sources_with_messages(settings, lake))
     lost = [str(m) for m in gone]
     days = {(m.source, m.batch_day) for m in gone}

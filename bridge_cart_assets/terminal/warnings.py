@@ -48,7 +48,10 @@ def warn_missing(lake: "Lake") -> None:
     from bridge_cart_assets.ingestion.losses import in_words, missing_records
 
     if missing := missing_records(lake):
-        say_warning(f"{in_words(missing)}: see bridge-cart doctor")
+        say_warning(
+            f"{in_words(missing)}; what comes for these days waits until they are back: "
+            "see bridge-cart doctor"
+        )
 
 
 def warn_refused(settings: Settings, lake: "Lake") -> None:

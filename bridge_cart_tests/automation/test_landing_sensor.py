@@ -7,12 +7,13 @@ from datetime import date
 import dagster as dg
 import pytest
 
-from bridge_cart_assets.automation.liveness import ENDED, STOPPED, lease_tags
+from bridge_cart_assets.automation.liveness import STOPPED
 from bridge_cart_assets.automation.plan import plan
+from bridge_cart_assets.automation.processes import ProcessIdentity
 from bridge_cart_assets.automation.refresh import landing_sensor
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.settings import Settings
-from bridge_cart_tests.automation.dead_runs import gone, started, state
+from bridge_cart_tests.automation.dead_runs import cut_off, gone, started, state
 from bridge_cart_tests.checks.test_blocking import land
 from bridge_cart_tests.faults import victim
 
@@ -61,7 +62,7 @@ def test_nothing_is_asked_for_while_a_run_is_under_way(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
-    started(instance, lease_tags())
+    started(instance, ProcessIdentity.current())
 
     answer = tick(settings, instance)
 
@@ -73,7 +74,7 @@ def test_a_dead_run_is_ended_and_its_work_asked_for(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
-    run_id = started(instance, lease_tags(gone()))
+    run_id = started(instance, gone())
 
     assert isinstance(tick(settings, instance), dg.RunRequest)
     assert state(instance, run_id) == "FAILURE"
@@ -89,8 +90,7 @@ def test_a_run_that_was_cut_off_is_asked_for_again_some_times(
         request = tick(settings, instance)
         assert isinstance(request, dg.RunRequest)
         keys.append(request.run_key)
-        cut_off = {**request.tags, ENDED: STOPPED}
-        started(instance, cut_off, dg.DagsterRunStatus.CANCELED)
+        cut_off(instance, STOPPED, dg.DagsterRunStatus.CANCELED, request.tags)
 
     assert len(set(keys)) == 4
     answer = tick(settings, instance)

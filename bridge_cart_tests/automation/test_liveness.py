@@ -1,4 +1,4 @@
-"""A run whose process is gone is ended by whoever looks; one that lives is left alone."""
+"""A run whose process is gone is ended by the next that looks; one that lives is left alone."""
 
 import json
 import os
@@ -21,14 +21,13 @@ from bridge_cart_assets.automation.launcher import LivenessRunLauncher
 from bridge_cart_assets.automation.liveness import (
     ENDED,
     HEARTBEAT,
-    PROCESS,
     PROCESS_GONE,
     STOPPED,
     cut_off,
     end_dead_runs,
     heartbeat,
+    identity_of,
     lease,
-    lease_tags,
     under_way,
 )
 from bridge_cart_assets.automation.processes import ProcessIdentity
@@ -36,10 +35,10 @@ from bridge_cart_tests.automation.dead_runs import (
     LONG_SILENT,
     elsewhere,
     gone,
-    silent_for,
     started,
     state,
 )
+from bridge_cart_tests.automation.dead_runs import cut_off as cut_off_run
 
 CODE_SERVER = ".dagster/grpc_info"
 
@@ -90,7 +89,7 @@ def test_a_dead_run_is_failed_with_the_reason_and_its_slots_are_free(
     instance: dg.DagsterInstance,
 ) -> None:
     dead = gone()
-    run_id = started(instance, lease_tags(dead))
+    run_id = started(instance, dead)
 
     (ended,) = end_dead_runs(instance)
 
@@ -103,15 +102,15 @@ def test_a_dead_run_is_failed_with_the_reason_and_its_slots_are_free(
 
 
 def test_a_dead_run_that_was_being_canceled_is_canceled(instance: dg.DagsterInstance) -> None:
-    run_id = started(instance, lease_tags(gone()), dg.DagsterRunStatus.CANCELING)
+    run_id = started(instance, gone(), status=dg.DagsterRunStatus.CANCELING)
     assert len(end_dead_runs(instance)) == 1
     assert state(instance, run_id) == "CANCELED"
 
 
 def test_a_living_run_is_left_alone(instance: dg.DagsterInstance) -> None:
-    here = started(instance, lease_tags())
-    away = started(instance, silent_for(elsewhere(), timedelta(seconds=30)))
-    other_code = started(instance, {})
+    here = started(instance, ProcessIdentity.current())
+    away = started(instance, elsewhere(), silent=timedelta(seconds=30))
+    other_code = started(instance)
     assert end_dead_runs(instance) == []
     assert {state(instance, run) for run in (here, away, other_code)} == {"STARTED"}
 
@@ -119,7 +118,7 @@ def test_a_living_run_is_left_alone(instance: dg.DagsterInstance) -> None:
 def test_a_run_of_another_machine_is_dead_after_a_minute_of_silence(
     instance: dg.DagsterInstance,
 ) -> None:
-    run_id = started(instance, silent_for(elsewhere(), LONG_SILENT))
+    run_id = started(instance, elsewhere(), silent=LONG_SILENT)
     (ended,) = end_dead_runs(instance)
     assert "no sign of life for 6" in ended.reason
     assert state(instance, run_id) == "FAILURE"
@@ -129,10 +128,18 @@ def test_a_silent_run_whose_process_can_be_seen_to_live_is_alive(
     instance: dg.DagsterInstance,
 ) -> None:
     """A suspended laptop: the process slept, and is not dead."""
-    started(instance, silent_for(ProcessIdentity.current(), timedelta(days=1)))
+    started(instance, ProcessIdentity.current(), silent=timedelta(days=1))
     assert end_dead_runs(instance) == []
 
 
+@pytest.fixture
+def launching(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instance that launches runs as ours do, and takes no time to write down by what."""
+    monkeypatch.setattr(type(instance), "run_launcher", property(lambda _: LivenessRunLauncher()))
+    monkeypatch.setattr(liveness, "_LAUNCHED_WITHIN", timedelta(0))
+
+
+@pytest.mark.usefixtures("launching")
 def test_a_run_whose_code_server_is_gone_before_it_started_is_dead(
     instance: dg.DagsterInstance,
 ) -> None:
@@ -140,12 +147,12 @@ def test_a_run_whose_code_server_is_gone_before_it_started_is_dead(
         server.bind(path := f"{folder}/code")
         server.listen()
         launched = {CODE_SERVER: json.dumps({"host": "localhost", "socket": path})}
-        starting = started(instance, launched, dg.DagsterRunStatus.STARTING)
+        starting = started(instance, tags=launched, status=dg.DagsterRunStatus.STARTING)
         assert end_dead_runs(instance) == []
         server.close()
         (deaf,) = end_dead_runs(instance)
         assert (deaf.run_id, "code server" in deaf.reason) == (starting, True)
-        started(instance, launched, dg.DagsterRunStatus.STARTING)
+        started(instance, tags=launched, status=dg.DagsterRunStatus.STARTING)
         os.unlink(path)
         assert len(end_dead_runs(instance)) == 1
 
@@ -154,7 +161,7 @@ def test_a_run_that_its_daemon_never_launched_is_dead_after_moments(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(instance), "run_launcher", property(lambda _: LivenessRunLauncher()))
-    run_id = started(instance, {}, dg.DagsterRunStatus.STARTING)
+    run_id = started(instance, status=dg.DagsterRunStatus.STARTING)
     assert end_dead_runs(instance) == []
     assert under_way(instance, "refresh") is not None
     monkeypatch.setattr(liveness, "_LAUNCHED_WITHIN", timedelta(0))
@@ -162,9 +169,9 @@ def test_a_run_that_its_daemon_never_launched_is_dead_after_moments(
 
 
 def test_under_way_is_what_lives_and_what_is_about_to(instance: dg.DagsterInstance) -> None:
-    started(instance, lease_tags(gone()))
+    started(instance, gone())
     assert under_way(instance, "refresh") is None
-    starting = started(instance, {}, dg.DagsterRunStatus.STARTING)
+    starting = started(instance, status=dg.DagsterRunStatus.STARTING)
     record = under_way(instance, "refresh")
     assert record is not None
     assert record.dagster_run.run_id == starting
@@ -174,7 +181,7 @@ def test_under_way_is_what_lives_and_what_is_about_to(instance: dg.DagsterInstan
 def test_a_request_that_never_reached_the_queue_does_not_count_for_ever(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started(instance, {}, dg.DagsterRunStatus.NOT_STARTED)
+    started(instance, status=dg.DagsterRunStatus.NOT_STARTED)
     assert under_way(instance, "refresh") is not None
     monkeypatch.setattr(liveness, "_SUBMITTED_WITHIN", timedelta(0))
     assert under_way(instance, "refresh") is None
@@ -184,7 +191,7 @@ def test_a_lease_names_this_process_and_is_renewed(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(liveness, "HEARTBEAT_EVERY", timedelta(seconds=0.02))
-    run_id = started(instance, {})
+    run_id = started(instance)
 
     def tags() -> dict[str, str]:
         run = instance.get_run_by_id(run_id)
@@ -193,7 +200,9 @@ def test_a_lease_names_this_process_and_is_renewed(
 
     with lease(instance, run_id):
         first = tags()
-        assert first[PROCESS] == ProcessIdentity.current().text
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        assert identity_of(run) == ProcessIdentity.current()
         deadline = time.monotonic() + 5
         while tags()[HEARTBEAT] == first[HEARTBEAT] and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -207,24 +216,40 @@ def test_runs_that_were_cut_off_are_counted_and_those_that_failed_on_their_own_a
 ) -> None:
     plan = {"bridge_cart/plan": "1"}
     failed, canceled = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED
-    for tags, status in (
-        ({ENDED: PROCESS_GONE}, failed),
-        ({ENDED: STOPPED}, canceled),
-        ({}, failed),  # ended by Dagster's code server, when it saw its worker die
-    ):
-        started(instance, {**plan, **tags}, status)
+    cut_off_run(instance, PROCESS_GONE, failed, plan)
+    cut_off_run(instance, STOPPED, canceled, plan)
+    started(instance, tags=plan, status=failed)  # by the code server, when it saw its worker die
     assert cut_off(instance, plan) == 3
-    started(instance, {**plan, "dagster/failure_reason": "STEP_FAILURE"}, failed)
-    started(instance, plan, canceled)  # by somebody, in the UI
-    started(instance, {"bridge_cart/plan": "2", ENDED: STOPPED}, canceled)
+    started(instance, tags={**plan, "dagster/failure_reason": "STEP_FAILURE"}, status=failed)
+    started(instance, tags=plan, status=canceled)  # by somebody, in the UI
+    cut_off_run(instance, STOPPED, canceled, {"bridge_cart/plan": "2"})
     assert cut_off(instance, plan) == 3
+
+
+def test_a_run_that_is_executed_again_is_not_taken_for_the_dead_one(
+    instance: dg.DagsterInstance,
+) -> None:
+    """Dagster gives it the tags of the first one, those of its process too."""
+    plan = {"bridge_cart/plan": "1"}
+    first = started(instance, gone(), tags=plan)
+    assert len(end_dead_runs(instance)) == 1
+    dead = instance.get_run_by_id(first)
+    assert dead is not None
+    failed_itself = {**dead.tags, "dagster/failure_reason": "STEP_FAILURE"}
+
+    again = started(instance, tags=dead.tags)
+    started(instance, tags=failed_itself, status=dg.DagsterRunStatus.FAILURE)
+
+    assert end_dead_runs(instance) == []
+    assert state(instance, again) == "STARTED"
+    assert cut_off(instance, plan) == 1
 
 
 def test_run_monitoring_is_told_by_the_launcher(instance: dg.DagsterInstance) -> None:
     launcher = LivenessRunLauncher()
     launcher.register_instance(instance)
     assert launcher.supports_check_run_worker_health
-    dead, alive = started(instance, lease_tags(gone())), started(instance, lease_tags())
+    dead, alive = started(instance, gone()), started(instance, ProcessIdentity.current())
     for run_id, status in ((dead, WorkerStatus.NOT_FOUND), (alive, WorkerStatus.RUNNING)):
         run = instance.get_run_by_id(run_id)
         assert run is not None

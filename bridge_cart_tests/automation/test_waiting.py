@@ -12,7 +12,6 @@ import dagster as dg
 import pytest
 
 from bridge_cart_assets.automation import liveness, waiting
-from bridge_cart_assets.automation.liveness import lease_tags
 from bridge_cart_assets.automation.processes import ProcessIdentity
 from bridge_cart_assets.automation.waiting import (
     WaitedTooLongError,
@@ -43,7 +42,7 @@ def test_nobody_waits_when_nothing_is_under_way(
 
 
 def test_a_dead_run_is_not_waited_for(instance: dg.DagsterInstance, said: list[str]) -> None:
-    run_id = started(instance, lease_tags(gone()))
+    run_id = started(instance, gone())
     (dead,) = wait_for_turn(instance, "refresh", 0, said.append)
     assert (dead.run_id, state(instance, run_id)) == (run_id, "FAILURE")
 
@@ -53,7 +52,7 @@ def test_without_the_clearing_the_next_run_waits_in_vain(
 ) -> None:
     """The guard removed: what happened to the first version."""
     monkeypatch.setattr(liveness, "cause_of_death", lambda run: None)
-    started(instance, lease_tags(gone()))
+    started(instance, gone())
     with pytest.raises(WaitedTooLongError):
         wait_for_turn(instance, "refresh", 0.1, said.append)
 
@@ -62,7 +61,7 @@ def test_a_living_run_is_waited_for_with_words_until_it_ends(
     instance: dg.DagsterInstance, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "SILENT_SECONDS", 0)
-    run_id = started(instance, lease_tags())
+    run_id = started(instance, ProcessIdentity.current())
 
     def sleep(_: float) -> None:
         run = instance.get_run_by_id(run_id)
@@ -82,7 +81,7 @@ def test_a_living_run_is_waited_for_with_words_until_it_ends(
 def test_after_the_bound_it_says_what_to_do(
     instance: dg.DagsterInstance, said: list[str], process: ProcessIdentity
 ) -> None:
-    run_id = started(instance, lease_tags(process))
+    run_id = started(instance, process)
     with pytest.raises(WaitedTooLongError) as given_up:
         wait_for_turn(instance, "refresh", 0.2, said.append)
     cause, remedy = str(given_up.value).splitlines()

@@ -20,12 +20,11 @@ import dagster as dg
 import psycopg2
 import pytest
 
-from bridge_cart_assets.automation.liveness import end_dead_runs, lease_tags, under_way
+from bridge_cart_assets.automation.liveness import end_dead_runs, under_way
 from bridge_cart_tests.automation.dead_runs import (
     LONG_SILENT,
     elsewhere,
     gone,
-    silent_for,
     started,
     state,
 )
@@ -202,7 +201,7 @@ def test_a_dead_run_is_ended_and_a_slot_that_it_held_is_free(
 ) -> None:
     """As an earlier version could leave it, which had pools."""
     instance.event_log_storage.set_concurrency_slots("till", 1)
-    dead = started(instance, lease_tags(gone()))
+    dead = started(instance, gone())
     instance.event_log_storage.claim_concurrency_slot("till", dead, "till")
     assert instance.event_log_storage.get_concurrency_info("till").active_slot_count == 1
 
@@ -216,8 +215,8 @@ def test_a_dead_run_is_ended_and_a_slot_that_it_held_is_free(
 def test_a_run_of_another_machine_is_judged_by_its_heartbeat(
     instance: dg.DagsterInstance,
 ) -> None:
-    alive = started(instance, silent_for(elsewhere(), timedelta(seconds=30)))
-    dead = started(instance, silent_for(elsewhere(), LONG_SILENT))
+    alive = started(instance, elsewhere(), silent=timedelta(seconds=30))
+    dead = started(instance, elsewhere(), silent=LONG_SILENT)
     assert [run.run_id for run in end_dead_runs(instance)] == [dead]
     assert (state(instance, alive), state(instance, dead)) == ("STARTED", "FAILURE")
     record = under_way(instance, "refresh")

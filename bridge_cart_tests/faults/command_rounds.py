@@ -115,7 +115,7 @@ class Rounds:
             )
 
     def run_to_its_end(self) -> float:
-        """A run that nobody disturbs; its seconds."""
+        """An undisturbed run; its seconds."""
         began = time.monotonic()
         process = start(self.data)
         output = process.communicate(timeout=_LONGEST_SECONDS)[0]

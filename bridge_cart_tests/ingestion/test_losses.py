@@ -1,17 +1,20 @@
-"""Raw has lost records: it is told, nothing is made less, and what can come again does."""
+"""Raw has lost records: the verbs say so, nothing is made less, and what can come again does."""
 
 import json
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from bridge_cart_assets.assets.rebuild import begin_rebuild, finish_rebuild, unfinished_rebuild
+from bridge_cart_assets.assets.silver import days_due
 from bridge_cart_assets.ingestion.losses import missing_records
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.partitions import DayRange
 from bridge_cart_tests.conftest import Command
 from bridge_cart_tests.faults import victim
+from bridge_cart_tests.lakehouse.chain import ingest
 
 HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
 ORDERS = "SELECT sum(orders)::INT AS orders FROM gold.kpis_daily"
@@ -75,6 +78,25 @@ def test_a_rebuild_is_refused_with_what_is_missing_and_changes_nothing(
     assert unfinished_rebuild(Lake(str(lost / "lake"))) is None
 
 
+def test_a_rebuild_that_could_not_fold_all_days_is_refused(whole: Path, command: Command) -> None:
+    refused = command("rebuild", BRIDGE_CART_START_DATE="2024-01-03")
+    assert refused.returncode == 1
+    assert "2 batch days of silver (2024-01-01 to 2024-01-02) are no partitions" in refused.stderr
+    assert "BRIDGE_CART_START_DATE=2024-01-01" in refused.stderr
+    assert orders(command) == 3
+
+
+def test_a_day_of_which_records_are_lost_is_not_folded_by_hand_either(lost: Path) -> None:
+    """It would count less than before, and nothing would tell of the loss any more."""
+    lake = Lake(str(lost / "lake"))
+    (lost / "landing" / "purchases" / "2024-01-02-b.csv").write_text(
+        f"{HEADER}N1,C1,2024-01-02,10\n"
+    )
+    ingest(lake, lost / "landing")
+    assert days_due(lake, None, None)["purchases"] == {date(2024, 1, 2), date(2024, 1, 3)}
+    assert [m.batch_day for m in missing_records(lake)] == [date(2024, 1, 1)]
+
+
 def test_a_run_takes_what_is_there_and_warns_of_the_rest(lost: Path, command: Command) -> None:
     done = command("run")
     assert done.returncode == 0, done.stderr
@@ -114,7 +136,8 @@ def test_an_interrupted_rebuild_is_told_until_a_run_has_completed_it(
     }
     assert "NOT COMPLETE" in command("status").stdout
     assert "the rebuild that began" in command("doctor").stdout
-    assert not finish_rebuild(lake, "too early", datetime.now(UTC)), "a day is pending"
+    days = DayRange(date(2024, 1, 1), date(2024, 1, 31))
+    assert not finish_rebuild(lake, "too early", datetime.now(UTC), days), "a day is pending"
     assert command("run").returncode == 0
     assert unfinished_rebuild(lake) is None
     assert json.loads(command("status", "--json").stdout)["rebuild"] is None
