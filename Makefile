@@ -59,7 +59,7 @@ EXAMPLES ?= 200
 CONFLICTS ?= 50
 test-faults: $(VENV)/installed-dev ## 200 kills of the real command, kills at every point, 200 sequences of 30 events, all other faults
 	@BRIDGE_CART_TEST_COMMAND_KILLS=$(KILLS) BRIDGE_CART_TEST_KILLS=$(KILLS) BRIDGE_CART_TEST_EXAMPLES=$(EXAMPLES) \
-	  BRIDGE_CART_TEST_CONFLICTS=$(CONFLICTS) $(BIN)/python -m pytest bridge_cart_tests/faults -n 2 --dist worksteal -rP -m ''
+	  BRIDGE_CART_TEST_CONFLICTS=$(CONFLICTS) $(BIN)/python -m pytest bridge_cart_tests/faults -n 2 --dist worksteal -rP -m long
 
 lock: ## pin all packages again (needs uv)
 	@echo 'setuptools>=77' | uv pip compile pyproject.toml - --extra kafka --universal --python-version 3.11 \
