@@ -57,9 +57,16 @@ test-long: $(VENV)/installed-dev ## the tests that take minutes: 305 increments 
 KILLS ?= 200
 EXAMPLES ?= 200
 CONFLICTS ?= 50
+FAULTS := bridge_cart_tests/faults
+# Those that measure time run alone.
+TIMED := $(addprefix $(FAULTS)/,test_killed_command.py test_killed_dev.py)
+test-faults: export BRIDGE_CART_TEST_COMMAND_KILLS := $(KILLS)
+test-faults: export BRIDGE_CART_TEST_KILLS := $(KILLS)
+test-faults: export BRIDGE_CART_TEST_EXAMPLES := $(EXAMPLES)
+test-faults: export BRIDGE_CART_TEST_CONFLICTS := $(CONFLICTS)
 test-faults: $(VENV)/installed-dev ## 200 kills of the real command, kills at every point, 200 sequences of 30 events, all other faults
-	@BRIDGE_CART_TEST_COMMAND_KILLS=$(KILLS) BRIDGE_CART_TEST_KILLS=$(KILLS) BRIDGE_CART_TEST_EXAMPLES=$(EXAMPLES) \
-	  BRIDGE_CART_TEST_CONFLICTS=$(CONFLICTS) $(BIN)/python -m pytest bridge_cart_tests/faults -n 2 --dist worksteal -rP -m long
+	@$(BIN)/python -m pytest $(TIMED) -rP -m long
+	@$(BIN)/python -m pytest $(FAULTS) $(addprefix --ignore=,$(TIMED)) -n 2 --dist worksteal -rP -m long
 
 lock: ## pin all packages again (needs uv)
 	@echo 'setuptools>=77' | uv pip compile pyproject.toml - --extra kafka --universal --python-version 3.11 \
