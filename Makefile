@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Bytecode is compiled once here: without it every process pays seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo dev test lint unit test-slow test-long test-faults lock dictionary notebook screenshots clean
+.PHONY: help install demo dev test lint unit test-slow test-long test-kills test-faults lock dictionary notebook screenshots clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,12 +60,14 @@ CONFLICTS ?= 50
 FAULTS := bridge_cart_tests/faults
 # Those that measure time run alone.
 TIMED := $(addprefix $(FAULTS)/,test_killed_command.py test_killed_dev.py)
-test-faults: export BRIDGE_CART_TEST_COMMAND_KILLS := $(KILLS)
+test-faults test-kills: export BRIDGE_CART_TEST_COMMAND_KILLS := $(KILLS)
 test-faults: export BRIDGE_CART_TEST_KILLS := $(KILLS)
 test-faults: export BRIDGE_CART_TEST_EXAMPLES := $(EXAMPLES)
 test-faults: export BRIDGE_CART_TEST_CONFLICTS := $(CONFLICTS)
-test-faults: $(VENV)/installed-dev ## 200 kills of the real command, kills at every point, 200 sequences of 30 events, all other faults
+test-kills: $(VENV)/installed-dev ## kills and signals of the real command and of make dev
 	@$(BIN)/python -m pytest $(TIMED) -rP -m long
+
+test-faults: test-kills ## 200 kills of the real command, kills at every point, 200 sequences of 30 events, all other faults
 	@$(BIN)/python -m pytest $(FAULTS) $(addprefix --ignore=,$(TIMED)) -n 2 --dist worksteal -rP -m long
 
 lock: ## pin all packages again (needs uv)

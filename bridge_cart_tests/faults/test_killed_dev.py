@@ -119,6 +119,11 @@ def family(pid: int) -> list[int]:
     return found
 
 
+def alive(pids: list[int]) -> list[int]:
+    """Those of some processes that there still are."""
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
 @pytest.fixture
 def dev(tmp_path: Path) -> Iterator[Dev]:
     dev = Dev(tmp_path)
@@ -170,7 +175,8 @@ def test_ctrl_c_cancels_the_run_that_is_under_way_and_it_is_asked_for_again(dev:
     seconds = dev.stop()
     print(f"ended after {seconds:.1f} s")
     assert dev.reached("CANCELED")()
-    assert not [pid for pid in family_of_it if Path(f"/proc/{pid}").exists()]
+    # The last ones may be on their way out still.
+    wait_for("the end of all of it", lambda: not alive(family_of_it), 20)
 
     dev.start()
     wait_for("the file in gold", lambda: dev.served() == "2024-01-01")
