@@ -127,7 +127,7 @@ def heartbeat(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
         thread.join(HEARTBEAT_EVERY.total_seconds())
 
 
-def cause_of_death(run: dg.DagsterRun, now: datetime | None = None) -> str | None:
+def cause_of_death(run: dg.DagsterRun) -> str | None:
     """Why a run that has not finished never will; None when it lives, or may live.
 
     Only runs with a lease are judged: those of other code locations have none.
@@ -138,7 +138,7 @@ def cause_of_death(run: dg.DagsterRun, now: datetime | None = None) -> str | Non
     alive = identity.is_alive
     if alive is not None:
         return None if alive else f"its process is gone ({identity})"
-    silent = (now or _now()) - _last_heartbeat(run.tags)
+    silent = _now() - _last_heartbeat(run.tags)
     if silent <= LEASE:
         return None
     return f"no sign of life for {silent.total_seconds():,.0f} s from its process ({identity})"

@@ -9,8 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from bridge_cart_tests.conftest import environment_of
-from bridge_cart_tests.e2e.test_dev import free_port
+from bridge_cart_tests.e2e.test_dev import answer, free_port
 from bridge_cart_tests.faults.command_rounds import run_state, start
 
 HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
@@ -84,15 +82,6 @@ class Dev:
             return len(runs) > after and runs[-1][1] == state
 
         return look
-
-
-def answer(url: str) -> str | None:
-    """What an address answers, None while it does not."""
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 (loopback)
-            return str(response.read().decode())
-    except (urllib.error.URLError, TimeoutError, ConnectionError):
-        return None
 
 
 def wait_for(what: str, ready: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> float:
