@@ -36,7 +36,7 @@ def pytest_configure() -> None:
 def settings(tmp_path: Path) -> Settings:
     """Settings of an empty data folder."""
     (tmp_path / "landing").mkdir()
-    return Settings(data=tmp_path, lake=str(tmp_path / "lake"), start_date=date(2010, 1, 1))
+    return Settings(data=tmp_path, lake=str(tmp_path / "lake"), start_date=date(2023, 12, 1))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -229,6 +229,7 @@ def test_the_mock_speaks_an_older_protocol_without_topic_ids(mock_cluster: MockC
     assert set(topic_id(mock_cluster.bootstrap, "nameless")) == {"A"}
 
 
+@pytest.mark.slow
 def test_kafka_keeps_old_times_unless_the_topic_asks_for_retention(
     broker: Broker, topic: str
 ) -> None:
@@ -244,6 +245,7 @@ def test_kafka_keeps_old_times_unless_the_topic_asks_for_retention(
     wait_until(lambda: watermarks(broker.bootstrap, topic) == (3, 3), "retention has begun")
 
 
+@pytest.mark.slow
 def test_kafka_lets_in_who_has_the_password(broker: Broker) -> None:
     if broker.secure_bootstrap is None:
         pytest.skip("the existing broker's secured listener, if any, is not known")

@@ -165,8 +165,11 @@ LOADED = ((1280, "light"), (360, "dark"))
 
 @pytest.fixture(
     scope="module",
-    params=[(path, *how) for path in PATHS for how in LOADED],
-    ids=lambda given: f"{given[0]}-{given[1]}-{given[2]}",
+    params=[
+        pytest.param((path, *how), marks=marks, id=f"{path}-{how[0]}-{how[1]}")
+        for path in PATHS
+        for how, marks in ((LOADED[0], ()), (LOADED[1], pytest.mark.slow))
+    ],
 )
 def visit(
     request: pytest.FixtureRequest, chromium: Any, address: str, shop: tuple[Path, str]
@@ -197,7 +200,7 @@ def test_a_page_is_at_most_150_kilobytes(visit: Visit) -> None:
 
 
 def test_a_page_fits_every_width(visit: Visit) -> None:
-    """In both themes: each page is visited once in either."""
+    """In both themes, the dark one by `make test-slow`."""
     for width in WIDTHS:
         visit.page.set_viewport_size({"width": width, "height": 900})
         # Charts are drawn anew for the width.
