@@ -30,7 +30,7 @@ from bridge_cart_assets.terminal.warnings import (
 )
 
 if TYPE_CHECKING:
-    from bridge_cart_assets.automation.execute import Outcome
+    from bridge_cart_assets.automation.run_in_process import Outcome
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 _wait = click.option(
@@ -183,8 +183,9 @@ def run(
     wait: float,
 ) -> None:
     """Take in what is new and bring silver, gold, models, checks and catalogue up to date."""
-    from bridge_cart_assets.automation.plan import plan
+    from bridge_cart_assets.assets.run_scope import RunScope
     from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.pipeline.plan import plan
     from bridge_cart_assets.sources import SOURCES
     from bridge_cart_assets.terminal.running import turn
 
@@ -200,7 +201,7 @@ def run(
             "create it and drop files in, or try: bridge-cart generate --customers 1000 --days 90"
         )
     lake = Lake(settings.lake, settings.storage_options)
-    with turn(settings, wait) as execute:
+    with turn(settings, wait) as this_turn:
         due = plan(settings, lake, sources, _date(first), _date(last))
         warn_outside(settings, due.outside)
         if due.days is None:
@@ -210,9 +211,7 @@ def run(
                 topics = ", and no message waits" if settings.kafka else ""
                 click.echo(f"nothing new among {len(due.listed):,} files{topics}")
         else:
-            from bridge_cart_assets.automation.refresh import selection_of
-
-            outcome = execute("refresh", due.tags, selection_of(due.sources))
+            outcome = this_turn.refresh(RunScope.of_plan(due), due.sources)
             warn_refused(settings, lake)
             warn_missing(lake)
             warn_unfinished_rebuild(lake)
@@ -227,8 +226,8 @@ def run(
 @_interruptible
 def status(settings: Settings, as_json: bool) -> None:
     """Tables, accounting, refused files, checks and the last run."""
-    from bridge_cart_assets.terminal.look import console
     from bridge_cart_assets.terminal.status import collect, show
+    from bridge_cart_assets.terminal.style import console
 
     found = collect(settings)
     if as_json:
@@ -247,8 +246,8 @@ def check(settings: Settings, wait: float) -> None:
     """Run all asset checks over whole tables."""
     from bridge_cart_assets.terminal.running import turn
 
-    with turn(settings, wait) as execute:
-        outcome = execute("check", {})
+    with turn(settings, wait) as this_turn:
+        outcome = this_turn.check()
     for verdict in outcome.checks:
         mark = "ok  " if verdict.passed else ("FAIL" if verdict.blocking else "warn")
         click.echo(
@@ -272,13 +271,13 @@ def check(settings: Settings, wait: float) -> None:
 @_interruptible
 def sql(settings: Settings, statement: str, form: str) -> None:
     """Ask the lakehouse in DuckDB's SQL, read-only."""
-    from bridge_cart_assets.lake.query import QueryRefused, query
-    from bridge_cart_assets.terminal.look import console
+    from bridge_cart_assets.lake.query import QueryRefusedError, query
     from bridge_cart_assets.terminal.rows import render
+    from bridge_cart_assets.terminal.style import console
 
     try:
         answer = query(settings.catalogue, statement)
-    except QueryRefused as refusal:
+    except QueryRefusedError as refusal:
         raise Failed(str(refusal)) from refusal
     render(answer, form, console())
 
@@ -289,7 +288,7 @@ def sql(settings: Settings, statement: str, form: str) -> None:
 @_interruptible
 def retrain(settings: Settings, wait: float) -> None:
     """Train a new segment model and apply it from as_of on."""
-    _again(settings, wait, {"ops": {"gold_segment_model": {"config": {"retrain": True}}}})
+    _again(settings, wait, {"ops": {"gold": {"config": {"retrain": True}}}})
 
 
 @cli.command()
@@ -299,22 +298,23 @@ def retrain(settings: Settings, wait: float) -> None:
 @_interruptible
 def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
     """Rebuild silver and gold from raw from nothing, models too."""
-    from bridge_cart_assets.assets.rebuild import begin_rebuild, refuse_to_lose
-    from bridge_cart_assets.automation.plan import STORED, plan
-    from bridge_cart_assets.automation.refresh import selection_of
+    from bridge_cart_assets.assets.run_scope import RunScope
+    from bridge_cart_assets.batch_days import DayRange, last_batch_day
     from bridge_cart_assets.ingestion.ledger import forget, not_in_raw
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import refuse_torn
-    from bridge_cart_assets.partitions import DayRange, last_batch_day
+    from bridge_cart_assets.pipeline.plan import plan
+    from bridge_cart_assets.pipeline.rebuild import begin_rebuild, refuse_to_lose
+    from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
     from bridge_cart_assets.sources import SOURCES
     from bridge_cart_assets.terminal.running import turn
 
     lake = Lake(settings.lake, settings.storage_options)
-    with turn(settings, wait) as execute:
-        refuse_torn(lake, STORED)
+    with turn(settings, wait) as this_turn:
+        refuse_torn(lake, STORED_TABLES)
         partitions = DayRange(settings.start_date, last_batch_day())
         refuse_to_lose(lake, partitions, accept_loss)
-        if not any(lake.look(source.raw).rows for source in SOURCES):
+        if not any(lake.snapshot(source.raw).rows for source in SOURCES):
             click.echo("raw is empty: nothing to rebuild")
             return
         if accept_loss:
@@ -322,7 +322,7 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
         with saying(warn_interrupted_rebuild):
             begin_rebuild(lake, datetime.now(UTC))
             due = plan(settings, lake, arrivals=())
-            outcome = execute("refresh", due.tags, selection_of(()))
+            outcome = this_turn.refresh(RunScope.of_plan(due))
         warn_unfinished_rebuild(lake)
         _finish(settings, outcome)
 
@@ -332,17 +332,17 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
 @_interruptible
 def doctor(settings: Settings) -> None:
     """Look for what a power cut left behind and for lost records, and mend what can be mended."""
-    from bridge_cart_assets.automation.plan import STORED
     from bridge_cart_assets.ingestion.losses import missing_records
     from bridge_cart_assets.ingestion.recovery import reopen
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import heal
+    from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
     from bridge_cart_assets.terminal.losses import losses_in_lines
 
     lake = Lake(settings.lake, settings.storage_options)
     if not lake.is_local:
         click.echo(f"{settings.lake} is an object store, which keeps what it acknowledges")
-    findings = heal(lake, STORED)
+    findings = heal(lake, STORED_TABLES)
     for finding in findings:
         click.echo(
             f"{'mended' if finding.mended else 'BROKEN'}  {finding.table}: {finding.problem}"
@@ -384,7 +384,7 @@ def topics(settings: Settings, accepted: str | None) -> None:
     from bridge_cart_assets.ingestion.topics import partitions_of
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.sources import SOURCES
-    from bridge_cart_assets.terminal.look import console
+    from bridge_cart_assets.terminal.style import console
     from bridge_cart_assets.terminal.topics import table_of_positions
 
     if not settings.kafka:
@@ -400,7 +400,7 @@ def topics(settings: Settings, accepted: str | None) -> None:
     found = [
         position
         for topic, source in by_topic.items()
-        for position in positions(lake.look(source.raw), topic, there[topic])
+        for position in positions(lake.snapshot(source.raw), topic, there[topic])
     ]
     console().print(table_of_positions(found))
     for topic in [topic for topic in by_topic if not there[topic]]:
@@ -455,24 +455,23 @@ def main() -> NoReturn:
 
 def _again(settings: Settings, wait: float, config: dict[str, object]) -> None:
     """Run the chain from as_of's day on, although nothing is new."""
-    from bridge_cart_assets.assets.silver import ONLY_PENDING
-    from bridge_cart_assets.automation.plan import STORED
-    from bridge_cart_assets.automation.refresh import selection_of
+    from bridge_cart_assets.assets.run_scope import RunScope
+    from bridge_cart_assets.batch_days import DayRange
     from bridge_cart_assets.ingestion.pending import latest_day
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import refuse_torn
-    from bridge_cart_assets.partitions import DayRange
+    from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
     from bridge_cart_assets.terminal.running import turn
 
     lake = Lake(settings.lake, settings.storage_options)
-    with turn(settings, wait) as execute:
-        refuse_torn(lake, STORED)
+    with turn(settings, wait) as this_turn:
+        refuse_torn(lake, STORED_TABLES)
         as_of = latest_day(lake)
         if as_of is None:
             raise Failed("silver is empty: land files and run first")
         today = DayRange(as_of, as_of)
-        tags = {ONLY_PENDING: str(today), **today.tags}
-        _finish(settings, execute("refresh", tags, selection_of(()), config))
+        scope = RunScope(today, pending_in=today)
+        _finish(settings, this_turn.refresh(scope, config=config))
 
 
 def _finish(settings: Settings, outcome: "Outcome") -> None:
@@ -480,7 +479,7 @@ def _finish(settings: Settings, outcome: "Outcome") -> None:
         raise Failed(_failure(outcome))
     for warning in outcome.warnings:
         say_warning(f"{warning.check_name}: {warning.description}")
-    from bridge_cart_assets.terminal.look import console
+    from bridge_cart_assets.terminal.style import console
     from bridge_cart_assets.terminal.summary import summarise
 
     summarise(settings, console())

@@ -9,24 +9,16 @@ from bridge_cart_assets.assets.catalogue import catalogue_asset
 from bridge_cart_assets.assets.gold import gold_assets
 from bridge_cart_assets.assets.maintenance import maintenance_asset
 from bridge_cart_assets.assets.raw import raw_asset
-from bridge_cart_assets.assets.shop import shop_day
 from bridge_cart_assets.assets.silver import silver_assets
+from bridge_cart_assets.assets.synthetic_shop import shop_day
 from bridge_cart_assets.automation.conditions import follow
 from bridge_cart_assets.automation.executor import leased_executor
-from bridge_cart_assets.automation.plan import STORED
-from bridge_cart_assets.automation.refresh import (
-    check_job,
-    follow_by_hand,
-    kafka_sensor,
-    landing_sensor,
-    maintenance_job,
-    maintenance_schedule,
-    refresh_job,
-    shop_job,
-    shop_schedule,
-)
+from bridge_cart_assets.automation.jobs import check_job, maintenance_job, refresh_job, shop_job
+from bridge_cart_assets.automation.schedules import maintenance_schedule, shop_schedule
+from bridge_cart_assets.automation.sensors import follow_sensor, kafka_sensor, landing_sensor
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.partitions import batch_days
+from bridge_cart_assets.partitions import daily_partitions
+from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import sources_read_as
 
@@ -46,21 +38,21 @@ def build_defs(
     Raises:
         SettingsError: an encoding was set for a source that there is not.
     """
-    days = batch_days(settings.start_date)
+    days = daily_partitions(settings.start_date)
     sources = sources_read_as(settings.encodings)
     return dg.Definitions(
         assets=[
             *(raw_asset(source, days) for source in sources),
             silver_assets(days, follow()),
-            *gold_assets(follow(), settings.discount_rate),
+            gold_assets(follow(), settings.discount_rate),
             catalogue_asset(follow()),
             shop_day,
-            maintenance_asset(STORED),
+            maintenance_asset(STORED_TABLES),
         ],
         jobs=[refresh_job, check_job, shop_job, maintenance_job],
         schedules=[shop_schedule, maintenance_schedule],
         executor=leased_executor,
-        sensors=[landing_sensor, follow_by_hand, *([kafka_sensor] if settings.kafka else [])],
+        sensors=[landing_sensor, follow_sensor, *([kafka_sensor] if settings.kafka else [])],
         resources={
             "lake": Lake(settings.lake, settings.storage_options),
             "settings": settings,

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from bridge_cart_assets.settings import Settings
-from bridge_cart_assets.terminal.look import console
+from bridge_cart_assets.terminal.style import console
 from bridge_cart_assets.terminal.summary import summarise
 
 CUSTOMERS, NEWCOMERS, START = 2_000, 5, date(2024, 1, 1)

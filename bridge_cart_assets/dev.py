@@ -13,8 +13,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from bridge_cart_assets.automation.execute import dagster_instance
-from bridge_cart_assets.automation.home import DagsterStateError
+from bridge_cart_assets.automation.instance import DagsterStateError, dagster_instance
 from bridge_cart_assets.automation.liveness import end_dead_runs
 from bridge_cart_assets.settings import Settings, SettingsError
 from bridge_cart_assets.terminal.messages import words_for

@@ -25,7 +25,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Error, Route
 from starlette.applications import Starlette
 
-from bridge_cart_assets.automation.home import dagster_home
+from bridge_cart_assets.automation.instance import dagster_home
 from bridge_cart_assets.lake.query import query
 from bridge_cart_assets.reports import create_app
 from bridge_cart_assets.reports.pages import PAGES

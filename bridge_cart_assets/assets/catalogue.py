@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from bridge_cart_assets.assets.declared import OWNERS, key_of
-from bridge_cart_assets.assets.gold import BUILT
-from bridge_cart_assets.assets.noted import noted
-from bridge_cart_assets.assets.rebuild import finish_rebuild
+from bridge_cart_assets.assets.asset_specs import OWNERS, asset_key
+from bridge_cart_assets.assets.run_metadata import run_metadata
+from bridge_cart_assets.batch_days import DayRange, last_batch_day
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.partitions import DayRange, last_batch_day
+from bridge_cart_assets.pipeline.gold import GOLD_TABLES
+from bridge_cart_assets.pipeline.rebuild import finish_rebuild
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import TABLES as OPS
@@ -24,7 +24,7 @@ def catalogue_asset(condition: dg.AutomationCondition[dg.AssetKey]) -> dg.Assets
 
     @dg.asset(
         key=KEY,
-        deps=[key_of(table) for table in (*BUILT, *SILVER)],
+        deps=[asset_key(table) for table in (*GOLD_TABLES, *SILVER)],
         group_name="serving",
         kinds={"duckdb"},
         owners=OWNERS,
@@ -43,12 +43,14 @@ def catalogue_asset(condition: dg.AutomationCondition[dg.AssetKey]) -> dg.Assets
         rows = build_catalogue(
             settings.catalogue,
             lake,
-            copied=(*BUILT, *OPS),
+            copied=(*GOLD_TABLES, *OPS),
             viewed=SILVER,
             others=raw,
             run_id=context.run.run_id,
             finished_at=now,
-            noted=noted(lake, context.instance, context.run.run_id, now, (*raw, *SILVER, *BUILT)),
+            run_metadata=run_metadata(
+                lake, context.instance, context.run.run_id, now, (*raw, *SILVER, *GOLD_TABLES)
+            ),
         )
         return dg.MaterializeResult(
             metadata={"rows_copied": rows, "path": dg.MetadataValue.path(str(settings.catalogue))}

@@ -12,7 +12,7 @@ from datetime import timedelta
 import dagster as dg
 from pydantic import Field
 
-from bridge_cart_assets.assets.declared import OWNERS
+from bridge_cart_assets.assets.asset_specs import OWNERS
 from bridge_cart_assets.lake.delta import REMEMBERED, Lake
 from bridge_cart_assets.lake.maintenance import Done, maintain, versions_served
 from bridge_cart_assets.settings import Settings

@@ -1,56 +1,16 @@
-"""silver: a batch of raw days, cleaned and folded into what is already there.
+"""silver/*: one asset for the tables of the layer, because one pass over the records fills them."""
 
-One asset for all the tables of the layer: they come out of one pass over the records, and they
-are written in an order that makes a crash harmless. Accounting comes last, and a day counts as
-done only when accounting has it; until then the next run folds it again, which changes nothing
-in what was already written.
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import date
+from collections.abc import Iterator
 
 import dagster as dg
-import polars as pl
 
-from bridge_cart_assets.assets.declared import key_of, seen_after, spec_of
-from bridge_cart_assets.checks.declared import Evidence, check_specs, evaluate
-from bridge_cart_assets.ingestion.losses import missing_records
-from bridge_cart_assets.ingestion.pending import arrived_days, latest_day, pending_days
-from bridge_cart_assets.lake.changes import difference
-from bridge_cart_assets.lake.delta import Commit, Conflict, Lake, Snapshot, retrying
-from bridge_cart_assets.lake.doctor import refuse_torn
-from bridge_cart_assets.partitions import DayRange
-from bridge_cart_assets.sources import SOURCES, Source
-from bridge_cart_assets.tables.silver import (
-    ACCOUNTING,
-    CUSTOMER_REPEATS,
-    CUSTOMERS,
-    INTERNAL,
-    PURCHASE_REPEATS,
-    PURCHASES,
-    QUARANTINE,
-    TABLES,
-)
-from bridge_cart_assets.tables.table import Table
-from bridge_cart_assets.transforms.accounting import account
-from bridge_cart_assets.transforms.cleaning import Cleaned, clean_customers, clean_purchases
-from bridge_cart_assets.transforms.folding import (
-    PURCHASE_KEY,
-    Folded,
-    fold_customers,
-    fold_purchases,
-)
-
-# A tag: fold what is pending between these days (`DayRange`), whatever partitions the run has.
-ONLY_PENDING = "bridge_cart/only_pending"
-_BATCH_RECORDS = 1_000_000
-_ATTEMPTS = 8
-# Per table: where its losers are kept, what names a thing whose records meet, and the fold.
-_FOLDS: Mapping[str, tuple[Table, tuple[str, ...], Callable[[pl.DataFrame], Folded]]] = {
-    PURCHASES.path: (PURCHASE_REPEATS, PURCHASE_KEY, fold_purchases),
-    CUSTOMERS.path: (CUSTOMER_REPEATS, ("customer_id",), fold_customers),
-}
+from bridge_cart_assets.assets.asset_specs import asset_key, asset_spec, materialize_result
+from bridge_cart_assets.assets.run_scope import RunScope
+from bridge_cart_assets.checks.registry import CheckContext, check_specs, evaluate
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.silver import due_days, fold_pending
+from bridge_cart_assets.sources import SOURCES
+from bridge_cart_assets.tables.silver import TABLES
 
 
 def silver_assets(
@@ -61,7 +21,7 @@ def silver_assets(
 
     @dg.multi_asset(
         name="silver",
-        specs=[spec_of(table, sources, days=days, condition=condition) for table in TABLES],
+        specs=[asset_spec(table, sources, days=days, condition=condition) for table in TABLES],
         check_specs=[check for table in TABLES for check in check_specs(table)],
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -69,272 +29,17 @@ def silver_assets(
     def silver(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        wanted = DayRange.of_run(context.run.tags)
+        scope = RunScope.from_tags(context.run.tags)
+        checked_days = scope.days
         if context.selected_asset_keys:
-            refuse_torn(lake, (*TABLES, *INTERNAL))
-            pending = context.run.tags.get(ONLY_PENDING)
-            due = days_due(lake, wanted, DayRange.parse(pending) if pending else None)
-            if wanted is not None:
-                # Among messages there can be days that nobody could foresee.
-                wanted = wanted.with_days(day for days in due.values() for day in days)
-            for source in SOURCES:
-                for batch in batches(arrived_days(lake, source), due[source.name]):
-                    fold_days(lake, source, batch, context.run.run_id)
-                    context.log.info(f"silver: {source.name} up to {max(batch)}")
-            stamp(lake, context.run.run_id)
+            due = due_days(lake, scope.days, scope.pending_in)
+            if checked_days is not None:
+                # The days of messages are known only now; they may lie outside of the range.
+                checked_days = checked_days.with_days(day for days in due.values() for day in days)
+            fold_pending(lake, SOURCES, due, context.run.run_id, context.log.info)
         for table in TABLES:
-            if key_of(table) in context.selected_asset_keys:
-                yield seen_after(lake.look(table))
-        yield from evaluate(context, Evidence(lake, wanted), TABLES)
+            if asset_key(table) in context.selected_asset_keys:
+                yield materialize_result(lake.snapshot(table))
+        yield from evaluate(context, CheckContext(lake, checked_days), TABLES)
 
     return silver
-
-
-def days_due(
-    lake: Lake, wanted: DayRange | None, pending_in: DayRange | None
-) -> dict[str, set[date]]:
-    """Per source the batch days to fold: those asked for, or else what is pending in a range."""
-    if pending_in is not None:
-        days: dict[str, set[date]] = pending_days(lake, SOURCES)
-    else:
-        days = {source.name: set(arrived_days(lake, source)) for source in SOURCES}
-    within = pending_in or wanted
-    # To fold a day of which raw has lost records would count less, and hide it.
-    lacking = {(missing.source, missing.batch_day) for missing in missing_records(lake)}
-    return {
-        name: {
-            day for day in found if (within is None or day in within) and (name, day) not in lacking
-        }
-        for name, found in days.items()
-    }
-
-
-def batches(records: dict[date, int], due: Iterable[date]) -> Iterator[list[date]]:
-    """Days in order, in batches of about a million records: memory follows the batch."""
-    batch: list[date] = []
-    size = 0
-    for day in sorted(due):
-        if batch and size + records.get(day, 0) > _BATCH_RECORDS:
-            yield batch
-            batch, size = [], 0
-        batch.append(day)
-        size += records.get(day, 0)
-    if batch:
-        yield batch
-
-
-def fold_days(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> None:
-    """Clean the raw records of some days and fold them into silver; idempotent.
-
-    When another run brings more records of these days meanwhile, they are folded again: what is
-    counted must be what was folded.
-
-    Raises:
-        Conflict: others kept bringing records of these days.
-    """
-    if not any(_fold_arrived(lake, source, days, run_id) for _ in range(_ATTEMPTS)):
-        raise Conflict(f"{source.raw.path} kept getting records of {min(days)} to {max(days)}")
-
-
-def _fold_arrived(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> bool:
-    """Fold what raw has now of some days; whether it still had the same when all was counted."""
-    arrived = lake.look(source.raw)
-    raw = arrived.scan().filter(pl.col("_batch_day").is_in(days))
-    conformed = source.conform(raw.filter(pl.col("_status") == "ok"))
-    commit = Commit(run_id)
-    refused = [_unreadable_records(raw)]
-    touched = {(source.name, day) for day in days}
-    if conformed.purchases is not None:
-        cleaned = clean_purchases(conformed.purchases)
-        refused.append(_with_original(cleaned, raw, source))
-        touched |= retrying(lambda: _fold(lake, PURCHASES, cleaned.accepted, commit))
-    if conformed.customers is not None:
-        profiles = clean_customers(conformed.customers)
-        if source.feeds is CUSTOMERS:
-            refused.append(_with_original(profiles, raw, source))
-        touched |= retrying(lambda: _fold(lake, CUSTOMERS, profiles.accepted, commit))
-    retrying(lambda: _quarantine(lake, source, arrived, days, pl.concat(refused), commit))
-    # A profile of one source can displace one of another: that source's days are counted again.
-    is_settled = True
-    for other in SOURCES:
-        changed = {day for name, day in touched if name == other.name}
-        if other is source:
-            is_settled = retrying(
-                lambda changed=changed: _account(lake, source, arrived, days, changed, commit)  # type: ignore[misc]
-            )
-        elif changed:
-            seen = lake.look(other.raw)
-            retrying(lambda o=other, s=seen, c=changed: _account(lake, o, s, (), c, commit))  # type: ignore[misc]
-    return is_settled
-
-
-def stamp(lake: Lake, run_id: str) -> None:
-    """Write as_of down in every silver table, in those too that had nothing new."""
-    commit = Commit(run_id, as_of=latest_day(lake))
-    for table in (*TABLES, *INTERNAL):
-        none = difference(table, table.empty(), table.empty())
-        retrying(lambda table=table, none=none: lake.look(table).apply(none, commit))  # type: ignore[misc]
-
-
-def _fold(
-    lake: Lake, table: Table, accepted: pl.DataFrame, commit: Commit
-) -> set[tuple[str, date]]:
-    """Fold records into a table and its repeats; the sources' days whose counts may change.
-
-    Two tables are two commits, and a run can die or another one come between them. So a record is
-    written where it goes before it is taken from where it was: it can be twice, which the fold
-    sees through, and never nowhere. And whoever changes anything commits to what stands, so that
-    a run which looked at it before is refused and looks again. Hence also the order of the looks.
-    """
-    repeats, lookup, fold = _FOLDS[table.path]
-    standing_at = lake.look(table)
-    repeats_at = lake.look(repeats)
-    keys = accepted.select(lookup).unique()
-    standing = rows_with_keys(standing_at, keys)
-    beaten = rows_with_keys(repeats_at, keys)
-    fields = accepted.columns
-    folded = fold(pl.concat([accepted, standing.select(fields), beaten.select(fields)]))
-    losers = difference(repeats, beaten, folded.repeats)
-    nothing = repeats.empty()
-    repeats_at.apply(replace(losers, deletes=nothing), commit)
-    winners = difference(table, standing, folded.standing)
-    standing_at.apply(winners, commit, even_if_empty=not losers.is_empty)
-    repeats_at.apply(replace(losers, inserts=nothing, updates=nothing), commit)
-    met = ["source", "batch_day"]
-    after = pl.concat([folded.standing.select(met), folded.repeats.select(met)]).unique()
-    return set(after.iter_rows())
-
-
-def rows_with_keys(snapshot: Snapshot, keys: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a table that have one of the keys.
-
-    The range of the keys lets Parquet statistics skip what cannot match, most of the table when
-    ids grow with time.
-    """
-    if snapshot.version is None or not keys.height:
-        return snapshot.table.empty()
-    widest = keys.columns[1] if len(keys.columns) > 1 else keys.columns[0]
-    low, high = keys[widest].min(), keys[widest].max()
-    return (
-        snapshot.scan()
-        .filter(pl.col(widest).is_between(pl.lit(low), pl.lit(high)))
-        .join(keys.lazy(), on=keys.columns, how="semi")
-        .collect()
-    )
-
-
-def _unreadable_records(raw: pl.LazyFrame) -> pl.DataFrame:
-    """Records that were not even records, as rows of quarantine."""
-    return (
-        raw.filter(pl.col("_status") == "quarantined")
-        .select(
-            pl.col("_source", "_batch_day", "_object", "_pos", "_fingerprint").name.map(
-                lambda name: name.removeprefix("_")
-            ),
-            pl.col("_error_code").alias("reason"),
-            pl.lit(None, dtype=pl.String).alias("column"),
-            pl.lit(None, dtype=pl.String).alias("value"),
-            pl.col("_raw").alias("raw"),
-        )
-        .collect()
-    )
-
-
-def _with_original(cleaned: Cleaned, raw: pl.LazyFrame, source: Source) -> pl.DataFrame:
-    """Refused records with the whole record as it was received, as JSON."""
-    known, others = pl.struct(*source.columns).struct.json_encode(), pl.col("_rescued")
-    # Two JSON objects become one by the comma between them.
-    both = pl.format("{},{}", known.str.strip_suffix("}"), others.str.strip_prefix("{"))
-    original = raw.select(
-        fingerprint="_fingerprint",
-        pos="_pos",
-        raw=pl.when(others.is_null()).then(known).otherwise(both),
-    )
-    refused = cleaned.refused.lazy()
-    wanted = original.join(refused, on=["fingerprint", "pos"], how="semi")
-    return refused.join(wanted, on=["fingerprint", "pos"], how="left").collect()
-
-
-def _quarantine(
-    lake: Lake,
-    source: Source,
-    arrived: Snapshot,
-    days: Sequence[date],
-    refused: pl.DataFrame,
-    commit: Commit,
-) -> None:
-    """Make quarantine agree with the version of raw that was folded, and leave later records be."""
-    snapshot = lake.look(QUARANTINE)
-    before = (
-        snapshot.scan()
-        .filter((pl.col("source") == source.name) & pl.col("batch_day").is_in(days))
-        .collect()
-    )
-    # Looked at after quarantine: records get into raw first, so it has all that quarantine has.
-    now = lake.look(source.raw)
-    if now.version != arrived.version:
-        name = ["fingerprint", "pos"]
-        later = _records(now, days).join(_records(arrived, days), on=name, how="anti")
-        before = before.join(later.collect(), on=name, how="anti")
-    after = refused.with_columns(quarantined_at=pl.col("batch_day").cast(pl.Datetime("us", "UTC")))
-    snapshot.apply(difference(QUARANTINE, before, after), commit)
-
-
-def _records(raw: Snapshot, days: Sequence[date]) -> pl.LazyFrame:
-    """What names the records of some days in a version of raw."""
-    mine = raw.scan().filter(pl.col("_batch_day").is_in(days))
-    return mine.select(fingerprint="_fingerprint", pos="_pos")
-
-
-def _account(
-    lake: Lake,
-    source: Source,
-    raw: Snapshot,
-    folded: Sequence[date],
-    touched: Iterable[date],
-    commit: Commit,
-) -> bool:
-    """Count what became of the records of some days.
-
-    Args:
-        lake: where the tables lie.
-        source: whose records are counted.
-        raw: the version of its raw table that was folded.
-        folded: the days that were folded now.
-        touched: days on which the fate of a record may have changed. Those that were not folded
-            now keep the number of records that they had when they were, if they were; and where
-            records have come since, they are left to the run that folds these.
-        commit: what is written down with the rows.
-
-    Returns:
-        False, and nothing is written, when raw has got more records of the folded days since.
-    """
-    snapshot = lake.look(ACCOUNTING)
-    wanted = sorted({*folded, *touched})
-    of_days = (pl.col("source") == source.name) & pl.col("batch_day").is_in(wanted)
-    counted = account(
-        source.name,
-        raw.scan().filter(pl.col("_batch_day").is_in(wanted)),
-        lake.look(QUARANTINE).scan().filter(of_days),
-        lake.look(source.feeds).scan().filter(of_days),
-        lake.look(_FOLDS[source.feeds.path][0]).scan().filter(of_days),
-    )
-    earlier = snapshot.scan().filter(of_days).collect()
-    # Looked at last: whatever of another run was counted in silver is in raw by now.
-    now_there = arrived_days(lake, source)
-    was_folded = pl.col("batch_day").is_in(list(folded))
-    fresh = counted.filter(was_folded)
-    if any(now_there.get(day) != n for day, n in fresh.select("batch_day", "records").iter_rows()):
-        return False
-    settled = [
-        day
-        for day, n in earlier.filter(~was_folded).select("batch_day", "records").iter_rows()
-        if now_there.get(day) == n
-    ]
-    before = earlier.filter(was_folded | pl.col("batch_day").is_in(settled))
-    kept = counted.drop("records", "blank").join(
-        before.filter(~was_folded).select("batch_day", "records", "blank"), on="batch_day"
-    )
-    after = pl.concat([fresh, kept.select(counted.columns)])
-    snapshot.apply(difference(ACCOUNTING, before, after), commit)
-    return True

@@ -15,7 +15,7 @@ import polars as pl
 
 from bridge_cart_assets.ingestion.offsets import (
     Count,
-    MessagesLost,
+    MessagesLostError,
     Position,
     next_offset,
     positions,
@@ -31,7 +31,7 @@ from bridge_cart_assets.ingestion.topics import (
     partitions_of,
     timestamp_of,
 )
-from bridge_cart_assets.lake.delta import Commit, Lake, retrying
+from bridge_cart_assets.lake.delta import Commit, Lake, retry_on_conflict
 from bridge_cart_assets.sources import Source
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def not_taken(lake: Lake, source: Source, brokers: Mapping[str, str]) -> list[Po
     """The partitions of a source's topic that have messages which raw does not have.
 
     Raises:
-        Unreachable: the brokers do not answer, or refuse us.
-        MessagesLost: what was not taken can no longer be had.
+        BrokersUnreachableError: the brokers do not answer, or refuse us.
+        MessagesLostError: what was not taken can no longer be had.
     """
     return [position for position in _standing(lake, source, brokers) if position.lag]
 
@@ -110,7 +110,7 @@ def not_taken(lake: Lake, source: Source, brokers: Mapping[str, str]) -> list[Po
 def _standing(lake: Lake, source: Source, brokers: Mapping[str, str]) -> list[Position]:
     if not brokers or source.topic is None:
         return []
-    found = positions(lake.look(source.raw), source.topic, partitions_of(brokers, source.topic))
+    found = positions(lake.snapshot(source.raw), source.topic, partitions_of(brokers, source.topic))
     refuse_lost(found)
     return found
 
@@ -142,13 +142,16 @@ def take_messages(
         progress: told the number of messages done and of all.
 
     Raises:
-        Unreachable: the brokers do not answer, or refuse us.
-        MessagesLost: what was not taken can no longer be had. What was taken before stays.
+        BrokersUnreachableError: the brokers do not answer, or refuse us.
+        MessagesLostError: what was not taken can no longer be had. What was taken before stays.
     """
     consumed = Consumed()
     standing = _standing(lake, source, brokers)
     due = [position for position in standing if position.lag]
     if not due:
+        remember_offsets(
+            lake, source, {p: Count(p.next) for p in standing}, run_id, datetime.now(UTC)
+        )
         return consumed
     # Written down too: what retention removes of them from now on is a loss.
     idle = {position: position.next for position in standing if not position.lag}
@@ -161,7 +164,7 @@ def take_messages(
                 now = datetime.now(UTC)
                 rows, unknown = _rows(batch, by_number, source, run_id, now)
                 reached = {by_number[n]: offset for n, offset in batch.reached.items()}
-                written = retrying(
+                written = retry_on_conflict(
                     lambda rows=rows, all_=idle | reached: _commit(lake, source, rows, all_, run_id)  # type: ignore[misc]
                 )
                 for position, offset in reached.items():
@@ -170,8 +173,8 @@ def take_messages(
                 _count(consumed, written, unknown)
                 progress(sum(c.reached - p.next for p, c in counts.items()), total)
     finally:
-        moved = {p: count for p, count in counts.items() if count.reached > p.next}
-        remember_offsets(lake, source, moved, run_id, datetime.now(UTC))
+        counts |= {position: Count(position.next) for position in idle}
+        remember_offsets(lake, source, counts, run_id, datetime.now(UTC))
     return consumed
 
 
@@ -185,7 +188,7 @@ def _batches(opened: "Consumer", due: Mapping[int, Position]) -> Iterator[_Batch
             if reading.batch.is_full:
                 yield reading.next_batch()
                 reading.be_patient()
-    except MessagesLost:
+    except MessagesLostError:
         # What has been read may be gone from the brokers as well.
         yield reading.next_batch()
         raise
@@ -313,7 +316,7 @@ def _commit(
     lake: Lake, source: Source, rows: pl.DataFrame, reached: Mapping[Position, int], run_id: str
 ) -> pl.DataFrame:
     """Add the rows that raw does not have yet; returns them."""
-    raw = lake.look(source.raw)
+    raw = lake.snapshot(source.raw)
     transactions: dict[str, int] = {}
     is_new = pl.lit(True)
     for position, offset in reached.items():

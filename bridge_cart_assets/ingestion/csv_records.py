@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from bridge_cart_assets.ingestion.files import HEAD_BYTES, FileRefused
+from bridge_cart_assets.ingestion.files import HEAD_BYTES, FileRefusedError
 from bridge_cart_assets.ingestion.lines import MAX_RECORD_BYTES, Layout, judge, split, without_cr
 from bridge_cart_assets.ingestion.verdicts import (
     CODE,
@@ -63,16 +63,16 @@ def read_header(head: bytes, layout: Layout, source: Source) -> Header:
         source: which columns may be meant.
 
     Raises:
-        FileRefused: HEADER_MISMATCH.
+        FileRefusedError: HEADER_MISMATCH.
     """
     # It is one limit for the whole process: what a field may hold must not depend on who set it.
     csv.field_size_limit(MAX_RECORD_BYTES)
     text = layout.normal(head[layout.mark : HEAD_BYTES])
     if not text:
-        raise FileRefused("HEADER_MISMATCH", "the file is empty: a header is needed")
+        raise FileRefusedError("HEADER_MISMATCH", "the file is empty: a header is needed")
     first, joined = _first_records(text, layout.end)
     if len(first) == len(text) and len(head) >= HEAD_BYTES:
-        raise FileRefused("HEADER_MISMATCH", "no header: the first line is longer than 1 MiB")
+        raise FileRefusedError("HEADER_MISMATCH", "no header: the first line is longer than 1 MiB")
     if joined is not None:
         delimiter, names = _names(joined, layout, source, strict=True)
         if set(source.required) <= set(names) and len(set(names)) == len(names):
@@ -81,7 +81,7 @@ def read_header(head: bytes, layout: Layout, source: Source) -> Header:
     require(names, source)
     if len(set(names)) < len(names):
         twice = sorted({n for n in names if names.count(n) > 1})
-        raise FileRefused("HEADER_MISMATCH", f"the header names {', '.join(twice)} twice")
+        raise FileRefusedError("HEADER_MISMATCH", f"the header names {', '.join(twice)} twice")
     return Header(delimiter, names, _size(first, text, layout))
 
 

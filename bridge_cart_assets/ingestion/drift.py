@@ -36,7 +36,7 @@ def drift_of_files(lake: Lake) -> pl.DataFrame:
         file does not); the number of files, the first and the latest of their batch days.
     """
     rows = (
-        lake.look(FILES)
+        lake.snapshot(FILES)
         .scan()
         .filter(pl.col("state").is_in(["taken", "partial"]))
         .select("source", "batch_day", unknown="unknown_columns", missing="missing_columns")
@@ -79,7 +79,7 @@ def drift_of_messages(lake: Lake, source: Source, first: date, last: date) -> pl
     day = pl.col("_batch_day")
     # Of a file it is the SHA-256.
     mine = (
-        lake.look(source.raw)
+        lake.snapshot(source.raw)
         .scan()
         .filter(
             pl.col("_fingerprint").str.starts_with(source.topic),

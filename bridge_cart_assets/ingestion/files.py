@@ -40,7 +40,7 @@ Signature = tuple[int, int, int, int, int]
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC)
 
 
-class FileRefused(Exception):
+class FileRefusedError(Exception):
     """A file cannot be taken at all; `reason` is a code, the message is for people."""
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -109,7 +109,7 @@ class Opened:
         try:
             return os.pread(self._descriptor, size, start)
         except OSError as error:
-            raise FileRefused("UNREADABLE", f"cannot be read: {error.strerror}") from error
+            raise FileRefusedError("UNREADABLE", f"cannot be read: {error.strerror}") from error
 
     def pieces(
         self, start: int = 0, told: Callable[[bytes], object] = lambda piece: None
@@ -121,7 +121,7 @@ class Opened:
             told: gets the bytes as they lie there.
 
         Raises:
-            FileRefused: TRUNCATED, BAD_CHECKSUM, UNREADABLE or TOO_LARGE.
+            FileRefusedError: TRUNCATED, BAD_CHECKSUM, UNREADABLE or TOO_LARGE.
         """
         if not self._is_packed:
             yield from self._stored_pieces(start, _PIECE, told)
@@ -145,7 +145,7 @@ class Opened:
             for piece in _inflated(stored):
                 allowed -= len(piece)
                 if allowed < 0:
-                    raise FileRefused(
+                    raise FileRefusedError(
                         "TOO_LARGE",
                         f"unpacks to more than {MAX_RATIO} times its {self.size:,} bytes, which no "
                         "records do: land it unpacked if it is right",
@@ -153,10 +153,10 @@ class Opened:
                 yield piece
         except zlib.error as error:
             if "data check" in str(error) or "length check" in str(error):
-                raise FileRefused(
+                raise FileRefusedError(
                     "BAD_CHECKSUM", "the gzip checksum is wrong: land it again"
                 ) from error
-            raise FileRefused("UNREADABLE", f"not a gzip stream: {error}") from error
+            raise FileRefusedError("UNREADABLE", f"not a gzip stream: {error}") from error
 
 
 @contextmanager
@@ -164,10 +164,10 @@ def open_file(file: LandedFile) -> Iterator[Opened]:
     """Open a landed file, and nothing else that may have taken its place.
 
     Raises:
-        FileRefused: NOT_A_REGULAR_FILE or UNREADABLE.
+        FileRefusedError: NOT_A_REGULAR_FILE or UNREADABLE.
     """
     if not file.is_regular:
-        raise FileRefused("NOT_A_REGULAR_FILE", "only regular files are opened: land a copy")
+        raise FileRefusedError("NOT_A_REGULAR_FILE", "only regular files are opened: land a copy")
     # A link or a pipe may have taken its place since the look: neither followed nor waited for.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -175,10 +175,12 @@ def open_file(file: LandedFile) -> Iterator[Opened]:
     except OSError as error:
         if is_shortage(error):
             raise
-        raise FileRefused("UNREADABLE", f"cannot be opened: {error.strerror}") from error
+        raise FileRefusedError("UNREADABLE", f"cannot be opened: {error.strerror}") from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FileRefused("NOT_A_REGULAR_FILE", "only regular files are opened: land a copy")
+            raise FileRefusedError(
+                "NOT_A_REGULAR_FILE", "only regular files are opened: land a copy"
+            )
         yield Opened(descriptor, file.object.lower().endswith(".gz"))
     finally:
         os.close(descriptor)
@@ -188,7 +190,7 @@ def read_file(file: LandedFile) -> Content:
     """Read a landed file to its end.
 
     Raises:
-        FileRefused: NOT_A_REGULAR_FILE, TOO_LARGE, TRUNCATED, BAD_CHECKSUM or UNREADABLE.
+        FileRefusedError: NOT_A_REGULAR_FILE, TOO_LARGE, TRUNCATED, BAD_CHECKSUM or UNREADABLE.
     """
     kind = _format_of(file) if file.is_regular else ""
     with open_file(file) as opened:
@@ -213,7 +215,7 @@ def _format_of(file: LandedFile) -> str:
     kind = FORMATS.get(os.path.splitext(name.removesuffix(".gz"))[1])
     if kind is None or (name.endswith(".gz") and kind == "parquet"):
         accepted = ".csv, .ndjson, .jsonl (each also .gz) and .parquet"
-        raise FileRefused("UNREADABLE", f"unknown kind of file: accepted are {accepted}")
+        raise FileRefusedError("UNREADABLE", f"unknown kind of file: accepted are {accepted}")
     return kind
 
 
@@ -232,6 +234,8 @@ def _inflated(stored: Iterator[bytes]) -> Iterator[bytes]:
             if piece:
                 yield piece
     if is_empty:
-        raise FileRefused("TRUNCATED", "the file is empty, and a gzip file never is: land it again")
+        raise FileRefusedError(
+            "TRUNCATED", "the file is empty, and a gzip file never is: land it again"
+        )
     if not unpacker.eof:
-        raise FileRefused("TRUNCATED", "the gzip stream ends too early: land it again")
+        raise FileRefusedError("TRUNCATED", "the gzip stream ends too early: land it again")

@@ -53,7 +53,7 @@ def read_json(texts: pl.DataFrame, source: Source, is_file: bool) -> Read:
         is_file: whether a required name that no object has is a reason to refuse all.
 
     Raises:
-        FileRefused: HEADER_MISMATCH, of a file.
+        FileRefusedError: HEADER_MISMATCH, of a file.
     """
     blank = pl.col(TEXT).str.strip_chars(" \t\r\n") == ""
     numbered = texts.with_row_index(POS, offset=1).with_columns(

@@ -14,12 +14,12 @@ from functools import partial
 
 import polars as pl
 
-from bridge_cart_assets.ingestion.files import Content, FileRefused, Opened, open_file
+from bridge_cart_assets.ingestion.files import Content, FileRefusedError, Opened, open_file
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.ledger import Seen, remember, transaction_of
 from bridge_cart_assets.ingestion.records import Part, read_parts, surprises_refuse
 from bridge_cart_assets.ingestion.verdicts import MOST_NAMES, Provenance, Read
-from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retrying
+from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retry_on_conflict
 from bridge_cart_assets.sources import Source
 
 _SLICE = 1_000_000
@@ -52,7 +52,7 @@ class Reached:
         return {name: value for name, value in found.items() if value is not None}
 
 
-class Changed(FileRefused):
+class Changed(FileRefusedError):
     """A file is no longer the one that was read through."""
 
 
@@ -91,10 +91,10 @@ def take_large(
                 for done, total in intake.steps(opened):
                     told(done, total)
                 return intake.seen(opened)
-            except FileRefused:
+            except FileRefusedError:
                 intake.refuse_changed(opened)
                 raise
-    except FileRefused as refusal:
+    except FileRefusedError as refusal:
         detail = str(refusal)
         if intake.reached.records and not isinstance(refusal, Changed):
             detail += f"; its first {intake.reached.records:,} records stand in raw"
@@ -112,7 +112,7 @@ class _Intake:
         self._file = file
         self._content = content
         self._run_id = run_id
-        self.reached = reached(lake.look(source.raw), content.fingerprint)
+        self.reached = reached(lake.snapshot(source.raw), content.fingerprint)
         self.added = 0
         self._was_done = self.reached.version is not None
         # Of a header, which every part has; of objects what was read here, if that is all there is.
@@ -132,7 +132,7 @@ class _Intake:
                     part = next(parts)
                 # Also what was read before the change is still the file that was read through.
                 self.refuse_changed(opened)
-                is_ahead = retrying(partial(self._commit, part, provenance))
+                is_ahead = retry_on_conflict(partial(self._commit, part, provenance))
                 if is_ahead:
                     self._note(part)
                     step = part.stop, part.total
@@ -144,7 +144,7 @@ class _Intake:
 
     def _commit(self, part: Part, provenance: Provenance) -> bool:
         """Add a part, unless another run is further."""
-        raw = self._lake.look(self._source.raw)
+        raw = self._lake.snapshot(self._source.raw)
         fingerprint = self._content.fingerprint
         found = reached(raw, fingerprint)
         if found != self.reached:
@@ -212,7 +212,7 @@ class _Intake:
         )
         if not self.reached.records:
             return own
-        raw = self._lake.look(self._source.raw).scan()
+        raw = self._lake.snapshot(self._source.raw).scan()
         first = raw.filter(pl.col("_fingerprint") == own.fingerprint, pl.col("_pos") == 1)
         object_, day = first.select("_object", "_batch_day").head(1).collect().row(0)
         return Provenance(own.source, object_, own.fingerprint, day)
@@ -234,7 +234,7 @@ class _Intake:
     def _stored(self) -> Iterator[Read]:
         """The file's records as raw has them, not too many at once."""
         provenance = self._provenance()
-        raw = self._lake.look(self._source.raw).scan()
+        raw = self._lake.snapshot(self._source.raw).scan()
         rows = raw.filter(
             pl.col("_batch_day") == provenance.batch_day,
             pl.col("_fingerprint") == provenance.fingerprint,

@@ -14,7 +14,7 @@ from datetime import date, datetime
 import polars as pl
 
 from bridge_cart_assets.ingestion.landing import LandedFile
-from bridge_cart_assets.lake.delta import Change, Commit, Lake, Snapshot, retrying
+from bridge_cart_assets.lake.delta import Change, Commit, Lake, Snapshot, retry_on_conflict
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import FILES
 
@@ -59,9 +59,9 @@ def not_seen(lake: Lake, listed: Iterable[LandedFile]) -> list[LandedFile]:
     files = list(listed)
     if not files:
         return []
-    ledger = lake.look(FILES).scan().select(*_SIGNATURE, "state").collect()
+    ledger = lake.snapshot(FILES).scan().select(*_SIGNATURE, "state").collect()
     # Without its raw table nothing of a source has been taken, whatever the ledger remembers.
-    gone = {s.name for s in SOURCES if lake.look(s.raw).version is None}
+    gone = {s.name for s in SOURCES if lake.snapshot(s.raw).version is None}
     known = {
         tuple(signature)
         for *signature, state in ledger.iter_rows()
@@ -105,7 +105,7 @@ def remember(lake: Lake, seen: Sequence[Seen], run_id: str, now: datetime) -> No
     )
 
     def write() -> int:
-        snapshot = lake.look(FILES)
+        snapshot = lake.snapshot(FILES)
         key = list(FILES.key)
         known = snapshot.scan()
         before = known.join(rows.lazy(), on=key, how="semi").collect()
@@ -118,7 +118,7 @@ def remember(lake: Lake, seen: Sequence[Seen], run_id: str, now: datetime) -> No
         )
         return snapshot.apply(change, Commit(run_id))
 
-    retrying(write)
+    retry_on_conflict(write)
 
 
 def _unfinished(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
@@ -141,13 +141,15 @@ def not_in_raw(lake: Lake) -> pl.DataFrame:
 
     That is so after a raw table was lost, or put back to an earlier state.
     """
-    rows = lake.look(FILES).scan().filter(pl.col("state").is_in(["taken", "repeated"])).collect()
+    rows = (
+        lake.snapshot(FILES).scan().filter(pl.col("state").is_in(["taken", "repeated"])).collect()
+    )
     names = {
         source: {transaction_of(f) for f in of_source["fingerprint"].drop_nulls()}
         for (source,), of_source in rows.group_by("source")
     }
     there = {
-        source.name: lake.look(source.raw).transactions(names[source.name])
+        source.name: lake.snapshot(source.raw).transactions(names[source.name])
         for source in SOURCES
         if source.name in names
     }
@@ -163,7 +165,7 @@ def forget(lake: Lake, rows: pl.DataFrame, run_id: str) -> None:
     """Forget files, so that they are looked at again."""
     if rows.height:
         change = Change(FILES.empty(), FILES.empty(), rows.select(FILES.key))
-        retrying(lambda: lake.look(FILES).apply(change, Commit(run_id)))
+        retry_on_conflict(lambda: lake.snapshot(FILES).apply(change, Commit(run_id)))
 
 
 def in_landing(rows: pl.DataFrame, listed: Iterable[LandedFile]) -> pl.Series:
@@ -216,7 +218,7 @@ def without_records(lake: Lake, source: str, fingerprints: Iterable[str]) -> dic
     if not wanted:
         return {}
     found = (
-        lake.look(FILES)
+        lake.snapshot(FILES)
         .scan()
         .filter(
             pl.col("source") == source,
@@ -240,7 +242,7 @@ def refused(lake: Lake, listed: Iterable[LandedFile]) -> pl.DataFrame:
         schema={name: FILES.dtypes[name] for name in _SIGNATURE},
         orient="row",
     )
-    ledger = lake.look(FILES).scan()
+    ledger = lake.snapshot(FILES).scan()
     there = ledger.filter(pl.col("state") == "refused").join(
         present.lazy(), on=_SIGNATURE, how="semi"
     )

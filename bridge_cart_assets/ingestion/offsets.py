@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from bridge_cart_assets.ingestion.topics import Partition
-from bridge_cart_assets.lake.delta import Change, Commit, Lake, Snapshot, retrying
+from bridge_cart_assets.lake.delta import Change, Commit, Lake, Snapshot, retry_on_conflict
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.ops import OFFSETS
 
@@ -26,7 +26,7 @@ from bridge_cart_assets.tables.ops import OFFSETS
 _ANEW = -1
 
 
-class MessagesLost(RuntimeError):
+class MessagesLostError(RuntimeError):
     """Messages that have not been taken can no longer be had."""
 
 
@@ -112,12 +112,12 @@ def refuse_lost(found: Iterable[Position]) -> None:
     """Refuse to go on where messages are missing.
 
     Raises:
-        MessagesLost: with the first of them and what can be done.
+        MessagesLostError: with the first of them and what can be done.
     """
     wrong = [position for position in found if position.problem]
     if wrong:
         more = f" ({len(wrong) - 1} more partitions likewise)" if wrong[1:] else ""
-        raise MessagesLost(
+        raise MessagesLostError(
             f"{wrong[0].partition.name}: {wrong[0].problem}{more}; nothing was skipped\n"
             "restore them, or go on with what the brokers have: "
             f"bridge-cart topics --accept-loss {wrong[0].partition.topic}"
@@ -138,10 +138,10 @@ def next_offset(raw: Snapshot, position: Position) -> int | None:
     """The offset to go on with by a version of the raw table; None when it begins.
 
     Raises:
-        MessagesLost: the topic was given up meanwhile, and its name is another topic's.
+        MessagesLostError: the topic was given up meanwhile, and its name is another topic's.
     """
     if (raw.transaction(_life(position.partition.topic)) or 0) != position.life:
-        raise MessagesLost(
+        raise MessagesLostError(
             f"{position.partition.name}: while it was read, the topic was accepted as created "
             "anew; nothing was skipped\ntake what the new one has: bridge-cart run"
         )
@@ -158,7 +158,7 @@ def accept_loss(lake: Lake, source: Source, partitions: Sequence[Partition]) -> 
     topic = source.topic or ""
 
     def write() -> list[Position]:
-        raw = lake.look(source.raw)
+        raw = lake.snapshot(source.raw)
         wrong = [p for p in positions(raw, topic, partitions) if p.problem]
         if not wrong:
             return []
@@ -173,12 +173,12 @@ def accept_loss(lake: Lake, source: Source, partitions: Sequence[Partition]) -> 
         raw.append(raw.table.empty(), Commit(f"accepted: {said}", raw.as_of, moves))
         return wrong
 
-    return retrying(write)
+    return retry_on_conflict(write)
 
 
 def latest_of_topic(lake: Lake, source: Source) -> date | None:
     """The latest batch day of a source's messages; None when there was none."""
-    ledger = lake.look(OFFSETS).scan().filter(pl.col("source") == source.name)
+    ledger = lake.snapshot(OFFSETS).scan().filter(pl.col("source") == source.name)
     latest: date | None = ledger.select(pl.max("latest_day")).collect().item()
     return latest
 
@@ -186,15 +186,16 @@ def latest_of_topic(lake: Lake, source: Source) -> date | None:
 def remember_offsets(
     lake: Lake, source: Source, reached: Mapping[Position, Count], run_id: str, now: datetime
 ) -> None:
-    """Write down how far the partitions have been taken, one row per partition.
+    """Record how far the partitions have been taken, one row per partition.
 
-    Where the ledger does not stand at the offset from which was counted, because a run died in
-    between or it was lost, the partition's records are counted again in raw.
+    A ledger that is not at the offset from which `reached` counts is out of date: a run died before
+    it wrote the ledger, or the ledger was lost. The partition's records are then counted in raw,
+    also when no message of it was taken now.
     """
-    raw = lake.look(source.raw)
+    raw = lake.snapshot(source.raw)
 
     def write() -> int:
-        ledger = lake.look(OFFSETS)
+        ledger = lake.snapshot(OFFSETS)
         rows = ledger.read()
         known = {(r["topic"], r["partition"]): r for r in rows.iter_rows(named=True)}
         now_true = [
@@ -209,7 +210,10 @@ def remember_offsets(
                 "run_id": run_id,
             }
             for position, count in reached.items()
+            if count.reached > position.next or _is_behind(raw, position, known)
         ]
+        if not now_true:
+            return 0
         fresh = pl.DataFrame(now_true, schema=OFFSETS.dtypes)
         key = list(OFFSETS.key)
         change = Change(
@@ -220,7 +224,18 @@ def remember_offsets(
         return ledger.apply(change, Commit(run_id))
 
     if reached:
-        retrying(write)
+        retry_on_conflict(write)
+
+
+def _is_behind(
+    raw: Snapshot, position: Position, known: Mapping[tuple[str, int], Mapping[str, Any]]
+) -> bool:
+    """Whether raw has messages of a partition that the ledger has not counted."""
+    row = known.get((position.partition.topic, position.partition.number))
+    if row is not None:
+        return bool(row["next_offset"] < position.next)
+    of_it = raw.scan().filter(pl.col("_object") == position.partition.name)
+    return not of_it.head(1).collect().is_empty()
 
 
 def _counted(

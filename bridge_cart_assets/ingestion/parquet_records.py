@@ -11,7 +11,7 @@ from functools import partial
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from bridge_cart_assets.ingestion.files import FileRefused, is_shortage
+from bridge_cart_assets.ingestion.files import FileRefusedError, is_shortage
 from bridge_cart_assets.ingestion.verdicts import (
     CODE,
     POS,
@@ -32,17 +32,17 @@ def refuse_torn(beginning: bytes, end: bytes) -> None:
     """Refuse a file that lacks its end.
 
     Raises:
-        FileRefused: TRUNCATED.
+        FileRefusedError: TRUNCATED.
     """
     if beginning.startswith(_MAGIC) and not end.endswith(_MAGIC):
-        raise FileRefused("TRUNCATED", "the Parquet file has no footer: land it again")
+        raise FileRefusedError("TRUNCATED", "the Parquet file has no footer: land it again")
 
 
 def count_rows(parquet: str | bytes) -> int:
     """How many rows a file has, by its footer.
 
     Raises:
-        FileRefused: UNREADABLE.
+        FileRefusedError: UNREADABLE.
     """
     opened = io.BytesIO(parquet) if isinstance(parquet, bytes) else parquet
     scan = partial(pl.scan_parquet, opened, glob=False, hive_partitioning=False)
@@ -53,7 +53,7 @@ def read_parquet(data: bytes, source: Source) -> Read:
     """Read all rows of a file.
 
     Raises:
-        FileRefused: TRUNCATED, UNREADABLE or HEADER_MISMATCH.
+        FileRefusedError: TRUNCATED, UNREADABLE or HEADER_MISMATCH.
     """
     refuse_torn(data, data)
     return _records(_reading(lambda: pl.read_parquet(io.BytesIO(data))), source)
@@ -63,7 +63,7 @@ def read_rows(path: str, start: int, rows: int, source: Source) -> Read:
     """Read some rows of a file.
 
     Raises:
-        FileRefused: UNREADABLE or HEADER_MISMATCH.
+        FileRefusedError: UNREADABLE or HEADER_MISMATCH.
     """
     scan = partial(pl.scan_parquet, path, glob=False, hive_partitioning=False)
     return _records(_reading(lambda: scan().slice(start, rows).collect()), source)
@@ -75,7 +75,7 @@ def _reading(read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
     except (PolarsError, PanicException, OSError) as error:
         if is_shortage(error):
             raise
-        raise FileRefused("UNREADABLE", f"not a Parquet file: {error}"[:200]) from error
+        raise FileRefusedError("UNREADABLE", f"not a Parquet file: {error}"[:200]) from error
 
 
 def _records(frame: pl.DataFrame, source: Source) -> Read:
@@ -87,7 +87,7 @@ def _records(frame: pl.DataFrame, source: Source) -> Read:
             _text(pl.col(name), name, dtype).alias(name) for name, dtype in frame.schema.items()
         )
     except (PolarsError, PanicException) as error:
-        raise FileRefused("UNREADABLE", f"a column has no text: {error}"[:200]) from error
+        raise FileRefusedError("UNREADABLE", f"a column has no text: {error}"[:200]) from error
     judged = texts.with_row_index(POS, offset=1).with_columns(
         pl.lit(None, dtype=pl.String).alias(CODE), pl.lit(None, dtype=pl.String).alias(TEXT)
     )

@@ -17,7 +17,7 @@ from bridge_cart_assets.tables.silver import ACCOUNTING
 
 def arrived_days(lake: Lake, source: Source) -> dict[date, int]:
     """Records in raw per batch day, from the log alone."""
-    files = lake.look(source.raw).files
+    files = lake.snapshot(source.raw).files
     if not files.height:
         return {}
     counted = files.group_by(pl.col("partition._batch_day").cast(pl.Date)).agg(
@@ -28,7 +28,7 @@ def arrived_days(lake: Lake, source: Source) -> dict[date, int]:
 
 def pending_days(lake: Lake, sources: Iterable[Source]) -> dict[str, set[date]]:
     """Per source the batch days whose records silver has not all accounted for."""
-    rows = lake.look(ACCOUNTING).scan().select("source", "batch_day", "records").collect()
+    rows = lake.snapshot(ACCOUNTING).scan().select("source", "batch_day", "records").collect()
     accounted = {(source, day): records for source, day, records in rows.iter_rows()}
     return {
         source.name: {
@@ -43,5 +43,7 @@ def pending_days(lake: Lake, sources: Iterable[Source]) -> dict[str, set[date]]:
 
 def latest_day(lake: Lake) -> date | None:
     """as_of: the latest batch day in silver, never the clock; None when silver is empty."""
-    latest: date | None = lake.look(ACCOUNTING).scan().select(pl.max("batch_day")).collect().item()
+    latest: date | None = (
+        lake.snapshot(ACCOUNTING).scan().select(pl.max("batch_day")).collect().item()
+    )
     return latest

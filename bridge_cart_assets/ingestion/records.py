@@ -17,7 +17,7 @@ from polars.exceptions import PanicException, PolarsError
 
 from bridge_cart_assets.ingestion import files, lines
 from bridge_cart_assets.ingestion.csv_records import Header, read_csv, read_header
-from bridge_cart_assets.ingestion.files import Content, FileRefused, Opened, is_shortage
+from bridge_cart_assets.ingestion.files import Content, FileRefusedError, Opened, is_shortage
 from bridge_cart_assets.ingestion.json_records import read_json
 from bridge_cart_assets.ingestion.lines import Layout, judge, layout_of, split, without_cr
 from bridge_cart_assets.ingestion.parquet_records import (
@@ -63,7 +63,7 @@ def read_records(content: Content, source: Source) -> Read:
         `_status`, `_error_code`, `_error`, `_raw` and `_rescued` as in the raw tables.
 
     Raises:
-        FileRefused: HEADER_MISMATCH, TRUNCATED or UNREADABLE.
+        FileRefusedError: HEADER_MISMATCH, TRUNCATED or UNREADABLE.
     """
     if content.format == "parquet":
         return read_parquet(content.data, source)
@@ -71,14 +71,14 @@ def read_records(content: Content, source: Source) -> Read:
     return text.read(text.layout.normal(content.data[text.start :]), text.start, is_last=True)[0]
 
 
-def read_all(contents: Sequence[Content], source: Source) -> list[Read | FileRefused]:
+def read_all(contents: Sequence[Content], source: Source) -> list[Read | FileRefusedError]:
     """Read whole files; each as `read_records` does, or as the reason why it cannot be read.
 
     What a call costs is worth a thousand records. So small files that begin with the same header,
     one behind the other, are read in one go, as long as no quote or mark could make one of them
     look into the next.
     """
-    found: list[Read | FileRefused] = []
+    found: list[Read | FileRefusedError] = []
     for _, alike in groupby(contents, _plain_header):
         together = list(alike)
         found += _read_together(together, source) or [_read_one(c, source) for c in together]
@@ -100,11 +100,11 @@ def read_objects(texts: pl.Series, source: Source) -> Read:
     return read_json(judge(texts.cast(pl.Binary), encoding=source.encoding), source, is_file=False)
 
 
-def _read_one(content: Content, source: Source) -> Read | FileRefused:
+def _read_one(content: Content, source: Source) -> Read | FileRefusedError:
     try:
         with surprises_refuse():
             return read_records(content, source)
-    except FileRefused as refusal:
+    except FileRefusedError as refusal:
         return refusal
 
 
@@ -130,7 +130,7 @@ def _read_together(contents: Sequence[Content], source: Source) -> list[Read] | 
     counts = [body.count(b"\n") for body in ended]
     joined = b"".join([header, b"\n", *ended])
     whole = _read_one(Content("csv", "", joined), source)
-    if isinstance(whole, FileRefused) or whole.records.height != sum(counts):
+    if isinstance(whole, FileRefusedError) or whole.records.height != sum(counts):
         return None
     positions = np.concatenate([np.arange(1, count + 1) for count in counts])
     rows = whole.records.with_columns(_pos=pl.Series(positions, dtype=pl.Int64))
@@ -149,14 +149,14 @@ def surprises_refuse() -> Iterator[None]:
     except (PolarsError, PanicException, csv.Error, ValueError, RecursionError) as error:
         if is_shortage(error):
             raise
-        raise FileRefused("UNREADABLE", f"{type(error).__name__}: {error}"[:200]) from error
+        raise FileRefusedError("UNREADABLE", f"{type(error).__name__}: {error}"[:200]) from error
 
 
 def is_large(content: Content) -> bool:
     """Whether a file has to be read in parts.
 
     Raises:
-        FileRefused: TRUNCATED or UNREADABLE, of Parquet.
+        FileRefusedError: TRUNCATED or UNREADABLE, of Parquet.
     """
     if not content.is_whole:
         return True
@@ -181,7 +181,7 @@ def read_parts(
         start: where the part before has stopped; None at the beginning.
 
     Raises:
-        FileRefused: HEADER_MISMATCH, TRUNCATED or UNREADABLE.
+        FileRefusedError: HEADER_MISMATCH, TRUNCATED or UNREADABLE.
     """
     if content.format == "parquet":
         return _parquet_parts(opened, source, start or 0)
@@ -263,7 +263,7 @@ def _text_parts(text: _Text, opened: Opened, size: int, start: int) -> Iterator[
 def _next(pieces: Iterator[bytes]) -> bytes:
     for piece in pieces:
         return piece
-    raise FileRefused("UNREADABLE", "it ends earlier than before: land it again")
+    raise FileRefusedError("UNREADABLE", "it ends earlier than before: land it again")
 
 
 def _kept(layout: Layout) -> int:

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.ledger import forget, in_landing, not_in_raw
-from bridge_cart_assets.lake.delta import Commit, Lake, retrying
-from bridge_cart_assets.lake.doctor import Finding
+from bridge_cart_assets.lake.delta import Commit, Lake, retry_on_conflict
+from bridge_cart_assets.lake.doctor import Damage
 from bridge_cart_assets.tables.silver import ACCOUNTING
 
 _RUN = "doctor"
 
 
-def reopen(lake: Lake, findings: Sequence[Finding], listed: Sequence[LandedFile]) -> Iterator[str]:
+def reopen(lake: Lake, findings: Sequence[Damage], listed: Sequence[LandedFile]) -> Iterator[str]:
     """Make due again whatever the lake no longer has and can have again; says what.
 
     Files that raw does not have and that still lie in the landing zone are forgotten, so that they
@@ -30,5 +30,7 @@ def reopen(lake: Lake, findings: Sequence[Finding], listed: Sequence[LandedFile]
     if again.height:
         yield f"{again.height:,} files are not in raw, lie in landing and will be taken again"
     if any(finding.table.startswith("silver/") and finding.mended for finding in findings):
-        retrying(lambda: lake.look(ACCOUNTING).replace(ACCOUNTING.empty(), Commit(_RUN)))
+        retry_on_conflict(
+            lambda: lake.snapshot(ACCOUNTING).replace(ACCOUNTING.empty(), Commit(_RUN))
+        )
         yield "all days of silver will be folded again"

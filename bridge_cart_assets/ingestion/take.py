@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 
-from bridge_cart_assets.ingestion.files import Content, FileRefused, read_file
+from bridge_cart_assets.ingestion.files import Content, FileRefusedError, read_file
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.large import take_large
 from bridge_cart_assets.ingestion.ledger import (
@@ -24,7 +24,7 @@ from bridge_cart_assets.ingestion.ledger import (
 )
 from bridge_cart_assets.ingestion.records import is_large, read_all, surprises_refuse
 from bridge_cart_assets.ingestion.verdicts import Provenance, Read, put_all
-from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retrying
+from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retry_on_conflict
 from bridge_cart_assets.sources import Source
 
 # In memory they are several times as much.
@@ -56,7 +56,7 @@ class _Opened:
     """A file that was looked into: its content, or why it has none."""
 
     file: LandedFile
-    found: Content | FileRefused
+    found: Content | FileRefusedError
     is_large: bool = False
 
     @property
@@ -105,7 +105,7 @@ def take_in(
             outcome = [take_large(lake, source, first.file, first.found, run_id, told)]
         else:
             looks = _read(group, source)
-            outcome = retrying(lambda looks=looks: _commit(lake, source, looks, run_id))  # type: ignore[misc]
+            outcome = retry_on_conflict(lambda looks=looks: _commit(lake, source, looks, run_id))  # type: ignore[misc]
             # The next ones are read while this name still holds them.
             looks.clear()
         remember(lake, outcome, run_id, now)
@@ -142,7 +142,7 @@ def _open(file: LandedFile) -> _Opened:
         content = read_file(file)
         with surprises_refuse():
             return _Opened(file, content, is_large=is_large(content))
-    except FileRefused as refusal:
+    except FileRefusedError as refusal:
         return _Opened(file, refusal)
 
 
@@ -157,12 +157,12 @@ def _read(group: Sequence[_Opened], source: Source) -> list[_Look]:
     ]
 
 
-def _refused(file: LandedFile, why: FileRefused) -> _Look:
+def _refused(file: LandedFile, why: FileRefusedError) -> _Look:
     return _Look(Seen(file, "refused", reason=why.reason, detail=str(why)))
 
 
-def _look(file: LandedFile, content: Content, read: Read | FileRefused) -> _Look:
-    if isinstance(read, FileRefused):
+def _look(file: LandedFile, content: Content, read: Read | FileRefusedError) -> _Look:
+    if isinstance(read, FileRefusedError):
         return _refused(file, read)
     seen = Seen(
         file,
@@ -177,7 +177,7 @@ def _look(file: LandedFile, content: Content, read: Read | FileRefused) -> _Look
 
 
 def _commit(lake: Lake, source: Source, group: Sequence[_Look], run_id: str) -> list[Seen]:
-    raw = lake.look(source.raw)
+    raw = lake.snapshot(source.raw)
     version = (raw.version or 0) + 1
     fingerprints = [look.seen.fingerprint for look in group if look.seen.fingerprint]
     taken = raw.transactions([transaction_of(fingerprint) for fingerprint in fingerprints])

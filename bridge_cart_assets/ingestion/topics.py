@@ -27,7 +27,7 @@ _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 T = TypeVar("T")
 
 
-class Unreachable(RuntimeError):
+class BrokersUnreachableError(RuntimeError):
     """The brokers do not answer, or refuse us."""
 
 
@@ -67,12 +67,13 @@ def consumer(
         heard: gets what goes wrong beside the answers, a refused password for instance.
 
     Raises:
-        Unreachable: confluent-kafka is missing, or the brokers cannot be reached or refuse us.
+        BrokersUnreachableError: confluent-kafka is missing, or the brokers cannot be reached or
+            refuse us.
     """
     try:
         from confluent_kafka import Consumer, KafkaException
     except ImportError as error:
-        raise Unreachable(
+        raise BrokersUnreachableError(
             "Kafka is configured and the package confluent-kafka is not installed\n"
             "pip install 'bridge-cart[kafka]', or unset BRIDGE_CART_KAFKA_BOOTSTRAP_SERVERS"
         ) from error
@@ -100,7 +101,7 @@ def consumer(
     except KafkaException as error:
         if opened is not None:
             opened.poll(0)  # lets it say what it has heard
-        raise Unreachable(_in_words(brokers, [*heard, error.args[0]])) from error
+        raise BrokersUnreachableError(_in_words(brokers, [*heard, error.args[0]])) from error
     finally:
         if opened is not None:
             opened.close()
@@ -110,7 +111,7 @@ def partitions_of(brokers: Mapping[str, str], topic: str) -> list[Partition]:
     """The partitions of a topic; none when there is no such topic.
 
     Raises:
-        Unreachable: the brokers do not answer, or refuse us.
+        BrokersUnreachableError: the brokers do not answer, or refuse us.
     """
     heard: list[KafkaError] = []
     with consumer(brokers, heard) as opened:
@@ -137,7 +138,7 @@ def days_at(brokers: Mapping[str, str], offsets: Mapping[Partition, int]) -> set
     """The batch days of one message of each partition; of a marker, or a gap at the end, none.
 
     Raises:
-        Unreachable: the brokers do not answer, or refuse us.
+        BrokersUnreachableError: the brokers do not answer, or refuse us.
     """
     found: set[date] = set()
     now = datetime.now(UTC).date()

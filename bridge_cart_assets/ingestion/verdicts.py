@@ -12,7 +12,7 @@ from datetime import date, datetime
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.ingestion.files import FileRefused
+from bridge_cart_assets.ingestion.files import FileRefusedError
 from bridge_cart_assets.sources import Source
 
 # Names of our own beside a file's columns, such as no header has (a header with a NUL may have
@@ -125,7 +125,9 @@ def require(columns: Iterable[str], source: Source) -> None:
     """Refuse a file that lacks a required column."""
     missing = sorted(set(source.required) - set(columns), key=source.required.index)
     if missing:
-        raise FileRefused("HEADER_MISMATCH", f"without the required column {', '.join(missing)}")
+        raise FileRefusedError(
+            "HEADER_MISMATCH", f"without the required column {', '.join(missing)}"
+        )
 
 
 def unknown_of(header: Iterable[str], source: Source) -> list[str]:

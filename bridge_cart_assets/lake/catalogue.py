@@ -34,7 +34,7 @@ def build_catalogue(
     others: Sequence[Table],
     run_id: str,
     finished_at: datetime,
-    noted: Iterable[tuple[Table, pl.DataFrame]] = (),
+    run_metadata: Iterable[tuple[Table, pl.DataFrame]] = (),
 ) -> int:
     """Build the catalogue and replace the old one.
 
@@ -46,7 +46,7 @@ def build_catalogue(
         others: tables that `meta.tables` only lists.
         run_id: Dagster run that builds it.
         finished_at: when that was (UTC).
-        noted: small tables of the schema `meta` with their rows, for whoever has no other access.
+        run_metadata: small tables of the schema `meta` with their rows.
 
     Returns:
         The number of rows copied.
@@ -59,7 +59,7 @@ def build_catalogue(
             layers = {table.layer for table in (*copied, *viewed)}
             for schema in sorted({*layers, "gold", "silver", "meta"}):
                 connection.execute(f"CREATE SCHEMA c.{schema}")
-            snapshots = [lake.look(table) for table in (*copied, *viewed, *others)]
+            snapshots = [lake.snapshot(table) for table in (*copied, *viewed, *others)]
             rows = 0
             for snapshot in snapshots[: len(copied)]:
                 rows += _copy(connection, snapshot, Path(folder), lake.is_local)
@@ -68,7 +68,7 @@ def build_catalogue(
                     _view(connection, snapshot)
             as_of = max((s.as_of for s in snapshots if s.as_of), default=None)
             _describe(connection, snapshots, run_id, finished_at, as_of)
-            for table, frame in noted:
+            for table, frame in run_metadata:
                 _note(connection, table, table.conform(frame))
             connection.execute("DETACH c")
         os.replace(new, path)

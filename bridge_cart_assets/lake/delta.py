@@ -32,7 +32,7 @@ from bridge_cart_assets.lake import compaction
 from bridge_cart_assets.lake.durable import added, entry_of, force_commit
 from bridge_cart_assets.lake.parquet import writing
 from bridge_cart_assets.lake.transactions import all_transactions
-from bridge_cart_assets.tables.table import SchemaMismatch, Table
+from bridge_cart_assets.tables.table import SchemaMismatchError, Table
 
 _WRITER = "bridge-cart/writer"
 _AS_OF = "bridge-cart/as_of"
@@ -60,11 +60,11 @@ _PRIMITIVES: Mapping[type[pl.DataType], str] = {
 T = TypeVar("T")
 
 
-class Damaged(RuntimeError):
+class DamagedTableError(RuntimeError):
     """A table whose log cannot be read."""
 
 
-class Conflict(RuntimeError):
+class CommitConflictError(RuntimeError):
     """Somebody else committed to the table since it was looked at; nothing was written."""
 
 
@@ -120,7 +120,7 @@ class Snapshot:
         except TableNotFoundError:
             self._handle = None
         except DeltaError as error:
-            raise Damaged(
+            raise DamagedTableError(
                 f"{table.path} at {self.uri} cannot be opened: {str(error).splitlines()[0]}\n"
                 "a power cut can leave that: bridge-cart doctor looks, and mends it"
             ) from error
@@ -195,8 +195,8 @@ class Snapshot:
         """Add rows in one commit, an empty frame too (it records the transactions).
 
         Raises:
-            SchemaMismatch: the frame does not fit; nothing is written.
-            Conflict: the table has moved on; nothing is written.
+            SchemaMismatchError: the frame does not fit; nothing is written.
+            CommitConflictError: the table has moved on; nothing is written.
         """
         return self._write(self.table.conform(frame), commit, mode="append")
 
@@ -204,8 +204,8 @@ class Snapshot:
         """Make the table hold exactly these rows; no commit when it already does.
 
         Raises:
-            SchemaMismatch: the frame does not fit; nothing is written.
-            Conflict: the table has moved on; nothing is written.
+            SchemaMismatchError: the frame does not fit; nothing is written.
+            CommitConflictError: the table has moved on; nothing is written.
         """
         typed = self.table.conform(frame)
         if self._has_recorded(commit) and self.rows == typed.height:
@@ -221,8 +221,8 @@ class Snapshot:
         turn away those who have looked at the table before.
 
         Raises:
-            SchemaMismatch: a frame does not fit; nothing is written.
-            Conflict: the table has moved on; nothing is written.
+            SchemaMismatchError: a frame does not fit; nothing is written.
+            CommitConflictError: the table has moved on; nothing is written.
         """
         if change.is_empty and not even_if_empty and self._has_recorded(commit):
             return self.version or 0
@@ -247,7 +247,7 @@ class Snapshot:
             The new version, or None when there is nothing to put together.
 
         Raises:
-            Conflict: the table has moved on; nothing is written.
+            CommitConflictError: the table has moved on; nothing is written.
         """
         if not self.is_scattered(target):
             return None
@@ -268,7 +268,7 @@ class Snapshot:
         except CommitFailedError as error:
             if "://" not in self.root:
                 shutil.rmtree(f"{self.uri}/{folder}")
-            raise Conflict(f"{self.table.path} was changed by another run") from error
+            raise CommitConflictError(f"{self.table.path} was changed by another run") from error
         # Unlike other writes this one leaves the handle where it was.
         handle.load_as_version(before + 1)
         return self._acknowledged(handle)
@@ -345,7 +345,7 @@ class Snapshot:
         for batch in compaction.batches(piles, target):
             rows = compaction.rows_of(batch, self.table, self.uri, options)
             if rows.height != batch["num_records"].sum():
-                raise Damaged(
+                raise DamagedTableError(
                     f"{self.table.path}: its files have {rows.height} rows, its log says "
                     f"{batch['num_records'].sum()}; bridge-cart doctor looks"
                 )
@@ -386,7 +386,7 @@ class Snapshot:
                 .execute()
             )
         except CommitFailedError as error:
-            raise Conflict(f"{self.table.path} was changed by another run") from error
+            raise CommitConflictError(f"{self.table.path} was changed by another run") from error
         return self._acknowledged(handle)
 
     def _write(
@@ -402,7 +402,7 @@ class Snapshot:
                 commit_properties=self._properties(handle, commit),
             )
         except CommitFailedError as error:
-            raise Conflict(f"{self.table.path} was changed by another run") from error
+            raise CommitConflictError(f"{self.table.path} was changed by another run") from error
         return self._acknowledged(handle)
 
     def _acknowledged(self, handle: DeltaTable) -> int:
@@ -417,7 +417,7 @@ class Snapshot:
         if self._handle is None:
             self._handle = self._created(self.uri)
             if self._handle.version() > 0:
-                raise Conflict(f"{self.table.path} was created by another run")
+                raise CommitConflictError(f"{self.table.path} was created by another run")
             self._acknowledged(self._handle)
         return self._handle
 
@@ -468,28 +468,28 @@ class Lake:
         """Where a table lies."""
         return f"{self.root}/{table.path}"
 
-    def look(self, table: Table) -> Snapshot:
+    def snapshot(self, table: Table) -> Snapshot:
         """The table as it is now.
 
         Raises:
-            SchemaMismatch: the stored table has other columns than were declared.
+            SchemaMismatchError: the stored table has other columns than were declared.
         """
         return Snapshot(table, self.root, dict(self.options))
 
 
-def retrying(plan: Callable[[], T]) -> T:
+def retry_on_conflict(plan: Callable[[], T]) -> T:
     """Run a plan that looks and writes; look and plan again when another run was faster.
 
     Between the attempts it waits a little, each time longer and never equally long, or several runs
     would keep being in each other's way.
 
     Raises:
-        Conflict: others were faster eight times in a row.
+        CommitConflictError: others were faster eight times in a row.
     """
     for attempt in range(_ATTEMPTS - 1):
         try:
             return plan()
-        except Conflict:
+        except CommitConflictError:
             time.sleep(random.uniform(0, _WAIT_SECONDS * 2**attempt))  # noqa: S311 (no secret)
     return plan()
 
@@ -574,4 +574,4 @@ def _refuse_other_schema(table: Table, handle: DeltaTable, uri: str) -> None:
     ]
     remedies = {"raw": "move it away", "ops": "move it away: it is written anew"}
     remedy = remedies.get(table.layer, "move it away, then bridge-cart rebuild")
-    raise SchemaMismatch(f"{table.path} at {uri} differs: {'; '.join(differences)}. {remedy}")
+    raise SchemaMismatchError(f"{table.path} at {uri} differs: {'; '.join(differences)}. {remedy}")

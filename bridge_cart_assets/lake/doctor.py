@@ -20,7 +20,7 @@ from urllib.parse import unquote
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from bridge_cart_assets.lake.delta import TRANSACTIONS, Damaged, Lake
+from bridge_cart_assets.lake.delta import TRANSACTIONS, DamagedTableError, Lake
 from bridge_cart_assets.lake.durable import LOG, entry_of, force
 from bridge_cart_assets.tables.table import Table
 
@@ -29,7 +29,7 @@ _MAGIC = b"PAR1"
 
 
 @dataclass(frozen=True)
-class Finding:
+class Damage:
     """Something that is wrong with a table.
 
     Attributes:
@@ -49,19 +49,19 @@ def refuse_torn(lake: Lake, tables: Iterable[Table]) -> None:
     """Refuse a lake in which a last commit is torn; looks at one log entry of each table.
 
     Raises:
-        Damaged: there is one.
+        DamagedTableError: there is one.
     """
     for table, folder in _local(lake, tables):
         last = _last_version(folder)
         problem = None if last is None else _wrong_with(folder, last)
         if problem:
-            raise Damaged(
+            raise DamagedTableError(
                 f"{table.path}: commit {last} is torn ({problem}), as a power cut can leave it\n"
                 "bridge-cart doctor takes it back; nothing that was reported done is lost"
             )
 
 
-def heal(lake: Lake, tables: Iterable[Table]) -> list[Finding]:
+def heal(lake: Lake, tables: Iterable[Table]) -> list[Damage]:
     """Take back torn commits, remove torn checkpoints, and look for files that are gone."""
     return [
         finding
@@ -82,7 +82,7 @@ def _local(lake: Lake, tables: Iterable[Table]) -> Iterator[tuple[Table, Path]]:
             yield table, folder
 
 
-def _take_back(table: Table, folder: Path) -> Iterator[Finding]:
+def _take_back(table: Table, folder: Path) -> Iterator[Damage]:
     last = _last_version(folder)
     while last is not None and (problem := _wrong_with(folder, last)):
         aside = folder / LOG / TORN
@@ -91,17 +91,17 @@ def _take_back(table: Table, folder: Path) -> Iterator[Finding]:
         _checkpoint_of(folder, last).unlink(missing_ok=True)
         force(aside)
         force(folder / LOG)
-        yield Finding(table.path, f"commit {last} was torn ({problem}): taken back", mended=True)
+        yield Damage(table.path, f"commit {last} was torn ({problem}): taken back", mended=True)
         last = _last_version(folder)
 
 
-def _drop_checkpoints(table: Table, folder: Path) -> Iterator[Finding]:
+def _drop_checkpoints(table: Table, folder: Path) -> Iterator[Damage]:
     """A checkpoint repeats what the entries say; without it they are read."""
     log = folder / LOG
     for checkpoint in sorted(log.glob("*.checkpoint.parquet")):
         if not _is_parquet(checkpoint):
             checkpoint.unlink()
-            yield Finding(table.path, f"{checkpoint.name} was torn: removed", mended=True)
+            yield Damage(table.path, f"{checkpoint.name} was torn: removed", mended=True)
     pointer = log / "_last_checkpoint"
     if pointer.exists():
         try:
@@ -112,10 +112,10 @@ def _drop_checkpoints(table: Table, folder: Path) -> Iterator[Finding]:
         if not is_there:
             pointer.unlink()
             force(log)
-            yield Finding(table.path, "_last_checkpoint led nowhere: removed", mended=True)
+            yield Damage(table.path, "_last_checkpoint led nowhere: removed", mended=True)
 
 
-def _lost(table: Table, folder: Path) -> Iterator[Finding]:
+def _lost(table: Table, folder: Path) -> Iterator[Damage]:
     """Files of the current version that are gone or cut short: no power cut explains that."""
     remedy = (
         "restore it from a backup, or move the table away and land its files again"
@@ -128,12 +128,12 @@ def _lost(table: Table, folder: Path) -> Iterator[Finding]:
         live = DeltaTable(folder).get_add_actions(flatten=True)
     except DeltaError as error:
         problem = f"cannot be opened: {str(error).splitlines()[0]}"
-        yield Finding(table.path, problem, mended=False, remedy=remedy)
+        yield Damage(table.path, problem, mended=False, remedy=remedy)
         return
     for path, size in zip(live["path"].to_pylist(), live["size_bytes"].to_pylist(), strict=True):
         wrong = _wrong_with_file(folder / unquote(path), size)
         if wrong:
-            yield Finding(table.path, wrong, mended=False, remedy=remedy)
+            yield Damage(table.path, wrong, mended=False, remedy=remedy)
 
 
 def _last_version(folder: Path) -> int | None:

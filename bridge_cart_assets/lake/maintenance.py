@@ -16,7 +16,14 @@ from pathlib import Path
 
 import duckdb
 
-from bridge_cart_assets.lake.delta import REMEMBERED, Commit, Conflict, Lake, Snapshot, retrying
+from bridge_cart_assets.lake.delta import (
+    REMEMBERED,
+    Commit,
+    CommitConflictError,
+    Lake,
+    Snapshot,
+    retry_on_conflict,
+)
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.tables.table import Table
 
@@ -64,11 +71,11 @@ def maintain(
         What was done, by table.
 
     Raises:
-        Damaged: a table's last commit is torn; nothing is done then, or the files by which
-            `doctor` mends it might be among those that go.
+        DamagedTableError: a table's last commit is torn; nothing is done then, or the files by
+            which `doctor` mends it might be among those that go.
         ValueError: `keep` is too long.
     """
-    stored = [table for table in tables if lake.look(table).version is not None]
+    stored = [table for table in tables if lake.snapshot(table).version is not None]
     refuse_torn(lake, stored)
     return [
         _maintain(lake, table, run_id, keep, (served or {}).get(table.path)) for table in stored
@@ -86,7 +93,7 @@ def needs_maintenance(
         keep: for how long earlier versions can still be read.
         served: a version whose files stay for longer.
     """
-    snapshot = lake.look(table)
+    snapshot = lake.snapshot(table)
     return snapshot.is_scattered() or bool(snapshot.superfluous(keep, served))
 
 
@@ -110,13 +117,13 @@ def versions_served(catalogue: Path) -> dict[str, int]:
 
 def _maintain(lake: Lake, table: Table, run_id: str, keep: timedelta, spare: int | None) -> Done:
     began = time.perf_counter()
-    before = lake.look(table)
+    before = lake.snapshot(table)
     postponed = False
     try:
-        retrying(lambda: lake.look(table).compact(Commit(run_id)))
-    except Conflict:
+        retry_on_conflict(lambda: lake.snapshot(table).compact(Commit(run_id)))
+    except CommitConflictError:
         postponed = True
-    after = lake.look(table)
+    after = lake.snapshot(table)
     return Done(
         table=table.path,
         files_before=before.files.height,

@@ -17,7 +17,7 @@ _WRITING = re.compile(
 )
 
 
-class QueryRefused(Exception):
+class QueryRefusedError(Exception):
     """The statement cannot be answered; the message says why and what to do."""
 
 
@@ -33,10 +33,10 @@ def query(catalogue: Path, statement: str) -> Answer:
     """Answer one SELECT over schemas gold, silver and meta.
 
     Raises:
-        QueryRefused: there is no catalogue, the SQL is wrong, or it would write.
+        QueryRefusedError: there is no catalogue, the SQL is wrong, or it would write.
     """
     if not catalogue.exists():
-        raise QueryRefused(f"there is no catalogue {catalogue}: run bridge-cart run first")
+        raise QueryRefusedError(f"there is no catalogue {catalogue}: run bridge-cart run first")
     try:
         with duckdb.connect(str(catalogue), read_only=True) as connection:
             _only_questions(connection, statement)
@@ -45,20 +45,20 @@ def query(catalogue: Path, statement: str) -> Answer:
             return Answer(columns, cursor.fetchall())
     except duckdb.Error as error:
         first = " ".join(str(error).split("\n\n")[0].split())
-        raise QueryRefused(first) from error
+        raise QueryRefusedError(first) from error
 
 
 def _only_questions(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
     parts = connection.extract_statements(statement)
     if len(parts) != 1:
-        raise QueryRefused(f"{len(parts)} statements: ask one question at a time")
+        raise QueryRefusedError(f"{len(parts)} statements: ask one question at a time")
     kind = parts[0].type
     if kind == duckdb.StatementType.SELECT and _writes(connection, statement):
-        raise QueryRefused("a SELECT that writes is refused: the lakehouse is read-only here")
+        raise QueryRefusedError("a SELECT that writes is refused: the lakehouse is read-only here")
     # EXPLAIN ANALYZE runs what it explains, a COPY to a file too.
     explains = kind == duckdb.StatementType.EXPLAIN and not re.search(r"(?i)\banalyze\b", statement)
     if kind != duckdb.StatementType.SELECT and not explains:
-        raise QueryRefused(
+        raise QueryRefusedError(
             f"{kind.name} is refused: the lakehouse is read-only here, ask with SELECT"
         )
 

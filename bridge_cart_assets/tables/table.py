@@ -13,7 +13,7 @@ import dataframely as dy
 import polars as pl
 
 
-class SchemaMismatch(ValueError):
+class SchemaMismatchError(ValueError):
     """A frame or a stored table does not have the columns that were declared."""
 
 
@@ -87,21 +87,21 @@ class Table:
         a coarser unit): delta-rs itself truncates floats and reads digits out of strings.
 
         Raises:
-            SchemaMismatch: says which column is missing, unknown, of another type, or null.
+            SchemaMismatchError: says which column is missing, unknown, of another type, or null.
         """
         differences = _name_differences(self.dtypes.keys(), frame.columns)
         for name in self.dtypes.keys() & set(frame.columns):
             if not _is_lossless(frame.schema[name], self.dtypes[name]):
                 differences.append(f"{name} is {frame.schema[name]}, declared {self.dtypes[name]}")
         if differences:
-            raise SchemaMismatch(
+            raise SchemaMismatchError(
                 f"frame does not fit {self.path}: {'; '.join(sorted(differences))}"
             )
         typed = frame.select(pl.col(name).cast(dtype) for name, dtype in self.dtypes.items())
         nulls = typed.select(pl.col(self.not_null).null_count()).row(0) if typed.height else ()
         empty = [f"{n} has {c:,} nulls" for n, c in zip(self.not_null, nulls, strict=False) if c]
         if empty:
-            raise SchemaMismatch(f"frame does not fit {self.path}: {'; '.join(empty)}")
+            raise SchemaMismatchError(f"frame does not fit {self.path}: {'; '.join(empty)}")
         return typed
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from bridge_cart_assets.assets.rebuild import unfinished_rebuild
 from bridge_cart_assets.automation.liveness import clock
 from bridge_cart_assets.ingestion.consume import not_taken
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.losses import Missing, cannot_come_again, lost_files
-from bridge_cart_assets.ingestion.offsets import MessagesLost
-from bridge_cart_assets.ingestion.topics import Unreachable
+from bridge_cart_assets.ingestion.offsets import MessagesLostError
+from bridge_cart_assets.ingestion.topics import BrokersUnreachableError
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.rebuild import unfinished_rebuild
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
 
@@ -52,6 +52,6 @@ def _sources_with_messages(settings: Settings, lake: Lake) -> list[str]:
         try:
             if any(not_taken(lake, source, settings.kafka)):
                 waiting.append(source.name)
-        except (Unreachable, MessagesLost):
+        except (BrokersUnreachableError, MessagesLostError):
             continue
     return waiting

@@ -1,64 +1,99 @@
-"""Runs asked for at the terminal: whose turn it is, progress, signals.
+"""Runs started at the terminal: waiting for the turn, progress, signals.
 
 Belongs here: what all verbs that run a job have in common. Does not belong here: which run that
-is (`cli`), or how a run is executed (`automation.execute`).
+is (`cli`), or how a run is executed (`automation.run_in_process`).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.sources import Source
 
 if TYPE_CHECKING:
     import dagster as dg
 
-    from bridge_cart_assets.automation.execute import Outcome
+    from bridge_cart_assets.assets.run_scope import RunScope
+    from bridge_cart_assets.automation.run_in_process import Outcome
 
-Run = Callable[..., "Outcome"]
+
+@dataclass(frozen=True)
+class Turn:
+    """The turn of this process to run jobs.
+
+    Attributes:
+        settings: where things lie.
+        instance: where the runs are recorded.
+        console: where progress is shown.
+    """
+
+    settings: Settings
+    instance: "dg.DagsterInstance"
+    console: Console
+
+    def refresh(
+        self,
+        scope: "RunScope",
+        sources: Sequence[Source] = (),
+        config: Mapping[str, Any] | None = None,
+    ) -> "Outcome":
+        """Run raw of some sources, and silver, gold and the catalogue."""
+        from bridge_cart_assets.automation.jobs import REFRESH, refresh_selection
+
+        return self._run(REFRESH, scope.tags, refresh_selection(sources), config)
+
+    def check(self) -> "Outcome":
+        """Run all checks over whole tables."""
+        from bridge_cart_assets.automation.jobs import CHECK
+
+        return self._run(CHECK, {})
+
+    def _run(
+        self,
+        job: str,
+        tags: Mapping[str, str],
+        assets: "Sequence[dg.AssetKey] | None" = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> "Outcome":
+        from bridge_cart_assets.automation.run_in_process import run_in_process
+
+        with self.console.status(f"{job}: starting") as spinner:
+
+            def progress(line: str) -> None:
+                spinner.update(line)
+                if not self.console.is_terminal:
+                    _say(self.console, line)
+
+            return run_in_process(self.settings, self.instance, job, progress, tags, assets, config)
 
 
 @contextmanager
-def turn(settings: Settings, wait_seconds: float) -> Iterator[Run]:
+def turn(settings: Settings, wait_seconds: float) -> Iterator[Turn]:
     """The turn of this process to run jobs, once no other run is under way.
 
     Runs whose process is gone are ended, and named on stderr.
-
-    Yields:
-        A function that runs a job: `run(job, tags, assets, config)`.
 
     Raises:
         DagsterStateError: Dagster's state cannot be used.
         WaitedTooLongError: another run is still under way.
     """
-    progress = Console(stderr=True)
-    with progress.status("loading Dagster"):
-        from bridge_cart_assets.automation.execute import REFRESH, dagster_instance, execute
-        from bridge_cart_assets.automation.home import dagster_home
+    console = Console(stderr=True)
+    with console.status("loading Dagster"):
+        from bridge_cart_assets.automation.instance import dagster_home, dagster_instance
+        from bridge_cart_assets.automation.jobs import REFRESH
         from bridge_cart_assets.automation.waiting import wait_for_turn, watching_locks
 
-    def say(line: str) -> None:
-        progress.print(line, highlight=False, soft_wrap=True, markup=False)
-
+    say = partial(_say, console)
     with watching_locks(dagster_home(settings), say), dagster_instance(settings) as instance:
         for dead in wait_for_turn(instance, REFRESH, wait_seconds, say):
             say(f"ended {dead}; this run goes on from what it had committed")
+        yield Turn(settings, instance, console)
 
-        def run(
-            job: str,
-            tags: Mapping[str, str],
-            assets: "Sequence[dg.AssetKey] | None" = None,
-            config: Mapping[str, Any] | None = None,
-        ) -> "Outcome":
-            with progress.status(f"{job}: starting") as spinner:
 
-                def tell(line: str) -> None:
-                    spinner.update(line)
-                    if not progress.is_terminal:
-                        say(line)
-
-                return execute(settings, instance, job, tell, tags, assets, config)
-
-        yield run
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True, markup=False)

@@ -13,21 +13,21 @@ from rich.console import Console
 from rich.table import Table as Shown
 from rich.text import Text
 
-from bridge_cart_assets.assets.gold import BUILT
-from bridge_cart_assets.assets.rebuild import unfinished_rebuild
-from bridge_cart_assets.automation.execute import last_run, latest_checks
+from bridge_cart_assets.automation.run_in_process import last_run, latest_checks
 from bridge_cart_assets.ingestion.drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import refused
 from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.gold import GOLD_TABLES
+from bridge_cart_assets.pipeline.rebuild import unfinished_rebuild
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import OFFSETS
 from bridge_cart_assets.tables.silver import ACCOUNTING
 from bridge_cart_assets.tables.silver import TABLES as SILVER
-from bridge_cart_assets.terminal.look import (
+from bridge_cart_assets.terminal.style import (
     BAD,
     GOOD,
     NOTHING,
@@ -76,7 +76,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         .select("source", "object", "batch_day", "reason", "detail", "seen_at")
         .pipe(_plain),
         "columns": _plain(_drift(lake)),
-        "topics": _plain(lake.look(OFFSETS).read().drop("run_id").sort("topic", "partition")),
+        "topics": _plain(lake.snapshot(OFFSETS).read().drop("run_id").sort("topic", "partition")),
         "checks": checks,
         "last_run": None
         if run is None
@@ -229,8 +229,8 @@ def _plain(rows: pl.DataFrame) -> list[dict[str, Any]]:
 def _tables(lake: Lake, checks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     today = datetime.now(UTC).date()
     described = {}
-    for table in (*(source.raw for source in SOURCES), *SILVER, *BUILT):
-        snapshot = lake.look(table)
+    for table in (*(source.raw for source in SOURCES), *SILVER, *GOLD_TABLES):
+        snapshot = lake.snapshot(table)
         if snapshot.version is None:
             continue
         mine = [check["passed"] for check in checks if check["table"] == table.path]
@@ -248,7 +248,7 @@ def _tables(lake: Lake, checks: list[dict[str, Any]]) -> dict[str, dict[str, Any
 
 def _accounting(lake: Lake) -> dict[str, dict[str, Any]]:
     sums = (
-        lake.look(ACCOUNTING)
+        lake.snapshot(ACCOUNTING)
         .scan()
         .group_by("source")
         .agg(pl.sum(*_COUNTS), days=pl.len())

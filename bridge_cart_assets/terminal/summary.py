@@ -13,7 +13,7 @@ from rich.text import Text
 
 from bridge_cart_assets.lake.query import query
 from bridge_cart_assets.settings import Settings
-from bridge_cart_assets.terminal.look import (
+from bridge_cart_assets.terminal.style import (
     WARN,
     Good,
     change_in_points,

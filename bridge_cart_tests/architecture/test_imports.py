@@ -13,19 +13,31 @@ FLOORS = (
     {"__main__", "demo", "dev", "dictionary"},
     {"cli"},
     {"terminal"},
-    {"automation.execute"},
+    {"automation.run_in_process"},
     {"definitions"},
     {"automation"},
     {"assets"},
     {"checks"},
+    {"pipeline"},
     {"reports", "generator", "ingestion"},
     {"sources", "models"},
     {"transforms"},
     {"lake"},
     {"tables"},
-    {"settings", "partitions", "thresholds"},
+    {"partitions"},
+    {"settings", "batch_days", "thresholds"},
 )
-PURE = {"transforms", "models", "tables", "sources", "generator", "reports", "lake", "ingestion"}
+PURE = {
+    "transforms",
+    "models",
+    "tables",
+    "sources",
+    "generator",
+    "reports",
+    "lake",
+    "ingestion",
+    "pipeline",
+}
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py")
 
 

@@ -6,11 +6,12 @@ import dagster as dg
 import duckdb
 import pytest
 
-from bridge_cart_assets.automation.plan import STORED, plan
-from bridge_cart_assets.automation.refresh import maintenance_schedule
+from bridge_cart_assets.automation.schedules import maintenance_schedule
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.maintenance import maintain as maintain_tables
+from bridge_cart_assets.pipeline.plan import plan
+from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_tests.checks.test_blocking import double_a_line, land, materialized, run
 from bridge_cart_tests.faults import victim
@@ -50,7 +51,7 @@ def test_a_night_without_anything_to_do_is_skipped(settings: Settings) -> None:
         land(settings, day, f"O{day},C1,{day},10")
         victim.run(settings.data)
     assert isinstance(tonight(), dg.RunRequest), "a day's files are small"
-    maintain_tables(Lake(settings.lake), STORED, "tonight")
+    maintain_tables(Lake(settings.lake), STORED_TABLES, "tonight")
     assert isinstance(tonight(), dg.SkipReason)
 
 
@@ -63,9 +64,9 @@ def test_the_run_after_it_builds_the_catalogue_again(
     result = maintain(settings, instance)
 
     (done,) = result.asset_materializations_for_node("ops__maintenance")
-    noted = done.metadata["tables"]
-    assert isinstance(noted, dg.TableMetadataValue)
-    tables = {r.data["table"]: r.data for r in noted.records}
+    run_metadata = done.metadata["tables"]
+    assert isinstance(run_metadata, dg.TableMetadataValue)
+    tables = {r.data["table"]: r.data for r in run_metadata.records}
     assert tables["silver/purchases"]["files_before"] == 2
     assert tables["silver/purchases"]["files_after"] == 1
     with duckdb.connect(str(settings.catalogue), read_only=True) as old:

@@ -7,14 +7,15 @@ import dagster as dg
 import pytest
 from pydantic import ValidationError
 
-from bridge_cart_assets.assets.shop import ShopConfig, shop_day
-from bridge_cart_assets.automation.plan import plan
-from bridge_cart_assets.automation.refresh import refresh_job, shop_schedule
+from bridge_cart_assets.assets.synthetic_shop import ShopConfig, shop_day
+from bridge_cart_assets.automation.jobs import refresh_job
+from bridge_cart_assets.automation.schedules import shop_schedule
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.generator import truth
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.plan import plan
 from bridge_cart_assets.settings import Settings
 
 

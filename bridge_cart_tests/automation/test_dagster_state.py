@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge_cart_assets.automation import home
+from bridge_cart_assets.automation import instance
 from bridge_cart_assets.settings import Settings
 from bridge_cart_tests.conftest import Command
 
@@ -37,7 +37,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAGSTER_HOME", "")
         patch.delenv("DAGSTER_HOME")
-        from bridge_cart_assets.automation.execute import dagster_instance
+        from bridge_cart_assets.automation.instance import dagster_instance
 
         with dagster_instance(settings):
             pass
@@ -124,18 +124,18 @@ def test_an_instance_that_nobody_changed_follows_the_version(
     monkeypatch.setenv("DAGSTER_HOME", "")
     monkeypatch.delenv("DAGSTER_HOME")
     settings = Settings(data=tmp_path, lake=str(tmp_path / "lake"))
-    file = home.dagster_home(settings) / "dagster.yaml"
+    file = instance.dagster_home(settings) / "dagster.yaml"
     now = file.read_text()
     assert "pools" not in now
     assert "LivenessRunLauncher" in now
     monkeypatch.delenv("DAGSTER_HOME")
 
     file.write_text(f"{now}\n# mine\n")
-    home.dagster_home(settings)
+    instance.dagster_home(settings)
     assert file.read_text().endswith("# mine\n")
     monkeypatch.delenv("DAGSTER_HOME")
 
-    monkeypatch.setattr(home, "_WRITTEN_EARLIER", {home.hashlib.sha256(b"old").hexdigest()})
+    monkeypatch.setattr(instance, "_WRITTEN_EARLIER", {instance.hashlib.sha256(b"old").hexdigest()})
     file.write_text("old")
-    home.dagster_home(settings)
+    instance.dagster_home(settings)
     assert file.read_text() == now

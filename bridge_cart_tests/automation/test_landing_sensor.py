@@ -8,10 +8,10 @@ import dagster as dg
 import pytest
 
 from bridge_cart_assets.automation.liveness import STOPPED
-from bridge_cart_assets.automation.plan import plan
 from bridge_cart_assets.automation.processes import ProcessIdentity
-from bridge_cart_assets.automation.refresh import landing_sensor
+from bridge_cart_assets.automation.sensors import landing_sensor
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.plan import plan
 from bridge_cart_assets.settings import Settings
 from bridge_cart_tests.automation.dead_runs import cut_off, gone, started, state
 from bridge_cart_tests.checks.test_blocking import land

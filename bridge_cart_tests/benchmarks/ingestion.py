@@ -122,7 +122,7 @@ def take(data: Path) -> None:
     seconds = time.perf_counter() - began
     memory = f"{peak_megabytes():,.0f} MB at most ({before:,.0f} MB of it before)"
     print(f"{taken:,} records in {seconds:.1f} s: {taken / seconds:,.0f} a second, {memory}")
-    print(lake.look(PURCHASES.raw).rows)
+    print(lake.snapshot(PURCHASES.raw).rows)
 
 
 def main() -> None:

@@ -11,12 +11,14 @@ import polars as pl
 import pytest
 from deltalake import write_deltalake
 
-from bridge_cart_assets.automation.plan import plan
-from bridge_cart_assets.automation.refresh import selection_of
-from bridge_cart_assets.checks.declared import Evidence, checks_of
+from bridge_cart_assets.assets.run_scope import RunScope
+from bridge_cart_assets.automation.jobs import refresh_selection
+from bridge_cart_assets.batch_days import DayRange
+from bridge_cart_assets.checks.registry import CheckContext, checks_of
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.partitions import DayRange
+from bridge_cart_assets.partitions import range_tags
+from bridge_cart_assets.pipeline.plan import plan
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, KPIS_DAILY
@@ -65,8 +67,8 @@ def run(settings: Settings, instance: dg.DagsterInstance) -> dg.ExecuteInProcess
         .resolve_job_def("refresh")
         .execute_in_process(
             instance=instance,
-            tags=due.tags,
-            asset_selection=selection_of(due.sources),
+            tags=RunScope.of_plan(due).tags,
+            asset_selection=refresh_selection(due.sources),
             raise_on_error=False,
         )
     )
@@ -82,12 +84,12 @@ def materialized(result: dg.ExecuteInProcessResult) -> set[str]:
 
 def double_a_line(settings: Settings) -> None:
     """A defect that the product cannot make: a key twice in silver."""
-    snapshot = Lake(settings.lake).look(PURCHASES)
+    snapshot = Lake(settings.lake).snapshot(PURCHASES)
     write_deltalake(snapshot.uri, snapshot.read().head(1), mode="append")
 
 
 def version(settings: Settings, table: Table) -> int | None:
-    return Lake(settings.lake).look(table).version
+    return Lake(settings.lake).snapshot(table).version
 
 
 def test_a_failed_check_stops_gold_in_the_run_and_in_later_runs(
@@ -122,7 +124,7 @@ def test_gold_goes_on_once_the_cause_is_mended(
     land(settings, "2024-01-02", "O1,C1,2024-01-01,11")
     assert not run(settings, instance).success
 
-    snapshot = Lake(settings.lake).look(PURCHASES)
+    snapshot = Lake(settings.lake).snapshot(PURCHASES)
     write_deltalake(
         snapshot.uri, snapshot.read().unique(list(PURCHASES.key), keep="last"), mode="overwrite"
     )
@@ -132,7 +134,7 @@ def test_gold_goes_on_once_the_cause_is_mended(
         .resolve_job_def("refresh")
         .execute_in_process(
             instance=instance,
-            tags=DayRange(date(2024, 1, 1), date(2024, 1, 2)).tags,
+            tags=range_tags(DayRange(date(2024, 1, 1), date(2024, 1, 2))),
             raise_on_error=False,
         )
     )
@@ -188,11 +190,11 @@ def test_each_invariant_is_seen_to_fail(
     lake = Lake(begun.lake)
     (asked,) = [c for c in checks_of(table) if c.name == check]
     assert asked.blocking
-    assert asked.look(Evidence(lake)).passed
+    assert asked.compute(CheckContext(lake)).passed
 
-    snapshot = lake.look(table)
+    snapshot = lake.snapshot(table)
     write_deltalake(
         snapshot.uri, snapshot.read().with_columns(value.alias(column)), mode="overwrite"
     )
 
-    assert not asked.look(Evidence(lake)).passed
+    assert not asked.compute(CheckContext(lake)).passed

@@ -6,15 +6,15 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from bridge_cart_assets.checks.declared import Evidence, checks_of
-from bridge_cart_assets.checks.findings import Finding
+from bridge_cart_assets.batch_days import DayRange
+from bridge_cart_assets.checks.integrity import CheckResult
+from bridge_cart_assets.checks.registry import CheckContext, checks_of
 from bridge_cart_assets.ingestion.drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import not_seen
 from bridge_cart_assets.ingestion.records import read_objects
 from bridge_cart_assets.ingestion.take import take_in
 from bridge_cart_assets.lake.delta import Commit, Lake
-from bridge_cart_assets.partitions import DayRange
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.purchases import PURCHASES
@@ -40,35 +40,35 @@ def lake(settings: Settings) -> Lake:
     return lake
 
 
-def look(lake: Lake, *days: int) -> Finding:
+def look(lake: Lake, *days: int) -> CheckResult:
     (check,) = [c for c in checks_of(PURCHASES.raw) if c.name == "columns_as_before"]
     assert not check.blocking
     wanted = DayRange.around(date(2024, 1, day) for day in days) if days else None
-    return check.look(Evidence(lake, wanted))
+    return check.compute(CheckContext(lake, wanted))
 
 
 def test_what_the_first_files_lack_is_no_news(lake: Lake) -> None:
     found = look(lake, 1)
-    assert (found.passed, found.says) == (True, "as before")
-    assert (found.figures["unknown"], found.figures["missing"]) == (0, 0)
+    assert (found.passed, found.message) == (True, "as before")
+    assert (found.metadata["unknown"], found.metadata["missing"]) == (0, 0)
 
 
 def test_a_new_column_is_told_on_its_day_and_kept(lake: Lake) -> None:
     found = look(lake, 2)
-    assert (found.passed, found.says) == (False, "unknown, kept in _rescued: gift")
-    rescued = lake.look(PURCHASES.raw).scan().filter(_batch_day=date(2024, 1, 2)).collect()
+    assert (found.passed, found.message) == (False, "unknown, kept in _rescued: gift")
+    rescued = lake.snapshot(PURCHASES.raw).scan().filter(_batch_day=date(2024, 1, 2)).collect()
     assert rescued["_rescued"].to_list() == ['{"gift":"yes"}']
 
 
 def test_a_column_that_is_missing_from_a_day_on_is_told_and_null(lake: Lake) -> None:
     found = look(lake, 3)
-    assert (found.passed, found.says) == (False, "missing, null from now on: quantity")
-    missing = lake.look(PURCHASES.raw).scan().filter(_batch_day=date(2024, 1, 3)).collect()
+    assert (found.passed, found.message) == (False, "missing, null from now on: quantity")
+    missing = lake.snapshot(PURCHASES.raw).scan().filter(_batch_day=date(2024, 1, 3)).collect()
     assert missing["quantity"].to_list() == [None]
 
 
 def test_over_several_days_and_on_its_own(lake: Lake) -> None:
-    assert look(lake, 1, 3).figures == {
+    assert look(lake, 1, 3).metadata == {
         **{"value": 2, "bound": 0, "unknown": 1, "missing": 1},
         **{"first_day": "2024-01-01", "last_day": "2024-01-03"},
     }
@@ -79,7 +79,7 @@ def test_over_several_days_and_on_its_own(lake: Lake) -> None:
 
 
 def test_without_a_file_there_is_nothing_to_say(settings: Settings) -> None:
-    assert look(Lake(settings.lake)) == Finding(True, "nothing was taken")
+    assert look(Lake(settings.lake)) == CheckResult(True, "nothing was taken")
 
 
 def messages(lake: Lake, day: int, *rows: dict[str, str]) -> None:
@@ -94,13 +94,13 @@ def messages(lake: Lake, day: int, *rows: dict[str, str]) -> None:
         _batch_day=pl.lit(date(2024, 1, day)),
         _batch_id=pl.lit("run"),
     )
-    lake.look(PURCHASES.raw).append(frame, Commit("run"))
+    lake.snapshot(PURCHASES.raw).append(frame, Commit("run"))
     ledger = {
         **{"topic": PURCHASES.topic, "partition": day, "source": "purchases", "next_offset": 1},
         **{"records": 1, "quarantined": 0, "latest_day": date(2024, 1, day), "version": 0},
         **{"seen_at": datetime(2024, 1, day, tzinfo=UTC), "run_id": "run"},
     }
-    lake.look(OFFSETS).append(pl.DataFrame([ledger], schema=OFFSETS.dtypes), Commit("run"))
+    lake.snapshot(OFFSETS).append(pl.DataFrame([ledger], schema=OFFSETS.dtypes), Commit("run"))
 
 
 def test_columns_of_messages_are_told_when_they_come_and_go(settings: Settings) -> None:
@@ -110,9 +110,9 @@ def test_columns_of_messages_are_told_when_they_come_and_go(settings: Settings) 
     messages(lake, 2, {**order, "quantity": "1", "old": "y", 'new "one"': "z"})
     messages(lake, 3, {**order, "old": "y", 'new "one"': "z"})
 
-    assert look(lake, 1).says == "unknown, kept in _rescued: old"
-    assert look(lake, 2).says == 'unknown, kept in _rescued: new "one"'
-    assert look(lake, 3).says == "missing, null from now on: quantity"
+    assert look(lake, 1).message == "unknown, kept in _rescued: old"
+    assert look(lake, 2).message == 'unknown, kept in _rescued: new "one"'
+    assert look(lake, 3).message == "missing, null from now on: quantity"
     assert look(lake) == look(lake, 3)
     assert not look(lake).passed
     told = drift_of_messages(lake, PURCHASES, date(2024, 1, 2), date(2024, 1, 3))

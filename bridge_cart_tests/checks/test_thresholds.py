@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge_cart_assets.checks.comparisons import against_trailing, against_weekday, fresh
-from bridge_cart_assets.checks.declared import Check, Evidence, checks_of
-from bridge_cart_assets.checks.findings import Finding, sums_agree
-from bridge_cart_assets.checks.judgements import in_use
+from bridge_cart_assets.checks.anomalies import against_trailing, against_weekday, fresh
+from bridge_cart_assets.checks.integrity import CheckResult, sums_agree
+from bridge_cart_assets.checks.model_quality import in_use
+from bridge_cart_assets.checks.registry import Check, CheckContext, checks_of
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables import gold, ops, silver
@@ -48,9 +48,11 @@ def frame(table: Table, *rows: dict[str, Any]) -> pl.DataFrame:
     return table.conform(pl.DataFrame([default | row for row in rows], schema=table.dtypes))
 
 
-def find(lake: str | Path, table: Table, name: str, *frames: tuple[Table, pl.DataFrame]) -> Finding:
+def find(
+    lake: str | Path, table: Table, name: str, *frames: tuple[Table, pl.DataFrame]
+) -> CheckResult:
     (check,) = (one for one in checks_of(table) if one.name == name)
-    return check.look(Evidence(Lake(str(lake)), frames={t.path: rows for t, rows in frames}))
+    return check.compute(CheckContext(Lake(str(lake)), frames={t.path: rows for t, rows in frames}))
 
 
 def is_blocking(table: Table, name: str) -> bool:
@@ -80,7 +82,7 @@ def days(weekly: list[float], each: float = 1.0, other: int = 700) -> pl.DataFra
     )
 
 
-def weekday(kpis: pl.DataFrame, until: date = date(2030, 1, 1)) -> Finding:
+def weekday(kpis: pl.DataFrame, until: date = date(2030, 1, 1)) -> CheckResult:
     return against_weekday(kpis, "revenue", "orders", until, THRESHOLDS)
 
 
@@ -88,15 +90,15 @@ def test_a_mondays_figure_is_compared_with_mondays_and_not_with_other_days() -> 
     mondays = [100.0, 140.0, 60.0, 120.0, 80.0, 100.0]
     found = weekday(days([*mondays, 101.0], other=9999))
     assert found.passed
-    assert (found.figures["median"], found.figures["days"]) == (100.0, 6)
+    assert (found.metadata["median"], found.metadata["days"]) == (100.0, 6)
     assert not weekday(days([*mondays, 9999.0], other=9999)).passed
 
 
 def test_the_score_is_that_of_iglewicz_and_hoaglin() -> None:
     # Median 10,200; deviations 0, 200, 200, 400 and 400, of which 200 is the median.
     found = weekday(days([10_000.0, 10_200.0, 9_800.0, 10_400.0, 10_600.0, 9_400.0]))
-    assert found.figures["median"] == 10_200.0
-    assert found.figures["z"] == pytest.approx(0.6745 * (9_400 - 10_200) / 200)
+    assert found.metadata["median"] == 10_200.0
+    assert found.metadata["z"] == pytest.approx(0.6745 * (9_400 - 10_200) / 200)
 
 
 @pytest.mark.parametrize(
@@ -117,16 +119,16 @@ def test_one_odd_monday_among_them_does_no_harm() -> None:
 def test_only_the_last_weeks_are_looked_at() -> None:
     found = weekday(days([9000.0] * 5 + [100.0, 101.0] * 4 + [100.0]))
     assert found.passed
-    assert found.figures["days"] == THRESHOLDS.weekdays
-    first = date.fromisoformat(str(found.figures["first_day"]))
-    last = date.fromisoformat(str(found.figures["last_day"]))
+    assert found.metadata["days"] == THRESHOLDS.weekdays
+    first = date.fromisoformat(str(found.metadata["first_day"]))
+    last = date.fromisoformat(str(found.metadata["last_day"]))
     assert last - first == timedelta(weeks=THRESHOLDS.weekdays)
 
 
 @pytest.mark.parametrize(("weeks", "says"), [(3, "3 Mondays before"), (4, "median of the 4")])
 def test_a_few_weeks_are_needed(weeks: int, says: str) -> None:
     found = weekday(days([100.0] * weeks + [0.0]))
-    assert says in found.says
+    assert says in found.message
     assert found.passed is (weeks < THRESHOLDS.weekdays_needed)
 
 
@@ -137,12 +139,12 @@ def test_a_day_that_is_still_going_on_is_not_judged() -> None:
     assert not weekday(kpis, until=last).passed
     before = weekday(kpis, until=last - timedelta(days=1))
     assert before.passed
-    assert before.figures["last_day"] == (last - timedelta(days=1)).isoformat()
+    assert before.metadata["last_day"] == (last - timedelta(days=1)).isoformat()
 
 
 def test_a_day_without_an_order_counts_as_zero() -> None:
     found = weekday(days([0.0, 100.0, 0.0, 104.0, 0.0, 0.0]))
-    assert (found.figures["median"], found.figures["days"]) == (0.0, 5)
+    assert (found.metadata["median"], found.metadata["days"]) == (0.0, 5)
     assert found.passed
 
 
@@ -188,7 +190,7 @@ def test_orders_of_very_different_worth_make_revenue_scatter_and_are_allowed_to(
         .cast(pl.Decimal(18, 2))
     )
     assert not weekday(calm).passed
-    found, before = weekday(wild).figures["z"], weekday(calm).figures["z"]
+    found, before = weekday(wild).metadata["z"], weekday(calm).metadata["z"]
     assert isinstance(found, float)
     assert isinstance(before, float)
     assert 0 < found < before
@@ -210,10 +212,10 @@ def test_the_median_is_never_unusual_and_the_currency_does_not_matter(
 ) -> None:
     orders = [*map(float, before), float(value)]
     found = weekday(days(orders))
-    assert weekday(days(orders, each=10.0)).figures["z"] == pytest.approx(found.figures["z"])
-    middle = found.figures["median"]
+    assert weekday(days(orders, each=10.0)).metadata["z"] == pytest.approx(found.metadata["z"])
+    middle = found.metadata["median"]
     assert isinstance(middle, float)
-    assert weekday(days([*map(float, before), middle])).figures["z"] == 0
+    assert weekday(days([*map(float, before), middle])).metadata["z"] == 0
 
 
 def test_each_figure_of_the_day_has_its_check(tmp_path: Path) -> None:
@@ -245,7 +247,7 @@ def test_missed_gates_are_named_and_warn(tmp_path: Path) -> None:
         ("nbd", 20240304, "brier", 0.2, "<= 0.25", True),
     )
     found = find(tmp_path, MODEL_METRICS, "gates_passed", (MODEL_METRICS, rows))
-    assert (found.passed, found.says) == (
+    assert (found.passed, found.message) == (
         False,
         "1 of 2 gates missed: segments stability 0.7 (>= 0.8)",
     )
@@ -277,10 +279,10 @@ def test_what_an_earlier_version_missed_is_over(tmp_path: Path) -> None:
         ("value_data", 20240304, "customers", 900.0, ">= 500", True),
     )
     found = find(tmp_path, MODEL_METRICS, "gates_passed", (MODEL_METRICS, rows))
-    assert (found.passed, found.figures["gates"]) == (True, 2)
+    assert (found.passed, found.metadata["gates"]) == (True, 2)
     naive = find(tmp_path, MODEL_METRICS, "value_model_beats_naive", (MODEL_METRICS, rows))
     assert naive.passed
-    assert naive.figures["compared"] == 0
+    assert naive.metadata["compared"] == 0
 
 
 def test_a_value_model_that_is_worse_than_the_naive_guess_warns(tmp_path: Path) -> None:
@@ -291,7 +293,7 @@ def test_a_value_model_that_is_worse_than_the_naive_guess_warns(tmp_path: Path) 
         ("gamma_gamma", 20240304, "mae", 9.0, "<= 8", False),
     )
     found = find(tmp_path, MODEL_METRICS, "value_model_beats_naive", (MODEL_METRICS, rows))
-    assert (found.passed, found.says) == (
+    assert (found.passed, found.message) == (
         False,
         "worse than the naive guess: bg_nbd brier 0.3 (<= 0.25)",
     )
@@ -308,10 +310,10 @@ def test_drift_warns_and_names_what_has_moved(tmp_path: Path) -> None:
     )
     found = find(tmp_path, MODEL_DRIFT, "no_drift", (MODEL_DRIFT, rows))
     assert not found.passed
-    assert "frequency (0.31)" in found.says
-    assert "recency_days" not in found.says
-    assert (found.figures["value"], found.figures["bound"]) == (0.31, 0.25)
-    assert (found.figures["first_day"], found.figures["last_day"]) == ("2024-01-01", "2024-03-04")
+    assert "frequency (0.31)" in found.message
+    assert "recency_days" not in found.message
+    assert (found.metadata["value"], found.metadata["bound"]) == (0.31, 0.25)
+    assert (found.metadata["first_day"], found.metadata["last_day"]) == ("2024-01-01", "2024-03-04")
     calm = rows.filter(~pl.col("has_drifted"))
     assert find(tmp_path, MODEL_DRIFT, "no_drift", (MODEL_DRIFT, calm)).passed
     assert not is_blocking(MODEL_DRIFT, "no_drift")
@@ -366,8 +368,8 @@ def test_a_model_that_stands_in_warns_and_says_why(tmp_path: Path) -> None:
     why = "not_fitted: 40 customers, 500 are needed"
     rows = frame(CUSTOMER_VALUE, value("C1", model_status=why), value("C2"))
     found = find(tmp_path, CUSTOMER_VALUE, "value_is_predicted", (CUSTOMER_VALUE, rows))
-    assert (found.passed, found.figures["value"]) == (False, 1)
-    assert why in found.says
+    assert (found.passed, found.metadata["value"]) == (False, 1)
+    assert why in found.message
     fitted = frame(CUSTOMER_VALUE, value("C1"))
     assert find(tmp_path, CUSTOMER_VALUE, "value_is_predicted", (CUSTOMER_VALUE, fitted)).passed
     assert not is_blocking(CUSTOMER_VALUE, "value_is_predicted")
@@ -404,7 +406,7 @@ def test_everybody_is_in_the_table_of_moves_once(
         (CUSTOMER_FEATURES, features),
     )
     assert found.passed is passed
-    assert says in found.says
+    assert says in found.message
     assert is_blocking(SEGMENT_MIGRATION, "customers_add_up")
 
 
@@ -413,9 +415,9 @@ def test_everybody_is_in_the_table_of_moves_once(
 
 @pytest.mark.parametrize(("table", "check"), OF_GOLD, ids=lambda x: getattr(x, "name", x))
 def test_an_empty_gold_table_passes_and_says_so(tmp_path: Path, table: Table, check: Check) -> None:
-    found = check.look(Evidence(Lake(str(tmp_path))))
+    found = check.compute(CheckContext(Lake(str(tmp_path))))
     assert found.passed
-    assert found.says
+    assert found.message
 
 
 @pytest.mark.parametrize(("table", "check"), OF_GOLD, ids=lambda x: getattr(x, "name", x))
@@ -431,25 +433,25 @@ def test_a_finding_on_gold_tells_figure_bound_and_days(
     )
     rows["gold/cohort_retention"] = frame(gold.COHORT_RETENTION, {"cohort_month": "2024-01"})
     rows[MODEL_DRIFT.path] = frame(MODEL_DRIFT, {"psi": 0.1})
-    found = check.look(Evidence(Lake(str(tmp_path)), frames=rows))
-    assert {"value", "lowest", "outside"} & found.figures.keys()
-    assert {"bound", "lower_bound", "upper_bound"} & found.figures.keys()
+    found = check.compute(CheckContext(Lake(str(tmp_path)), frames=rows))
+    assert {"value", "lowest", "outside"} & found.metadata.keys()
+    assert {"bound", "lower_bound", "upper_bound"} & found.metadata.keys()
     for name in ("first_day", "last_day"):
-        date.fromisoformat(str(found.figures[name]))
-    assert None not in found.figures.values()
+        date.fromisoformat(str(found.metadata[name]))
+    assert None not in found.metadata.values()
 
 
 def test_sums_of_money_that_differ_by_a_cent_do_not_agree() -> None:
     found = sums_agree({"here": Decimal("10.00"), "there": Decimal("10.01")})
-    assert (found.passed, found.figures["value"], found.figures["bound"]) == (False, 0.01, 0.0)
+    assert (found.passed, found.metadata["value"], found.metadata["bound"]) == (False, 0.01, 0.0)
     assert sums_agree({"here": Decimal("10.00"), "there": Decimal("10.0")}).passed
 
 
 @pytest.mark.parametrize(("behind", "passed"), [(3, True), (4, False)])
 def test_as_of_may_be_some_days_behind_the_clock(behind: int, passed: bool) -> None:
     found = fresh(AS_OF, AS_OF + timedelta(days=behind), timedelta(days=3))
-    assert (found.passed, found.figures["value"], found.figures["bound"]) == (passed, behind, 3)
-    assert found.figures["first_day"] == "2024-03-04"
+    assert (found.passed, found.metadata["value"], found.metadata["bound"]) == (passed, behind, 3)
+    assert found.metadata["first_day"] == "2024-03-04"
 
 
 @pytest.mark.parametrize(("latest", "passed"), [(12.5, True), (12.6, False), (7.4, False)])
@@ -463,8 +465,8 @@ def test_a_kpi_is_compared_with_the_mean_of_the_days_before(latest: float, passe
     )
     found = against_trailing(kpis, "aov_90d", 0.25, 0.25, THRESHOLDS)
     assert found.passed is passed
-    assert (found.figures["lower_bound"], found.figures["upper_bound"]) == (7.5, 12.5)
-    assert (found.figures["first_day"], found.figures["last_day"]) == ("2024-01-02", "2024-01-30")
+    assert (found.metadata["lower_bound"], found.metadata["upper_bound"]) == (7.5, 12.5)
+    assert (found.metadata["first_day"], found.metadata["last_day"]) == ("2024-01-02", "2024-01-30")
 
 
 def test_the_page_on_checks_has_every_check_of_every_table_and_no_other() -> None:

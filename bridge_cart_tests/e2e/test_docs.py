@@ -8,8 +8,8 @@ import pytest
 
 from bridge_cart_assets.generator.shop import Shop, generate
 from bridge_cart_assets.lake.query import query
+from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
 from bridge_cart_assets.settings import Settings
-from bridge_cart_tests.lakehouse.chain import ingest, refine
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -26,9 +26,9 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The catalogue of a small shop."""
     from datetime import UTC, datetime
 
-    from bridge_cart_assets.assets.gold import BUILT
     from bridge_cart_assets.lake.catalogue import build_catalogue
     from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.pipeline.gold import GOLD_TABLES
     from bridge_cart_assets.sources import SOURCES
     from bridge_cart_assets.tables import meta
     from bridge_cart_assets.tables.ops import TABLES as OPS
@@ -38,12 +38,14 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = Settings(data=root, lake=str(root / "lake"))
     generate(Shop(customers=300, days=120), root)
     lake = Lake(settings.lake)
-    ingest(lake, settings.landing)
-    refine(lake)
+    refresh_silver(lake, settings.landing)
+    refresh_gold(lake)
     raw = [source.raw for source in SOURCES]
-    copied = (*BUILT, *OPS)
-    noted = [(table, table.empty()) for table in meta.TABLES]
-    build_catalogue(settings.catalogue, lake, copied, TABLES, raw, "docs", datetime.now(UTC), noted)
+    copied = (*GOLD_TABLES, *OPS)
+    run_metadata = [(table, table.empty()) for table in meta.TABLES]
+    build_catalogue(
+        settings.catalogue, lake, copied, TABLES, raw, "docs", datetime.now(UTC), run_metadata
+    )
     return settings.catalogue
 
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from bridge_cart_assets.assets.gold import BUILT
 from bridge_cart_assets.generator.shop import Shop, generate
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
+from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import TABLES as OPS
 from bridge_cart_assets.tables.silver import TABLES as SILVER
-from bridge_cart_tests.lakehouse.chain import ingest, refine
 
 nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
 pytest.importorskip("nbclient", reason="nbclient is not installed")
@@ -34,10 +34,10 @@ def data_folder(root: Path, shop: Shop) -> Path:
     settings = Settings(data=root, lake=str(root / "lake"))
     generate(shop, root)
     lake = Lake(settings.lake)
-    ingest(lake, settings.landing)
-    refine(lake)
+    refresh_silver(lake, settings.landing)
+    refresh_gold(lake)
     raw = [source.raw for source in SOURCES]
-    tables = (*BUILT, *OPS)
+    tables = (*GOLD_TABLES, *OPS)
     build_catalogue(settings.catalogue, lake, tables, SILVER, raw, "notebook", datetime.now(UTC))
     return root
 

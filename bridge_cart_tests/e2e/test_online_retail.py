@@ -14,11 +14,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from bridge_cart_assets.assets.rebuild import clear
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.query import query
+from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
+from bridge_cart_assets.pipeline.rebuild import clear
 from bridge_cart_tests.conftest import Command
-from bridge_cart_tests.lakehouse.chain import ingest, refine
 from bridge_cart_tests.lakehouse.tables import WITHOUT_MODEL, contents, differences
 
 START = {"BRIDGE_CART_START_DATE": "2010-12-01"}
@@ -29,8 +29,8 @@ def whole(online_retail: Path, tmp_path_factory: pytest.TempPathFactory) -> Lake
     """The lake after one intake of all the files."""
     root = tmp_path_factory.mktemp("whole")
     lake = Lake(str(root / "lake"))
-    ingest(lake, online_retail.parent)
-    refine(lake)
+    refresh_silver(lake, online_retail.parent)
+    refresh_gold(lake)
     return lake
 
 
@@ -121,15 +121,15 @@ def _land_in_batches(folder: Path, batches: Sequence[Sequence[Path]]) -> Lake:
     for batch in batches:
         for file in batch:
             shutil.copy(file, landing / file.name)
-        ingest(lake, folder / "landing")
-        refine(lake)
+        refresh_silver(lake, folder / "landing")
+        refresh_gold(lake)
     return lake
 
 
 def _rebuild(lake: Lake) -> None:
     clear(lake)
-    ingest(lake, Path("nowhere"))
-    refine(lake)
+    refresh_silver(lake, Path("nowhere"))
+    refresh_gold(lake)
 
 
 @pytest.mark.slow
@@ -139,11 +139,11 @@ def test_the_history_says_for_every_day_what_the_features_of_that_day_say(whole:
     from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
     from bridge_cart_assets.transforms.features import customer_features
 
-    model = from_rows(whole.look(SEGMENT_MODEL).read())[-1]
-    history = whole.look(CUSTOMER_HISTORY).read()
-    customers = whole.look(CUSTOMERS).scan()
+    model = from_rows(whole.snapshot(SEGMENT_MODEL).read())[-1]
+    history = whole.snapshot(CUSTOMER_HISTORY).read()
+    customers = whole.snapshot(CUSTOMERS).scan()
     for day in (date(2010, 12, 5), date(2011, 3, 1), date(2011, 7, 15), date(2011, 12, 9)):
-        then = customer_features(whole.look(PURCHASES).scan(), customers, day)
+        then = customer_features(whole.snapshot(PURCHASES).scan(), customers, day)
         expected = then.select("customer_id").with_columns(assign(model, then)["segment_id"])
         holds = (pl.col("valid_from") <= day) & (
             pl.col("valid_to").is_null() | (pl.col("valid_to") > day)

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import polars as pl
 
-from bridge_cart_assets.assets.gold import BUILT
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, CUSTOMER_SEGMENTS
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES, TABLES
@@ -211,10 +211,10 @@ def differences_between(data: Path, undisturbed: Path) -> list[str]:
     found, wanted = Lake(str(data / "lake")), Lake(str(undisturbed / "lake"))
     problems = differences(contents(wanted, WITHOUT_MODEL), contents(found, WITHOUT_MODEL))
     for source in SOURCES:
-        rows = found.look(source.raw).read()
+        rows = found.snapshot(source.raw).read()
         if rows.select("_fingerprint", "_pos").is_duplicated().any():
             problems.append(f"{source.raw.path} has records twice")
-        if rows.height != wanted.look(source.raw).rows:
+        if rows.height != wanted.snapshot(source.raw).rows:
             problems.append(f"{source.raw.path} has {rows.height} records")
     return problems
 
@@ -224,4 +224,4 @@ def rebuilt(data: Path) -> dict[str, pl.DataFrame]:
     done = start(data, "rebuild")
     output = done.communicate(timeout=_LONGEST_SECONDS)[0]
     assert done.returncode == 0, output
-    return contents(Lake(str(data / "lake")), (*TABLES, *BUILT))
+    return contents(Lake(str(data / "lake")), (*TABLES, *GOLD_TABLES))

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from bridge_cart_assets.assets import silver
 from bridge_cart_assets.ingestion import take
 from bridge_cart_assets.lake import delta, durable
 from bridge_cart_assets.lake.delta import Lake, Snapshot
+from bridge_cart_assets.pipeline import silver
 from bridge_cart_assets.tables.silver import INTERNAL
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.faults import victim
@@ -90,19 +90,19 @@ CRASHES: dict[str, Place] = {
     "a table written": (Snapshot, "apply", after),
     "a table about to be written": (Snapshot, "apply", before),
     "losers written": (Snapshot, "apply", of(INTERNAL, after)),
-    "quarantined": (silver, "_quarantine", after),
-    "counted": (silver, "_account", after),
+    "quarantined": (silver, "update_quarantine", after),
+    "counted": (silver, "update_accounting", after),
 }
 # Where another run can come in between.
 GAPS: dict[str, Place] = {
-    "looked": (Lake, "look", after),
+    "looked": (Lake, "snapshot", after),
     "before commit": (delta, "write_deltalake", before),
     "before merge": (Snapshot, "_merge", before),
     "read": (take, "read_file", after),
     "before remembering": (take, "remember", before),
     "losers written": (Snapshot, "apply", of(INTERNAL, after)),
-    "before quarantine": (silver, "_quarantine", before),
-    "before counting": (silver, "_account", before),
+    "before quarantine": (silver, "update_quarantine", before),
+    "before counting": (silver, "update_accounting", before),
 }
 
 

@@ -37,7 +37,9 @@ def held(lake: Lake) -> dict[tuple[str, str], Held]:
     found: dict[tuple[str, str], Held] = {}
     for source in NATIVE:
         columns = ["_fingerprint", "_object", "_pos", "_status", *VALUES[source.name]]
-        rows = lake.look(source.raw).scan().select(columns).collect().sort("_fingerprint", "_pos")
+        rows = (
+            lake.snapshot(source.raw).scan().select(columns).collect().sort("_fingerprint", "_pos")
+        )
         positions = defaultdict(list)
         for fingerprint, name, pos, status, *values in rows.iter_rows():
             said = found.setdefault((source.name, fingerprint), (name, []))
@@ -53,14 +55,14 @@ def held(lake: Lake) -> dict[tuple[str, str], Held]:
 def hold_at_any_moment(lake: Lake) -> None:
     """Keys are unique; of a day that counts as done nothing is missing, and its counts add up."""
     for table in (*TABLES, *INTERNAL):
-        keys = lake.look(table).scan().select(table.key).collect()
+        keys = lake.snapshot(table).scan().select(table.key).collect()
         assert not keys.is_duplicated().any(), f"{table.path} has a key twice"
     pending = pending_days(lake, NATIVE)
     places = _places(lake)
     for identity, day in _arrived(lake).items():
         if day not in pending[identity[0]]:
             assert identity in places, f"{identity} of {day}, which is done, is nowhere in silver"
-    for row in lake.look(ACCOUNTING).read().iter_rows(named=True):
+    for row in lake.snapshot(ACCOUNTING).read().iter_rows(named=True):
         assert row["records"] == sum(row[part] for part in _PARTS), f"out of balance: {row}"
 
 
@@ -71,19 +73,19 @@ def hold_after_a_run(lake: Lake) -> None:
     assert places.keys() == _arrived(lake).keys(), "silver has other records than raw"
     twice = [identity for identity, count in places.items() if count > 1]
     assert not twice, f"in two places of silver: {twice}"
-    sums = lake.look(ACCOUNTING).read().sum().row(0, named=True)
-    assert (sums["accepted"] or 0) == sum(lake.look(table).rows for table in _STANDING)
-    assert (sums["quarantined"] or 0) == lake.look(QUARANTINE).rows
-    beaten = sum(lake.look(table).rows for table in _BEATEN)
+    sums = lake.snapshot(ACCOUNTING).read().sum().row(0, named=True)
+    assert (sums["accepted"] or 0) == sum(lake.snapshot(table).rows for table in _STANDING)
+    assert (sums["quarantined"] or 0) == lake.snapshot(QUARANTINE).rows
+    beaten = sum(lake.snapshot(table).rows for table in _BEATEN)
     assert (sums["duplicate"] or 0) + (sums["superseded"] or 0) == beaten
-    assert (sums["records"] or 0) == sum(lake.look(source.raw).rows for source in NATIVE)
+    assert (sums["records"] or 0) == sum(lake.snapshot(source.raw).rows for source in NATIVE)
 
 
 def _arrived(lake: Lake) -> dict[Identity, date]:
     """Raw's records but for blank lines, with their day."""
     columns = ("_source", "_fingerprint", "_pos", "_batch_day")
     rows = pl.concat(
-        lake.look(source.raw).scan().filter(pl.col("_status") != "blank").select(columns)
+        lake.snapshot(source.raw).scan().filter(pl.col("_status") != "blank").select(columns)
         for source in NATIVE
     ).collect()
     return {(source, fingerprint, pos): day for source, fingerprint, pos, day in rows.iter_rows()}
@@ -93,6 +95,6 @@ def _places(lake: Lake) -> Counter[Identity]:
     """How often each record is in silver: standing, beaten or in quarantine."""
     tables = (*_STANDING, *_BEATEN, QUARANTINE)
     rows = pl.concat(
-        lake.look(table).scan().select("source", "fingerprint", "pos") for table in tables
+        lake.snapshot(table).scan().select("source", "fingerprint", "pos") for table in tables
     ).collect()
     return Counter(rows.iter_rows())

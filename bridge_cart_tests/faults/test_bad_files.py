@@ -20,6 +20,7 @@ import pytest
 
 from bridge_cart_assets.ingestion import files
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import FILES
 from bridge_cart_assets.tables.silver import INTERNAL, TABLES
@@ -35,7 +36,6 @@ from bridge_cart_tests.faults.bad_files import (
     BadFile,
     Record,
 )
-from bridge_cart_tests.lakehouse.chain import ingest
 
 FIRST_DAY = date(2024, 1, 1)
 DAYS = {bad.sentence: FIRST_DAY + timedelta(days=n) for n, bad in enumerate(CORPUS)}
@@ -87,11 +87,11 @@ class Shop:
         self.run()
 
     def run(self) -> None:
-        ingest(self.lake, self.landing)
+        refresh_silver(self.lake, self.landing)
 
     def state(self) -> dict[str, tuple[int | None, pl.DataFrame]]:
         """Version and rows of every table."""
-        looks = [self.lake.look(table) for table in ALL]
+        looks = [self.lake.snapshot(table) for table in ALL]
         return {s.table.path: (s.version, s.read().sort(s.table.key)) for s in looks}
 
     @cached_property
@@ -292,8 +292,8 @@ def test_json_nested_at_every_depth_about_the_limit_stops_nothing(tmp_path: Path
     folder.mkdir(parents=True)
     (folder / f"{FIRST_DAY}.ndjson").write_text("".join(lines))
     lake = Lake(str(tmp_path / "lake"))
-    ingest(lake, tmp_path / "landing")
-    raw = lake.look(SOURCES[0].raw).read()
+    refresh_silver(lake, tmp_path / "landing")
+    raw = lake.snapshot(SOURCES[0].raw).read()
     assert raw.height == len(depths)
     assert set(raw["_error_code"]) <= {None, "MALFORMED"}
     assert set(raw.filter(pl.col("_status") == "quarantined")["_raw"]) <= {s[:-1] for s in lines}
@@ -308,6 +308,6 @@ def test_a_name_that_is_no_text_and_one_that_is_spelt_like_it_are_two_files(
     for first, second in (("1", "2"), ("3", "4")):
         (folder / "\udcff.csv").write_text(f"customer_id\n{first}\n")
         (folder / "\\xff.csv").write_text(f"customer_id\n{second}\n")
-        ingest(lake, tmp_path / "landing")
-    assert sorted(lake.look(SOURCES[0].raw).read()["customer_id"]) == ["1", "2", "3", "4"]
-    assert not lake.look(FILES).read().select(FILES.key).is_duplicated().any()
+        refresh_silver(lake, tmp_path / "landing")
+    assert sorted(lake.snapshot(SOURCES[0].raw).read()["customer_id"]) == ["1", "2", "3", "4"]
+    assert not lake.snapshot(FILES).read().select(FILES.key).is_duplicated().any()

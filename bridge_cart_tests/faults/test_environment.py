@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from bridge_cart_assets.automation.plan import STORED
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 from bridge_cart_tests.faults import victim
 from bridge_cart_tests.faults.test_killed import half_done, is_as_if_nothing_had_happened
 
@@ -40,7 +40,7 @@ def limited(kind: int, most: int) -> Callable[[], None]:
 
 def versions(data: Path) -> dict[str, int | None]:
     lake = Lake(str(data / "lake"))
-    return {table.path: lake.look(table).version for table in STORED}
+    return {table.path: lake.snapshot(table).version for table in STORED_TABLES}
 
 
 @pytest.mark.slow
@@ -55,7 +55,7 @@ def test_files_that_cannot_grow_stop_the_run_and_the_next_completes_it(
     done = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, check=False)
     assert done.returncode == 1, "the limit was not felt"
     assert "File too large" in done.stderr
-    refuse_torn(Lake(str(data / "lake")), STORED)
+    refuse_torn(Lake(str(data / "lake")), STORED_TABLES)
     victim.run(data)
     is_as_if_nothing_had_happened(data, shop)
 
@@ -91,7 +91,7 @@ def test_too_few_file_handles_are_named_and_nothing_changes_by_halves(
     errors = in_two_lines(bridge_cart(data, limited(resource.RLIMIT_NOFILE, most)))
     assert "open" in errors[0]
     assert versions(data) == before
-    refuse_torn(Lake(str(data / "lake")), STORED)
+    refuse_torn(Lake(str(data / "lake")), STORED_TABLES)
     victim.run(data)
     is_as_if_nothing_had_happened(data, shop)
 

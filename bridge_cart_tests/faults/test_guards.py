@@ -15,12 +15,13 @@ from unittest.mock import patch
 import pytest
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
-from bridge_cart_assets.assets import silver
-from bridge_cart_assets.automation.plan import STORED
 from bridge_cart_assets.ingestion.recovery import reopen
 from bridge_cart_assets.lake import delta, durable
-from bridge_cart_assets.lake.delta import Change, Commit, Damaged, Lake, Snapshot
+from bridge_cart_assets.lake.delta import Change, Commit, DamagedTableError, Lake, Snapshot
 from bridge_cart_assets.lake.doctor import heal, refuse_torn
+from bridge_cart_assets.pipeline import silver
+from bridge_cart_assets.pipeline.chain import refresh_silver
+from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASE_REPEATS, PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.faults.disturbed import CRASHES, Crash, Once, at, die, of
@@ -28,7 +29,6 @@ from bridge_cart_tests.faults.landed import landed
 from bridge_cart_tests.faults.laws import NATIVE, held, hold_after_a_run, hold_at_any_moment
 from bridge_cart_tests.faults.test_power_cut import path_of
 from bridge_cart_tests.faults.victim import after, before
-from bridge_cart_tests.lakehouse.chain import ingest
 
 HEADER = "order_id,customer_id,purchase_date,purchase_amount,updated_at"
 RAW = next(source.raw for source in NATIVE if source.name == "purchases")
@@ -46,7 +46,7 @@ class Shop:
         path.write_text("\n".join([HEADER, *lines, ""]))
 
     def run(self) -> None:
-        ingest(self.lake, self.landing, NATIVE)
+        refresh_silver(self.lake, self.landing, sources=NATIVE)
 
     def dies(self, place: str) -> None:
         with suppress(Crash), at(CRASHES[place], Once(1, die)):
@@ -108,7 +108,7 @@ def test_writing_through_the_handle_that_was_looked_at(shop: Shop, without: bool
             stack.enter_context(patch.object(delta, "write_deltalake", through_a_fresh_handle))
         stack.enter_context(a_rival(shop, RAW))
         shop.run()
-    assert shop.lake.look(RAW).rows == (5 if without else 3)
+    assert shop.lake.snapshot(RAW).rows == (5 if without else 3)
     assert bool(shop.damage()) == without
 
 
@@ -122,7 +122,7 @@ def test_the_transaction_of_a_file(shop: Shop, without: bool) -> None:
     with patch.object(Snapshot, "append", forgetful) if without else nullcontext():
         shop.dies("before remembering")
         shop.run()
-    assert shop.lake.look(RAW).rows == (5 if without else 3)
+    assert shop.lake.snapshot(RAW).rows == (5 if without else 3)
     assert bool(shop.damage()) == without
 
 
@@ -147,7 +147,7 @@ def test_the_writer_transaction(shop: Shop, without: bool) -> None:
             stack.enter_context(patch.object(delta, "CommitProperties", blind))
         stack.enter_context(a_rival(shop, PURCHASES))
         shop.run()
-    assert shop.lake.look(PURCHASES).rows == (3 if without else 2)
+    assert shop.lake.snapshot(PURCHASES).rows == (3 if without else 2)
     assert bool(shop.damage()) == without
 
 
@@ -168,8 +168,8 @@ def test_forcing_to_disk(shop: Shop, without: bool) -> None:
         if path.is_file() and path not in before_it | forced:
             path.write_bytes(b"")
     assert bool(forced) != without
-    with pytest.raises(Damaged, match="torn") if without else nullcontext():
-        refuse_torn(shop.lake, STORED)
+    with pytest.raises(DamagedTableError, match="torn") if without else nullcontext():
+        refuse_torn(shop.lake, STORED_TABLES)
     if not without:
         assert shop.damage() == []
 
@@ -179,7 +179,7 @@ def test_among_the_same_files_the_memory_of_a_file_stands_in_for_the_writer(shop
     blind = patch.object(delta, "CommitProperties", properties_but(delta._WRITER))
     with blind, a_rival(shop, RAW):
         shop.run()
-    assert shop.lake.look(RAW).rows == 3
+    assert shop.lake.snapshot(RAW).rows == 3
     assert shop.damage() == []
 
 
@@ -197,11 +197,11 @@ def test_the_count_of_transactions(shop: Shop, without: bool) -> None:
     entries = Path(shop.lake.uri(RAW), durable.LOG).glob("[0-9]*.json")
     cut_behind_the_data(max(entries))
 
-    with nullcontext() if without else pytest.raises(Damaged, match="lacks its end"):
-        refuse_torn(shop.lake, STORED)
-    list(reopen(shop.lake, heal(shop.lake, STORED), landed(shop.landing)))
+    with nullcontext() if without else pytest.raises(DamagedTableError, match="lacks its end"):
+        refuse_torn(shop.lake, STORED_TABLES)
+    list(reopen(shop.lake, heal(shop.lake, STORED_TABLES), landed(shop.landing)))
     shop.run()
-    assert shop.lake.look(RAW).rows == (5 if without else 3)
+    assert shop.lake.snapshot(RAW).rows == (5 if without else 3)
     assert bool(shop.damage()) == without
 
 
@@ -211,21 +211,21 @@ def test_accounting_comes_last(shop: Shop, without: bool, tmp_path: Path) -> Non
     for path in (shop.landing / "purchases").iterdir():
         whole.land(path.stem, *path.read_text().splitlines()[1:])
     whole.run()
-    fold = silver._fold
+    fold = silver.fold_into_table
 
     def counted_first(lake: Lake, *args: Any) -> Any:
-        lake.look(ACCOUNTING).replace(whole.lake.look(ACCOUNTING).read(), Commit("early"))
+        lake.snapshot(ACCOUNTING).replace(whole.lake.snapshot(ACCOUNTING).read(), Commit("early"))
         return fold(lake, *args)
 
     with ExitStack() as stack:
         if without:
-            stack.enter_context(patch.object(silver, "_fold", counted_first))
+            stack.enter_context(patch.object(silver, "fold_into_table", counted_first))
         place = (Snapshot, "apply", of([PURCHASES], before))
         stack.enter_context(at(place, Once(1, die)))
         stack.enter_context(suppress(Crash))
         shop.run()
     assert bool(shop.damage()) == without
-    assert shop.lake.look(PURCHASES).rows == (1 if without else 2)
+    assert shop.lake.snapshot(PURCHASES).rows == (1 if without else 2)
 
 
 def test_what_no_longer_stands_is_written_before_what_does(shop: Shop, without: bool) -> None:
@@ -251,4 +251,4 @@ def test_what_no_longer_stands_is_written_before_what_does(shop: Shop, without: 
             stack.enter_context(at(place, Once(1, die)))
         shop.run()
     assert bool(shop.damage()) == without
-    assert shop.lake.look(PURCHASE_REPEATS).rows == (0 if without else 1)
+    assert shop.lake.snapshot(PURCHASE_REPEATS).rows == (0 if without else 1)

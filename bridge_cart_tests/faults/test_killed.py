@@ -15,19 +15,19 @@ import duckdb
 import polars as pl
 import pytest
 
-from bridge_cart_assets.assets.gold import BUILT
-from bridge_cart_assets.assets.rebuild import clear
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.landing import Form, Target
 from bridge_cart_assets.generator.shop import TOPICS, generate
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline import chain
+from bridge_cart_assets.pipeline.gold import GOLD_TABLES
+from bridge_cart_assets.pipeline.rebuild import clear
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.silver import TABLES
 from bridge_cart_tests.faults import victim
 from bridge_cart_tests.faults.extent import KILLS
 from bridge_cart_tests.faults.started import start
 from bridge_cart_tests.kafka.mock import MockCluster
-from bridge_cart_tests.lakehouse import chain
 from bridge_cart_tests.lakehouse.tables import WITHOUT_MODEL, contents, differences
 
 WAYS = (*map(str, Form), str(Target.KAFKA))
@@ -91,7 +91,7 @@ def raw_rows(data: Path) -> dict[str, pl.DataFrame]:
     """Every raw record, but for when and by which run it was taken."""
     lake = Lake(str(data / "lake"))
     return {
-        s.name: lake.look(s.raw).read().drop("_ingested_at", "_batch_id").sort(IDENTITY)
+        s.name: lake.snapshot(s.raw).read().drop("_ingested_at", "_batch_id").sort(IDENTITY)
         for s in SOURCES
     }
 
@@ -150,8 +150,8 @@ def test_killed_at_each_point_in_turn_day_after_day(tmp_path: Path, way: str) ->
     assert differences(contents(wanted, WITHOUT_MODEL), contents(found, WITHOUT_MODEL)) == []
     # The runs in between have trained models of their own: both are made anew from raw.
     clear(found)
-    chain.ingest(found, Path("nowhere"))
-    chain.refine(found)
+    chain.refresh_silver(found, Path("nowhere"))
+    chain.refresh_gold(found)
     assert differences(contents(wanted), contents(found)) == []
 
 
@@ -201,5 +201,5 @@ def test_killed_at_random_moments_and_run_again(shop: Path, tmp_path: Path) -> N
 def reached(data: Path) -> dict[str, list[int | None]]:
     """Versions of the tables by layer, the last one first: what a run has written so far."""
     lake = Lake(str(data / "lake"))
-    layers = {"gold": BUILT, "silver": TABLES, "raw": [source.raw for source in SOURCES]}
-    return {layer: [lake.look(t).version for t in tables] for layer, tables in layers.items()}
+    layers = {"gold": GOLD_TABLES, "silver": TABLES, "raw": [source.raw for source in SOURCES]}
+    return {layer: [lake.snapshot(t).version for t in tables] for layer, tables in layers.items()}

@@ -10,12 +10,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from bridge_cart_assets.automation.plan import STORED
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import heal
 from bridge_cart_assets.lake.maintenance import maintain
+from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 from bridge_cart_tests.faults import upkeep, victim
 from bridge_cart_tests.faults.extent import EXAMPLES
 from bridge_cart_tests.faults.started import start
@@ -73,7 +73,7 @@ def test_ingesters_and_upkeep_at_once_end_as_an_undisturbed_run(shop: Path, tmp_
     print(f"{written(data / 'conflicts')} writes planned anew")
     assert written(data / "upkeep") >= COMPACTIONS
     is_as_if_nothing_had_happened(data, shop)
-    assert heal(Lake(str(data / "lake")), STORED) == []
+    assert heal(Lake(str(data / "lake")), STORED_TABLES) == []
 
 
 @pytest.mark.slow
@@ -81,7 +81,7 @@ def test_a_maintained_lake_takes_in_what_comes_as_any_other(shop: Path, tmp_path
     data = half_done(shop, tmp_path)
     lake = Lake(str(data / "lake"))
     there, raw = contents(lake), raw_rows(data)
-    done = maintain(lake, STORED, "upkeep")
+    done = maintain(lake, STORED_TABLES, "upkeep")
     assert sum(table.files_after for table in done) < sum(table.files_before for table in done)
     assert differences(there, contents(lake)) == []
     assert all(rows.equals(raw[name]) for name, rows in raw_rows(data).items())

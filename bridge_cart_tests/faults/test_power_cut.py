@@ -8,15 +8,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from bridge_cart_assets.assets.declared import key_of
-from bridge_cart_assets.automation.plan import STORED
+from bridge_cart_assets.assets.asset_specs import asset_key
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
 from bridge_cart_assets.ingestion.recovery import reopen
 from bridge_cart_assets.lake import durable
-from bridge_cart_assets.lake.delta import Commit, Damaged, Lake
+from bridge_cart_assets.lake.delta import Commit, DamagedTableError, Lake
 from bridge_cart_assets.lake.doctor import heal, refuse_torn
+from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
+from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.gold import KPIS_DAILY
@@ -24,7 +25,6 @@ from bridge_cart_assets.tables.ops import FILES
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.faults.landed import landed
-from bridge_cart_tests.lakehouse.chain import ingest, refine
 from bridge_cart_tests.lakehouse.tables import contents, differences
 
 RAW = next(source.raw for source in SOURCES if source.name == "purchases")
@@ -37,8 +37,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for days in (20, 30):
         generate(Shop(customers=150, days=days, dirt=0.2), data)
         lake = Lake(str(data / "lake"))
-        ingest(lake, data / "landing")
-        refine(lake)
+        refresh_silver(lake, data / "landing")
+        refresh_gold(lake)
     return data
 
 
@@ -129,19 +129,21 @@ def test_a_torn_last_commit_is_named_taken_back_and_done_again(
     lake = Lake(str(tmp_path / "shop/lake"))
     damage(Path(lake.uri(table)))
 
-    with pytest.raises(Damaged, match=f"(?s){table.path}: commit .* is torn.*bridge-cart doctor"):
-        refuse_torn(lake, STORED)
-    findings = heal(lake, STORED)
+    with pytest.raises(
+        DamagedTableError, match=f"(?s){table.path}: commit .* is torn.*bridge-cart doctor"
+    ):
+        refuse_torn(lake, STORED_TABLES)
+    findings = heal(lake, STORED_TABLES)
     assert findings
     assert all(finding.mended and finding.table == table.path for finding in findings)
     list(reopen(lake, findings, landed(tmp_path / "shop/landing")))
-    refuse_torn(lake, STORED)
-    assert heal(lake, STORED) == []
+    refuse_torn(lake, STORED_TABLES)
+    assert heal(lake, STORED_TABLES) == []
 
-    ingest(lake, tmp_path / "shop/landing")
-    refine(lake)
+    refresh_silver(lake, tmp_path / "shop/landing")
+    refresh_gold(lake)
     assert differences(contents(Lake(str(whole / "lake"))), contents(lake)) == []
-    assert lake.look(RAW).rows == Lake(str(whole / "lake")).look(RAW).rows
+    assert lake.snapshot(RAW).rows == Lake(str(whole / "lake")).snapshot(RAW).rows
 
 
 @pytest.mark.parametrize("table", [RAW, PURCHASES, KPIS_DAILY], ids=path_of_table)
@@ -156,7 +158,7 @@ def test_a_run_that_somebody_starts_in_the_ui_refuses_it_too(
         build_defs(settings)
         .resolve_implicit_global_asset_job_def()
         .execute_in_process(
-            asset_selection=[key_of(table)],
+            asset_selection=[asset_key(table)],
             partition_key=None if table is KPIS_DAILY else "2024-01-05",
             raise_on_error=False,
         )
@@ -176,19 +178,19 @@ def test_a_torn_pointer_to_a_checkpoint_is_removed(
     shutil.copytree(whole / "lake", tmp_path / "lake")
     lake = Lake(str(tmp_path / "lake"))
     (tmp_path / "lake/raw/purchases/_delta_log/_last_checkpoint").write_bytes(bytes_left)
-    (finding,) = heal(lake, STORED)
+    (finding,) = heal(lake, STORED_TABLES)
     assert (finding.table, finding.mended) == ("raw/purchases", True)
-    assert heal(lake, STORED) == []
+    assert heal(lake, STORED_TABLES) == []
 
 
 def test_a_torn_checkpoint_is_removed(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     for day in range(22):
-        lake.look(KPIS_DAILY).append(KPIS_DAILY.empty(), Commit(f"run {day}"))
+        lake.snapshot(KPIS_DAILY).append(KPIS_DAILY.empty(), Commit(f"run {day}"))
     (checkpoint,) = (tmp_path / "gold/kpis_daily/_delta_log").glob("*.checkpoint.parquet")
     checkpoint.write_bytes(checkpoint.read_bytes()[:-20])
-    assert [finding.mended for finding in heal(lake, STORED)] == [True, True]
-    assert lake.look(KPIS_DAILY).version == 22
+    assert [finding.mended for finding in heal(lake, STORED_TABLES)] == [True, True]
+    assert lake.snapshot(KPIS_DAILY).version == 22
 
 
 def test_a_file_that_was_acknowledged_long_ago_is_not_talked_away(
@@ -198,7 +200,7 @@ def test_a_file_that_was_acknowledged_long_ago_is_not_talked_away(
     lake = Lake(str(tmp_path / "lake"))
     first = durable.added(durable.entry_of(tmp_path / "lake/raw/purchases", 1))[0]
     (tmp_path / "lake/raw/purchases" / first).unlink()
-    (finding,) = heal(lake, STORED)
+    (finding,) = heal(lake, STORED_TABLES)
     assert not finding.mended
     assert Path(first).name in finding.problem
     assert "backup" in finding.remedy
@@ -212,7 +214,7 @@ def test_a_commit_is_forced_to_disk_before_it_is_acknowledged(
     lake = Lake(str(tmp_path / "data/lake"))
     folder = Path(lake.uri(RAW))
     rows = pl.DataFrame([raw_row("a", "2024-01-01"), raw_row("b", "2024-01-02")], schema=RAW.dtypes)
-    lake.look(RAW).append(rows, Commit("run", None, {"file:a": 1}))
+    lake.snapshot(RAW).append(rows, Commit("run", None, {"file:a": 1}))
 
     data = sorted(folder.rglob("*.parquet"))
     entry = durable.entry_of(folder, 1)

@@ -28,17 +28,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bridge_cart_assets.assets.rebuild import clear
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import not_seen, refused
 from bridge_cart_assets.lake.delta import Commit, Lake
+from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
+from bridge_cart_assets.pipeline.rebuild import clear
 from bridge_cart_assets.tables.ops import FILES
 from bridge_cart_assets.tables.silver import INTERNAL, TABLES
 from bridge_cart_tests.faults.disturbed import CRASHES, GAPS, Crash, Once, Place, at, die
 from bridge_cart_tests.faults.extent import EXAMPLES
 from bridge_cart_tests.faults.landed import DAYS, SUFFIXES, VALUES, File, corrupt, file_of, records
 from bridge_cart_tests.faults.laws import NATIVE, held, hold_after_a_run, hold_at_any_moment
-from bridge_cart_tests.lakehouse.chain import ingest, refine
 from bridge_cart_tests.lakehouse.tables import WITHOUT_MODEL, contents, differences
 
 # Of the short run, which is always the same one.
@@ -175,9 +175,9 @@ class LakeMachine(RuleBasedStateMachine):
     @rule(with_gold=st.sampled_from([False, False, False, True]))
     def run(self, with_gold: bool) -> None:
         self._touch(quiet=True)
-        ingest(self.lake, self.landing.root, NATIVE)
+        refresh_silver(self.lake, self.landing.root, sources=NATIVE)
         if with_gold:
-            refine(self.lake)
+            refresh_gold(self.lake)
         self._count("run with gold" if with_gold else "run")
 
     @rule(due=some, crash=times(CRASHES))
@@ -259,9 +259,9 @@ class LakeMachine(RuleBasedStateMachine):
             landing = Landing(self.folder / "fresh" / "landing")
             for (_, name), key in now.items():
                 landing.put(self.landing.files[key], name)
-            ingest(fresh, landing.root, NATIVE)
+            refresh_silver(fresh, landing.root, sources=NATIVE)
             due = [(key, name) for key, name in due if key not in now.values()]
-        refine(fresh)
+        refresh_gold(fresh)
         found = differences(contents(fresh, WITHOUT_MODEL), contents(self.lake, WITHOUT_MODEL))
         assert found == []
 
@@ -288,10 +288,10 @@ class LakeMachine(RuleBasedStateMachine):
 
     def _compact(self, vacuuming: bool) -> None:
         for table in (*(source.raw for source in NATIVE), *TABLES, *INTERNAL, FILES):
-            if self.lake.look(table).version is not None:
-                self.lake.look(table).compact(Commit("house"))
+            if self.lake.snapshot(table).version is not None:
+                self.lake.snapshot(table).compact(Commit("house"))
                 if vacuuming:
-                    self.lake.look(table).vacuum(timedelta(0))
+                    self.lake.snapshot(table).vacuum(timedelta(0))
 
     def _corrupt(self) -> list[tuple[str, str]]:
         return sorted(key for key, file in self.landing.lying.items() if file.told is None)
@@ -315,7 +315,9 @@ class LakeMachine(RuleBasedStateMachine):
             around.append(at(CRASHES[crash[0]], died))
         if gap:
             around.append(at(GAPS[gap[0]], rival))
-        self._until_it_dies(around, lambda: ingest(self.lake, self.landing.root, NATIVE))
+        self._until_it_dies(
+            around, lambda: refresh_silver(self.lake, self.landing.root, sources=NATIVE)
+        )
         if gap:
             self._count(f"rival: {gap[0]}" if rival.done else "rival: place not reached")
         if crash:
@@ -324,7 +326,7 @@ class LakeMachine(RuleBasedStateMachine):
     def _other_run(self, late: Delivery | None) -> None:
         if late:
             self._land(*late)
-        ingest(self.lake, self.landing.root, NATIVE)
+        refresh_silver(self.lake, self.landing.root, sources=NATIVE)
 
     @staticmethod
     def _until_it_dies(around: list, work: Callable[[], None]) -> None:  # type: ignore[type-arg]

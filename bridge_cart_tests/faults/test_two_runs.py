@@ -10,11 +10,12 @@ from unittest.mock import patch
 import polars as pl
 import pytest
 
-from bridge_cart_assets.assets import silver
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import not_seen
 from bridge_cart_assets.ingestion.take import take_in
 from bridge_cart_assets.lake.delta import Change, Commit, Lake, Snapshot
+from bridge_cart_assets.pipeline import silver
+from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.tables.silver import (
     ACCOUNTING,
     CUSTOMER_REPEATS,
@@ -26,7 +27,6 @@ from bridge_cart_assets.tables.silver import (
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.faults.disturbed import Crash, die
 from bridge_cart_tests.faults.laws import NATIVE
-from bridge_cart_tests.lakehouse.chain import ingest
 
 PROFILE = "customer_id,name,updated_at"
 LINE = "order_id,customer_id,purchase_date,purchase_amount,updated_at"
@@ -44,10 +44,10 @@ class Shop:
         path.write_text("\n".join([*lines, ""]))
 
     def run(self) -> None:
-        ingest(self.lake, self.landing, NATIVE)
+        refresh_silver(self.lake, self.landing, sources=NATIVE)
 
     def read(self, table: Table) -> pl.DataFrame:
-        return self.lake.look(table).read()
+        return self.lake.snapshot(table).read()
 
 
 @pytest.fixture
@@ -144,8 +144,8 @@ def test_what_another_run_quarantined_outlives_a_crash(shop: Shop) -> None:
     shop.land("purchases", "2024-01-01/a.csv", LINE, "O1,,2024-01-01,10,")
     with (
         suppress(Crash),
-        a_rival_before(shop, "_quarantine", "O2,,2024-01-01,10,"),
-        patch.object(silver, "_account", dies_if_quarantine_shrank(shop)),
+        a_rival_before(shop, "update_quarantine", "O2,,2024-01-01,10,"),
+        patch.object(silver, "update_accounting", dies_if_quarantine_shrank(shop)),
     ):
         shop.run()
     shop.run()
@@ -154,11 +154,11 @@ def test_what_another_run_quarantined_outlives_a_crash(shop: Shop) -> None:
 
 def dies_if_quarantine_shrank(shop: Shop) -> Callable[..., Any]:
     """The rival comes to its end; the run that it came between dies before it counts."""
-    account, highest = silver._account, 0
+    account, highest = silver.update_accounting, 0
 
     def call(*args: Any) -> Any:
         nonlocal highest
-        rows = shop.lake.look(QUARANTINE).rows
+        rows = shop.lake.snapshot(QUARANTINE).rows
         if rows < highest:
             die()
         highest = rows
@@ -170,7 +170,7 @@ def dies_if_quarantine_shrank(shop: Shop) -> Callable[..., Any]:
 def test_accounting_is_in_balance_after_a_run_beside_another(shop: Shop) -> None:
     """Raw as it was must not be counted against silver as it is."""
     shop.land("purchases", "2024-01-01/a.csv", LINE, "O1,C1,2024-01-01,10,")
-    with a_rival_before(shop, "_account", "O2,C1,2024-01-01,10,"):
+    with a_rival_before(shop, "update_accounting", "O2,C1,2024-01-01,10,"):
         shop.run()
     (counted,) = shop.read(ACCOUNTING).iter_rows(named=True)
     assert counted["records"] == counted["accepted"]

@@ -10,26 +10,26 @@ process was faster than. It ends when DATA/enough is there.
 import sys
 from pathlib import Path
 
-from bridge_cart_assets.automation.plan import STORED
 from bridge_cart_assets.lake import delta
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.maintenance import maintain, versions_served
+from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 
 
 def main() -> None:
     data = Path(sys.argv[1])
-    raised = delta.Conflict.__init__
+    raised = delta.CommitConflictError.__init__
 
-    def count(self: delta.Conflict, *args: object) -> None:
+    def count(self: delta.CommitConflictError, *args: object) -> None:
         raised(self, *args)
         with (data / "lost-to-others").open("a") as lost:
             lost.write("x")
 
-    delta.Conflict.__init__ = count  # type: ignore[method-assign, assignment]
+    delta.CommitConflictError.__init__ = count  # type: ignore[method-assign, assignment]
     print("ready", flush=True)
     while not (data / "enough").exists():
         served = versions_served(data / "bridge_cart.duckdb")
-        done = maintain(Lake(str(data / "lake")), STORED, "upkeep", served=served)
+        done = maintain(Lake(str(data / "lake")), STORED_TABLES, "upkeep", served=served)
         with (data / "upkeep").open("a") as log:
             log.write("x" * sum(table.files_after < table.files_before for table in done))
 

@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bridge_cart_assets.assets.gold import BUILT
 from bridge_cart_assets.ingestion import consume, take
 from bridge_cart_assets.lake import catalogue, delta, durable
 from bridge_cart_assets.lake.delta import Lake, Snapshot
+from bridge_cart_assets.pipeline import chain, intake, silver
+from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.silver import TABLES
-from bridge_cart_tests.lakehouse import chain
 
 Function = Callable[..., Any]
 
@@ -73,7 +73,7 @@ def without_its_entry(write: Function, killer: Killer) -> Function:
 
 # Point -> where it is, what is put around it.
 POINTS: dict[str, tuple[Any, str, Callable[[Function, Killer], Function]]] = {
-    "listed": (chain, "list_landing", after),
+    "listed": (intake, "list_landing", after),
     "read": (take, "read_file", after),
     "parsed": (take, "read_all", after),
     "before commit": (delta, "write_deltalake", before),
@@ -83,7 +83,7 @@ POINTS: dict[str, tuple[Any, str, Callable[[Function, Killer], Function]]] = {
     "after fsync": (delta, "force_commit", after),
     "remembered": (take, "remember", after),
     "silver merged": (Snapshot, "_merge", after),
-    "silver folded": (chain, "fold_days", after),
+    "silver folded": (silver, "fold_days", after),
     "gold written": (Snapshot, "replace", after),
     "catalogue about to be replaced": (catalogue.os, "replace", before),
     "catalogue replaced": (catalogue.os, "replace", after),
@@ -108,24 +108,24 @@ def brokers_of(data: Path) -> dict[str, str]:
 def run(data: Path) -> None:
     """The chain, from landing or the topics to the catalogue."""
     lake = Lake(str(data / "lake"))
-    chain.ingest(lake, data / "landing", brokers=brokers_of(data))
-    chain.refine(lake)
+    chain.refresh_silver(lake, data / "landing", brokers=brokers_of(data))
+    chain.refresh_gold(lake)
     raw = [source.raw for source in SOURCES]
     path = data / "bridge_cart.duckdb"
-    catalogue.build_catalogue(path, lake, BUILT, TABLES, raw, "victim", datetime.now(UTC))
+    catalogue.build_catalogue(path, lake, GOLD_TABLES, TABLES, raw, "victim", datetime.now(UTC))
 
 
 def in_a_crowd(data: Path) -> None:
     """Make many small commits, and write down each that another process was faster with."""
     take.COMMIT_BYTES = 1
-    raised = delta.Conflict.__init__
+    raised = delta.CommitConflictError.__init__
 
-    def count(self: delta.Conflict, *args: object) -> None:
+    def count(self: delta.CommitConflictError, *args: object) -> None:
         raised(self, *args)
         with (data / "conflicts").open("a") as conflicts:
             conflicts.write("x")
 
-    delta.Conflict.__init__ = count  # type: ignore[method-assign, assignment]
+    delta.CommitConflictError.__init__ = count  # type: ignore[method-assign, assignment]
 
 
 def play(data: Path, point: str, time: int) -> None:
@@ -137,7 +137,7 @@ def play(data: Path, point: str, time: int) -> None:
         owner, name, around = (WITH_KAFKA if has_topics else POINTS)[point]
         setattr(owner, name, around(getattr(owner, name), Killer(time)))
     if point == "crowd":
-        chain.ingest(Lake(str(data / "lake")), data / "landing")
+        chain.refresh_silver(Lake(str(data / "lake")), data / "landing")
     else:
         run(data)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from bridge_cart_assets.ingestion import records
-from bridge_cart_assets.ingestion.files import Content, FileRefused
+from bridge_cart_assets.ingestion.files import Content, FileRefusedError
 from bridge_cart_assets.ingestion.records import read_all, read_records
 from bridge_cart_assets.ingestion.verdicts import Read
 from bridge_cart_assets.sources.customers import CUSTOMERS
@@ -18,20 +18,22 @@ def csv(*bodies: bytes, header: bytes = HEADER) -> list[Content]:
     return [Content("csv", str(n), header + body) for n, body in enumerate(bodies)]
 
 
-def one_by_one(contents: list[Content]) -> list[Read | FileRefused]:
-    found: list[Read | FileRefused] = []
+def one_by_one(contents: list[Content]) -> list[Read | FileRefusedError]:
+    found: list[Read | FileRefusedError] = []
     for content in contents:
         try:
             found.append(read_records(content, CUSTOMERS))
-        except FileRefused as refusal:
+        except FileRefusedError as refusal:
             found.append(refusal)
     return found
 
 
-def assert_equal(found: list[Read | FileRefused], wanted: list[Read | FileRefused]) -> None:
+def assert_equal(
+    found: list[Read | FileRefusedError], wanted: list[Read | FileRefusedError]
+) -> None:
     assert len(found) == len(wanted)
     for one, other in zip(found, wanted, strict=True):
-        if isinstance(one, FileRefused) or isinstance(other, FileRefused):
+        if isinstance(one, FileRefusedError) or isinstance(other, FileRefusedError):
             assert (type(one), str(one)) == (type(other), str(other))
         else:
             assert_frame_equal(one.records, other.records)

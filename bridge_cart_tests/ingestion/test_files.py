@@ -11,7 +11,7 @@ from threading import Timer
 import pytest
 
 from bridge_cart_assets.ingestion import files
-from bridge_cart_assets.ingestion.files import FileRefused, open_file, read_file
+from bridge_cart_assets.ingestion.files import FileRefusedError, open_file, read_file
 from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
 
 TEXT = b"customer_id,name\n1,Anna\n2,Cy\n" * 50
@@ -34,7 +34,7 @@ def land(tmp_path: Path) -> Land:
 
 
 def reason(file: LandedFile) -> str:
-    with pytest.raises(FileRefused) as refusal:
+    with pytest.raises(FileRefusedError) as refusal:
         read_file(file)
     assert "\n" not in str(refusal.value)
     return refusal.value.reason
@@ -92,7 +92,7 @@ def test_what_unpacks_to_more_than_200_times_its_size_is_too_large(
 ) -> None:
     bomb = b"1,a\n" * 500_000
     monkeypatch.setattr(files, "HARMLESS_BYTES", len(bomb) - 1)
-    with pytest.raises(FileRefused, match="200 times its") as refusal:
+    with pytest.raises(FileRefusedError, match="200 times its") as refusal:
         read_file(land("a.csv.gz", gzip.compress(bomb)))
     assert refusal.value.reason == "TOO_LARGE"
     assert "land it unpacked" in str(refusal.value)

@@ -17,7 +17,7 @@ from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
 from bridge_cart_assets.ingestion.ledger import not_seen, refused, transaction_of
 from bridge_cart_assets.ingestion.take import Taken, take_in
 from bridge_cart_assets.lake import delta
-from bridge_cart_assets.lake.delta import Commit, Conflict, Lake, Snapshot
+from bridge_cart_assets.lake.delta import Commit, CommitConflictError, Lake, Snapshot
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.tables.ops import FILES
 
@@ -68,14 +68,14 @@ class Shop:
         return not_seen(self.lake, list_landing(self.landing, "customers"))
 
     def records(self) -> pl.DataFrame:
-        raw = self.lake.look(CUSTOMERS.raw).read().sort("_fingerprint", "_pos")
+        raw = self.lake.snapshot(CUSTOMERS.raw).read().sort("_fingerprint", "_pos")
         return raw.drop("_ingested_at", "_batch_id")
 
     def versions(self) -> int:
-        return self.lake.look(CUSTOMERS.raw).version or 0
+        return self.lake.snapshot(CUSTOMERS.raw).version or 0
 
     def ledger(self, *columns: str) -> dict[str, tuple[Any, ...]]:
-        rows = self.lake.look(FILES).read().sort("object")
+        rows = self.lake.snapshot(FILES).read().sort("object")
         return {row[0]: row[1:] for row in rows.select("object", *columns).iter_rows()}
 
     def lose_the_ledger(self) -> None:
@@ -243,12 +243,12 @@ def test_a_run_that_is_overtaken_again_and_again_gives_up_and_doubles_nothing(
     shop.land(f"{NAME}.csv", FORMATS["csv"])
 
     def overtaken(*arguments: object) -> int:
-        raise Conflict("raw/customers was changed by another run")
+        raise CommitConflictError("raw/customers was changed by another run")
 
     with monkeypatch.context() as patch:
         patch.setattr(Snapshot, "append", overtaken)
         patch.setattr(delta, "_WAIT_SECONDS", 0)
-        with pytest.raises(Conflict):
+        with pytest.raises(CommitConflictError):
             shop.run()
     assert shop.records().height == 0
     shop.run()
@@ -423,7 +423,7 @@ def test_how_far_a_file_has_got_stands_in_the_commits_of_its_rows(
     fingerprint = files.read_file(file).fingerprint
 
     def step(file: LandedFile, done: int, total: int) -> None:
-        raw = shop.lake.look(CUSTOMERS.raw)
+        raw = shop.lake.snapshot(CUSTOMERS.raw)
         assert raw.transaction(f"part:{fingerprint}") == done
         assert raw.transaction(f"part-records:{fingerprint}") == raw.rows
         is_done = raw.transaction(transaction_of(fingerprint)) is not None

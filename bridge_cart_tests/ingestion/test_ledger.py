@@ -18,7 +18,7 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.purchases import PURCHASES
 from bridge_cart_assets.tables.ops import FILES
-from bridge_cart_assets.tables.table import SchemaMismatch
+from bridge_cart_assets.tables.table import SchemaMismatchError
 from bridge_cart_tests.ingestion.test_take import Shop
 
 HEADER = "customer_id,name"
@@ -31,7 +31,7 @@ def shop(tmp_path: Path) -> Shop:
 
 
 def ledger(shop: Shop) -> pl.DataFrame:
-    return shop.lake.look(FILES).read().drop("seen_at", "run_id").sort("source", "object")
+    return shop.lake.snapshot(FILES).read().drop("seen_at", "run_id").sort("source", "object")
 
 
 def lose(shop: Shop) -> None:
@@ -78,18 +78,18 @@ def test_a_file_is_written_down_with_what_became_of_its_records_and_columns(shop
     assert missing["2024-01-03.ndjson"] == missing["2024-01-04.parquet"] == optional
     assert missing["2024-01-07.csv"] == {""}
     # The commit is the one that has the records.
-    raw = shop.lake.look(CUSTOMERS.raw)
+    raw = shop.lake.snapshot(CUSTOMERS.raw)
     assert raw.version == 2
 
 
 def test_a_ledger_that_was_lost_is_written_anew_as_it_was(shop: Shop) -> None:
     a_year_of_everything(shop)
-    before, raw = ledger(shop), shop.lake.look(CUSTOMERS.raw).version
+    before, raw = ledger(shop), shop.lake.snapshot(CUSTOMERS.raw).version
     lose(shop)
     taken = shop.run("later")
     assert (taken.files, taken.repeated, taken.records, taken.days) == (0, 8, 0, set())
     assert_frame_equal(ledger(shop), before)
-    assert shop.lake.look(CUSTOMERS.raw).version == raw
+    assert shop.lake.snapshot(CUSTOMERS.raw).version == raw
 
 
 def test_a_ledger_is_found_again_file_by_file_too(
@@ -119,7 +119,7 @@ def test_a_file_that_is_there_in_part_is_looked_at_again_and_not_forgotten(shop:
     shop.land("2024-01-02.csv", f"{HEADER}\n2,Cy\n")
     [half] = not_seen(shop.lake, list_landing(shop.landing, "customers"))
     seen = Seen(half, "partial", "f" * 64, 1, quarantined=0)
-    remember(shop.lake, [seen], "run", shop.lake.look(FILES).read()["seen_at"][0])
+    remember(shop.lake, [seen], "run", shop.lake.snapshot(FILES).read()["seen_at"][0])
     assert not_seen(shop.lake, list_landing(shop.landing, "customers")) == [half]
     lost = not_in_raw(shop.lake)
     assert lost.is_empty()
@@ -166,5 +166,5 @@ def test_of_very_many_unknown_columns_a_hundred_are_told(shop: Shop) -> None:
 def test_a_ledger_of_other_columns_is_to_be_moved_away(shop: Shop) -> None:
     old = pl.DataFrame({"source": ["customers"], "object": ["a"]})
     old.write_delta(shop.lake.uri(FILES))
-    with pytest.raises(SchemaMismatch, match="move it away: it is written anew"):
-        shop.lake.look(FILES)
+    with pytest.raises(SchemaMismatchError, match="move it away: it is written anew"):
+        shop.lake.snapshot(FILES)

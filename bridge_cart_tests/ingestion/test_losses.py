@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from bridge_cart_assets.assets.rebuild import begin_rebuild, finish_rebuild, unfinished_rebuild
-from bridge_cart_assets.assets.silver import days_due
+from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.ingestion.losses import missing_records
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.partitions import DayRange
+from bridge_cart_assets.pipeline.chain import refresh_silver
+from bridge_cart_assets.pipeline.rebuild import begin_rebuild, finish_rebuild, unfinished_rebuild
+from bridge_cart_assets.pipeline.silver import due_days
 from bridge_cart_tests.conftest import Command
 from bridge_cart_tests.faults import victim
-from bridge_cart_tests.lakehouse.chain import ingest
 
 HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
 ORDERS = "SELECT sum(orders)::INT AS orders FROM gold.kpis_daily"
@@ -92,8 +92,8 @@ def test_a_day_of_which_records_are_lost_is_not_folded_by_hand_either(lost: Path
     (lost / "landing" / "purchases" / "2024-01-02-b.csv").write_text(
         f"{HEADER}N1,C1,2024-01-02,10\n"
     )
-    ingest(lake, lost / "landing")
-    assert days_due(lake, None, None)["purchases"] == {date(2024, 1, 2), date(2024, 1, 3)}
+    refresh_silver(lake, lost / "landing")
+    assert due_days(lake, None, None)["purchases"] == {date(2024, 1, 2), date(2024, 1, 3)}
     assert [m.batch_day for m in missing_records(lake)] == [date(2024, 1, 1)]
 
 

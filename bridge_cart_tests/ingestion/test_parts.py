@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from bridge_cart_assets.ingestion import csv_records, files, lines, records
-from bridge_cart_assets.ingestion.files import Content, FileRefused, open_file, read_file
+from bridge_cart_assets.ingestion.files import Content, FileRefusedError, open_file, read_file
 from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
 from bridge_cart_assets.ingestion.records import Part, is_large, read_parts, read_records
 from bridge_cart_assets.sources import SOURCES
@@ -200,7 +200,7 @@ def test_a_bad_file_is_as_bad_in_parts(
     def outcome(read: Callable[[LandedFile], pl.DataFrame]) -> pl.DataFrame | str:
         try:
             return read(file)
-        except FileRefused as refusal:
+        except FileRefusedError as refusal:
             return refusal.reason
 
     def whole(file: LandedFile) -> pl.DataFrame:

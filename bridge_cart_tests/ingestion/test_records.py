@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from bridge_cart_assets.ingestion import csv_records, lines
-from bridge_cart_assets.ingestion.files import Content, FileRefused
+from bridge_cart_assets.ingestion.files import Content, FileRefusedError
 from bridge_cart_assets.ingestion.lines import MAX_RECORD_BYTES
 from bridge_cart_assets.ingestion.records import read_objects, read_records
 from bridge_cart_assets.sources.customers import CUSTOMERS
@@ -241,18 +241,18 @@ def test_a_missing_optional_column_is_null() -> None:
 
 @pytest.mark.parametrize("data", ["name,city\na,b\n", "", "\n1,a,b\n", "nothing of this\n"])
 def test_a_csv_file_without_a_required_column_is_refused(data: str) -> None:
-    with pytest.raises(FileRefused) as refusal:
+    with pytest.raises(FileRefusedError) as refusal:
         records("csv", data)
     assert refusal.value.reason == "HEADER_MISMATCH"
 
 
 def test_the_refusal_names_the_required_column() -> None:
-    with pytest.raises(FileRefused, match="customer_id"):
+    with pytest.raises(FileRefusedError, match="customer_id"):
         csv("a,b", header="name,city")
 
 
 def test_a_header_that_names_a_column_twice_is_refused() -> None:
-    with pytest.raises(FileRefused, match="name twice") as refusal:
+    with pytest.raises(FileRefusedError, match="name twice") as refusal:
         csv("1,a,b", header="customer_id,name,NAME")
     assert refusal.value.reason == "HEADER_MISMATCH"
 
@@ -465,7 +465,7 @@ def test_unknown_json_names_are_rescued_and_only_where_they_are() -> None:
 
 
 def test_a_json_file_in_which_no_object_has_a_required_name_is_refused() -> None:
-    with pytest.raises(FileRefused, match="customer_id") as refusal:
+    with pytest.raises(FileRefusedError, match="customer_id") as refusal:
         ndjson('{"name": "Anna"}', "nope")
     assert refusal.value.reason == "HEADER_MISMATCH"
 
@@ -513,7 +513,7 @@ def test_a_parquet_file_on_which_the_reader_gives_up_is_refused(
         raise pl.exceptions.PanicException("range end index 7260 out of range")
 
     monkeypatch.setattr(pl, "read_parquet", panics)
-    with pytest.raises(FileRefused) as refusal:
+    with pytest.raises(FileRefusedError) as refusal:
         records("parquet", b"PAR1 PAR1")
     assert refusal.value.reason == "UNREADABLE"
 
@@ -537,7 +537,7 @@ def test_a_machine_without_handles_refuses_no_parquet_file(
 
 
 def test_a_parquet_file_without_a_required_column_is_refused() -> None:
-    with pytest.raises(FileRefused, match="customer_id") as refusal:
+    with pytest.raises(FileRefusedError, match="customer_id") as refusal:
         parquet(name=["Anna"])
     assert refusal.value.reason == "HEADER_MISMATCH"
 
@@ -552,7 +552,7 @@ def test_a_parquet_file_without_a_required_column_is_refused() -> None:
     ],
 )
 def test_a_parquet_file_that_cannot_be_read_is_refused_as_a_whole(data: bytes, reason: str) -> None:
-    with pytest.raises(FileRefused) as refusal:
+    with pytest.raises(FileRefusedError) as refusal:
         records("parquet", data)
     assert refusal.value.reason == reason
 

@@ -13,7 +13,7 @@ from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import not_seen, refused
 from bridge_cart_assets.ingestion.pending import arrived_days, pending_days
 from bridge_cart_assets.ingestion.take import Taken, take_in
-from bridge_cart_assets.lake.delta import Conflict, Lake, Snapshot
+from bridge_cart_assets.lake.delta import CommitConflictError, Lake, Snapshot
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.purchases import PURCHASES
 from bridge_cart_assets.tables.ops import FILES
@@ -44,7 +44,7 @@ class Shop:
     def records(self) -> list[tuple[str, int, str | None, str]]:
         """File, position, id and verdict of every raw record."""
         return (
-            self.lake.look(CUSTOMERS.raw)
+            self.lake.snapshot(CUSTOMERS.raw)
             .read()
             .sort("_object", "_pos")
             .select("_object", "_pos", "customer_id", "_status")
@@ -55,7 +55,7 @@ class Shop:
         """State and reason of every file that was looked at."""
         return {
             name: (state, reason)
-            for name, state, reason in self.lake.look(FILES)
+            for name, state, reason in self.lake.snapshot(FILES)
             .read()
             .select("object", "state", "reason")
             .iter_rows()
@@ -83,7 +83,7 @@ def test_every_record_comes_in_with_its_place_and_its_verdict(shop: Shop) -> Non
         ("2024-01-02/b.csv", 2, None, "blank"),
         ("2024-01-02/b.csv", 3, None, "quarantined"),
     ]
-    raw = shop.lake.look(CUSTOMERS.raw)
+    raw = shop.lake.snapshot(CUSTOMERS.raw)
     assert raw.read()["_batch_id"].unique().to_list() == ["run-1"]
     assert raw.read()["_source"].unique().to_list() == ["customers"]
     assert raw.as_of == date(2024, 1, 2)
@@ -130,7 +130,7 @@ def test_other_bytes_under_the_same_name_are_a_new_file(shop: Shop) -> None:
     path.write_text(f"{HEADER}\n1,Otto\n")
     taken = shop.run()
     assert (taken.files, taken.repeated) == (1, 0)
-    raw = shop.lake.look(CUSTOMERS.raw).read()
+    raw = shop.lake.snapshot(CUSTOMERS.raw).read()
     assert sorted(raw["name"]) == ["Anna", "Otto"]
     assert raw["_fingerprint"].n_unique() == 2
 
@@ -232,7 +232,7 @@ def between_look_and_write(
     monkeypatch: pytest.MonkeyPatch, table: Table, meanwhile: Callable[[], object]
 ) -> None:
     """Let something happen once, right after a table was looked at for writing."""
-    look = Lake.look
+    look = Lake.snapshot
     waiting = [meanwhile]
 
     def look_and_be_overtaken(self: Lake, looked_at: Table) -> Snapshot:
@@ -241,7 +241,7 @@ def between_look_and_write(
             waiting.pop()()
         return snapshot
 
-    monkeypatch.setattr(Lake, "look", look_and_be_overtaken)
+    monkeypatch.setattr(Lake, "snapshot", look_and_be_overtaken)
 
 
 @pytest.mark.parametrize("table_is_there", [False, True], ids=["first", "later"])
@@ -289,10 +289,10 @@ def test_an_intake_that_is_overtaken_again_and_again_gives_up_and_writes_nothing
 
     def overtaken(*arguments: object) -> int:
         tries.append(1)
-        raise Conflict("raw/customers was changed by another run")
+        raise CommitConflictError("raw/customers was changed by another run")
 
     monkeypatch.setattr(Snapshot, "append", overtaken)
-    with pytest.raises(Conflict):
+    with pytest.raises(CommitConflictError):
         shop.run()
     monkeypatch.undo()
     assert len(tries) == 8
@@ -347,7 +347,7 @@ def test_files_can_be_taken_in_any_order(shop: Shop, tmp_path: Path) -> None:
         take_in(other, CUSTOMERS, [file], "run")
     order = ["_object", "_pos"]
     one, two = (
-        lake.look(CUSTOMERS.raw).read().drop("_ingested_at").sort(order)
+        lake.snapshot(CUSTOMERS.raw).read().drop("_ingested_at").sort(order)
         for lake in (shop.lake, other)
     )
     assert one.equals(two)
@@ -356,7 +356,7 @@ def test_files_can_be_taken_in_any_order(shop: Shop, tmp_path: Path) -> None:
 def test_raw_has_strings_only_and_no_statistics_of_them(shop: Shop) -> None:
     shop.land("2024-01-01.csv", ANNA)
     shop.run()
-    raw = shop.lake.look(CUSTOMERS.raw)
+    raw = shop.lake.snapshot(CUSTOMERS.raw)
     own = {name: dtype for name, dtype in raw.read().schema.items() if name in CUSTOMERS.columns}
     assert set(own.values()) == {pl.String}
     log = Path(shop.lake.uri(CUSTOMERS.raw)) / "_delta_log"

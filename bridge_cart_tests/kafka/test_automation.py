@@ -7,14 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 
-from bridge_cart_assets.assets.raw import ARRIVALS
-from bridge_cart_assets.assets.silver import ONLY_PENDING
-from bridge_cart_assets.automation.plan import plan
-from bridge_cart_assets.automation.refresh import kafka_sensor, landing_sensor
+from bridge_cart_assets.assets.run_scope import ARRIVALS, ONLY_PENDING, RunScope
+from bridge_cart_assets.automation.sensors import kafka_sensor, landing_sensor
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.ingestion import topics
 from bridge_cart_assets.ingestion.consume import take_messages
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.plan import plan
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.sources.customers import CUSTOMERS
@@ -81,7 +80,7 @@ def run(settings: Settings, request: dg.RunRequest, instance: dg.DagsterInstance
 
 
 def orders(settings: Settings) -> list[str]:
-    return sorted(Lake(settings.lake).look(silver.PURCHASES).read()["order_id"])
+    return sorted(Lake(settings.lake).snapshot(silver.PURCHASES).read()["order_id"])
 
 
 def covered(instance: dg.DagsterInstance, table: str) -> object:
@@ -173,12 +172,15 @@ def test_a_plan_for_both_goes_on_with_the_files_and_tells_the_trouble(
 ) -> None:
     land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
     lake = Lake(settings.lake)
-    assert plan(settings, lake).tags.keys().isdisjoint({ARRIVALS})
+    assert RunScope.of_plan(plan(settings, lake)).tags.keys().isdisjoint({ARRIVALS})
 
     mock_cluster.take_down()
     due = plan(settings, lake)
 
-    assert (str(due.days), due.tags[ARRIVALS]) == ("2024-01-01/2024-01-01", "files")
+    assert (str(due.days), RunScope.of_plan(due).tags[ARRIVALS]) == (
+        "2024-01-01/2024-01-01",
+        "files",
+    )
     assert str(due.trouble).startswith("Kafka at ")
     assert due.messages == ()
 

@@ -82,7 +82,7 @@ def cluster(mock_cluster: MockCluster, monkeypatch: pytest.MonkeyPatch) -> MockC
 
 
 def silver_orders(data: Path) -> int:
-    return Lake(str(data / "lake")).look(silver.PURCHASES).rows
+    return Lake(str(data / "lake")).snapshot(silver.PURCHASES).rows
 
 
 def test_a_shop_goes_through_the_topics(

@@ -21,8 +21,13 @@ from deltalake import DeltaTable
 
 from bridge_cart_assets.ingestion import consume, topics
 from bridge_cart_assets.ingestion.consume import Consumed, take_messages
-from bridge_cart_assets.ingestion.offsets import MessagesLost, Position, accept_loss, positions
-from bridge_cart_assets.ingestion.topics import Partition, Unreachable, days_of, partitions_of
+from bridge_cart_assets.ingestion.offsets import MessagesLostError, Position, accept_loss, positions
+from bridge_cart_assets.ingestion.topics import (
+    BrokersUnreachableError,
+    Partition,
+    days_of,
+    partitions_of,
+)
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources.purchases import PURCHASES
 from bridge_cart_assets.tables.ops import OFFSETS
@@ -73,7 +78,7 @@ class Desk:
         return take_messages(self.lake, PURCHASES, self.brokers, "run")
 
     def raw(self) -> pl.DataFrame:
-        rows = self.lake.look(PURCHASES.raw).read()
+        rows = self.lake.snapshot(PURCHASES.raw).read()
         return rows.sort("_fingerprint", "_pos")
 
     def orders(self) -> list[str]:
@@ -82,14 +87,14 @@ class Desk:
 
     @property
     def version(self) -> int | None:
-        return self.lake.look(PURCHASES.raw).version
+        return self.lake.snapshot(PURCHASES.raw).version
 
     def ledger(self) -> list[tuple[object, ...]]:
-        return self.lake.look(OFFSETS).read().select(LEDGER).sort("partition").rows()
+        return self.lake.snapshot(OFFSETS).read().select(LEDGER).sort("partition").rows()
 
     def positions(self) -> list[Position]:
         there = partitions_of(self.brokers, TOPIC)
-        return positions(self.lake.look(PURCHASES.raw), TOPIC, there)
+        return positions(self.lake.snapshot(PURCHASES.raw), TOPIC, there)
 
     def accept(self) -> list[str | None]:
         there = partitions_of(self.brokers, TOPIC)
@@ -98,7 +103,7 @@ class Desk:
     def lost(self) -> str:
         """What the refusal says; nothing may have been written."""
         before = self.version
-        with pytest.raises(MessagesLost) as refused:
+        with pytest.raises(MessagesLostError) as refused:
             self.take()
         assert self.version == before
         cause, remedy = str(refused.value).splitlines()
@@ -219,7 +224,7 @@ def test_the_batch_day_is_the_utc_day_of_the_timestamp(desk: Desk) -> None:
     days = desk.raw().sort("_pos")["_batch_day"]
     assert [str(day) for day in days] == list(moments.values())
     # What is dated beyond tomorrow has not been seen by anything that counts.
-    assert desk.lake.look(PURCHASES.raw).as_of == date(2024, 1, 2)
+    assert desk.lake.snapshot(PURCHASES.raw).as_of == date(2024, 1, 2)
 
 
 def test_without_a_day_that_a_calendar_has_it_is_the_day_of_taking() -> None:
@@ -326,6 +331,25 @@ def test_after_a_crash_between_two_commits_the_rest_comes_with_the_next_run(
     assert desk.take().records == 5 - commits
     assert desk.orders() == ["0", "1", "2", "3", "4", "5"]
     assert desk.ledger() == [(0, 4, 4, 0, DAY), (1, 2, 2, 0, DAY)]
+
+
+def test_a_ledger_that_a_crash_left_behind_is_mended_although_no_message_waits(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.send(0)
+    desk.take()
+    desk.send(1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(consume, "remember_offsets", lambda *_: None)
+        desk.take()
+    assert desk.ledger() == [(0, 1, 1, 0, DAY)]
+
+    assert desk.take().records == 0
+    assert desk.ledger() == [(0, 2, 2, 0, DAY)]
+    before = desk.lake.snapshot(OFFSETS).version
+    assert desk.take().records == 0
+    assert desk.lake.snapshot(OFFSETS).version == before
 
 
 def test_the_ledger_is_written_anew_when_it_is_lost(desk: Desk) -> None:
@@ -520,7 +544,7 @@ def test_retention_is_faster_while_it_reads(
     desk.send(*range(1, 41))
     after_commit(2, lambda: desk.cluster.delete_records(TOPIC, 0, 38))
 
-    with pytest.raises(MessagesLost, match="deleted while they were to be taken") as refused:
+    with pytest.raises(MessagesLostError, match="deleted while they were to be taken") as refused:
         desk.take()
 
     assert len(str(refused.value).splitlines()) == 2
@@ -551,7 +575,7 @@ def test_what_was_read_before_the_rest_was_deleted_is_kept(
     monkeypatch.setattr(consume, "_FETCH", 1)
     monkeypatch.setattr(consume._Reading, "take", then_deleted)
 
-    with pytest.raises(MessagesLost):
+    with pytest.raises(MessagesLostError):
         desk.take()
 
     assert len(desk.orders()) >= 2
@@ -663,7 +687,7 @@ def test_a_topic_whose_id_is_not_told_in_time_is_not_trusted(
     silence: Future[object] = Future()
     silence.set_exception(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
     monkeypatch.setattr(AdminClient, "describe_topics", lambda *_, **__: {TOPIC: silence})
-    with impatience(), pytest.raises(Unreachable):
+    with impatience(), pytest.raises(BrokersUnreachableError):
         desk.take()
     assert desk.orders() == ["1"]
 
@@ -683,7 +707,7 @@ def test_a_topic_is_accepted_while_its_last_messages_are_being_written(
         desk.take()
 
     while_read(made_anew)
-    with pytest.raises(MessagesLost):
+    with pytest.raises(MessagesLostError):
         desk.take()
 
     desk.send(5)
@@ -700,7 +724,7 @@ def test_brokers_that_are_away_are_said_so_soon_and_in_two_lines(desk: Desk) -> 
     desk.mock.take_down()
 
     began = time.monotonic()
-    with impatience(), pytest.raises(Unreachable) as refused:
+    with impatience(), pytest.raises(BrokersUnreachableError) as refused:
         desk.take()
 
     assert time.monotonic() - began < 2
@@ -736,7 +760,7 @@ def test_brokers_that_do_not_come_back_end_the_run_and_what_was_taken_stays(
     after_commit(2, desk.mock.take_down)
 
     began = time.monotonic()
-    with impatience(), pytest.raises(Unreachable) as refused:
+    with impatience(), pytest.raises(BrokersUnreachableError) as refused:
         desk.take()
 
     assert time.monotonic() - began < 3
@@ -870,7 +894,7 @@ def test_a_right_that_is_missing_ends_the_reading_at_once(desk: Desk) -> None:
     desk.mock.fail_requests(Request.FETCH, [KafkaError.TOPIC_AUTHORIZATION_FAILED] * 9)
 
     began = time.monotonic()
-    with pytest.raises(Unreachable, match="authorization failed"):
+    with pytest.raises(BrokersUnreachableError, match="authorization failed"):
         desk.take()
 
     assert time.monotonic() - began < 5

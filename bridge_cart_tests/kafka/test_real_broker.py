@@ -17,15 +17,15 @@ from bridge_cart_assets.generator.landing import PURCHASES as ORDERS
 from bridge_cart_assets.generator.landing import Form, Target
 from bridge_cart_assets.generator.shop import TOPICS, generate
 from bridge_cart_assets.ingestion.consume import Consumed, days_to_come, not_taken
-from bridge_cart_assets.ingestion.topics import Unreachable
+from bridge_cart_assets.ingestion.topics import BrokersUnreachableError
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.sources.purchases import PURCHASES
 from bridge_cart_assets.tables import silver
 from bridge_cart_tests.generator.made import Made, make
 from bridge_cart_tests.kafka.broker import Broker, wait_until
 from bridge_cart_tests.kafka.producing import Message, produce
 from bridge_cart_tests.kafka.test_consume import DAY, MIDNIGHT, NOON, TOPIC, Desk, order
-from bridge_cart_tests.lakehouse.chain import ingest
 from bridge_cart_tests.lakehouse.test_truth import (
     KEY,
     LINE,
@@ -49,7 +49,7 @@ class Twins:
 
     def both(self, table: object) -> tuple[pl.DataFrame, pl.DataFrame]:
         lakes = self.sent, Lake(str(self.landed.data / "lake"))
-        return tuple(lake.look(table).read() for lake in lakes)  # type: ignore[arg-type,return-value]
+        return tuple(lake.snapshot(table).read() for lake in lakes)  # type: ignore[arg-type,return-value]
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +64,8 @@ def twins(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Twins:
     for days in (20, 30):
         made = make(of_days(days=days), landed)
         generate(of_days(days=days, to=Target.KAFKA), sent, brokers=brokers)
-        ingest(Lake(str(landed / "lake")), landed / "landing")
-        ingest(lake, sent / "landing", brokers=brokers)
+        refresh_silver(Lake(str(landed / "lake")), landed / "landing")
+        refresh_silver(lake, sent / "landing", brokers=brokers)
     assert not (sent / "landing").exists()
     return Twins(lake, made)
 
@@ -88,7 +88,7 @@ def test_the_order_lines_of_the_messages_are_those_of_the_truth(twins: Twins) ->
         .unique(KEY, keep="last")
         .with_columns(net_amount=pl.col("purchase_amount") - pl.col("discount_amount"))
     )
-    found = twins.sent.look(silver.PURCHASES).read().select(LINE).sort(KEY)
+    found = twins.sent.snapshot(silver.PURCHASES).read().select(LINE).sort(KEY)
     assert found.height > 200
     assert_frame_equal(found, expected.select(LINE).cast(found.schema).sort(KEY))
 
@@ -112,7 +112,7 @@ def test_messages_and_files_come_to_the_same(twins: Twins) -> None:
 def test_the_shop_makes_topics_that_keep_the_messages_of_years_ago(
     twins: Twins, broker: Broker
 ) -> None:
-    assert twins.sent.look(PURCHASES.raw).rows > 200
+    assert twins.sent.snapshot(PURCHASES.raw).rows > 200
     resource = ConfigResource(ResourceType.TOPIC, TOPIC)
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
     told = admin.describe_configs([resource])[resource].result(10)
@@ -138,7 +138,7 @@ def test_a_wrong_password_is_said_so_and_soon(desk: Desk, broker: Broker) -> Non
     desk.settings = {"bootstrap.servers": broker.secure_bootstrap, **wrong}
 
     began = time.monotonic()
-    with pytest.raises(Unreachable, match=r"(?i)authentication") as refused:
+    with pytest.raises(BrokersUnreachableError, match=r"(?i)authentication") as refused:
         desk.take()
 
     assert time.monotonic() - began < 5

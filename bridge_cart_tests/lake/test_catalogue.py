@@ -16,7 +16,7 @@ from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.tables.gold import SEGMENT_MODEL
 from bridge_cart_assets.tables.meta import QUARANTINE, TIMES
 from bridge_cart_assets.tables.silver import PURCHASES
-from bridge_cart_assets.tables.table import SchemaMismatch
+from bridge_cart_assets.tables.table import SchemaMismatchError
 from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
 from bridge_cart_tests.transforms.shops import line, purchases
 
@@ -43,10 +43,10 @@ def build(lake: Lake, path: Path, run_id: str = "run-1") -> int:
 
 def fill(lake: Lake) -> None:
     commit = Commit("run-1", date(2024, 1, 5))
-    lake.look(VISITS).replace(visits(CY, ANNA), commit)
-    lake.look(BY_MONTH).replace(visits(CY, ANNA), commit)
+    lake.snapshot(VISITS).replace(visits(CY, ANNA), commit)
+    lake.snapshot(BY_MONTH).replace(visits(CY, ANNA), commit)
     lines = purchases([line(date(2024, 1, 5)), line(date(2024, 2, 5), "C2")]).collect()
-    lake.look(PURCHASES).replace(lines, commit)
+    lake.snapshot(PURCHASES).replace(lines, commit)
 
 
 @pytest.fixture
@@ -125,8 +125,8 @@ def test_a_run_notes_more_in_meta_with_types_and_meanings(lake: Lake, tmp_path: 
     days = {"first_seen": date(2024, 1, 5), "last_seen": date(2024, 1, 6)}
     refused = pl.DataFrame([{**seen, **days, "examples": ["9999", "a"]}], schema=QUARANTINE.dtypes)
     path = tmp_path / "bridge_cart.duckdb"
-    noted = [(QUARANTINE, refused), (TIMES, TIMES.empty())]
-    build_catalogue(path, lake, [VISITS], [], [], "run-1", AT, noted)
+    run_metadata = [(QUARANTINE, refused), (TIMES, TIMES.empty())]
+    build_catalogue(path, lake, [VISITS], [], [], "run-1", AT, run_metadata)
     assert ask(path, "SELECT * FROM meta.quarantine") == [
         (*seen.values(), *days.values(), ["9999", "a"])
     ]
@@ -140,7 +140,7 @@ def test_a_run_notes_more_in_meta_with_types_and_meanings(lake: Lake, tmp_path: 
 
 def test_what_does_not_fit_is_refused_and_the_old_file_stays(catalogue: Path, lake: Lake) -> None:
     wrong = [(QUARANTINE, QUARANTINE.empty().drop("reason"))]
-    with pytest.raises(SchemaMismatch, match="reason is missing"):
+    with pytest.raises(SchemaMismatchError, match="reason is missing"):
         build_catalogue(catalogue, lake, [VISITS], [], [], "run-2", AT, wrong)
     assert ask(catalogue, "SELECT run_id FROM meta.run") == [("run-1",)]
 
@@ -164,7 +164,7 @@ def test_a_reader_keeps_what_it_has_opened_while_the_file_is_replaced(
 ) -> None:
     before = catalogue.read_bytes()
     with duckdb.connect(str(catalogue), read_only=True) as reader, catalogue.open("rb") as opened:
-        lake.look(VISITS).replace(visits(ANNA), Commit("run-2", date(2024, 1, 6)))
+        lake.snapshot(VISITS).replace(visits(ANNA), Commit("run-2", date(2024, 1, 6)))
         assert build(lake, catalogue, "run-2") == 1
         assert reader.execute("SELECT count(*) FROM gold.visits").fetchall() == [(2,)]
         assert opened.read() == before
@@ -195,7 +195,7 @@ def test_the_lake_may_lie_in_any_folder(tmp_path: Path, folder: str) -> None:
     lake = Lake(str(tmp_path / folder / "lake"))
     fill(lake)
     path = tmp_path / folder / "bridge_cart.duckdb"
-    assert lake.look(VISITS).read().height == 2
+    assert lake.snapshot(VISITS).read().height == 2
     assert build(lake, path) == 2
     assert ask(path, "SELECT count(*) FROM silver.visits") == [(2,)]
 

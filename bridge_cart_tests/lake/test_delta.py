@@ -13,8 +13,15 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from bridge_cart_assets.lake.changes import difference
-from bridge_cart_assets.lake.delta import Change, Commit, Conflict, Lake, Snapshot, retrying
-from bridge_cart_assets.tables.table import SchemaMismatch, Table
+from bridge_cart_assets.lake.delta import (
+    Change,
+    Commit,
+    CommitConflictError,
+    Lake,
+    Snapshot,
+    retry_on_conflict,
+)
+from bridge_cart_assets.tables.table import SchemaMismatchError, Table
 from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
 
 RUN = Commit("run-1", as_of=date(2024, 1, 5))
@@ -41,11 +48,11 @@ def commits(lake: Lake, table: Table) -> list[dict[str, Any]]:
 
 
 def held(lake: Lake, table: Table = VISITS) -> list[tuple[str, str, int]]:
-    return lake.look(table).read().select("visitor", "month", "visits").sort("visitor").rows()
+    return lake.snapshot(table).read().select("visitor", "month", "visits").sort("visitor").rows()
 
 
 def test_a_table_that_is_not_there_yet_is_empty(lake: Lake) -> None:
-    snapshot = lake.look(VISITS)
+    snapshot = lake.snapshot(VISITS)
     assert (snapshot.version, snapshot.rows, snapshot.as_of) == (None, 0, None)
     assert dict(snapshot.read().schema) == VISITS.dtypes
     assert snapshot.files.is_empty()
@@ -54,9 +61,9 @@ def test_a_table_that_is_not_there_yet_is_empty(lake: Lake) -> None:
 
 def test_rows_come_back_as_they_were_written(lake: Lake) -> None:
     rows = VISITS.conform(visits(ANNA, CY))
-    lake.look(VISITS).append(rows, RUN)
-    assert lake.look(VISITS).read().sort("visitor").equals(rows)
-    assert lake.look(VISITS).rows == 2
+    lake.snapshot(VISITS).append(rows, RUN)
+    assert lake.snapshot(VISITS).read().sort("visitor").equals(rows)
+    assert lake.snapshot(VISITS).rows == 2
 
 
 @pytest.mark.parametrize(
@@ -100,15 +107,15 @@ def test_a_frame_that_does_not_fit_is_refused_with_the_difference_and_nothing_is
         else:
             getattr(snapshot, write)(frame, RUN)
 
-    with pytest.raises(SchemaMismatch) as refusal:
-        attempt(lake.look(VISITS))
+    with pytest.raises(SchemaMismatchError) as refusal:
+        attempt(lake.snapshot(VISITS))
     assert says in str(refusal.value)
     assert "gold/visits" in str(refusal.value)
-    assert lake.look(VISITS).version is None
-    lake.look(VISITS).append(visits(CY), RUN)
-    with pytest.raises(SchemaMismatch):
-        attempt(lake.look(VISITS))
-    assert lake.look(VISITS).version == 1
+    assert lake.snapshot(VISITS).version is None
+    lake.snapshot(VISITS).append(visits(CY), RUN)
+    with pytest.raises(SchemaMismatchError):
+        attempt(lake.snapshot(VISITS))
+    assert lake.snapshot(VISITS).version == 1
     assert held(lake) == [CY]
 
 
@@ -120,8 +127,8 @@ def test_only_casts_that_cannot_change_a_value_are_made(lake: Lake) -> None:
         pl.col("spent").cast(pl.Decimal(9, 1)),
         name=pl.lit(None),
     )
-    lake.look(VISITS).append(frame, RUN)
-    row = lake.look(VISITS).read().row(0, named=True)
+    lake.snapshot(VISITS).append(frame, RUN)
+    row = lake.snapshot(VISITS).read().row(0, named=True)
     assert (row["visitor"], row["visits"], row["score"], row["spent"]) == (
         "anna",
         1,
@@ -148,33 +155,33 @@ def test_a_plan_made_on_an_old_version_is_never_written(
     lake: Lake, write: Callable[[Snapshot, Commit], int], there_before: bool, commit: Commit
 ) -> None:
     if there_before:
-        lake.look(VISITS).append(visits(ANNA), RUN)
-    stale = lake.look(VISITS)
-    lake.look(VISITS).append(visits(CY), commit)
-    version, rows = lake.look(VISITS).version, held(lake)
-    with pytest.raises(Conflict, match="gold/visits"):
+        lake.snapshot(VISITS).append(visits(ANNA), RUN)
+    stale = lake.snapshot(VISITS)
+    lake.snapshot(VISITS).append(visits(CY), commit)
+    version, rows = lake.snapshot(VISITS).version, held(lake)
+    with pytest.raises(CommitConflictError, match="gold/visits"):
         write(stale, commit)
-    assert lake.look(VISITS).version == version
+    assert lake.snapshot(VISITS).version == version
     assert held(lake) == rows
 
 
 def test_a_plan_is_made_anew_when_another_run_was_faster(lake: Lake) -> None:
-    lake.look(VISITS).append(visits(ANNA), RUN)
-    others = [lambda: lake.look(VISITS).append(visits(CY), RUN)]
+    lake.snapshot(VISITS).append(visits(ANNA), RUN)
+    others = [lambda: lake.snapshot(VISITS).append(visits(CY), RUN)]
 
     def count_again() -> int:
-        snapshot = lake.look(VISITS)
+        snapshot = lake.snapshot(VISITS)
         total = snapshot.rows
         if others:
             others.pop()()
         return snapshot.append(visits(("sum", "2024-03", total)), RUN)
 
-    retrying(count_again)
+    retry_on_conflict(count_again)
     assert held(lake) == [ANNA, CY, ("sum", "2024-03", 2)]
 
 
 def test_a_snapshot_can_write_again_after_its_own_commit(lake: Lake) -> None:
-    snapshot = lake.look(VISITS)
+    snapshot = lake.snapshot(VISITS)
     snapshot.append(visits(ANNA), RUN)
     snapshot.append(visits(CY), RUN)
     assert held(lake) == [ANNA, CY]
@@ -182,64 +189,64 @@ def test_a_snapshot_can_write_again_after_its_own_commit(lake: Lake) -> None:
 
 
 def test_a_snapshot_reads_the_version_that_it_looked_at(lake: Lake) -> None:
-    lake.look(VISITS).append(visits(ANNA), RUN)
-    before = lake.look(VISITS)
-    lake.look(VISITS).replace(visits(CY), RUN)
+    lake.snapshot(VISITS).append(visits(ANNA), RUN)
+    before = lake.snapshot(VISITS)
+    lake.snapshot(VISITS).replace(visits(CY), RUN)
     assert before.read()["visitor"].to_list() == ["anna"]
 
 
 def test_replacing_rows_by_the_same_rows_makes_no_commit(lake: Lake) -> None:
-    lake.look(VISITS).replace(visits(ANNA, CY), RUN)
-    version = lake.look(VISITS).version
-    assert lake.look(VISITS).replace(visits(CY, ANNA), Commit("run-2", RUN.as_of)) == version
-    assert lake.look(VISITS).version == version
-    lake.look(VISITS).replace(visits(ANNA), RUN)
+    lake.snapshot(VISITS).replace(visits(ANNA, CY), RUN)
+    version = lake.snapshot(VISITS).version
+    assert lake.snapshot(VISITS).replace(visits(CY, ANNA), Commit("run-2", RUN.as_of)) == version
+    assert lake.snapshot(VISITS).version == version
+    lake.snapshot(VISITS).replace(visits(ANNA), RUN)
     assert held(lake) == [ANNA]
 
 
 def test_the_same_rows_seen_up_to_a_later_day_are_a_commit(lake: Lake) -> None:
-    lake.look(VISITS).replace(visits(ANNA), RUN)
-    lake.look(VISITS).replace(visits(ANNA), Commit("run-2", date(2024, 1, 6)))
-    assert lake.look(VISITS).as_of == date(2024, 1, 6)
+    lake.snapshot(VISITS).replace(visits(ANNA), RUN)
+    lake.snapshot(VISITS).replace(visits(ANNA), Commit("run-2", date(2024, 1, 6)))
+    assert lake.snapshot(VISITS).as_of == date(2024, 1, 6)
 
 
 def test_a_table_can_be_emptied_and_stays(lake: Lake) -> None:
-    lake.look(VISITS).replace(visits(ANNA), RUN)
-    lake.look(VISITS).replace(VISITS.empty(), RUN)
-    assert (held(lake), lake.look(VISITS).rows) == ([], 0)
+    lake.snapshot(VISITS).replace(visits(ANNA), RUN)
+    lake.snapshot(VISITS).replace(VISITS.empty(), RUN)
+    assert (held(lake), lake.snapshot(VISITS).rows) == ([], 0)
 
 
 def test_a_change_inserts_updates_and_deletes_in_one_commit(lake: Lake) -> None:
     otto = ("otto", "2024-01", 3)
-    lake.look(VISITS).append(visits(ANNA, CY), RUN)
-    version = lake.look(VISITS).version
+    lake.snapshot(VISITS).append(visits(ANNA, CY), RUN)
+    version = lake.snapshot(VISITS).version
     change = Change(
         inserts=visits(otto),
         updates=visits(("anna", "2024-01", 7)),
         deletes=visits(CY),
     )
-    assert lake.look(VISITS).apply(change, RUN) == (version or 0) + 1
+    assert lake.snapshot(VISITS).apply(change, RUN) == (version or 0) + 1
     assert held(lake) == [("anna", "2024-01", 7), otto]
 
 
 def test_a_change_without_changes_makes_no_commit(lake: Lake) -> None:
-    lake.look(VISITS).append(visits(ANNA), RUN)
+    lake.snapshot(VISITS).append(visits(ANNA), RUN)
     nothing = Change(VISITS.empty(), VISITS.empty(), VISITS.empty())
     assert nothing.is_empty
-    lake.look(VISITS).apply(nothing, RUN)
-    assert lake.look(VISITS).version == 1
+    lake.snapshot(VISITS).apply(nothing, RUN)
+    assert lake.snapshot(VISITS).version == 1
 
 
 def test_a_row_that_moves_to_another_partition_is_there_once(lake: Lake) -> None:
-    lake.look(BY_MONTH).append(visits(ANNA, CY), RUN)
+    lake.snapshot(BY_MONTH).append(visits(ANNA, CY), RUN)
     moved = ("anna", "2024-02", 5)
-    before = lake.look(BY_MONTH).read()
+    before = lake.snapshot(BY_MONTH).read()
     after = visits(moved, CY)
     change = difference(BY_MONTH, before, after)
     assert (change.inserts.height, change.updates.height, change.deletes.height) == (0, 1, 0)
-    lake.look(BY_MONTH).apply(change, RUN)
+    lake.snapshot(BY_MONTH).apply(change, RUN)
     assert held(lake, BY_MONTH) == [moved, CY]
-    folders = {path.split("/")[-2] for path in lake.look(BY_MONTH).file_uris}
+    folders = {path.split("/")[-2] for path in lake.snapshot(BY_MONTH).file_uris}
     assert folders == {"month=2024-02"}
 
 
@@ -259,30 +266,30 @@ def test_a_row_that_differs_only_in_a_null_is_written(lake: Lake) -> None:
     after = VISITS.conform(visits(ANNA, score=None))
     assert difference(VISITS, before, after).updates.height == 1
     assert difference(VISITS, after, after).is_empty
-    lake.look(VISITS).append(before, RUN)
-    lake.look(VISITS).apply(difference(VISITS, before, after), RUN)
-    assert lake.look(VISITS).read()["score"].to_list() == [None]
+    lake.snapshot(VISITS).append(before, RUN)
+    lake.snapshot(VISITS).apply(difference(VISITS, before, after), RUN)
+    assert lake.snapshot(VISITS).read()["score"].to_list() == [None]
 
 
 @pytest.mark.parametrize("write", ["append", "replace", "apply"])
 def test_as_of_and_the_run_stand_in_the_commit(lake: Lake, write: str) -> None:
-    lake.look(VISITS).append(visits(ANNA), Commit("run-0", date(2024, 1, 1)))
+    lake.snapshot(VISITS).append(visits(ANNA), Commit("run-0", date(2024, 1, 1)))
     if write == "apply":
         change = Change(VISITS.empty(), visits(("anna", "2024-01", 2)), VISITS.empty())
-        lake.look(VISITS).apply(change, RUN)
+        lake.snapshot(VISITS).apply(change, RUN)
     else:
-        getattr(lake.look(VISITS), write)(visits(CY), RUN)
+        getattr(lake.snapshot(VISITS), write)(visits(CY), RUN)
     last = commits(lake, VISITS)[-1]
     assert last["bridge_cart.run_id"] == "run-1"
     assert last["bridge_cart.as_of"] == "2024-01-05"
-    assert lake.look(VISITS).as_of == date(2024, 1, 5)
+    assert lake.snapshot(VISITS).as_of == date(2024, 1, 5)
 
 
 def test_what_was_taken_in_is_remembered_with_the_rows(lake: Lake) -> None:
-    snapshot = lake.look(VISITS)
+    snapshot = lake.snapshot(VISITS)
     snapshot.append(visits(ANNA), Commit("run", transactions={"file:1": 1}))
     snapshot.append(VISITS.empty(), Commit("run", transactions={"topic-0": 41}))
-    again = lake.look(VISITS)
+    again = lake.snapshot(VISITS)
     assert [again.transaction(n) for n in ("file:1", "topic-0", "file:2")] == [1, 41, None]
 
 
@@ -291,8 +298,8 @@ def test_many_transactions_are_asked_for_at_once(lake: Lake, commits: int) -> No
     """With and without a checkpoint; what was written again has its latest version."""
     for number in range(commits):
         names = {f"file:{number}-{n}": number for n in range(3)} | {'odd "name"\\': number}
-        lake.look(VISITS).append(VISITS.empty(), Commit("run", transactions=names))
-    snapshot = lake.look(VISITS)
+        lake.snapshot(VISITS).append(VISITS.empty(), Commit("run", transactions=names))
+    snapshot = lake.snapshot(VISITS)
     asked = [f"file:{number}-{n}" for number in range(commits + 1) for n in range(4)]
     wanted = {name: snapshot.transaction(name) for name in [*asked, 'odd "name"\\']}
     found = snapshot.transactions(list(wanted))
@@ -303,10 +310,10 @@ def test_many_transactions_are_asked_for_at_once(lake: Lake, commits: int) -> No
 
 @pytest.mark.parametrize("table", [VISITS, BY_MONTH], ids=["plain", "partitioned"])
 def test_the_log_has_no_statistics_of_what_tells_a_person(lake: Lake, table: Table) -> None:
-    lake.look(table).append(visits(ANNA, CY), RUN)
+    lake.snapshot(table).append(visits(ANNA, CY), RUN)
     change = Change(VISITS.empty(), visits(("anna", "2024-01", 2)), VISITS.empty())
-    lake.look(table).apply(change, RUN)
-    lake.look(table).replace(visits(ANNA), RUN)
+    lake.snapshot(table).apply(change, RUN)
+    lake.snapshot(table).replace(visits(ANNA), RUN)
     actions = log(lake, table)
     stats = [json.loads(a["add"]["stats"]) for a in actions if "add" in a]
     assert stats
@@ -318,11 +325,11 @@ def test_the_log_has_no_statistics_of_what_tells_a_person(lake: Lake, table: Tab
 
 
 def test_the_files_have_no_statistics_of_what_tells_a_person(lake: Lake) -> None:
-    lake.look(BY_MONTH).append(visits(ANNA, CY), RUN)
-    lake.look(BY_MONTH).append(visits(("anton", "2024-01", 1)), RUN)
+    lake.snapshot(BY_MONTH).append(visits(ANNA, CY), RUN)
+    lake.snapshot(BY_MONTH).append(visits(("anton", "2024-01", 1)), RUN)
     change = Change(BY_MONTH.empty(), visits(("anna", "2024-01", 2)), BY_MONTH.empty())
-    lake.look(BY_MONTH).apply(change, RUN)
-    assert lake.look(BY_MONTH).compact(RUN) is not None
+    lake.snapshot(BY_MONTH).apply(change, RUN)
+    assert lake.snapshot(BY_MONTH).compact(RUN) is not None
     found = duckdb.execute(
         "SELECT path_in_schema, count(stats_min), count(stats_min_value) "
         f"FROM parquet_metadata('{lake.uri(BY_MONTH)}/**/*.parquet') GROUP BY ALL"
@@ -334,7 +341,7 @@ def test_the_files_have_no_statistics_of_what_tells_a_person(lake: Lake) -> None
 
 def test_a_checkpoint_has_no_statistics_of_what_tells_a_person(lake: Lake) -> None:
     for count in range(25):
-        lake.look(VISITS).replace(visits(("anna", "2024-01", count)), RUN)
+        lake.snapshot(VISITS).replace(visits(("anna", "2024-01", count)), RUN)
     folder = Path(lake.uri(VISITS)) / "_delta_log"
     [checkpoint] = folder.glob("*.checkpoint.parquet")
     content = pl.read_parquet(checkpoint)
@@ -345,8 +352,8 @@ def test_a_checkpoint_has_no_statistics_of_what_tells_a_person(lake: Lake) -> No
 def test_a_stored_table_with_other_columns_is_refused_with_the_difference(lake: Lake) -> None:
     other = visits(ANNA).drop("score").with_columns(visits=pl.lit("1"), shoes=pl.lit(1))
     write_deltalake(lake.uri(VISITS), other)
-    with pytest.raises(SchemaMismatch) as refusal:
-        lake.look(VISITS)
+    with pytest.raises(SchemaMismatchError) as refusal:
+        lake.snapshot(VISITS)
     says = str(refusal.value)
     assert "score is missing, declared" in says
     assert 'visits is PrimitiveType("string"), declared PrimitiveType("long")' in says
@@ -356,8 +363,8 @@ def test_a_stored_table_with_other_columns_is_refused_with_the_difference(lake: 
 
 
 def test_a_declared_table_is_there_without_rows_and_says_what_it_is(lake: Lake) -> None:
-    lake.look(BY_MONTH).declare()
-    lake.look(BY_MONTH).declare()
+    lake.snapshot(BY_MONTH).declare()
+    lake.snapshot(BY_MONTH).declare()
     stored = DeltaTable(lake.uri(BY_MONTH))
     assert (stored.version(), held(lake, BY_MONTH)) == (0, [])
     assert stored.metadata().name == "silver/visits"
@@ -370,7 +377,7 @@ def test_a_declared_table_is_there_without_rows_and_says_what_it_is(lake: Lake) 
 
 
 def test_money_days_and_numbers_are_stored_as_such(lake: Lake) -> None:
-    lake.look(VISITS).declare()
+    lake.snapshot(VISITS).declare()
     types = {f.name: str(f.type) for f in DeltaTable(lake.uri(VISITS)).schema().fields}
     assert types == {
         "visitor": 'PrimitiveType("string")',

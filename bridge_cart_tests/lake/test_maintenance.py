@@ -14,7 +14,14 @@ from deltalake import DeltaTable
 
 from bridge_cart_assets.lake import compaction, delta, durable
 from bridge_cart_assets.lake.catalogue import build_catalogue
-from bridge_cart_assets.lake.delta import Change, Commit, Conflict, Damaged, Lake, Snapshot
+from bridge_cart_assets.lake.delta import (
+    Change,
+    Commit,
+    CommitConflictError,
+    DamagedTableError,
+    Lake,
+    Snapshot,
+)
 from bridge_cart_assets.lake.doctor import heal, refuse_torn
 from bridge_cart_assets.lake.durable import actions, entry_of
 from bridge_cart_assets.lake.maintenance import maintain, versions_served
@@ -46,12 +53,12 @@ def lake(tmp_path: Path) -> Lake:
 def fill(lake: Lake, table: Table, files: int = 4) -> pl.DataFrame:
     """As many files of one row each, in two months."""
     for n in range(files):
-        lake.look(table).append(visits((f"v{n}", f"2024-0{n % 2 + 1}", n)), RUN)
+        lake.snapshot(table).append(visits((f"v{n}", f"2024-0{n % 2 + 1}", n)), RUN)
     return rows(lake, table)
 
 
 def rows(lake: Lake, table: Table) -> pl.DataFrame:
-    return lake.look(table).read().sort("visitor")
+    return lake.snapshot(table).read().sort("visitor")
 
 
 def folder(lake: Lake, table: Table) -> Path:
@@ -75,11 +82,11 @@ def test_small_files_become_one_for_each_partition_and_no_row_changes(
     lake: Lake, table: Table
 ) -> None:
     before = fill(lake, table, files=6)
-    version = lake.look(table).version or 0
+    version = lake.snapshot(table).version or 0
 
-    assert lake.look(table).compact(UPKEEP) == version + 1
+    assert lake.snapshot(table).compact(UPKEEP) == version + 1
 
-    after = lake.look(table)
+    after = lake.snapshot(table)
     months = 2 if table.partition_by else 1
     assert (after.version, after.files.height, after.rows) == (version + 1, months, 6)
     assert rows(lake, table).equals(before)
@@ -90,35 +97,35 @@ def test_small_files_become_one_for_each_partition_and_no_row_changes(
 def test_a_second_compaction_finds_nothing_to_do_and_makes_no_commit(
     lake: Lake, table: Table
 ) -> None:
-    assert lake.look(table).compact(UPKEEP) is None
+    assert lake.snapshot(table).compact(UPKEEP) is None
     fill(lake, table)
-    version = lake.look(table).compact(UPKEEP)
-    assert lake.look(table).compact(UPKEEP) is None
-    assert lake.look(table).version == version
+    version = lake.snapshot(table).compact(UPKEEP)
+    assert lake.snapshot(table).compact(UPKEEP) is None
+    assert lake.snapshot(table).version == version
 
 
 def test_the_same_snapshot_goes_on_after_its_compaction(lake: Lake) -> None:
     fill(lake, VISITS)
-    snapshot = lake.look(VISITS)
+    snapshot = lake.snapshot(VISITS)
     snapshot.compact(UPKEEP)
     assert snapshot.files.height == 1
     snapshot.append(NEW, RUN)
-    assert lake.look(VISITS).rows == 5
+    assert lake.snapshot(VISITS).rows == 5
 
 
 def test_large_files_are_left_alone_and_piles_stay_below_the_target(lake: Lake) -> None:
     fill(lake, VISITS, files=6)
-    (size,) = set(lake.look(VISITS).files["size_bytes"])
-    assert lake.look(VISITS).compact(UPKEEP, target=2 * size) is None
-    lake.look(VISITS).compact(UPKEEP, target=3 * size)
-    assert lake.look(VISITS).files.sort("num_records")["num_records"].to_list() == [3, 3]
+    (size,) = set(lake.snapshot(VISITS).files["size_bytes"])
+    assert lake.snapshot(VISITS).compact(UPKEEP, target=2 * size) is None
+    lake.snapshot(VISITS).compact(UPKEEP, target=3 * size)
+    assert lake.snapshot(VISITS).files.sort("num_records")["num_records"].to_list() == [3, 3]
 
 
 @TABLES
 def test_what_is_remembered_stays_and_the_run_is_written_down(lake: Lake, table: Table) -> None:
     fill(lake, table)
-    version = lake.look(table).compact(UPKEEP) or 0
-    after = lake.look(table)
+    version = lake.snapshot(table).compact(UPKEEP) or 0
+    after = lake.snapshot(table)
     assert (after.as_of, after.transaction("file:1")) == (date(2024, 1, 5), 1)
     (told,) = actions(entry_of(folder(lake, table), version), "commitInfo")
     assert told["bridge_cart.run_id"] == "upkeep"
@@ -129,8 +136,8 @@ def test_what_is_remembered_stays_and_the_run_is_written_down(lake: Lake, table:
 
 def test_records_by_day_are_counted_by_the_log_as_before(lake: Lake) -> None:
     fill(lake, BY_MONTH, files=5)
-    lake.look(BY_MONTH).compact(UPKEEP)
-    counted = lake.look(BY_MONTH).files.select("partition.month", "num_records")
+    lake.snapshot(BY_MONTH).compact(UPKEEP)
+    counted = lake.snapshot(BY_MONTH).files.select("partition.month", "num_records")
     assert set(counted.rows()) == {("2024-01", 3), ("2024-02", 2)}
 
 
@@ -140,11 +147,11 @@ def test_what_was_planned_before_a_compaction_is_refused(
     lake: Lake, table: Table, write: str
 ) -> None:
     before = fill(lake, table)
-    stale = lake.look(table)
-    version = lake.look(table).compact(UPKEEP)
-    with pytest.raises(Conflict, match=table.path):
+    stale = lake.snapshot(table)
+    version = lake.snapshot(table).compact(UPKEEP)
+    with pytest.raises(CommitConflictError, match=table.path):
         WRITES[write](stale)
-    assert lake.look(table).version == version
+    assert lake.snapshot(table).version == version
     assert rows(lake, table).equals(before)
 
 
@@ -154,12 +161,12 @@ def test_a_compaction_that_another_write_was_faster_than_is_refused_and_leaves_n
     lake: Lake, table: Table, write: str
 ) -> None:
     fill(lake, table)
-    stale = lake.look(table)
-    WRITES[write](lake.look(table))
-    version, there, files = lake.look(table).version, rows(lake, table), stored(lake, table)
-    with pytest.raises(Conflict, match=table.path):
+    stale = lake.snapshot(table)
+    WRITES[write](lake.snapshot(table))
+    version, there, files = lake.snapshot(table).version, rows(lake, table), stored(lake, table)
+    with pytest.raises(CommitConflictError, match=table.path):
         stale.compact(UPKEEP)
-    assert lake.look(table).version == version
+    assert lake.snapshot(table).version == version
     assert rows(lake, table).equals(there)
     assert stored(lake, table) == files
 
@@ -172,25 +179,25 @@ def test_whoever_comes_second_plans_anew(lake: Lake, first: str) -> None:
         "compaction": lambda s: s.compact(UPKEEP),
     }
     second = next(name for name in plans if name != first)
-    meanwhile = [lambda: plans[first](lake.look(VISITS))]
+    meanwhile = [lambda: plans[first](lake.snapshot(VISITS))]
 
     def planned() -> None:
-        snapshot = lake.look(VISITS)
+        snapshot = lake.snapshot(VISITS)
         if meanwhile:
             meanwhile.pop()()
         plans[second](snapshot)
 
-    delta.retrying(planned)
+    delta.retry_on_conflict(planned)
     assert rows(lake, VISITS)["visits"].to_list() == [4, 0, 1, 2, 3]
-    assert lake.look(VISITS).files.height == (1 if first == "write" else 2)
+    assert lake.snapshot(VISITS).files.height == (1 if first == "write" else 2)
 
 
 @TABLES
 def test_readers_of_change_data_see_nothing_of_it(tmp_path: Path, table: Table) -> None:
     lake = Lake(str(tmp_path / "lake"))
     fill(lake, table)
-    compacted = lake.look(table).compact(UPKEEP) or 0
-    added = lake.look(table).append(NEW, RUN)
+    compacted = lake.snapshot(table).compact(UPKEEP) or 0
+    added = lake.snapshot(table).append(NEW, RUN)
     changes = pl.DataFrame(DeltaTable(lake.uri(table)).load_cdf(starting_version=compacted))
     assert changes.select("visitor", "_change_type", "_commit_version").rows() == [
         ("new", "insert", added)
@@ -200,7 +207,7 @@ def test_readers_of_change_data_see_nothing_of_it(tmp_path: Path, table: Table) 
 @TABLES
 def test_there_are_no_statistics_of_what_tells_a_person(lake: Lake, table: Table) -> None:
     fill(lake, table)
-    version = lake.look(table).compact(UPKEEP) or 0
+    version = lake.snapshot(table).compact(UPKEEP) or 0
     entry = entry_of(folder(lake, table), version)
     assert "Name of" not in entry.read_text()
     for one in actions(entry, "add"):
@@ -214,7 +221,7 @@ def test_a_compaction_is_forced_before_it_counts(
     fill(lake, BY_MONTH)
     forced: list[Path] = []
     monkeypatch.setattr(durable, "force", forced.append)
-    version = lake.look(BY_MONTH).compact(UPKEEP) or 0
+    version = lake.snapshot(BY_MONTH).compact(UPKEEP) or 0
     top = folder(lake, BY_MONTH)
     entry = entry_of(top, version)
     for path in durable.added(entry):
@@ -226,13 +233,13 @@ def test_a_compaction_is_forced_before_it_counts(
 @pytest.mark.parametrize("keep_lines", range(7))
 def test_a_torn_compaction_is_found_and_taken_back(lake: Lake, keep_lines: int) -> None:
     before = fill(lake, BY_MONTH)
-    version = lake.look(BY_MONTH).compact(UPKEEP) or 0
+    version = lake.snapshot(BY_MONTH).compact(UPKEEP) or 0
     refuse_torn(lake, [BY_MONTH])
     entry = entry_of(folder(lake, BY_MONTH), version)
     lines = entry.read_text().splitlines(keepends=True)
     assert len(lines) == 8  # commitInfo, two larger, four small, one transaction
     entry.write_text("".join(lines[:keep_lines]))
-    with pytest.raises(Damaged, match="bridge-cart doctor"):
+    with pytest.raises(DamagedTableError, match="bridge-cart doctor"):
         refuse_torn(lake, [BY_MONTH])
     assert all(finding.mended for finding in heal(lake, [BY_MONTH]))
     assert rows(lake, BY_MONTH).equals(before)
@@ -241,29 +248,29 @@ def test_a_torn_compaction_is_found_and_taken_back(lake: Lake, keep_lines: int) 
 @TABLES
 def test_superfluous_files_go_and_needed_ones_stay(lake: Lake, table: Table) -> None:
     before = fill(lake, table)
-    lake.look(table).compact(UPKEEP)
-    version = lake.look(table).append(visits(("w", "2024-01", 1)), RUN)
-    lake.look(table).append(visits(("x", "2024-01", 1)), RUN)
+    lake.snapshot(table).compact(UPKEEP)
+    version = lake.snapshot(table).append(visits(("w", "2024-01", 1)), RUN)
+    lake.snapshot(table).append(visits(("x", "2024-01", 1)), RUN)
     small = 4
     everything = stored(lake, table)
 
-    assert lake.look(table).vacuum() == []
+    assert lake.snapshot(table).vacuum() == []
     assert DeltaTable(folder(lake, table), version=version - 2).count() == before.height
-    gone = lake.look(table).vacuum(NOW)
+    gone = lake.snapshot(table).vacuum(NOW)
 
     assert len(gone) == small
     assert stored(lake, table) == everything - set(gone)
-    assert lake.look(table).version == version + 1
+    assert lake.snapshot(table).version == version + 1
     assert rows(lake, table).height == before.height + 2
     refuse_torn(lake, [table])
 
 
 def test_what_a_compaction_made_goes_with_its_folder(lake: Lake) -> None:
     fill(lake, BY_MONTH)
-    lake.look(BY_MONTH).compact(UPKEEP)
+    lake.snapshot(BY_MONTH).compact(UPKEEP)
     for n in range(3):
-        lake.look(BY_MONTH).replace(visits(("v", "2024-01", n)), RUN)
-    lake.look(BY_MONTH).vacuum(NOW)
+        lake.snapshot(BY_MONTH).replace(visits(("v", "2024-01", n)), RUN)
+    lake.snapshot(BY_MONTH).vacuum(NOW)
     assert not list(folder(lake, BY_MONTH).glob("compacted-*"))
     assert (folder(lake, BY_MONTH) / "month=2024-02").is_dir()
 
@@ -272,12 +279,12 @@ def test_a_file_that_is_not_committed_yet_stays_for_a_day(lake: Lake) -> None:
     fill(lake, BY_MONTH)
     written = folder(lake, BY_MONTH) / "month=2024-01" / "part-00000-on-its-way.parquet"
     written.write_bytes(b"PAR1PAR1")
-    lake.look(BY_MONTH).vacuum(NOW)
+    lake.snapshot(BY_MONTH).vacuum(NOW)
     assert written.exists()
     let_pass(written, days=1.1)
-    lake.look(BY_MONTH).vacuum()
+    lake.snapshot(BY_MONTH).vacuum()
     assert written.exists()
-    lake.look(BY_MONTH).vacuum(NOW)
+    lake.snapshot(BY_MONTH).vacuum(NOW)
     assert not written.exists()
 
 
@@ -293,13 +300,13 @@ def test_what_a_killed_compaction_left_goes_after_a_while(
     for point in ("additions", "removals"):
         monkeypatch.setattr(compaction, point, die)
         with pytest.raises(KeyboardInterrupt):
-            lake.look(BY_MONTH).compact(UPKEEP)
+            lake.snapshot(BY_MONTH).compact(UPKEEP)
         monkeypatch.undo()
     left = stored(lake, BY_MONTH) - there
     assert len(left) >= 4
     for path in left:
         let_pass(folder(lake, BY_MONTH) / path, days=8)
-    assert set(lake.look(BY_MONTH).vacuum()) == left
+    assert set(lake.snapshot(BY_MONTH).vacuum()) == left
     assert rows(lake, BY_MONTH).equals(before)
 
 
@@ -307,11 +314,11 @@ def test_the_change_data_of_an_old_last_commit_stay_or_it_would_look_torn(lake: 
     fill(lake, BY_MONTH)
     for count in (7, 8, 9):
         changed = visits(("v1", "2024-02", count))
-        lake.look(BY_MONTH).apply(Change(VISITS.empty(), changed, VISITS.empty()), RUN)
+        lake.snapshot(BY_MONTH).apply(Change(VISITS.empty(), changed, VISITS.empty()), RUN)
     change_data = sorted((folder(lake, BY_MONTH) / "_change_data").rglob("*.parquet"))
     for path in folder(lake, BY_MONTH).rglob("*.parquet"):
         let_pass(path, days=30)
-    lake.look(BY_MONTH).vacuum()
+    lake.snapshot(BY_MONTH).vacuum()
     left = sorted((folder(lake, BY_MONTH) / "_change_data").rglob("*.parquet"))
     assert (len(change_data), len(left)) == (3, 2)
     refuse_torn(lake, [BY_MONTH])
@@ -320,7 +327,7 @@ def test_the_change_data_of_an_old_last_commit_stay_or_it_would_look_torn(lake: 
 def test_nothing_is_kept_for_longer_than_delta_remembers(lake: Lake) -> None:
     fill(lake, VISITS)
     with pytest.raises(ValueError, match="name 7 days at most"):
-        lake.look(VISITS).vacuum(timedelta(days=8))
+        lake.snapshot(VISITS).vacuum(timedelta(days=8))
 
 
 def test_the_files_of_a_version_that_is_served_stay(lake: Lake, tmp_path: Path) -> None:
@@ -328,15 +335,15 @@ def test_the_files_of_a_version_that_is_served_stay(lake: Lake, tmp_path: Path) 
     path = tmp_path / "catalogue.duckdb"
     build_catalogue(path, lake, [], [BY_MONTH], [], "run", RUN_AT)
     served = versions_served(path)
-    assert served == {"silver/visits": lake.look(BY_MONTH).version}
-    lake.look(BY_MONTH).compact(UPKEEP)
-    lake.look(BY_MONTH).append(NEW, RUN)
-    lake.look(BY_MONTH).append(NEW, RUN)
+    assert served == {"silver/visits": lake.snapshot(BY_MONTH).version}
+    lake.snapshot(BY_MONTH).compact(UPKEEP)
+    lake.snapshot(BY_MONTH).append(NEW, RUN)
+    lake.snapshot(BY_MONTH).append(NEW, RUN)
 
-    assert lake.look(BY_MONTH).vacuum(NOW, spare=served["silver/visits"]) == []
+    assert lake.snapshot(BY_MONTH).vacuum(NOW, spare=served["silver/visits"]) == []
     with duckdb.connect(str(path), read_only=True) as reader:
         assert reader.sql("FROM silver.visits").fetchall()[0] in before.rows()
-    assert len(lake.look(BY_MONTH).vacuum(NOW, spare=1_000)) == before.height
+    assert len(lake.snapshot(BY_MONTH).vacuum(NOW, spare=1_000)) == before.height
 
 
 def test_an_old_log_is_cleared_and_what_follows_can_be_read(lake: Lake) -> None:
@@ -347,12 +354,12 @@ def test_an_old_log_is_cleared_and_what_follows_can_be_read(lake: Lake) -> None:
         if int(entry.name[:20]) <= 30:
             let_pass(entry, days=31)
     for n in range(10):
-        lake.look(VISITS).append(visits((f"w{n}", "2024-01", n)), Commit("run-2"))
+        lake.snapshot(VISITS).append(visits((f"w{n}", "2024-01", n)), Commit("run-2"))
     there = {int(entry.stem) for entry in log.glob("0*.json")}
     assert 0 not in there
     for version in range(30, 61):
         assert DeltaTable(folder(lake, VISITS), version=version).version() == version
-    after = lake.look(VISITS)
+    after = lake.snapshot(VISITS)
     assert (after.rows, after.as_of, after.transaction("file:1")) == (60, date(2024, 1, 5), 1)
     assert heal(lake, [VISITS]) == []
 
@@ -369,7 +376,7 @@ def test_a_lake_elsewhere_is_maintained_too(tmp_path: Path) -> None:
 
 def test_all_tables_are_maintained_and_what_was_done_is_told(lake: Lake) -> None:
     fill(lake, VISITS, files=6)
-    lake.look(BY_MONTH).declare()
+    lake.snapshot(BY_MONTH).declare()
     absent = Table(path="gold/absent", schema=VISITS.schema, description="Not there.")
 
     visited, by_month = maintain(lake, [VISITS, absent, BY_MONTH], "upkeep", NOW)
@@ -379,7 +386,7 @@ def test_all_tables_are_maintained_and_what_was_done_is_told(lake: Lake) -> None
     assert (visited.removed, visited.postponed) == (5, False)
     assert visited.bytes_before > visited.bytes_after > 0
     assert (by_month.files_before, by_month.files_after, by_month.removed) == (0, 0, 0)
-    assert lake.look(absent).version is None
+    assert lake.snapshot(absent).version is None
 
 
 def test_a_table_that_others_keep_writing_to_waits_and_the_others_do_not(
@@ -392,7 +399,7 @@ def test_a_table_that_others_keep_writing_to_waits_and_the_others_do_not(
 
     def disturbed(snapshot: Snapshot, *arguments: object) -> object:
         if snapshot.table is VISITS:
-            lake.look(VISITS).append(NEW, RUN)
+            lake.snapshot(VISITS).append(NEW, RUN)
         return write(snapshot, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Snapshot, "_rewritten", disturbed)
@@ -404,9 +411,9 @@ def test_a_table_that_others_keep_writing_to_waits_and_the_others_do_not(
 def test_a_torn_lake_is_not_touched(lake: Lake) -> None:
     fill(lake, VISITS)
     fill(lake, BY_MONTH)
-    entry = entry_of(folder(lake, BY_MONTH), lake.look(BY_MONTH).version or 0)
+    entry = entry_of(folder(lake, BY_MONTH), lake.snapshot(BY_MONTH).version or 0)
     entry.write_text(entry.read_text()[:-20])
     there = stored(lake, VISITS)
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedTableError):
         maintain(lake, [VISITS, BY_MONTH], "upkeep", NOW)
     assert stored(lake, VISITS) == there

@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from bridge_cart_assets.lake.query import QueryRefused, query
+from bridge_cart_assets.lake.query import QueryRefusedError, query
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_whatever_is_not_one_question_is_refused_and_nothing_is_written(
     catalogue: Path, tmp_path: Path, statement: str
 ) -> None:
     before = catalogue.read_bytes()
-    with pytest.raises(QueryRefused) as refusal:
+    with pytest.raises(QueryRefusedError) as refusal:
         query(catalogue, statement.format(out=tmp_path / "out"))
     assert "\n" not in str(refusal.value)
     assert catalogue.read_bytes() == before
@@ -92,14 +92,14 @@ def test_whatever_is_not_one_question_is_refused_and_nothing_is_written(
 
 
 def test_wrong_sql_is_refused_in_one_line_that_names_what_is_wrong(catalogue: Path) -> None:
-    with pytest.raises(QueryRefused, match="kpi_dayly") as refusal:
+    with pytest.raises(QueryRefusedError, match="kpi_dayly") as refusal:
         query(catalogue, "SELECT *\nFROM gold.kpi_dayly")
     assert "\n" not in str(refusal.value)
-    with pytest.raises(QueryRefused, match=r"(?i)syntax error"):
+    with pytest.raises(QueryRefusedError, match=r"(?i)syntax error"):
         query(catalogue, "SELEKT 1")
 
 
 def test_without_a_catalogue_the_remedy_is_named(tmp_path: Path) -> None:
-    with pytest.raises(QueryRefused, match="bridge-cart run"):
+    with pytest.raises(QueryRefusedError, match="bridge-cart run"):
         query(tmp_path / "bridge_cart.duckdb", "SELECT 1")
     assert list(tmp_path.iterdir()) == []

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from bridge_cart_assets.assets.gold import BUILT
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_HISTORY,
     CUSTOMER_SEGMENTS,
@@ -25,13 +25,13 @@ MODEL_DEPENDENT = (
     *(SEGMENT_MODEL, CUSTOMER_SEGMENTS, CUSTOMER_HISTORY, SEGMENT_METRICS, SEGMENT_MIGRATION),
     *(MODEL_DRIFT, MODEL_METRICS, VALUE_MODEL),
 )
-ALL = (*SILVER, *BUILT)
+ALL = (*SILVER, *GOLD_TABLES)
 WITHOUT_MODEL = tuple(table for table in ALL if table not in MODEL_DEPENDENT)
 
 
 def contents(lake: Lake, tables: Iterable[Table] = ALL) -> dict[str, pl.DataFrame]:
     """The rows of each table, ordered by key."""
-    return {t.path: lake.look(t).read().sort(list(t.key)) for t in tables}
+    return {t.path: lake.snapshot(t).read().sort(list(t.key)) for t in tables}
 
 
 def differences(one: dict[str, pl.DataFrame], other: dict[str, pl.DataFrame]) -> list[str]:

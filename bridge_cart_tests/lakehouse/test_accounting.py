@@ -5,15 +5,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from bridge_cart_assets.assets import silver
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import not_seen
 from bridge_cart_assets.ingestion.pending import pending_days
 from bridge_cart_assets.ingestion.take import take_in
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline import silver
+from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES
-from bridge_cart_tests.lakehouse.chain import ingest
 
 LINES = "order_id,customer_id,purchase_date,purchase_amount,updated_at"
 INVOICE = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
@@ -37,11 +37,11 @@ class Shop:
         return BY_NAME[source]
 
     def run(self) -> None:
-        ingest(self.lake, self.landing)
+        refresh_silver(self.lake, self.landing)
 
     def run_while(self, source: str, name: str, *lines: str) -> None:
         """A run; a file arrives and is taken in when its records are folded, before it counts."""
-        quarantine, arriving = silver._quarantine, [lines]
+        quarantine, arriving = silver.update_quarantine, [lines]
 
         def and_meanwhile(*arguments: object) -> None:
             if arriving:
@@ -51,7 +51,7 @@ class Shop:
             quarantine(*arguments)  # type: ignore[arg-type]
 
         with self._monkeypatch.context() as patch:
-            patch.setattr(silver, "_quarantine", and_meanwhile)
+            patch.setattr(silver, "update_quarantine", and_meanwhile)
             self.run()
 
     def pending(self) -> dict[str, int]:
@@ -61,7 +61,9 @@ class Shop:
     def is_balanced(self) -> bool:
         parts = ("blank", "quarantined", "accepted", "duplicate", "superseded")
         off = (
-            self.lake.look(ACCOUNTING).scan().filter(pl.col("records") != pl.sum_horizontal(parts))
+            self.lake.snapshot(ACCOUNTING)
+            .scan()
+            .filter(pl.col("records") != pl.sum_horizontal(parts))
         )
         return off.collect().is_empty()
 
@@ -88,7 +90,7 @@ def test_a_record_that_arrives_while_its_day_is_counted_is_folded(
     assert (shop.pending(), shop.is_balanced()) == (left, True)
     shop.run()
     assert (shop.pending(), shop.is_balanced()) == ({}, True)
-    assert sorted(shop.lake.look(PURCHASES).read()["order_id"]) == ["O1", "O2"]
+    assert sorted(shop.lake.snapshot(PURCHASES).read()["order_id"]) == ["O1", "O2"]
 
 
 def test_a_record_of_another_source_that_arrives_meanwhile_is_folded_by_the_next_run(
@@ -102,4 +104,4 @@ def test_a_record_of_another_source_that_arrives_meanwhile_is_folded_by_the_next
     assert (shop.pending(), shop.is_balanced()) == ({"customers": 1}, True)
     shop.run()
     assert (shop.pending(), shop.is_balanced()) == ({}, True)
-    assert sorted(shop.lake.look(CUSTOMERS).read()["customer_id"]) == ["17850", "2"]
+    assert sorted(shop.lake.snapshot(CUSTOMERS).read()["customer_id"]) == ["17850", "2"]

@@ -7,11 +7,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from bridge_cart_assets.checks.declared import Evidence, checks_of
+from bridge_cart_assets.checks.registry import CheckContext, checks_of
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, KPIS_DAILY
 from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES, QUARANTINE
-from bridge_cart_tests.lakehouse.chain import ingest, refine
 from bridge_cart_tests.lakehouse.tables import ALL
 
 
@@ -27,14 +27,14 @@ def land(folder: Path, source: str, name: str, *lines: str) -> None:
 
 
 def run(lake: Lake, folder: Path) -> None:
-    ingest(lake, folder / "landing")
-    refine(lake)
+    refresh_silver(lake, folder / "landing")
+    refresh_gold(lake)
 
 
 def failed(lake: Lake) -> list[str]:
-    evidence = Evidence(lake)
+    evidence = CheckContext(lake)
     checks = [(table, check) for table in ALL for check in checks_of(table) if check.blocking]
-    return [f"{t.path} {c.name}" for t, c in checks if not c.look(evidence).passed]
+    return [f"{t.path} {c.name}" for t, c in checks if not c.compute(evidence).passed]
 
 
 def test_profiles_without_a_sale_leave_gold_empty_and_every_check_passed(
@@ -44,8 +44,8 @@ def test_profiles_without_a_sale_leave_gold_empty_and_every_check_passed(
 
     run(lake, tmp_path)
 
-    assert lake.look(CUSTOMERS).rows == 1
-    assert lake.look(CUSTOMER_FEATURES).rows == lake.look(KPIS_DAILY).rows == 0
+    assert lake.snapshot(CUSTOMERS).rows == 1
+    assert lake.snapshot(CUSTOMER_FEATURES).rows == lake.snapshot(KPIS_DAILY).rows == 0
     assert failed(lake) == []
 
 
@@ -63,7 +63,7 @@ def test_a_profile_displaced_by_another_source_is_counted_again(tmp_path: Path, 
 
     run(lake, tmp_path)
 
-    accounting = lake.look(ACCOUNTING).read().filter(pl.col("source") == "customers")
+    accounting = lake.snapshot(ACCOUNTING).read().filter(pl.col("source") == "customers")
     assert accounting.select("accepted", "duplicate").rows() == [(0, 1)]
     assert failed(lake) == []
 
@@ -79,7 +79,7 @@ def test_a_raw_table_that_was_moved_away_is_made_again_from_the_landed_files(
     run(lake, tmp_path)
 
     assert (tmp_path / "lake" / "raw" / "purchases").is_dir()
-    assert lake.look(PURCHASES).rows == 1
+    assert lake.snapshot(PURCHASES).rows == 1
     assert failed(lake) == []
 
 
@@ -93,7 +93,7 @@ def test_quarantine_has_the_whole_record_its_unknown_columns_too(
 
     run(lake, tmp_path)
 
-    refused = lake.look(QUARANTINE).read().sort("batch_day")["raw"].to_list()
+    refused = lake.snapshot(QUARANTINE).read().sort("batch_day")["raw"].to_list()
     records = [{k: v for k, v in json.loads(text).items() if v is not None} for text in refused]
     common = {"customer_id": "C1", "purchase_date": "never", "purchase_amount": "10"}
     assert records == [

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge_cart_assets.assets.rebuild import clear
-from bridge_cart_assets.checks.declared import Evidence, checks_of
+from bridge_cart_assets.checks.registry import CheckContext, checks_of
 from bridge_cart_assets.generator.shop import Shop, generate
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
+from bridge_cart_assets.pipeline.rebuild import clear
 from bridge_cart_assets.tables.silver import TABLES as SILVER
 from bridge_cart_tests.faults.extent import EXAMPLES
-from bridge_cart_tests.lakehouse.chain import ingest, refine
 from bridge_cart_tests.lakehouse.tables import ALL, WITHOUT_MODEL, contents, differences
 
 HEADER = "order_id,line_number,customer_id,purchase_date,purchase_amount,status,updated_at"
@@ -46,8 +46,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(shop: Path) -> dict[str, pl.DataFrame]:
     """The tables after one intake of everything."""
     lake = Lake(str(shop / "lake"))
-    ingest(lake, shop / "landing")
-    refine(lake)
+    refresh_silver(lake, shop / "landing")
+    refresh_gold(lake)
     return contents(lake)
 
 
@@ -81,17 +81,17 @@ def test_any_order_batching_and_repetition_give_equal_tables(
     for first, last in pairwise(edges):
         for file in order[first:last]:
             _copy(file, shop, folder)
-        ingest(lake, folder / "landing")
-        refine(lake)
+        refresh_silver(lake, folder / "landing")
+        refresh_gold(lake)
     for file in again:
         _copy(file, shop, folder)
-        ingest(lake, folder / "landing")
-    refine(lake)
+        refresh_silver(lake, folder / "landing")
+    refresh_gold(lake)
 
     assert differences(_of(whole, WITHOUT_MODEL), contents(lake, WITHOUT_MODEL)) == []
     clear(lake)
-    ingest(lake, Path("nowhere"))
-    refine(lake)
+    refresh_silver(lake, Path("nowhere"))
+    refresh_gold(lake)
     assert differences(whole, contents(lake)) == []
     shutil.rmtree(folder)
 
@@ -118,8 +118,8 @@ def test_of_equal_bytes_under_two_names_only_the_name_depends_on_the_order(
             _copy(shop / "landing/purchases/2024-01-01.csv", shop, folder)
             landed = folder / "landing/purchases/2024-01-01.csv"
             landed.rename(landed.with_name(name))
-            ingest(Lake(str(folder / "lake")), folder / "landing")
-        refine(Lake(str(folder / "lake")))
+            refresh_silver(Lake(str(folder / "lake")), folder / "landing")
+        refresh_gold(Lake(str(folder / "lake")))
         tables.append(contents(Lake(str(folder / "lake"))))
     for path, rows in tables[0].items():
         but_for_name = pl.exclude("object")
@@ -143,12 +143,12 @@ def test_a_correction_of_another_month_moves_the_line_and_leaves_no_second(
 
 def test_the_invariants_hold_in_every_table(shop: Path, whole: dict[str, pl.DataFrame]) -> None:
     assert whole
-    evidence = Evidence(Lake(str(shop / "lake")))
+    evidence = CheckContext(Lake(str(shop / "lake")))
     failed = [
-        f"{table.path} {check.name}: {finding.says}"
+        f"{table.path} {check.name}: {finding.message}"
         for table in ALL
         for check in checks_of(table)
-        if check.blocking and not (finding := check.look(evidence)).passed
+        if check.blocking and not (finding := check.compute(evidence)).passed
     ]
     assert failed == []
 
@@ -158,18 +158,18 @@ def test_running_again_makes_no_commit_and_no_row(
 ) -> None:
     shutil.copytree(shop / "lake", tmp_path / "lake")
     lake = Lake(str(tmp_path / "lake"))
-    before = {table.path: lake.look(table).version for table in ALL}
+    before = {table.path: lake.snapshot(table).version for table in ALL}
 
-    from bridge_cart_assets.assets.silver import fold_days, stamp
+    from bridge_cart_assets.pipeline.silver import fold_days, record_as_of
     from bridge_cart_assets.sources import SOURCES
 
     days = [date(2024, 1, 1) + timedelta(days=i) for i in range(14)]
     for source in SOURCES:
         fold_days(lake, source, days, "again")
-    stamp(lake, "again")
-    refine(lake)
+    record_as_of(lake, "again")
+    refresh_gold(lake)
 
-    assert {table.path: lake.look(table).version for table in ALL} == before
+    assert {table.path: lake.snapshot(table).version for table in ALL} == before
     assert differences(whole, contents(lake)) == []
 
 
@@ -197,11 +197,11 @@ def test_silver_killed_between_two_of_its_commits_converges(
 
         monkeypatch.setattr(delta.Snapshot, "apply", dies_after_some)
         try:
-            ingest(lake, shop / "landing")
+            refresh_silver(lake, shop / "landing")
         except Killed:
             continue
         break
     monkeypatch.setattr(delta.Snapshot, "apply", commit)
-    ingest(lake, shop / "landing")
+    refresh_silver(lake, shop / "landing")
 
     assert differences(_of(whole, SILVER), contents(lake, SILVER)) == []

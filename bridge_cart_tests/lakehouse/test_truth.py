@@ -9,11 +9,11 @@ from polars.testing import assert_frame_equal
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.landing import CUSTOMERS, PURCHASES, Form
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables import silver
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.generator.made import Made, make
-from bridge_cart_tests.lakehouse.chain import ingest
 
 DEFAULTS = {
     "gender": "unknown",
@@ -45,12 +45,12 @@ def taken(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     shop = Shop(1_500, 40, newcomers=8.0, dirt=0.35, form=Form(form), gz=bool(gz))
     for days in (40, 55, 90):
         made = make(replace(shop, days=days), data)
-        ingest(Lake(str(data / "lake")), data / "landing")
+        refresh_silver(Lake(str(data / "lake")), data / "landing")
     return made
 
 
 def read(made: Made, table: Table) -> pl.DataFrame:
-    return Lake(str(made.data / "lake")).look(table).read()
+    return Lake(str(made.data / "lake")).snapshot(table).read()
 
 
 def delivered(made: Made, source: str) -> pl.DataFrame:
@@ -199,7 +199,7 @@ def raw_files(made: Made) -> set[tuple[str, str]]:
         (source.name, name)
         for source in SOURCES
         if source.name in (CUSTOMERS, PURCHASES)
-        for name in lake.look(source.raw).scan().select("_object").unique().collect()["_object"]
+        for name in lake.snapshot(source.raw).scan().select("_object").unique().collect()["_object"]
     }
 
 

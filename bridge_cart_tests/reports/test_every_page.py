@@ -16,12 +16,13 @@ import polars as pl
 import pytest
 from starlette.applications import Starlette
 
-from bridge_cart_assets.assets.gold import BUILT
-from bridge_cart_assets.assets.noted import noted
-from bridge_cart_assets.checks.declared import Evidence, checks_of
+from bridge_cart_assets.assets.run_metadata import run_metadata
+from bridge_cart_assets.checks.registry import CheckContext, checks_of
 from bridge_cart_assets.generator.shop import Shop, generate
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
+from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.reports import create_app
 from bridge_cart_assets.reports.pages import PAGES
 from bridge_cart_assets.sources import SOURCES
@@ -30,7 +31,6 @@ from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, SALES_DAILY, TABLE
 from bridge_cart_assets.tables.ops import TABLES as OPS
 from bridge_cart_assets.tables.silver import TABLES as SILVER
 from bridge_cart_assets.tables.table import Table
-from bridge_cart_tests.lakehouse.chain import ingest, refine
 from bridge_cart_tests.reports.browser import serving
 from bridge_cart_tests.reports.catalogues import shop as small_shop
 from bridge_cart_tests.reports.catalogues import write_catalogue
@@ -73,18 +73,22 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     root = tmp_path_factory.mktemp("every-page")
     generate(Shop(customers=700, days=200, dirt=0.05), root)
     lake = Lake(str(root / "lake"))
-    ingest(lake, root / "landing")
-    refine(lake)
+    refresh_silver(lake, root / "landing")
+    refresh_gold(lake)
     catalogue = root / "bridge_cart.duckdb"
     raw = [source.raw for source in SOURCES]
     now = datetime.now(UTC)
-    tables = (*raw, *SILVER, *BUILT)
+    tables = (*raw, *SILVER, *GOLD_TABLES)
     told = [
         (table, judged(lake, tables, now) if table is meta.CHECKS else rows)
-        for table, rows in noted(lake, dg.DagsterInstance.ephemeral(), "every-page", now, tables)
+        for table, rows in run_metadata(
+            lake, dg.DagsterInstance.ephemeral(), "every-page", now, tables
+        )
     ]
-    build_catalogue(catalogue, lake, (*BUILT, *OPS), SILVER, raw, "every-page", now, noted=told)
-    best = lake.look(CUSTOMER_FEATURES).read().sort("revenue", descending=True)
+    build_catalogue(
+        catalogue, lake, (*GOLD_TABLES, *OPS), SILVER, raw, "every-page", now, run_metadata=told
+    )
+    best = lake.snapshot(CUSTOMER_FEATURES).read().sort("revenue", descending=True)
     return catalogue, best["customer_id"][0]
 
 
@@ -93,11 +97,11 @@ def judged(lake: Lake, tables: Sequence[Table], now: datetime) -> pl.DataFrame:
     rows = []
     for table in tables:
         for check in checks_of(table):
-            found = check.look(Evidence(lake))
+            found = check.compute(CheckContext(lake))
             days = {
-                name: date.fromisoformat(str(found.figures[name]))
+                name: date.fromisoformat(str(found.metadata[name]))
                 for name in ("first_day", "last_day")
-                if name in found.figures
+                if name in found.metadata
             }
             bounds = ("value", "bound", "lower_bound", "upper_bound")
             rows.append(
@@ -106,8 +110,8 @@ def judged(lake: Lake, tables: Sequence[Table], now: datetime) -> pl.DataFrame:
                     "meaning": check.meaning,
                     "severity": "blocking" if check.blocking else "warning",
                     **{"evaluated_at": now, "run_id": "every-page", "covers": "whole tables"},
-                    **{"passed": found.passed, "says": found.says},
-                    **{n: float(found.figures[n]) for n in bounds if n in found.figures},
+                    **{"passed": found.passed, "says": found.message},
+                    **{n: float(found.metadata[n]) for n in bounds if n in found.metadata},
                     **days,
                 }
             )

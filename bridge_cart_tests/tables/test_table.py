@@ -6,14 +6,14 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from bridge_cart_assets.tables.table import SchemaMismatch, Table
+from bridge_cart_assets.tables.table import SchemaMismatchError, Table
 from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
 
 ANNA = ("anna", "2024-01", 1)
 
 
 def refusal(frame: pl.DataFrame, table: Table = VISITS) -> str:
-    with pytest.raises(SchemaMismatch) as refused:
+    with pytest.raises(SchemaMismatchError) as refused:
         table.conform(frame)
     return str(refused.value)
 

@@ -1,1 +1,1 @@
-"""Finding customers: by id, in lists to act upon, and how they are spread."""
+"""CheckResult customers: by id, in lists to act upon, and how they are spread."""

@@ -9,17 +9,17 @@ import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
-from bridge_cart_assets.assets.noted import noted, times, verdicts
-from bridge_cart_assets.checks.declared import checks_of
+from bridge_cart_assets.assets.run_metadata import run_metadata, times, verdicts
+from bridge_cart_assets.checks.registry import checks_of
 from bridge_cart_assets.generator.shop import Shop, generate
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.reports import create_app
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables import meta, ops, silver
 from bridge_cart_assets.tables.gold import KPIS_DAILY, TABLES
 from bridge_cart_assets.tables.silver import ACCOUNTING, QUARANTINE
-from bridge_cart_tests.lakehouse.chain import ingest
 
 NOW = datetime(2024, 1, 12, 3, tzinfo=UTC)
 KPIS = dg.AssetKey(["gold", "kpis_daily"])
@@ -74,7 +74,7 @@ def test_a_run_that_nobody_has_written_down_has_no_times() -> None:
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Path]:
     """A dirty shop's lake, with a person in places where none should be, and its catalogue."""
-    root = tmp_path_factory.mktemp("noted")
+    root = tmp_path_factory.mktemp("run_metadata")
     generate(Shop(customers=200, days=8, dirt=0.5), root)
     name, mail, mobile = ANNA
     wrong = root / "landing" / "purchases" / "2024-01-09.persons.csv"
@@ -84,7 +84,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Path]:
         f"O1,C1,2024-01-09,{mobile}\n"
     )
     lake = Lake(str(root / "lake"))
-    ingest(lake, root / "landing")
+    refresh_silver(lake, root / "landing")
     path = root / "bridge_cart.duckdb"
     with dg.DagsterInstance.ephemeral() as instance:
         raw = [source.raw for source in SOURCES]
@@ -97,7 +97,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Path]:
             others=raw,
             run_id="run-1",
             finished_at=NOW,
-            noted=noted(lake, instance, "run-1", NOW, tables),
+            run_metadata=run_metadata(lake, instance, "run-1", NOW, tables),
         )
     return lake, path
 
@@ -109,20 +109,20 @@ def ask(path: Path, sql: str) -> list[tuple[object, ...]]:
 
 def test_the_records_of_meta_are_those_of_silver(shop: tuple[Lake, Path]) -> None:
     lake, path = shop
-    accounting = lake.look(ACCOUNTING).read()
+    accounting = lake.snapshot(ACCOUNTING).read()
     for name in ("records", "accepted", "quarantined", "duplicate", "superseded", "blank"):
         assert ask(path, f"SELECT sum({name}) FROM meta.accounting") == [(accounting[name].sum(),)]
         assert ask(path, f"SELECT sum({name}) FROM meta.accounting_days") == [
             (accounting[name].sum(),)
         ]
-    refused = lake.look(QUARANTINE).read()
+    refused = lake.snapshot(QUARANTINE).read()
     assert ask(path, "SELECT sum(records) FROM meta.quarantine") == [(refused.height,)]
     assert refused.height > 12
 
 
 def test_nobody_is_named_in_meta_nor_on_the_page(shop: tuple[Lake, Path]) -> None:
     lake, path = shop
-    profiles = lake.look(next(s.raw for s in SOURCES if s.name == "customers")).read()
+    profiles = lake.snapshot(next(s.raw for s in SOURCES if s.name == "customers")).read()
     people = {
         value.strip()
         for column in ("name", "email", "mobile")

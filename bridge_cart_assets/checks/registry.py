@@ -1,7 +1,7 @@
 """The asset checks of every table, most of them derived from its declaration.
 
 Belongs here: which checks a table has, how serious they are and what they look at. Does not
-belong here: how a finding is computed (`findings`) or its bounds (`thresholds`).
+belong here: how a result is computed (`findings`) or its bounds (`thresholds`).
 
 A blocking check that fails stops everything downstream. In a run the checks of silver cover what
 the run touched; on their own, or when they failed the last time, they cover whole tables: what
@@ -17,15 +17,15 @@ import dagster as dg
 import polars as pl
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from bridge_cart_assets.checks import comparisons, findings, judgements
-from bridge_cart_assets.checks.findings import Finding
+from bridge_cart_assets.batch_days import DayRange
+from bridge_cart_assets.checks import anomalies, integrity, model_quality
+from bridge_cart_assets.checks.integrity import CheckResult
 from bridge_cart_assets.ingestion.drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.models.holdout import DECISIVE
 from bridge_cart_assets.models.metrics import SEGMENTS
-from bridge_cart_assets.partitions import DayRange
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
@@ -50,7 +50,7 @@ _FINISHED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecor
 
 
 @dataclass(frozen=True)
-class Evidence:
+class CheckContext:
     """What a check may look at.
 
     Attributes:
@@ -66,7 +66,7 @@ class Evidence:
     def rows(self, table: Table) -> pl.LazyFrame:
         """All rows of a table."""
         frame = self.frames.get(table.path)
-        return self.lake.look(table).scan() if frame is None else frame.lazy()
+        return self.lake.snapshot(table).scan() if frame is None else frame.lazy()
 
     def touched(self, table: Table) -> pl.LazyFrame:
         """The rows of keys that have a row in the run's days; all rows without days."""
@@ -88,13 +88,13 @@ class Check:
     Attributes:
         name: readable, unique for the table.
         meaning: what it asks, in one sentence.
-        look: computes the finding.
+        compute: computes the result.
         blocking: an ERROR that stops what is downstream, else a WARN.
     """
 
     name: str
     meaning: str
-    look: Callable[[Evidence], Finding]
+    compute: Callable[[CheckContext], CheckResult]
     blocking: bool = True
 
 
@@ -105,12 +105,12 @@ def checks_of(table: Table) -> tuple[Check, ...]:
             "schema_as_declared",
             "The stored table has the declared columns and types; a table that somebody else "
             "wrote to may not.",
-            lambda evidence: _schema(table, evidence),
+            lambda context: _schema(table, context),
         ),
         Check(
             "keys_unique",
             f"({', '.join(table.key)}) is unique and never null: joins on it multiply no row.",
-            lambda evidence: findings.keys(table, evidence.touched(table)),
+            lambda context: integrity.keys(table, context.touched(table)),
         ),
     ]
     if table.interval_of:
@@ -118,13 +118,13 @@ def checks_of(table: Table) -> tuple[Check, ...]:
             Check(
                 "intervals_touch",
                 "Versions touch, do not overlap, and one is current: each day has one answer.",
-                lambda evidence: findings.intervals(table, evidence.touched(table)),
+                lambda context: integrity.intervals(table, context.touched(table)),
             )
         )
     checks = (*derived, *_OWN.get(table.path, ()))
     if table.layer != "gold":
         return checks
-    return tuple(replace(check, look=_with_days(table, check.look)) for check in checks)
+    return tuple(replace(check, compute=_with_days(table, check.compute)) for check in checks)
 
 
 def check_specs(table: Table) -> list[dg.AssetCheckSpec]:
@@ -141,7 +141,7 @@ def check_specs(table: Table) -> list[dg.AssetCheckSpec]:
 
 
 def evaluate(
-    context: dg.AssetExecutionContext, evidence: Evidence, tables: tuple[Table, ...]
+    context: dg.AssetExecutionContext, check_context: CheckContext, tables: tuple[Table, ...]
 ) -> Iterator[dg.AssetCheckResult]:
     """Run the selected checks of some tables."""
     selected = context.selected_asset_check_keys
@@ -151,19 +151,19 @@ def evaluate(
             check_key = dg.AssetCheckKey(key, check.name)
             if check_key not in selected:
                 continue
-            scope = evidence
-            if evidence.days is not None and _failed_last_time(context.instance, check_key):
-                scope = Evidence(evidence.lake, None, evidence.frames)
-            finding = check.look(scope)
+            scope = check_context
+            if check_context.days is not None and _failed_last_time(context.instance, check_key):
+                scope = CheckContext(check_context.lake, None, check_context.frames)
+            result = check.compute(scope)
             yield dg.AssetCheckResult(
                 asset_key=key,
                 check_name=check.name,
-                passed=finding.passed,
+                passed=result.passed,
                 severity=(
                     dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
                 ),
-                description=finding.says,
-                metadata={**_days_of(scope), **finding.figures, "covers": _covers(scope)},
+                description=result.message,
+                metadata={**_days_of(scope), **result.metadata, "covers": _covers(scope)},
             )
 
 
@@ -179,114 +179,116 @@ def _failed_last_time(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> bo
     return record is not None and record.status == AssetCheckExecutionRecordStatus.FAILED
 
 
-def _covers(evidence: Evidence) -> str:
-    if evidence.days is None:
+def _covers(context: CheckContext) -> str:
+    if context.days is None:
         return "whole tables"
-    return f"batch days {evidence.days.first} to {evidence.days.last}"
+    return f"batch days {context.days.first} to {context.days.last}"
 
 
-def _days_of(evidence: Evidence) -> dict[str, str]:
+def _days_of(context: CheckContext) -> dict[str, str]:
     """The days that were looked at, for checks that name no others."""
-    if evidence.days is None:
+    if context.days is None:
         return {}
-    first, last = evidence.days.first, evidence.days.last
+    first, last = context.days.first, context.days.last
     return {"first_day": first.isoformat(), "last_day": last.isoformat()}
 
 
-def _with_days(table: Table, look: Callable[[Evidence], Finding]) -> Callable[[Evidence], Finding]:
+def _with_days(
+    table: Table, look: Callable[[CheckContext], CheckResult]
+) -> Callable[[CheckContext], CheckResult]:
     """The check, which names the days that the table is about where it names no others."""
     column = next(name for name in _DAYS if name in table.dtypes)
 
-    def looked(evidence: Evidence) -> Finding:
-        finding = look(evidence)
-        if {"first_day", "last_day"} & finding.figures.keys():
-            return finding
-        span = evidence.rows(table).select(pl.min(column), last=pl.max(column)).collect().row(0)
+    def looked(context: CheckContext) -> CheckResult:
+        result = look(context)
+        if {"first_day", "last_day"} & result.metadata.keys():
+            return result
+        span = context.rows(table).select(pl.min(column), last=pl.max(column)).collect().row(0)
         days = {
             name: day.isoformat() if isinstance(day, date) else f"{day}-01"
             for name, day in zip(("first_day", "last_day"), span, strict=True)
             if day is not None
         }
-        return replace(finding, figures={**finding.figures, **days})
+        return replace(result, metadata={**result.metadata, **days})
 
     return looked
 
 
-def _schema(table: Table, evidence: Evidence) -> Finding:
+def _schema(table: Table, context: CheckContext) -> CheckResult:
     # A table whose stored schema differs is refused when it is opened, with the differences.
-    return findings.schema(table, evidence.lake.look(table).scan().collect_schema())
+    return integrity.schema(table, context.lake.snapshot(table).scan().collect_schema())
 
 
-def _accepted_stand(table: Table, evidence: Evidence) -> Finding:
+def _accepted_stand(table: Table, context: CheckContext) -> CheckResult:
     feeding = [source.name for source in SOURCES if source.feeds is table]
-    accounting = evidence.rows(ACCOUNTING).filter(pl.col("source").is_in(feeding))
-    standing = evidence.rows(table).filter(pl.col("source").is_in(feeding))
-    if evidence.days is not None:
-        of_days = pl.col("batch_day").is_between(evidence.days.first, evidence.days.last)
+    accounting = context.rows(ACCOUNTING).filter(pl.col("source").is_in(feeding))
+    standing = context.rows(table).filter(pl.col("source").is_in(feeding))
+    if context.days is not None:
+        of_days = pl.col("batch_day").is_between(context.days.first, context.days.last)
         accounting, standing = accounting.filter(of_days), standing.filter(of_days)
     accepted = accounting.select(pl.sum("accepted")).collect().item()
-    return findings.counts_agree(
+    return integrity.counts_agree(
         table.path, accepted or 0, standing.select(pl.len()).collect().item()
     )
 
 
-def _balance(evidence: Evidence) -> Finding:
-    return findings.balance(evidence.touched(ACCOUNTING).collect())
+def _balance(context: CheckContext) -> CheckResult:
+    return integrity.balance(context.touched(ACCOUNTING).collect())
 
 
-def _raw_is_accounted(evidence: Evidence) -> Finding:
+def _raw_is_accounted(context: CheckContext) -> CheckResult:
     """Every record of raw is in accounting, counted from both sides."""
-    accounting = evidence.touched(ACCOUNTING).select(pl.sum("records")).collect().item() or 0
+    accounting = context.touched(ACCOUNTING).select(pl.sum("records")).collect().item() or 0
     arrived = sum(
-        evidence.touched(source.raw).select(pl.len()).collect().item() for source in SOURCES
+        context.touched(source.raw).select(pl.len()).collect().item() for source in SOURCES
     )
-    return Finding(
+    return CheckResult(
         accounting == arrived,
         f"{arrived:,} records in raw, {accounting:,} accounted for",
         {"value": accounting, "bound": arrived, "raw": arrived, "accounted": accounting},
     )
 
 
-def _revenue_from(place: Table) -> Callable[[Evidence], Finding]:
-    def look(evidence: Evidence) -> Finding:
-        as_of = latest_day(evidence.lake)
+def _revenue_from(place: Table) -> Callable[[CheckContext], CheckResult]:
+    def look(context: CheckContext) -> CheckResult:
+        as_of = latest_day(context.lake)
         if as_of is None:
-            return Finding(True, "no batch day yet")
-        sold = sales(known(evidence.rows(PURCHASES), as_of)).select(pl.sum("net_amount"))
-        here = evidence.rows(place).select(pl.sum("revenue"))
+            return CheckResult(True, "no batch day yet")
+        sold = sales(known(context.rows(PURCHASES), as_of)).select(pl.sum("net_amount"))
+        here = context.rows(place).select(pl.sum("revenue"))
         sums = {"silver/purchases": sold.collect().item(), place.path: here.collect().item()}
-        return findings.sums_agree({k: Decimal(v or 0) for k, v in sums.items()})
+        return integrity.sums_agree({k: Decimal(v or 0) for k, v in sums.items()})
 
     return look
 
 
 def _in_range(
     table: Table, *columns: str, high: float | None = 1.0
-) -> Callable[[Evidence], Finding]:
-    return lambda evidence: findings.within(
-        evidence.rows(table).select(columns).collect(), columns, 0.0, high
+) -> Callable[[CheckContext], CheckResult]:
+    return lambda context: integrity.within(
+        context.rows(table).select(columns).collect(), columns, 0.0, high
     )
 
 
-def _kpi(column: str, low: float | None, high: float) -> Callable[[Evidence], Finding]:
-    return lambda evidence: comparisons.against_trailing(
-        evidence.rows(KPIS_DAILY).collect(), column, low, high, THRESHOLDS
+def _kpi(column: str, low: float | None, high: float) -> Callable[[CheckContext], CheckResult]:
+    return lambda context: anomalies.against_trailing(
+        context.rows(KPIS_DAILY).collect(), column, low, high, THRESHOLDS
     )
 
 
-def _weekday(column: str, counts: str) -> Callable[[Evidence], Finding]:
-    def look(evidence: Evidence) -> Finding:
+def _weekday(column: str, counts: str) -> Callable[[CheckContext], CheckResult]:
+    def look(context: CheckContext) -> CheckResult:
         # A batch day that is still going on is half a day, and would be low every time.
         over = datetime.now(UTC).date() - timedelta(days=1)
-        kpis = evidence.rows(KPIS_DAILY).collect()
-        return comparisons.against_weekday(kpis, column, counts, over, THRESHOLDS)
+        kpis = context.rows(KPIS_DAILY).collect()
+        return anomalies.against_weekday(kpis, column, counts, over, THRESHOLDS)
 
     return look
 
 
-def _metrics(evidence: Evidence) -> pl.DataFrame:
-    rows = evidence.rows(MODEL_METRICS).collect()
-    return judgements.latest_metrics(rows, one_version=[SEGMENTS])
+def _metrics(context: CheckContext) -> pl.DataFrame:
+    rows = context.rows(MODEL_METRICS).collect()
+    return model_quality.latest_metrics(rows, one_version=[SEGMENTS])
 
 
 def _usual_for_the_weekday(column: str, counts: str) -> Check:
@@ -300,22 +302,22 @@ def _usual_for_the_weekday(column: str, counts: str) -> Check:
     )
 
 
-def _columns(source: Source) -> Callable[[Evidence], Finding]:
-    def look(evidence: Evidence) -> Finding:
-        files = evidence.rows(FILES).filter(
+def _columns(source: Source) -> Callable[[CheckContext], CheckResult]:
+    def look(context: CheckContext) -> CheckResult:
+        files = context.rows(FILES).filter(
             (pl.col("source") == source.name) & pl.col("state").is_in(["taken", "partial"])
         )
         first, of_files = (
             files.select(pl.min("batch_day"), latest=pl.max("batch_day")).collect().row(0)
         )
-        of_messages = latest_of_topic(evidence.lake, source)
+        of_messages = latest_of_topic(context.lake, source)
         latest = max(filter(None, (of_files, of_messages)), default=None)
         if latest is None:
-            return Finding(True, "nothing was taken")
-        days = evidence.days or DayRange(latest, latest)
-        mine = drift_of_files(evidence.lake).filter(pl.col("source") == source.name)
-        return findings.columns_as_before(
-            mine, drift_of_messages(evidence.lake, source, days.first, days.last), first, days
+            return CheckResult(True, "nothing was taken")
+        days = context.days or DayRange(latest, latest)
+        mine = drift_of_files(context.lake).filter(pl.col("source") == source.name)
+        return integrity.columns_as_before(
+            mine, drift_of_messages(context.lake, source, days.first, days.last), first, days
         )
 
     return look
@@ -344,14 +346,14 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
         Check(
             "rows_are_accepted_records",
             "As many rows as records that accounting calls accepted.",
-            lambda evidence: _accepted_stand(PURCHASES, evidence),
+            lambda context: _accepted_stand(PURCHASES, context),
         ),
     ),
     CUSTOMERS.path: (
         Check(
             "rows_are_accepted_records",
             "As many versions of native profiles as records that accounting calls accepted.",
-            lambda evidence: _accepted_stand(CUSTOMERS, evidence),
+            lambda context: _accepted_stand(CUSTOMERS, context),
         ),
     ),
     ACCOUNTING.path: (
@@ -400,14 +402,14 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
             "clv_adds_up",
             "clv = historic_clv + predicted_clv_365d, to the cent, for every customer with a "
             "prediction.",
-            lambda evidence: findings.clv_adds_up(evidence.rows(CUSTOMER_VALUE).collect()),
+            lambda context: integrity.clv_adds_up(context.rows(CUSTOMER_VALUE).collect()),
         ),
         Check(
             "value_is_predicted",
             "A fitted model predicts the value of every customer. Otherwise model_status says why: "
             "a simpler model stands in, or there is too little history for any.",
-            lambda evidence: judgements.predicted(
-                evidence.rows(CUSTOMER_VALUE).select("model_status").collect()
+            lambda context: model_quality.predicted(
+                context.rows(CUSTOMER_VALUE).select("model_status").collect()
             ),
             blocking=False,
         ),
@@ -426,7 +428,7 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
             "revenue_parts_add_up",
             "revenue_new + revenue_returning = revenue on every day: an order is a customer's "
             "first or it is not.",
-            lambda evidence: findings.parts_add_up(evidence.rows(KPIS_DAILY).collect()),
+            lambda context: integrity.parts_add_up(context.rows(KPIS_DAILY).collect()),
         ),
         Check(
             "rates_in_range",
@@ -461,8 +463,8 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
             "as_of_is_fresh",
             f"as_of is at most {THRESHOLDS.as_of_age.days} days behind the clock: else land "
             "files, or look why none arrive.",
-            lambda evidence: comparisons.fresh(
-                latest_day(evidence.lake), datetime.now(UTC).date(), THRESHOLDS.as_of_age
+            lambda context: anomalies.fresh(
+                latest_day(context.lake), datetime.now(UTC).date(), THRESHOLDS.as_of_age
             ),
             blocking=False,
         ),
@@ -471,8 +473,8 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
         Check(
             "contributions_add_up",
             "The segments' shares of all revenue add up to 1, on every day of their history.",
-            lambda evidence: findings.shares_add_up(
-                evidence.rows(SEGMENT_METRICS).collect(), THRESHOLDS
+            lambda context: integrity.shares_add_up(
+                context.rows(SEGMENT_METRICS).collect(), THRESHOLDS
             ),
         ),
         Check(
@@ -486,9 +488,9 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
             "customers_add_up",
             "The customers of the latest month's end are those with a sale by then: everybody "
             "moved or stayed, and nobody twice.",
-            lambda evidence: findings.customers_add_up(
-                evidence.rows(SEGMENT_MIGRATION).collect(),
-                evidence.rows(CUSTOMER_FEATURES).select("first_purchase_day").collect(),
+            lambda context: integrity.customers_add_up(
+                context.rows(SEGMENT_MIGRATION).collect(),
+                context.rows(CUSTOMER_FEATURES).select("first_purchase_day").collect(),
             ),
         ),
     ),
@@ -498,7 +500,7 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
             f"No distribution has a population stability index above {THRESHOLDS.drift} against "
             "the training of the segment model. The model is trained anew by itself once it is "
             f"{THRESHOLDS.model_rest.days} days old; bridge-cart retrain does it now.",
-            lambda evidence: judgements.not_drifted(evidence.rows(MODEL_DRIFT).collect()),
+            lambda context: model_quality.not_drifted(context.rows(MODEL_DRIFT).collect()),
             blocking=False,
         ),
     ),
@@ -507,15 +509,15 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
             "gates_passed",
             "Each metric of the models in effect is as good as asked. One that is not says how "
             "far to trust the model: segments may change names, forecasts may be off.",
-            lambda evidence: judgements.gates_passed(judgements.in_use(_metrics(evidence))),
+            lambda context: model_quality.gates_passed(model_quality.in_use(_metrics(context))),
             blocking=False,
         ),
         Check(
             "value_model_beats_naive",
             "Forecasts of the last 90 days, made without them, are no worse than the guess that "
             "each customer goes on as before, by the Brier score, which decides what is used.",
-            lambda evidence: judgements.beats_naive(
-                _metrics(evidence), models=["bg_nbd", "nbd"], of=[DECISIVE]
+            lambda context: model_quality.beats_naive(
+                _metrics(context), models=["bg_nbd", "nbd"], of=[DECISIVE]
             ),
             blocking=False,
         ),

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 from pydantic import Field
 
-from bridge_cart_assets.assets.declared import OWNERS
+from bridge_cart_assets.assets.asset_specs import OWNERS
 from bridge_cart_assets.settings import Settings
 
 GROUP = "shop"

@@ -1,9 +1,9 @@
 """What is wrong with a table's rows, as pure functions of frames.
 
 Belongs here: keys, intervals, sums and ranges. Does not belong here: figures against those of other
-days (`comparisons`), models (`judgements`), Dagster, or where the rows come from.
+days (`anomalies`), models (`model_quality`), Dagster, or where the rows come from.
 
-The figures of a finding say what was compared with what: `value` with `bound` (or `lower_bound` and
+The metadata of a result names what was compared: `value` with `bound` (or `lower_bound` and
 `upper_bound`), and `first_day` and `last_day` where it matters which days were looked at.
 """
 
@@ -14,48 +14,50 @@ from decimal import Decimal
 
 import polars as pl
 
-from bridge_cart_assets.partitions import DayRange
+from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.thresholds import Thresholds
 
-Shown = int | float | str | bool
+MetadataValue = int | float | str | bool
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """The verdict of one check.
 
     Attributes:
         passed: whether all is well.
-        says: one sentence with the figures.
-        figures: the figures by name.
+        message: one sentence with the figures.
+        metadata: the figures by name.
     """
 
     passed: bool
-    says: str
-    figures: Mapping[str, Shown] = field(default_factory=dict)
+    message: str
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
 
 
-def schema(table: Table, stored: Mapping[str, pl.DataType]) -> Finding:
+def schema(table: Table, stored: Mapping[str, pl.DataType]) -> CheckResult:
     """The stored columns and types are the declared ones."""
     differ = {n for n, _ in stored.items() ^ table.dtypes.items()}
-    says = f"{len(stored)} columns, as declared"
+    message = f"{len(stored)} columns, as declared"
     if differ:
-        says = f"other columns or types than declared: {', '.join(sorted(differ))}"
-    return Finding(not differ, says, {"value": len(differ), "bound": 0, "columns": len(stored)})
+        message = f"other columns or types than declared: {', '.join(sorted(differ))}"
+    return CheckResult(
+        not differ, message, {"value": len(differ), "bound": 0, "columns": len(stored)}
+    )
 
 
-def keys(table: Table, rows: pl.LazyFrame) -> Finding:
+def keys(table: Table, rows: pl.LazyFrame) -> CheckResult:
     """Keys are unique and not null."""
     key = list(table.key)
     nulls = rows.select(pl.any_horizontal(pl.col(key).is_null()).sum()).collect().item()
     repeated = rows.group_by(key).len().filter(pl.col("len") > 1).collect()
-    says = f"{nulls:,} rows with a null in the key, {repeated.height:,} keys more than once"
+    message = f"{nulls:,} rows with a null in the key, {repeated.height:,} keys more than once"
     if repeated.height:
-        says += f", for instance {repeated.select(key).row(0, named=True)}"
-    return Finding(
+        message += f", for instance {repeated.select(key).row(0, named=True)}"
+    return CheckResult(
         not nulls and not repeated.height,
-        says,
+        message,
         {
             "value": nulls + repeated.height,
             "bound": 0,
@@ -67,7 +69,7 @@ def keys(table: Table, rows: pl.LazyFrame) -> Finding:
 
 def columns_as_before(
     files: pl.DataFrame, messages: pl.DataFrame, since: date | None, days: DayRange
-) -> Finding:
+) -> CheckResult:
     """Files and messages of these days have the columns that were expected.
 
     Args:
@@ -86,13 +88,13 @@ def columns_as_before(
         kind: sorted(both.filter(pl.col("kind") == kind)["column"])
         for kind in ("unknown", "missing")
     }
-    says = [
+    message = [
         f"unknown, kept in _rescued: {', '.join(names['unknown'])}" if names["unknown"] else "",
         f"missing, null from now on: {', '.join(names['missing'])}" if names["missing"] else "",
     ]
-    return Finding(
+    return CheckResult(
         not both.height,
-        "; ".join(filter(None, says)) or "as before",
+        "; ".join(filter(None, message)) or "as before",
         {
             "value": both.height,
             "bound": 0,
@@ -104,7 +106,7 @@ def columns_as_before(
     )
 
 
-def intervals(table: Table, rows: pl.LazyFrame) -> Finding:
+def intervals(table: Table, rows: pl.LazyFrame) -> CheckResult:
     """SCD2 intervals touch, do not overlap, and one row per living key is current.
 
     Only a segment may have no current row: one that was retired.
@@ -125,84 +127,88 @@ def intervals(table: Table, rows: pl.LazyFrame) -> Finding:
     )
     wrong = currents.filter(~pl.col("n").is_in(allowed)).select(pl.len()).collect().item()
     found: dict[str, int] = {**counted, "keys_without_one_current_row": wrong}
-    says = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in found.items())
+    message = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in found.items())
     off = sum(found.values())
-    return Finding(not off, says, {"value": off, "bound": 0, **found})
+    return CheckResult(not off, message, {"value": off, "bound": 0, **found})
 
 
-def balance(accounting: pl.DataFrame) -> Finding:
+def balance(accounting: pl.DataFrame) -> CheckResult:
     """records = blank + quarantined + accepted + duplicate + superseded, in every row."""
     parts = ("blank", "quarantined", "accepted", "duplicate", "superseded")
     off = accounting.filter(pl.col("records") != pl.sum_horizontal(parts))
-    says = f"{accounting.height:,} source days, {off.height:,} of them out of balance"
+    message = f"{accounting.height:,} source days, {off.height:,} of them out of balance"
     if off.height:
-        says += f", for instance {off.row(0, named=True)}"
-    figures = {"days": accounting.height, "out_of_balance": off.height}
-    return Finding(not off.height, says, {"value": off.height, "bound": 0, **figures})
+        message += f", for instance {off.row(0, named=True)}"
+    metadata = {"days": accounting.height, "out_of_balance": off.height}
+    return CheckResult(not off.height, message, {"value": off.height, "bound": 0, **metadata})
 
 
-def counts_agree(what: str, accepted: int, rows: int) -> Finding:
+def counts_agree(what: str, accepted: int, rows: int) -> CheckResult:
     """The accepted records are the rows of the silver table."""
-    return Finding(
+    return CheckResult(
         accepted == rows,
         f"{accepted:,} records accepted, {rows:,} rows in {what}",
         {"value": rows, "bound": accepted, "accepted": accepted, "rows": rows},
     )
 
 
-def sums_agree(sums: Mapping[str, Decimal]) -> Finding:
+def sums_agree(sums: Mapping[str, Decimal]) -> CheckResult:
     """The same sum of money from every place, to the cent."""
-    says = ", ".join(f"{place}: {amount}" for place, amount in sums.items())
+    message = ", ".join(f"{place}: {amount}" for place, amount in sums.items())
     apart = max(sums.values(), default=Decimal()) - min(sums.values(), default=Decimal())
-    figures = {place: str(amount) for place, amount in sums.items()}
-    return Finding(not apart, says, {"value": float(apart), "bound": 0.0, **figures})
+    metadata = {place: str(amount) for place, amount in sums.items()}
+    return CheckResult(not apart, message, {"value": float(apart), "bound": 0.0, **metadata})
 
 
-def within(rows: pl.DataFrame, columns: Sequence[str], low: float, high: float | None) -> Finding:
+def within(
+    rows: pl.DataFrame, columns: Sequence[str], low: float, high: float | None
+) -> CheckResult:
     """All values of some columns lie in a range; nulls are no values."""
     values = rows.select(pl.col(columns).cast(pl.Float64))
     outside = (pl.all() < low) | (pl.all() > (high if high is not None else float("inf")))
     counts = values.select(outside.sum()).row(0)
     off = {name: count for name, count in zip(columns, counts, strict=True) if count}
     limit = f"[{low}, {high}]" if high is not None else f"[{low}, …)"
-    says = f"{', '.join(columns)} in {limit}; outside: {off or 'none'}"
-    figures: dict[str, Shown] = {"outside": sum(off.values()), "lower_bound": low}
+    message = f"{', '.join(columns)} in {limit}; outside: {off or 'none'}"
+    metadata: dict[str, MetadataValue] = {"outside": sum(off.values()), "lower_bound": low}
     if high is not None:
-        figures["upper_bound"] = high
+        metadata["upper_bound"] = high
     extremes = values.select(
         lowest=pl.min_horizontal(pl.all().min()), highest=pl.max_horizontal(pl.all().max())
     ).row(0, named=True)
-    figures |= {name: value for name, value in extremes.items() if value is not None}
-    return Finding(not off, says, figures)
+    metadata |= {name: value for name, value in extremes.items() if value is not None}
+    return CheckResult(not off, message, metadata)
 
 
-def parts_add_up(kpis: pl.DataFrame) -> Finding:
+def parts_add_up(kpis: pl.DataFrame) -> CheckResult:
     """revenue_new + revenue_returning = revenue on every day."""
     off = kpis.filter(pl.col("revenue_new") + pl.col("revenue_returning") != pl.col("revenue"))
-    says = f"{kpis.height:,} days, on each of them the parts are the whole"
+    message = f"{kpis.height:,} days, on each of them the parts are the whole"
     if off.height:
-        says = (
+        message = (
             f"on {off.height:,} of {kpis.height:,} days the parts are not the whole, first on "
             f"{off['day'].sort()[0]}"
         )
-    return Finding(not off.height, says, {"value": off.height, "bound": 0, "days": kpis.height})
+    return CheckResult(
+        not off.height, message, {"value": off.height, "bound": 0, "days": kpis.height}
+    )
 
 
-def clv_adds_up(values: pl.DataFrame) -> Finding:
+def clv_adds_up(values: pl.DataFrame) -> CheckResult:
     """clv = historic_clv + predicted_clv_365d for every customer with a prediction."""
     predicted = values.drop_nulls("predicted_clv_365d")
     total = pl.col("historic_clv") + pl.col("predicted_clv_365d")
     off = predicted.filter(pl.col("clv").ne_missing(total))
-    says = f"{predicted.height:,} customers with a prediction, the sum is right for all"
+    message = f"{predicted.height:,} customers with a prediction, the sum is right for all"
     if off.height:
-        says = f"{off.height:,} of {predicted.height:,} customers with another clv than the sum"
+        message = f"{off.height:,} of {predicted.height:,} customers with another clv than the sum"
     elif not predicted.height:
-        says = "no customer has a prediction: nothing to add up"
-    figures = {"value": off.height, "bound": 0, "customers": predicted.height}
-    return Finding(not off.height, says, figures)
+        message = "no customer has a prediction: nothing to add up"
+    metadata = {"value": off.height, "bound": 0, "customers": predicted.height}
+    return CheckResult(not off.height, message, metadata)
 
 
-def customers_add_up(migration: pl.DataFrame, features: pl.DataFrame) -> Finding:
+def customers_add_up(migration: pl.DataFrame, features: pl.DataFrame) -> CheckResult:
     """Everybody with a sale by the latest month's end has moved or stayed, once.
 
     Args:
@@ -210,12 +216,12 @@ def customers_add_up(migration: pl.DataFrame, features: pl.DataFrame) -> Finding
         features: rows of gold/customer_features.
     """
     if not migration.height:
-        return Finding(True, "no month has ended yet")
+        return CheckResult(True, "no month has ended yet")
     latest = migration.filter(pl.col("period_end") == pl.max("period_end"))
     end: date = latest["period_end"][0]
     counted = int(latest["customers"].sum())
     total = features.filter(pl.col("first_purchase_day") <= end).height
-    return Finding(
+    return CheckResult(
         counted == total,
         f"{counted:,} customers moved or stayed up to {end}; {total:,} had a sale by then",
         {
@@ -227,7 +233,7 @@ def customers_add_up(migration: pl.DataFrame, features: pl.DataFrame) -> Finding
     )
 
 
-def shares_add_up(metrics: pl.DataFrame, thresholds: Thresholds) -> Finding:
+def shares_add_up(metrics: pl.DataFrame, thresholds: Thresholds) -> CheckResult:
     """The segments' shares of revenue add up to one on every day.
 
     Between two changes nothing moves, so the days on which a version begins or ends are looked at.
@@ -246,18 +252,18 @@ def shares_add_up(metrics: pl.DataFrame, thresholds: Thresholds) -> Finding:
         .filter(pl.col("versions") > 0)
     )
     if days.is_empty():
-        return Finding(True, "no segment with a share of revenue yet")
+        return CheckResult(True, "no segment with a share of revenue yet")
     allowed = thresholds.contribution_tolerance
     worst = days.sort((pl.col("share") - 1).abs(), "day").row(-1, named=True)
     off = days.filter((pl.col("share") - 1).abs() > allowed)
-    says = f"the shares of the segments add up to 1 on each of {days.height:,} days of change"
+    message = f"the shares of the segments add up to 1 on each of {days.height:,} days of change"
     if off.height:
-        says = (
+        message = (
             f"the shares of the segments do not add up to 1 on {off.height:,} of {days.height:,} "
             f"days of change; on {worst['day']} to {worst['share']:.6f}"
         )
-    return Finding(
+    return CheckResult(
         not off.height,
-        says,
+        message,
         {"value": worst["share"], "lower_bound": 1 - allowed, "upper_bound": 1 + allowed},
     )

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from bridge_cart_assets.checks.findings import Finding, Shown
+from bridge_cart_assets.checks.integrity import CheckResult, MetadataValue
 from bridge_cart_assets.models.holdout import DECISIVE
 
 # What BG/NBD has to pass to be used.
 CHOOSING = ("drop_out", DECISIVE)
 
 
-def predicted(values: pl.DataFrame) -> Finding:
+def predicted(values: pl.DataFrame) -> CheckResult:
     """The value of customers is predicted by a fitted model, and not by something in its place."""
     others = (
         values.filter(pl.col("model_status") != "fitted")
@@ -24,16 +24,16 @@ def predicted(values: pl.DataFrame) -> Finding:
         .sort("customers", "model_status", descending=[True, False])
     )
     off = int(others["customers"].sum())
-    says = f"{values.height:,} customers, all by a fitted model"
+    message = f"{values.height:,} customers, all by a fitted model"
     if not values.height:
-        says = "no customer yet"
+        message = "no customer yet"
     elif off:
         status = "; ".join(others["model_status"])
-        says = f"{off:,} of {values.height:,} customers without a fitted model: {status}"
-    return Finding(not off, says, {"value": off, "bound": 0, "customers": values.height})
+        message = f"{off:,} of {values.height:,} customers without a fitted model: {status}"
+    return CheckResult(not off, message, {"value": off, "bound": 0, "customers": values.height})
 
 
-def gates_passed(metrics: pl.DataFrame) -> Finding:
+def gates_passed(metrics: pl.DataFrame) -> CheckResult:
     """No metric of the latest version of a model misses what is asked of it.
 
     Args:
@@ -41,14 +41,14 @@ def gates_passed(metrics: pl.DataFrame) -> Finding:
     """
     asked = metrics.drop_nulls("passed")
     missed = asked.filter(~pl.col("passed"))
-    says = f"{asked.height} gates, all passed" if asked.height else "no gate to pass yet"
+    message = f"{asked.height} gates, all passed" if asked.height else "no gate to pass yet"
     if missed.height:
-        says = f"{missed.height} of {asked.height} gates missed: {_named(missed)}"
-    figures = {"value": missed.height, "bound": 0, "gates": asked.height}
-    return Finding(not missed.height, says, {**figures, **_trained(metrics)})
+        message = f"{missed.height} of {asked.height} gates missed: {_named(missed)}"
+    metadata = {"value": missed.height, "bound": 0, "gates": asked.height}
+    return CheckResult(not missed.height, message, {**metadata, **_trained(metrics)})
 
 
-def beats_naive(metrics: pl.DataFrame, models: Sequence[str], of: Sequence[str]) -> Finding:
+def beats_naive(metrics: pl.DataFrame, models: Sequence[str], of: Sequence[str]) -> CheckResult:
     """Models are better than the guess that everybody goes on as before.
 
     Args:
@@ -59,13 +59,13 @@ def beats_naive(metrics: pl.DataFrame, models: Sequence[str], of: Sequence[str])
     judged = metrics.filter(pl.col("model").is_in(models) & pl.col("metric").is_in(of))
     asked = judged.drop_nulls("passed")
     worse = asked.filter(~pl.col("passed"))
-    says = f"as good as the naive guess or better: {_named(asked)}"
+    message = f"as good as the naive guess or better: {_named(asked)}"
     if not asked.height:
-        says = "no value model was judged against the naive guess yet"
+        message = "no value model was judged against the naive guess yet"
     elif worse.height:
-        says = f"worse than the naive guess: {_named(worse)}"
-    figures = {"value": worse.height, "bound": 0, "compared": asked.height}
-    return Finding(not worse.height, says, {**figures, **_trained(judged)})
+        message = f"worse than the naive guess: {_named(worse)}"
+    metadata = {"value": worse.height, "bound": 0, "compared": asked.height}
+    return CheckResult(not worse.height, message, {**metadata, **_trained(judged)})
 
 
 def latest_metrics(metrics: pl.DataFrame, one_version: Sequence[str]) -> pl.DataFrame:
@@ -92,25 +92,25 @@ def in_use(metrics: pl.DataFrame) -> pl.DataFrame:
     return metrics.filter(pl.col("model") != candidate)
 
 
-def not_drifted(drift: pl.DataFrame) -> Finding:
+def not_drifted(drift: pl.DataFrame) -> CheckResult:
     """No distribution has moved further from the training than its bound."""
     if not drift.height:
-        return Finding(True, "no segment model to compare with yet")
+        return CheckResult(True, "no segment model to compare with yet")
     moved = drift.filter("has_drifted").sort("psi", descending=True)
     first, last = drift.select(pl.min("trained_as_of"), pl.max("as_of")).row(0)
     worst, bound = drift.select(pl.max("psi"), pl.min("bound")).row(0)
     subjects = ", ".join(f"{r['subject']} ({r['psi']:.2f})" for r in moved.iter_rows(named=True))
-    says = f"none of {drift.height} distributions has moved far since the training on {first}"
+    message = f"none of {drift.height} distributions has moved far since the training on {first}"
     if moved.height:
-        says = f"moved since the training on {first}: {subjects}; allowed: {bound}"
-    figures: dict[str, Shown] = {
+        message = f"moved since the training on {first}: {subjects}; allowed: {bound}"
+    metadata: dict[str, MetadataValue] = {
         "bound": bound,
         "moved": moved.height,
         "first_day": first.isoformat(),
         "last_day": last.isoformat(),
     }
-    return Finding(
-        not moved.height, says, figures if worst is None else {"value": worst, **figures}
+    return CheckResult(
+        not moved.height, message, metadata if worst is None else {"value": worst, **metadata}
     )
 
 
@@ -124,7 +124,7 @@ def _named(metrics: pl.DataFrame) -> str:
     )
 
 
-def _trained(metrics: pl.DataFrame) -> dict[str, Shown]:
+def _trained(metrics: pl.DataFrame) -> dict[str, MetadataValue]:
     """The days of the trainings."""
     if not metrics.height:
         return {}

@@ -7,8 +7,7 @@ outcome. Does not belong here: words for the terminal (`cli`).
 import logging
 import signal
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,19 +17,13 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from bridge_cart_assets.automation.executor import cancel
-from bridge_cart_assets.automation.home import (
-    dagster_home,
-    refuse_damaged,
-    refuse_other_version,
-    unusable,
-)
+from bridge_cart_assets.automation.instance import dagster_home, dagster_instance
 from bridge_cart_assets.automation.interruption import saying
+from bridge_cart_assets.automation.jobs import REFRESH
 from bridge_cart_assets.automation.liveness import heartbeat, lease_tags
-from bridge_cart_assets.automation.refresh import CHECK, REFRESH
 from bridge_cart_assets.definitions import build_defs
+from bridge_cart_assets.pipeline.progress import ProgressCallback
 from bridge_cart_assets.settings import Settings
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -72,30 +65,11 @@ class LastRun:
     success: bool
 
 
-@contextmanager
-def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """The Dagster instance of DAGSTER_HOME, or of the data folder.
-
-    Raises:
-        DagsterStateError: its configuration or its databases cannot be used.
-    """
-    home = dagster_home(settings)
-    refuse_damaged(home)
-    try:
-        opened = dg.DagsterInstance.get()
-    except Exception as error:
-        # Whatever stands in the way, it is in what Dagster keeps in that folder or database.
-        raise unusable(home, error) from error
-    with opened as instance:
-        refuse_other_version(home, instance)
-        yield instance
-
-
-def execute(
+def run_in_process(
     settings: Settings,
     instance: dg.DagsterInstance,
     job: str,
-    tell: Tell,
+    progress: ProgressCallback,
     tags: Mapping[str, str] | None = None,
     assets: Sequence[dg.AssetKey] | None = None,
     config: Mapping[str, Any] | None = None,
@@ -106,12 +80,12 @@ def execute(
         settings: where things lie.
         instance: where the run is written down.
         job: `refresh` or `check`.
-        tell: gets a line when a step is done or says something.
+        progress: gets a line when a step is done or says something.
         tags: tags of the run, for instance its batch days.
         assets: the assets to run; all of the job without.
         config: run configuration.
     """
-    definitions = build_defs(settings, loggers={"console": _progress_logger(tell)})
+    definitions = build_defs(settings, loggers={"console": _progress_logger(progress)})
     run_id = str(uuid.uuid4())
     with heartbeat(instance, run_id), saying(partial(_cancel, settings, run_id)):
         result = definitions.resolve_job_def(job).execute_in_process(
@@ -194,35 +168,23 @@ def _cause(event: dg.DagsterEvent, error: SerializableErrorInfo | None) -> str:
     return " ".join(message.split())
 
 
-def _progress_logger(tell: Tell) -> dg.LoggerDefinition:
+def _progress_logger(progress: ProgressCallback) -> dg.LoggerDefinition:
     @dg.logger(config_schema={"log_level": dg.Field(str, is_required=False)})
-    def progress(_: dg.InitLoggerContext) -> logging.Logger:
+    def console(_: dg.InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("bridge_cart.progress", level=logging.INFO)
-        logger.addHandler(_Telling(tell))
+        logger.addHandler(_ProgressHandler(progress))
         return logger
 
-    return progress
+    return console
 
 
-class _Telling(logging.Handler):
-    def __init__(self, tell: Tell) -> None:
+class _ProgressHandler(logging.Handler):
+    def __init__(self, progress: ProgressCallback) -> None:
         super().__init__(level=logging.DEBUG)
-        self._tell = tell
+        self._progress = progress
 
     def emit(self, record: logging.LogRecord) -> None:
         meta = getattr(record, "dagster_meta", None) or {}
         # Warnings are said at the end of the run, from what is true then.
         if meta.get("dagster_event") is None and record.levelno < logging.WARNING:
-            self._tell(str(meta.get("orig_message") or record.getMessage()))
-
-
-__all__ = [
-    "CHECK",
-    "REFRESH",
-    "LastRun",
-    "Outcome",
-    "dagster_instance",
-    "execute",
-    "last_run",
-    "latest_checks",
-]
+            self._progress(str(meta.get("orig_message") or record.getMessage()))

@@ -7,6 +7,8 @@ Postgres, see deploy/dagster.yaml.
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -148,3 +150,22 @@ def dagster_home(settings: Settings) -> Path:
 
 def _was_written_earlier(instance: Path) -> bool:
     return hashlib.sha256(instance.read_bytes()).hexdigest() in _WRITTEN_EARLIER
+
+
+@contextmanager
+def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance of DAGSTER_HOME, or of the data folder.
+
+    Raises:
+        DagsterStateError: its configuration or its databases cannot be used.
+    """
+    home = dagster_home(settings)
+    refuse_damaged(home)
+    try:
+        opened = dg.DagsterInstance.get()
+    except Exception as error:
+        # Whatever stands in the way, it is in what Dagster keeps in that folder or database.
+        raise unusable(home, error) from error
+    with opened as instance:
+        refuse_other_version(home, instance)
+        yield instance

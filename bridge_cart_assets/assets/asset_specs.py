@@ -15,12 +15,12 @@ from bridge_cart_assets.tables.table import Table
 OWNERS = ["team:data-engineering"]
 
 
-def key_of(table: Table) -> dg.AssetKey:
+def asset_key(table: Table) -> dg.AssetKey:
     """The asset key of a table: its path."""
     return dg.AssetKey(table.path.split("/"))
 
 
-def spec_of(
+def asset_spec(
     table: Table,
     deps: Sequence[Table],
     *,
@@ -37,8 +37,8 @@ def spec_of(
     """
     origins = lineage(table)
     return dg.AssetSpec(
-        key_of(table),
-        deps=[key_of(dep) for dep in deps],
+        asset_key(table),
+        deps=[asset_key(dep) for dep in deps],
         description=table.description,
         group_name=table.layer,
         kinds={"deltalake", "polars"},
@@ -55,7 +55,7 @@ def spec_of(
     )
 
 
-def seen_after(
+def materialize_result(
     snapshot: Snapshot, **figures: int | float | str | dg.MetadataValue | None
 ) -> dg.MaterializeResult[None]:
     """What Dagster is told of a table after a run has worked on it.
@@ -69,7 +69,7 @@ def seen_after(
     as_of = snapshot.as_of.isoformat() if snapshot.as_of else None
     shown: dict[str, int | float | str | dg.MetadataValue | None] = {"as_of": as_of, **figures}
     return dg.MaterializeResult(
-        asset_key=key_of(snapshot.table),
+        asset_key=asset_key(snapshot.table),
         data_version=dg.DataVersion(str(version)),
         metadata={
             "dagster/row_count": snapshot.rows,

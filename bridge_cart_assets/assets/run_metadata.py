@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import polars as pl
 
-from bridge_cart_assets.assets.declared import key_of
-from bridge_cart_assets.checks.declared import Check, checks_of
+from bridge_cart_assets.assets.asset_specs import asset_key
+from bridge_cart_assets.checks.registry import Check, checks_of
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.tables import meta
 from bridge_cart_assets.tables.silver import ACCOUNTING, QUARANTINE
@@ -23,7 +23,7 @@ _NUMBERS = ("value", "bound", "lower_bound", "upper_bound")
 _DAYS = ("first_day", "last_day")
 
 
-def noted(
+def run_metadata(
     lake: Lake,
     instance: dg.DagsterInstance,
     run_id: str,
@@ -39,13 +39,13 @@ def noted(
         now: the clock.
         tables: the tables whose checks are told.
     """
-    accounting = lake.look(ACCOUNTING).scan()
+    accounting = lake.snapshot(ACCOUNTING).scan()
     return (
         (meta.TIMES, times(instance, run_id, now)),
         (meta.CHECKS, verdicts(instance, tables)),
         (meta.ACCOUNTING, totals(accounting)),
         (meta.ACCOUNTING_DAYS, latest_days(accounting)),
-        (meta.QUARANTINE, refusals(lake.look(QUARANTINE).scan())),
+        (meta.QUARANTINE, refusals(lake.snapshot(QUARANTINE).scan())),
     )
 
 
@@ -66,7 +66,7 @@ def verdicts(instance: dg.DagsterInstance, tables: Sequence[Table]) -> pl.DataFr
     All of them in one question to the event log: one by one they take a second.
     """
     checks = {
-        dg.AssetCheckKey(key_of(table), check.name): (table, check)
+        dg.AssetCheckKey(asset_key(table), check.name): (table, check)
         for table in tables
         for check in checks_of(table)
     }

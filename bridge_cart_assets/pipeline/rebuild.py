@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from bridge_cart_assets.assets.gold import BUILT
+from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.ingestion.losses import in_words, lost_files, missing_records
 from bridge_cart_assets.ingestion.pending import pending_days
 from bridge_cart_assets.lake.changes import difference
-from bridge_cart_assets.lake.delta import Commit, Lake, retrying
-from bridge_cart_assets.partitions import DayRange
+from bridge_cart_assets.lake.delta import Commit, Lake, retry_on_conflict
+from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import REBUILDS
 from bridge_cart_assets.tables.silver import ACCOUNTING, INTERNAL, TABLES
@@ -34,7 +34,7 @@ def refuse_to_lose(lake: Lake, partitions: DayRange, accept_loss: bool = False) 
         RebuildRefusedError: raw lacks records that silver has counted, or files that were taken;
             or silver has days that are no partitions any more.
     """
-    counted = lake.look(ACCOUNTING).scan().select(pl.col("batch_day").unique()).collect()
+    counted = lake.snapshot(ACCOUNTING).scan().select(pl.col("batch_day").unique()).collect()
     outside = [day for (day,) in counted.iter_rows() if day not in partitions]
     if outside:
         raise RebuildRefusedError(
@@ -65,12 +65,12 @@ def refuse_to_lose(lake: Lake, partitions: DayRange, accept_loss: bool = False) 
 
 def begin_rebuild(lake: Lake, now: datetime) -> None:
     """Write down that a rebuild has begun, and empty silver and gold."""
-    records = sum(lake.look(source.raw).rows for source in SOURCES)
+    records = sum(lake.snapshot(source.raw).rows for source in SOURCES)
     row = pl.DataFrame(
         [{"started_at": now, "raw_records": records, "finished_at": None, "run_id": None}],
         schema=REBUILDS.dtypes,
     )
-    retrying(lambda: lake.look(REBUILDS).append(row, Commit(_RUN)))
+    retry_on_conflict(lambda: lake.snapshot(REBUILDS).append(row, Commit(_RUN)))
     clear(lake)
 
 
@@ -80,14 +80,14 @@ def clear(lake: Lake) -> None:
     A day counts as done when accounting has it: once that is empty every day is pending, so a
     crash after it loses nothing that the next run does not make again.
     """
-    for table in (ACCOUNTING, *TABLES, *INTERNAL, *BUILT):
-        if lake.look(table).version is not None:
-            retrying(lambda table=table: _empty(lake, table))  # type: ignore[misc]
+    for table in (ACCOUNTING, *TABLES, *INTERNAL, *GOLD_TABLES):
+        if lake.snapshot(table).version is not None:
+            retry_on_conflict(lambda table=table: _empty(lake, table))  # type: ignore[misc]
 
 
 def unfinished_rebuild(lake: Lake) -> datetime | None:
     """When the rebuild began that has not been completed; None when there is none."""
-    open_rows = lake.look(REBUILDS).scan().filter(pl.col("finished_at").is_null())
+    open_rows = lake.snapshot(REBUILDS).scan().filter(pl.col("finished_at").is_null())
     began: datetime | None = open_rows.select(pl.min("started_at")).collect().item()
     return None if began is None else began.replace(tzinfo=UTC)
 
@@ -105,7 +105,7 @@ def finish_rebuild(lake: Lake, run_id: str, now: datetime, partitions: DayRange)
         return False
 
     def write() -> int:
-        snapshot = lake.look(REBUILDS)
+        snapshot = lake.snapshot(REBUILDS)
         before = snapshot.read()
         is_open = pl.col("finished_at").is_null()
         after = before.with_columns(
@@ -114,10 +114,10 @@ def finish_rebuild(lake: Lake, run_id: str, now: datetime, partitions: DayRange)
         )
         return snapshot.apply(difference(REBUILDS, before, REBUILDS.conform(after)), Commit(run_id))
 
-    retrying(write)
+    retry_on_conflict(write)
     return True
 
 
 def _empty(lake: Lake, table: Table) -> int:
-    snapshot = lake.look(table)
+    snapshot = lake.snapshot(table)
     return snapshot.replace(table.empty(), Commit(_RUN, snapshot.as_of))

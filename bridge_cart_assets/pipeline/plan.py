@@ -11,27 +11,22 @@ from datetime import date
 
 import duckdb
 
-from bridge_cart_assets.assets.gold import BUILT
-from bridge_cart_assets.assets.raw import ARRIVALS, FILES, MESSAGES
-from bridge_cart_assets.assets.silver import ONLY_PENDING
+from bridge_cart_assets.batch_days import DayRange, last_batch_day
 from bridge_cart_assets.ingestion.consume import days_to_come, not_taken
 from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
 from bridge_cart_assets.ingestion.ledger import not_seen
-from bridge_cart_assets.ingestion.offsets import MessagesLost, Position
+from bridge_cart_assets.ingestion.offsets import MessagesLostError, Position
 from bridge_cart_assets.ingestion.pending import latest_day, pending_days
-from bridge_cart_assets.ingestion.topics import Unreachable
+from bridge_cart_assets.ingestion.topics import BrokersUnreachableError
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
-from bridge_cart_assets.partitions import DayRange, last_batch_day
+from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, STORED_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES, Source
-from bridge_cart_assets.tables.ops import TABLES as OPS
-from bridge_cart_assets.tables.silver import INTERNAL
-from bridge_cart_assets.tables.silver import TABLES as SILVER
-from bridge_cart_assets.tables.table import Table
 
-# Every table that a lake has.
-STORED: tuple[Table, ...] = (*(s.raw for s in SOURCES), *OPS, *SILVER, *INTERNAL, *BUILT)
+# What raw takes in.
+FILES, MESSAGES = "files", "messages"
+ALL_ARRIVALS = frozenset({FILES, MESSAGES})
 
 
 @dataclass(frozen=True)
@@ -64,13 +59,6 @@ class Plan:
     versions: tuple[int | None, ...] = ()
 
     @property
-    def tags(self) -> dict[str, str]:
-        """The tags of the run."""
-        days = self.days.tags if self.days else {}
-        only = {ARRIVALS: min(self.arrivals)} if len(self.arrivals) == 1 else {}
-        return {**days, **only, ONLY_PENDING: str(self.within)}
-
-    @property
     def run_key(self) -> str:
         """A name for what is new: equal for equal news."""
         files = sorted(f.signature for f in self.files)
@@ -84,7 +72,7 @@ def plan(
     sources: Sequence[Source] = SOURCES,
     first: date | None = None,
     last: date | None = None,
-    arrivals: Iterable[str] = (FILES, MESSAGES),
+    arrivals: Iterable[str] = ALL_ARRIVALS,
 ) -> Plan:
     """Find out what is due.
 
@@ -96,7 +84,7 @@ def plan(
             those of other days wait in raw.
         arrivals: what to take: files, messages, or neither but what raw already has.
     """
-    refuse_torn(lake, STORED)
+    refuse_torn(lake, STORED_TABLES)
     arrivals = frozenset(arrivals)
     files_of = sources if FILES in arrivals else ()
     listed = [f for source in files_of for f in list_landing(settings.landing, source.name)]
@@ -105,7 +93,7 @@ def plan(
     if MESSAGES in arrivals:
         try:
             messages = [p for source in sources for p in not_taken(lake, source, settings.kafka)]
-        except (Unreachable, MessagesLost) as error:
+        except (BrokersUnreachableError, MessagesLostError) as error:
             trouble, arrivals = str(error), arrivals - {MESSAGES}
     new = not_seen(lake, listed)
     there = DayRange(settings.start_date, last_batch_day())
@@ -138,7 +126,7 @@ def plan(
         outside=tuple(day for day in (*(f.batch_day for f in new), *waiting) if day not in there),
         listed=tuple(listed),
         arrivals=arrivals,
-        versions=tuple(lake.look(table).version for table in (*SILVER, *BUILT)),
+        versions=tuple(lake.snapshot(table).version for table in PUBLISHED_TABLES),
     )
 
 
@@ -152,4 +140,4 @@ def _is_served(settings: Settings, lake: Lake) -> bool:
     except duckdb.Error:
         return False
     served = {f"{layer}/{name}": version for layer, name, version in rows}
-    return all(served.get(t.path) == lake.look(t).version for t in (*SILVER, *BUILT))
+    return all(served.get(t.path) == lake.snapshot(t).version for t in PUBLISHED_TABLES)

@@ -1,20 +1,17 @@
-"""Figures, charts and origins of columns: what the page of an asset says of its table."""
+"""Key figures and origins of columns: what the page of an asset shows of its table."""
 
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from urllib.parse import unquote
-from xml.etree import ElementTree as ET
 
 import dagster as dg
 import polars as pl
 import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
-from bridge_cart_assets.assets.declared import spec_of
-from bridge_cart_assets.assets.drawing import SHOWN_AT_ONCE, columns, markdown, rows
+from bridge_cart_assets.assets.asset_metadata import TABLE_METADATA, asset_metadata
+from bridge_cart_assets.assets.asset_specs import asset_spec
 from bridge_cart_assets.assets.lineage import LINEAGE, lineage, origin
-from bridge_cart_assets.assets.shown import SHOWN, shown
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.gold import (
@@ -44,35 +41,22 @@ def frame(table: Table, *given: Mapping[str, object]) -> pl.DataFrame:
     return pl.DataFrame([{**blank, **row} for row in given], schema=table.dtypes)
 
 
-def figures(table: Table, *given: Mapping[str, object]) -> dict[str, object]:
-    told = shown(table, frame(table, *given))
-    return {name: value for name, value in told.items() if name != "chart"}
-
-
-def picture(metadata: object) -> ET.Element:
-    assert isinstance(metadata, dg.MarkdownMetadataValue)
-    uri = (metadata.md_str or "").split("(<")[1].removesuffix(">)")
-    assert uri.startswith("data:image/svg+xml,")
-    return drawn_by(unquote(uri.removeprefix("data:image/svg+xml,")))
-
-
-def drawn_by(svg: str) -> ET.Element:
-    return ET.fromstring(svg)  # noqa: S314 - our own
+def figures(table: Table, *given: Mapping[str, object]) -> dict[str, float]:
+    return asset_metadata(table, frame(table, *given))
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_every_gold_table_shows_three_figures_and_a_chart(table: Table) -> None:
-    assert len(SHOWN[table.path].figures) == 3
-    told = shown(table, frame(table, {}, {}))
-    assert picture(told.pop("chart")).tag.endswith("svg")
-    assert told
-    assert all(isinstance(value, float) for value in told.values())
-    assert not told.keys() & set(spec_of(table, ()).metadata)
+def test_every_gold_table_shows_three_figures(table: Table) -> None:
+    assert len(TABLE_METADATA[table.path].figures) == 3
+    shown = figures(table, {}, {})
+    assert shown
+    assert all(isinstance(value, float) for value in shown.values())
+    assert not shown.keys() & set(asset_spec(table, ()).metadata)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_a_table_without_rows_shows_nothing(table: Table) -> None:
-    assert shown(table, table.empty()) == {}
+    assert asset_metadata(table, table.empty()) == {}
 
 
 def test_the_kpis_are_those_of_the_last_day() -> None:
@@ -113,29 +97,6 @@ def test_gates_are_those_of_the_models_in_effect() -> None:
     }
 
 
-def test_a_chart_draws_each_value_and_names_the_ends() -> None:
-    drawn = drawn_by(columns([("2024-07-01", 1.0), ("2024-07-02", 4.0), ("2024-07-03", -1.0)]))
-    assert [element.text for element in drawn if element.text] == [
-        "highest 4",
-        "2024-07-01",
-        "2024-07-03",
-    ]
-    assert drawn[0].get("d") == "M0 96V76H133V18H267V96H400V96z"
-    lying = drawn_by(rows([("High & <low>", 1234.5), ("Other", 617.25)]))
-    assert [element.text for element in lying if element.text] == [
-        "High & <low> 1,234",
-        "Other 617",
-    ]
-    assert lying[0].get("d") == "M200 4h200v12h-200zM200 24h100v12h-100z"
-
-
-def test_charts_are_short_enough_to_be_shown_at_once() -> None:
-    assert len(markdown("T" * 80, columns([("2024-07-01", 1e9 + n) for n in range(60)]))) < 1000
-    names = [("N" * 40, 1e6 * n) for n in range(8)]
-    assert len(markdown("T" * 80, rows(names))) < SHOWN_AT_ONCE == 1000
-    assert "\n" not in markdown("Title", rows([("a\nb>c", 1)])).split("\n\n")[1]
-
-
 @pytest.fixture(scope="module")
 def graph() -> AssetGraph:
     return build_defs(Settings()).resolve_asset_graph()
@@ -162,6 +123,6 @@ def test_the_origin_of_a_column_is_said_in_words() -> None:
     assert origin(KPIS_DAILY, "aov") == "From silver/purchases: net_amount, source, order_id"
     assert origin(KPIS_DAILY, "lines") == ""
     assert lineage(MODEL_METRICS) is None
-    schema = spec_of(KPIS_DAILY, ()).metadata["dagster/column_schema"]
+    schema = asset_spec(KPIS_DAILY, ()).metadata["dagster/column_schema"]
     described = {column.name: column.description for column in schema.columns}
     assert described["day"] == "The day. From silver/purchases: purchase_day"

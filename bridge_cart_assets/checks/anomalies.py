@@ -11,7 +11,7 @@ from statistics import fmean, median
 
 import polars as pl
 
-from bridge_cart_assets.checks.findings import Finding, Shown
+from bridge_cart_assets.checks.integrity import CheckResult, MetadataValue
 from bridge_cart_assets.thresholds import Thresholds
 
 # A standard deviation of normal values is so many times their median, or mean, absolute deviation.
@@ -21,7 +21,7 @@ _OF_MEAN_DEVIATION = 1.2533
 
 def against_trailing(
     kpis: pl.DataFrame, column: str, low: float | None, high: float, thresholds: Thresholds
-) -> Finding:
+) -> CheckResult:
     """The latest value of a KPI against the mean of its trailing days.
 
     Args:
@@ -34,26 +34,30 @@ def against_trailing(
     value = recent[column][-1] if recent.height else None
     trailing = recent.head(-1).drop_nulls(column)
     if value is None or trailing.is_empty():
-        return Finding(True, f"no {column} to compare yet", {"days": trailing.height})
+        return CheckResult(True, f"no {column} to compare yet", {"days": trailing.height})
     mean = float(trailing[column].mean())  # type: ignore[arg-type]
     floor = mean * (1 - low) if low is not None else float("-inf")
     ceiling = mean * (1 + high)
     day = recent["day"][-1]
-    says = (
+    message = (
         f"{column} is {value:.4f} on {day}; mean of the {trailing.height} days before: {mean:.4f}"
     )
-    figures: dict[str, Shown] = {"value": float(value), "mean": mean, "upper_bound": ceiling}
+    metadata: dict[str, MetadataValue] = {
+        "value": float(value),
+        "mean": mean,
+        "upper_bound": ceiling,
+    }
     if low is not None:
-        figures["lower_bound"] = floor
+        metadata["lower_bound"] = floor
     days = {"first_day": trailing["day"][0].isoformat(), "last_day": day.isoformat()}
-    return Finding(
-        floor <= float(value) <= ceiling, says, {**figures, **days, "days": trailing.height}
+    return CheckResult(
+        floor <= float(value) <= ceiling, message, {**metadata, **days, "days": trailing.height}
     )
 
 
 def against_weekday(
     kpis: pl.DataFrame, column: str, counts: str, until: date, thresholds: Thresholds
-) -> Finding:
+) -> CheckResult:
     """A day's figure against the same weekday of the weeks before.
 
     A shop's week has its own shape, so a Monday is compared with Mondays; by medians, so that one
@@ -79,25 +83,25 @@ def against_weekday(
     """
     days = kpis.filter(pl.col("day") <= until).select("day", x=column, n=counts).sort("day")
     if days.is_empty():
-        return Finding(True, f"no day is over: no {column} to compare yet", {"days": 0})
+        return CheckResult(True, f"no day is over: no {column} to compare yet", {"days": 0})
     day: date = days["day"][-1]
     weeks = [day - timedelta(weeks=n) for n in range(1, thresholds.weekdays + 1)]
     same = days.filter(pl.col("day").is_in(weeks)).cast({"x": pl.Float64, "n": pl.Float64})
     what = f"{day:%A}s"
     if same.height < thresholds.weekdays_needed:
-        says = f"{same.height} {what} before {day}: {thresholds.weekdays_needed} are needed"
-        return Finding(True, says, {"days": same.height})
+        message = f"{same.height} {what} before {day}: {thresholds.weekdays_needed} are needed"
+        return CheckResult(True, message, {"days": same.height})
     value, before = float(days["x"][-1]), same["x"].to_list()
     window = days.filter(pl.col("day").is_between(weeks[-1], day, closed="left"))
     score = _modified_z(value, before, _unit(window))
     ok = abs(score) <= thresholds.anomaly
-    says = (
+    message = (
         f"{column} is {value:,.2f} on {day}; median of the {same.height} {what} before: "
         f"{median(before):,.2f}; z is {score:.1f}, unusual beyond {thresholds.anomaly}"
     )
-    return Finding(
+    return CheckResult(
         ok,
-        says,
+        message,
         {
             "value": value,
             "median": median(before),
@@ -143,13 +147,13 @@ def _modified_z(value: float, before: Sequence[float], unit: float) -> float:
     return min(by_chance, (value - middle) / spread, key=abs) if spread else by_chance
 
 
-def fresh(as_of: date | None, today: date, allowed: timedelta) -> Finding:
+def fresh(as_of: date | None, today: date, allowed: timedelta) -> CheckResult:
     """as_of is not far behind the clock."""
-    bound: dict[str, Shown] = {"bound": allowed.days}
+    bound: dict[str, MetadataValue] = {"bound": allowed.days}
     if as_of is None:
-        return Finding(False, "silver has no batch day yet: land files and run", bound)
+        return CheckResult(False, "silver has no batch day yet: land files and run", bound)
     age = today - as_of
-    return Finding(
+    return CheckResult(
         age <= allowed,
         f"as_of is {as_of}, {age.days} days behind {today}; allowed: {allowed.days}",
         {

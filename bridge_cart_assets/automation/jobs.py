@@ -1,0 +1,54 @@
+"""The jobs, and how a run of the refresh job is described."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from bridge_cart_assets.assets.asset_specs import asset_key
+from bridge_cart_assets.assets.catalogue import KEY as CATALOGUE
+from bridge_cart_assets.assets.maintenance import GROUP as MAINTENANCE
+from bridge_cart_assets.assets.synthetic_shop import GROUP as SHOP
+from bridge_cart_assets.automation.executor import leased_executor
+from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES
+from bridge_cart_assets.sources import Source
+
+REFRESH = "refresh"
+CHECK = "check"
+# Dagster prints every event of a run by default, thousands of lines for a year of days.
+QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
+
+refresh_job = dg.define_asset_job(
+    REFRESH,
+    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(SHOP, MAINTENANCE),
+    executor_def=leased_executor,
+    config=QUIET,
+    description="Batch days from landing to the catalogue, in one process.",
+)
+check_job = dg.define_asset_job(
+    CHECK,
+    selection=dg.AssetSelection.all_asset_checks(),
+    executor_def=leased_executor,
+    config=QUIET,
+    description="All asset checks over whole tables; nothing is written.",
+)
+
+shop_job = dg.define_asset_job(
+    "shop_day",
+    selection=dg.AssetSelection.groups(SHOP),
+    executor_def=leased_executor,
+    config=QUIET,
+    description="One more day of the synthetic shop.",
+)
+maintenance_job = dg.define_asset_job(
+    "maintenance",
+    selection=dg.AssetSelection.groups(MAINTENANCE),
+    executor_def=leased_executor,
+    config=QUIET,
+    description="Small files put together, superfluous ones removed.",
+)
+
+
+def refresh_selection(sources: Sequence[Source]) -> list[dg.AssetKey]:
+    """The assets of a refresh run: raw of the sources with something new, and all downstream."""
+    tables = (*(source.raw for source in sources), *PUBLISHED_TABLES)
+    return [*(asset_key(table) for table in tables), CATALOGUE]

@@ -1,0 +1,66 @@
+"""The whole chain in one call: what the assets of one run do, in the same order."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bridge_cart_assets.ingestion.pending import pending_days
+from bridge_cart_assets.lake.catalogue import build_catalogue
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.gold import GOLD_TABLES, recipes, update_gold
+from bridge_cart_assets.pipeline.intake import take_in_source
+from bridge_cart_assets.pipeline.silver import fold_pending
+from bridge_cart_assets.pipeline.stored_tables import RAW_TABLES
+from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.sources import SOURCES, Source
+from bridge_cart_assets.tables.silver import TABLES as SILVER_TABLES
+
+
+def run(
+    lake: Lake,
+    landing: Path,
+    *,
+    sources: Sequence[Source] = SOURCES,
+    brokers: Mapping[str, str] | None = None,
+    discount_rate: float = Settings.discount_rate,
+    catalogue: Path | None = None,
+    run_id: str = "pipeline",
+) -> None:
+    """Take in what is new, fold it into silver, update gold and build the catalogue.
+
+    Args:
+        lake: the tables.
+        landing: the landing zone.
+        sources: the sources to take in.
+        brokers: how the Kafka brokers are reached; no messages without.
+        discount_rate: by how much money is worth less in a year, as a share.
+        catalogue: the DuckDB file; none is built without.
+        run_id: written down with each commit.
+    """
+    refresh_silver(lake, landing, sources=sources, brokers=brokers, run_id=run_id)
+    refresh_gold(lake, discount_rate=discount_rate, run_id=run_id)
+    if catalogue is not None:
+        build_catalogue(
+            catalogue, lake, GOLD_TABLES, SILVER_TABLES, RAW_TABLES, run_id, datetime.now(UTC)
+        )
+
+
+def refresh_silver(
+    lake: Lake,
+    landing: Path,
+    *,
+    sources: Sequence[Source] = SOURCES,
+    brokers: Mapping[str, str] | None = None,
+    run_id: str = "pipeline",
+) -> None:
+    """Take in what is new and fold what is pending."""
+    for source in sources:
+        take_in_source(lake, source, landing, run_id, brokers=brokers)
+    fold_pending(lake, sources, pending_days(lake, sources), run_id)
+
+
+def refresh_gold(
+    lake: Lake, *, discount_rate: float = Settings.discount_rate, run_id: str = "pipeline"
+) -> None:
+    """Build all tables of gold from silver."""
+    update_gold(lake, recipes(discount_rate), run_id)

@@ -1,0 +1,114 @@
+"""Raw: take in what has arrived for one source, landed files and messages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from bridge_cart_assets.batch_days import DayRange
+from bridge_cart_assets.ingestion.consume import Consumed, take_messages
+from bridge_cart_assets.ingestion.landing import list_landing
+from bridge_cart_assets.ingestion.ledger import not_seen
+from bridge_cart_assets.ingestion.take import Taken, take_in
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.pipeline.plan import ALL_ARRIVALS, FILES, MESSAGES
+from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
+from bridge_cart_assets.sources import Source
+from bridge_cart_assets.tables.ops import TABLES as OPS_TABLES
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What was taken in for one source; None for what was not looked at."""
+
+    files: Taken | None = None
+    messages: Consumed | None = None
+
+    @property
+    def message_days(self) -> set[date]:
+        """The batch days of the messages, which are known only once they have been read."""
+        return self.messages.days if self.messages else set()
+
+    @property
+    def metadata(self) -> dict[str, int | str]:
+        """Counts for the asset's page."""
+        counts: dict[str, int | str] = {}
+        if self.files:
+            counts |= {
+                "files": self.files.files,
+                "files_repeated": self.files.repeated,
+                "files_refused": len(self.files.refused),
+                "records": self.files.records,
+            }
+        if self.messages:
+            counts |= {
+                "messages": self.messages.records,
+                "messages_quarantined": self.messages.quarantined,
+            }
+            if self.messages.unknown:
+                counts["messages_unknown_columns"] = ", ".join(sorted(self.messages.unknown))
+        return counts
+
+    def warnings(self, source: Source) -> list[str]:
+        """Files that were refused, and unknown columns of messages."""
+        refused = self.files.refused if self.files else ()
+        lines = [
+            f"{source.name}/{seen.file.object} was refused: {seen.reason}, {seen.detail}"
+            for seen in refused
+        ]
+        if self.messages and self.messages.unknown:
+            columns = ", ".join(sorted(self.messages.unknown))
+            lines.append(f"{source.topic}: unknown columns, kept in _rescued: {columns}")
+        return lines
+
+
+def take_in_source(
+    lake: Lake,
+    source: Source,
+    landing: Path,
+    run_id: str,
+    *,
+    brokers: Mapping[str, str] | None = None,
+    days: DayRange | None = None,
+    arrivals: frozenset[str] = ALL_ARRIVALS,
+    progress: ProgressCallback = silent,
+) -> Intake:
+    """Take in a source's new files and messages.
+
+    Args:
+        lake: the tables.
+        source: whose files and messages.
+        landing: the landing zone.
+        run_id: written down with each commit.
+        brokers: how the Kafka brokers are reached; no messages without.
+        days: only files of these batch days. Messages are taken as they come.
+        arrivals: `FILES`, `MESSAGES` or both.
+        progress: gets a line for every commit.
+    """
+    refuse_torn(lake, (source.raw, *OPS_TABLES))
+    files = messages = None
+    if FILES in arrivals:
+        listed = list_landing(landing, source.name)
+        due = [file for file in not_seen(lake, listed) if days is None or file.batch_day in days]
+        files = take_in(
+            lake,
+            source,
+            due,
+            run_id,
+            progress=lambda done, total: progress(f"{source.raw.path}: {done} of {total} files"),
+            within=lambda file, done, total: progress(
+                f"{source.raw.path}: {file.object}: {done:,} of {total:,}"
+            ),
+        )
+    if MESSAGES in arrivals and brokers and source.topic:
+        messages = take_messages(
+            lake,
+            source,
+            brokers,
+            run_id,
+            progress=lambda done, total: progress(
+                f"{source.raw.path}: {done:,} of {total:,} messages"
+            ),
+        )
+    return Intake(files, messages)
