@@ -44,8 +44,11 @@ lint: $(VENV)/installed-dev ## formatting, lint and types
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 
+# Three processes of one thread each: on two cores more of either only wait for each other.
+unit: export POLARS_MAX_THREADS := 1
+unit: export OMP_NUM_THREADS := 1
 unit: $(VENV)/installed-dev
-	@$(BIN)/python -m pytest -n 4 --dist worksteal
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-slow: $(VENV)/installed-dev ## what costs much for what it can show: some minutes
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m slow

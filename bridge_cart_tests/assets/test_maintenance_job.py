@@ -55,6 +55,7 @@ def test_a_night_without_anything_to_do_is_skipped(settings: Settings) -> None:
     assert isinstance(tonight(), dg.SkipReason)
 
 
+@pytest.mark.slow
 def test_the_run_after_it_builds_the_catalogue_again(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:

@@ -26,14 +26,12 @@ def only_lines(stderr: str, word: str) -> list[str]:
     return [line for line in stderr.splitlines() if line.startswith(word)]
 
 
-def test_a_shop_from_generate_to_rebuild(
-    tmp_path: Path, command: Command, process: Command
-) -> None:
+def test_a_shop_from_generate_to_rebuild(tmp_path: Path, command: Command) -> None:
     landed = command("generate", "--customers", "120", "--days", "16", "--dirt", "0.1")
     assert landed.returncode == 0, landed.stderr
     assert "order lines" in landed.stdout
 
-    first = process("run", "--to", "2024-01-10")
+    first = command("run", "--to", "2024-01-10")
     assert first.returncode == 0, first.stderr
     assert "KPIs" in first.stdout
     assert "segments" in first.stdout

@@ -59,6 +59,7 @@ def pictures(notebook: Any) -> int:
     )
 
 
+@pytest.mark.slow
 def test_it_runs_on_a_shop_whose_value_model_is_fitted(tmp_path: Path) -> None:
     notebook = executed(data_folder(tmp_path, Shop(customers=700, days=190)))
 

@@ -70,6 +70,7 @@ def in_two_lines(done: subprocess.CompletedProcess[str]) -> list[str]:
     return errors
 
 
+@pytest.mark.slow
 def test_the_command_says_in_two_lines_that_files_cannot_grow(shop: Path, tmp_path: Path) -> None:
     data = half_done(shop, tmp_path)
     before = versions(data)

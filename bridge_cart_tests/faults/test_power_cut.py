@@ -34,8 +34,8 @@ RAW = next(source.raw for source in SOURCES if source.name == "purchases")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small shop, taken in in two deliveries; its last commits are those of the second."""
     data = tmp_path_factory.mktemp("whole")
-    for days in (20, 30):
-        generate(Shop(customers=150, days=days, dirt=0.2), data)
+    for days in (8, 12):
+        generate(Shop(customers=60, days=days, dirt=0.2), data)
         lake = Lake(str(data / "lake"))
         refresh_silver(lake, data / "landing")
         refresh_gold(lake)
