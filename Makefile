@@ -29,6 +29,7 @@ $(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
 	@echo "installing the locked test tools into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib || true
+	@$(BIN)/python -m pytest --collect-only -q >/dev/null || true
 	@touch $@
 
 demo: install ## generate a shop and run the whole pipeline in several increments

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import pytest
 
+from bridge_cart_assets.automation.jobs import QUIET
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.settings import Settings
 from bridge_cart_tests.checks.test_blocking import double_a_line, land, run
@@ -57,6 +58,7 @@ class Sensor:
             instance=self.instance,
             asset_selection=list(keys),
             partition_key=day,
+            run_config=QUIET,
             raise_on_error=False,
         ).success
 

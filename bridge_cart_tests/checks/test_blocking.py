@@ -12,7 +12,7 @@ import pytest
 from deltalake import write_deltalake
 
 from bridge_cart_assets.assets.run_scope import RunScope
-from bridge_cart_assets.automation.jobs import refresh_selection
+from bridge_cart_assets.automation.jobs import QUIET, refresh_selection
 from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.checks.registry import CheckContext, checks_of
 from bridge_cart_assets.definitions import build_defs
@@ -69,6 +69,7 @@ def run(settings: Settings, instance: dg.DagsterInstance) -> dg.ExecuteInProcess
             instance=instance,
             tags=RunScope.of_plan(due).tags,
             asset_selection=refresh_selection(due.sources),
+            run_config=QUIET,
             raise_on_error=False,
         )
     )

@@ -26,7 +26,7 @@ def only_lines(stderr: str, word: str) -> list[str]:
     return [line for line in stderr.splitlines() if line.startswith(word)]
 
 
-def test_a_shop_from_generate_to_rebuild(tmp_path: Path, command: Command) -> None:
+def test_a_shop_from_generate_to_check(tmp_path: Path, command: Command) -> None:
     landed = command("generate", "--customers", "120", "--days", "16", "--dirt", "0.1")
     assert landed.returncode == 0, landed.stderr
     assert "order lines" in landed.stdout
@@ -57,6 +57,11 @@ def test_a_shop_from_generate_to_rebuild(tmp_path: Path, command: Command) -> No
     assert checked.returncode == 0, checked.stderr
     assert "FAIL" not in checked.stdout
 
+
+@pytest.mark.slow
+def test_a_model_is_trained_again_and_a_lake_rebuilt(tmp_path: Path, command: Command) -> None:
+    assert command("generate", "--customers", "120", "--days", "16").returncode == 0
+    victim.run(tmp_path)
     models = 'SELECT count(DISTINCT model_version) AS "n" FROM gold.segment_model'
     [before] = json.loads(command("sql", models, "--format", "json").stdout)
     assert command("retrain").returncode == 0

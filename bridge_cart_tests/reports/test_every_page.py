@@ -223,6 +223,7 @@ def faults(page: Any, axe: str) -> dict[str, list[str]]:
     return {v["id"]: [node["html"][:120] for node in v["nodes"]][:3] for v in found}
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing(visit: Visit, axe: str, request: pytest.FixtureRequest) -> None:
     _, width, theme = request.node.callspec.params["visit"]
     visit.page.emulate_media(color_scheme=theme)
