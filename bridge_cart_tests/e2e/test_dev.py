@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+# Several servers, each of which loads Dagster; `test_killed_dev` shows the same and more in CI.
+pytestmark = pytest.mark.slow
 HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
 PATIENCE_SECONDS = 150
 
