@@ -106,8 +106,8 @@ def cli(context: click.Context, debug: bool) -> None:
 def generate(context: click.Context, /, until: datetime | None, **arguments: object) -> None:
     """Land a synthetic shop's daily files, or send them to Kafka, with the truth beside them."""
     from bridge_cart_assets.generator.arguments import Shop
+    from bridge_cart_assets.generator.ground_truth import AnotherShopError
     from bridge_cart_assets.generator.shop import generate as land
-    from bridge_cart_assets.generator.truth import AnotherShopError
     from bridge_cart_assets.terminal.progress import bar
 
     settings: Settings = context.obj
@@ -380,8 +380,8 @@ def doctor(settings: Settings) -> None:
 @_interruptible
 def topics(settings: Settings, accepted: str | None) -> None:
     """How far the Kafka topics have been taken, and what stands in the way."""
+    from bridge_cart_assets.ingestion.kafka_admin import partitions_of
     from bridge_cart_assets.ingestion.offsets import accept_loss, positions
-    from bridge_cart_assets.ingestion.topics import partitions_of
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.sources import SOURCES
     from bridge_cart_assets.terminal.style import console

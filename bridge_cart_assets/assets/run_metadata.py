@@ -16,8 +16,8 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.tables import meta
 from bridge_cart_assets.tables.silver import ACCOUNTING, QUARANTINE
 from bridge_cart_assets.tables.table import Table
-from bridge_cart_assets.transforms.fates import latest_days, totals
-from bridge_cart_assets.transforms.refusals import refusals
+from bridge_cart_assets.transforms.outcomes import latest_days, totals
+from bridge_cart_assets.transforms.quarantine_summary import refusals
 
 _NUMBERS = ("value", "bound", "lower_bound", "upper_bound")
 _DAYS = ("first_day", "last_day")

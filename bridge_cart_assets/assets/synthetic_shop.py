@@ -40,8 +40,8 @@ def shop_day(
     config: ShopConfig, settings: dg.ResourceParam[Settings]
 ) -> dg.MaterializeResult[None]:
     """Let the next days of the folder's shop happen, up to today."""
+    from bridge_cart_assets.generator.ground_truth import arguments_of, last_day
     from bridge_cart_assets.generator.shop import Shop, generate
-    from bridge_cart_assets.generator.truth import arguments_of, last_day
 
     try:
         before = last_day(settings.data)

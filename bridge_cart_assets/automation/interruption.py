@@ -1,6 +1,6 @@
 """SIGINT and SIGTERM end the work within seconds, whatever it is doing.
 
-Belongs here: how a signal reaches the work. Does not belong here: what a run is (`execute`).
+Belongs here: how a signal reaches the work. Does not belong here: what a run is (`run_in_process`).
 
 Python runs a signal's handler between two bytecodes of the main thread, so not while that thread
 is within Polars, a fit or a wait. Both ways here therefore use a second thread. It may end the

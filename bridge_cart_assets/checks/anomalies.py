@@ -1,7 +1,7 @@
 """Whether a figure is what other days let one expect, as pure functions of frames.
 
 Belongs here: comparisons with the days before, with the same weekday, and with the clock. Does not
-belong here: what must hold on every day (`findings`), or the bounds (`thresholds`).
+belong here: what must hold on every day (`integrity`), or the bounds (`thresholds`).
 """
 
 from collections.abc import Sequence

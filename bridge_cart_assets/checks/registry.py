@@ -1,7 +1,7 @@
 """The asset checks of every table, most of them derived from its declaration.
 
 Belongs here: which checks a table has, how serious they are and what they look at. Does not
-belong here: how a result is computed (`findings`) or its bounds (`thresholds`).
+belong here: how a result is computed (`integrity`) or its bounds (`thresholds`).
 
 A blocking check that fails stops everything downstream. In a run the checks of silver cover what
 the run touched; on their own, or when they failed the last time, they cover whole tables: what
@@ -20,9 +20,9 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.checks import anomalies, integrity, model_quality
 from bridge_cart_assets.checks.integrity import CheckResult
-from bridge_cart_assets.ingestion.drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.ingestion.pending import latest_day
+from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.models.holdout import DECISIVE
 from bridge_cart_assets.models.metrics import SEGMENTS

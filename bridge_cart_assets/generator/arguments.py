@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from bridge_cart_assets.generator import truth
+from bridge_cart_assets.generator import ground_truth
 from bridge_cart_assets.generator.defects import FILE_KINDS, KINDS, RENAMED, forms_of_kinds
 from bridge_cart_assets.generator.landing import Form, Target
 
@@ -137,7 +137,7 @@ class Shop:
         Raises:
             ValueError: there is none, or none that this edition of the generator could go on with.
         """
-        known = truth.arguments_of(data)
+        known = ground_truth.arguments_of(data)
         if known.get("edition") != EDITION:
             raise ValueError(
                 f"the shop in {data} is of edition {known.get('edition')} of the generator and "
@@ -156,9 +156,8 @@ class Shop:
                 "to": Target(known.get("to", Target.FILES)),
             }
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"{data / 'truth' / truth.SHOP} is damaged ({error!r}): choose another folder"
-            ) from error
+            file = data / "truth" / ground_truth.SHOP
+            raise ValueError(f"{file} is damaged ({error!r}): choose another folder") from error
 
     def day(self, number: int) -> date:
         """The day that is so many days after the first."""

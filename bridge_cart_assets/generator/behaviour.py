@@ -16,8 +16,10 @@ import numpy as np
 import polars as pl
 
 from bridge_cart_assets.generator import personas
-from bridge_cart_assets.generator.assortment import CATEGORIES, FAVOURITES, PAYMENT_METHODS
-from bridge_cart_assets.generator.chance import (
+from bridge_cart_assets.generator.markets import MARKETS
+from bridge_cart_assets.generator.people import People, customer_id
+from bridge_cart_assets.generator.product_catalogue import CATEGORIES, FAVOURITES, PAYMENT_METHODS
+from bridge_cart_assets.generator.rng import (
     Flags,
     Floats,
     Ints,
@@ -27,8 +29,6 @@ from bridge_cart_assets.generator.chance import (
     for_each_day,
     stream,
 )
-from bridge_cart_assets.generator.markets import MARKETS
-from bridge_cart_assets.generator.people import People, customer_id
 from bridge_cart_assets.generator.seasons import Calendar
 
 # BG/NBD: r and alpha (days) of the rate, orders a day; a and b of the drop-out.

@@ -1,16 +1,19 @@
 """What is ordered: the lines of every order.
 
 Belongs here: lines, prices, coupons. Does not belong here: when people order (`behaviour`), what
-they give back (`ledger`), nor anything untidy (`dirt`).
+they give back (`transactions`), nor anything untidy (`defect_injection`).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from bridge_cart_assets.generator.assortment import CATEGORIES, PRICES, SPREADS
 from bridge_cart_assets.generator.behaviour import Habits, Orders
-from bridge_cart_assets.generator.chance import (
+from bridge_cart_assets.generator.markets import MARKETS
+from bridge_cart_assets.generator.people import People
+from bridge_cart_assets.generator.personas import PERSONAS
+from bridge_cart_assets.generator.product_catalogue import CATEGORIES, PRICES, SPREADS
+from bridge_cart_assets.generator.rng import (
     Flags,
     Floats,
     Ints,
@@ -20,9 +23,6 @@ from bridge_cart_assets.generator.chance import (
     for_each_day,
     per_day,
 )
-from bridge_cart_assets.generator.markets import MARKETS
-from bridge_cart_assets.generator.people import People
-from bridge_cart_assets.generator.personas import PERSONAS
 from bridge_cart_assets.generator.seasons import Calendar
 
 LINES_PER_ORDER = (50, 27, 14, 9)

@@ -1,8 +1,8 @@
 """A shop's days: everything that happens, as files for the landing zone and as the truth.
 
 The way of a record: an order (`behaviour`) gets its lines (`carts`), which are written down
-(`ledger`, `profiles`), arrive (`deliveries`), and are spoilt (`dirt`) on the way into a day's file.
-Memory holds the customers, what is still under way, and one block of days.
+(`transactions`, `profiles`), arrive (`deliveries`), and are spoilt (`defect_injection`) on the way
+into a day's file. Memory holds the customers, what is still under way, and one block of days.
 
 Belongs here: the order of the work. Does not belong here: the work.
 """
@@ -13,9 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.generator import behaviour, carts, ledger, people, pools, profiles
+from bridge_cart_assets.generator import (
+    behaviour,
+    carts,
+    name_pools,
+    people,
+    profiles,
+    transactions,
+)
 from bridge_cart_assets.generator.arguments import Shop
-from bridge_cart_assets.generator.chance import Stream
+from bridge_cart_assets.generator.defect_injection import MANIFEST, spoil
 from bridge_cart_assets.generator.defects import (
     CORRECTED,
     Defect,
@@ -24,7 +31,7 @@ from bridge_cart_assets.generator.defects import (
     shares,
 )
 from bridge_cart_assets.generator.deliveries import LATE_WITHIN, Deliveries
-from bridge_cart_assets.generator.dirt import MANIFEST, spoil
+from bridge_cart_assets.generator.duplicate_files import AGAIN_WITHIN, File, Repeat, repeats
 from bridge_cart_assets.generator.landing import (
     CUSTOMERS,
     PURCHASES,
@@ -33,13 +40,13 @@ from bridge_cart_assets.generator.landing import (
     files,
     suffix,
 )
-from bridge_cart_assets.generator.repeats import AGAIN_WITHIN, File, Repeat, repeats
+from bridge_cart_assets.generator.rng import Stream
 from bridge_cart_assets.generator.seasons import Calendar
 
 # Days are worked on together until they have so many orders; the bytes do not depend on it.
 ORDERS_TOGETHER = 60_000
 _RECORDS = {CUSTOMERS: Stream.CUSTOMER_RECORDS, PURCHASES: Stream.PURCHASE_RECORDS}
-_KEYS = {CUSTOMERS: ("customer",), PURCHASES: ledger.KEY}
+_KEYS = {CUSTOMERS: ("customer",), PURCHASES: transactions.KEY}
 
 
 @dataclass(frozen=True)
@@ -81,16 +88,16 @@ def blocks(shop: Shop, first: int) -> Iterator[Block]:
     """
     if first >= shop.days:
         return
-    pool = pools.fill(shop.seed)
+    pool = name_pools.fill(shop.seed)
     calendar = Calendar(shop.start, shop.days, shop.seed)
     arrivals = people.arrivals(shop.customers, shop.newcomers, shop.days, shop.seed)
     crowd = people.draw(pool, arrivals, shop.seed)
     habits = behaviour.habits(crowd, shop.seed)
-    book, profile = ledger.Ledger(shop.seed), profiles.Profiles(pool, crowd, shop.seed)
+    book, profile = transactions.Ledger(shop.seed), profiles.Profiles(pool, crowd, shop.seed)
     sources = [_source(name, shop) for name in SOURCES]
     to_come: list[Repeat] = []
     read_from = max(0, first - AGAIN_WITHIN)
-    write_from = max(0, read_from - LATE_WITHIN - ledger.RETURNED_WITHIN_DAYS)
+    write_from = max(0, read_from - LATE_WITHIN - transactions.RETURNED_WITHIN_DAYS)
     for orders in behaviour.orders(
         crowd, habits, calendar, first=write_from, size=ORDERS_TOGETHER, breaks=(read_from, first)
     ):
@@ -106,7 +113,7 @@ def blocks(shop: Shop, first: int) -> Iterator[Block]:
             continue
         tidy = {
             CUSTOMERS: profiles.table(arrived[CUSTOMERS], crowd, pool, shop.start),
-            PURCHASES: ledger.table(arrived[PURCHASES], shop.start),
+            PURCHASES: transactions.table(arrived[PURCHASES], shop.start),
         }
         days = [
             _spoilt(source, shop, arrived[source.name], tidy[source.name]) for source in sources

@@ -1,7 +1,7 @@
 """What can go wrong on the way: every kind of defect, how often, and what should become of it.
 
 Belongs here: the kinds, as data, and the share of the records that each befalls. Does not belong
-here: putting them in (`deliveries`, `dirt`), nor how a value is spelt (`spellings`).
+here: putting them in (`deliveries`, `defect_injection`), nor how a value is spelt (`spellings`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

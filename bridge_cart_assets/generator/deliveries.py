@@ -1,7 +1,7 @@
 """When a record arrives: most on the day they are written down, some later, some corrected.
 
 Belongs here: late arrivals and corrections. Does not belong here: what is wrong with a record that
-arrives (`dirt`), nor whole files (`repeats`).
+arrives (`defect_injection`), nor whole files (`duplicate_files`).
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.generator.chance import Flags, Stream, for_each_day, per_day
 from bridge_cart_assets.generator.defects import Defect, How, Share
-from bridge_cart_assets.generator.ledger import DAY, SALE
+from bridge_cart_assets.generator.rng import Flags, Stream, for_each_day, per_day
+from bridge_cart_assets.generator.transactions import DAY, SALE
 
 LATE_WITHIN, CORRECTED_WITHIN = 60, 14
 NONE = -1
@@ -22,7 +22,8 @@ class Deliveries:
 
     A delivered record has its own columns, and lands and settled (days since the start: when it
     arrives, and when what is wrong with it has been put right), defect (the index of the one that
-    moved it, or -1) and numbers of chance for `dirt`: level, choice, place (0 to 1), chance.
+    moved it, or -1) and numbers of chance for `defect_injection`: level, choice, place (0 to 1),
+    chance.
     """
 
     def __init__(

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.generator.chance import (
+from bridge_cart_assets.generator.markets import MARKETS
+from bridge_cart_assets.generator.name_pools import Pools
+from bridge_cart_assets.generator.rng import (
     Flags,
     Floats,
     Ints,
@@ -19,8 +21,6 @@ from bridge_cart_assets.generator.chance import (
     for_each_day,
     stream,
 )
-from bridge_cart_assets.generator.markets import MARKETS
-from bridge_cart_assets.generator.pools import Pools
 
 GENDERS = ("female", "male", "other")
 GENDER_SHARES = (0.50, 0.48, 0.02)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bridge_cart_assets.generator.chance import Floats, Ints, choose_each
+from bridge_cart_assets.generator.rng import Floats, Ints, choose_each
 
 # How far from its centre (in quantiles) a kind's customers lie: the smaller, the easier to tell.
 SPREAD = 0.24

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from bridge_cart_assets.generator.chance import Flags, Floats, Ints
 from bridge_cart_assets.generator.markets import MARKETS
+from bridge_cart_assets.generator.rng import Flags, Floats, Ints
 
 
 class Phones(NamedTuple):

@@ -12,7 +12,10 @@ import polars as pl
 
 from bridge_cart_assets.generator import phones
 from bridge_cart_assets.generator.behaviour import HOURS, Orders
-from bridge_cart_assets.generator.chance import (
+from bridge_cart_assets.generator.markets import COUNTRIES
+from bridge_cart_assets.generator.name_pools import Pools
+from bridge_cart_assets.generator.people import GENDERS, MAIL_DOMAINS, People, customer_id
+from bridge_cart_assets.generator.rng import (
     Floats,
     Ints,
     Stream,
@@ -21,10 +24,7 @@ from bridge_cart_assets.generator.chance import (
     per_day,
     stream,
 )
-from bridge_cart_assets.generator.ledger import DAY, moment
-from bridge_cart_assets.generator.markets import COUNTRIES
-from bridge_cart_assets.generator.people import GENDERS, MAIL_DOMAINS, People, customer_id
-from bridge_cart_assets.generator.pools import Pools
+from bridge_cart_assets.generator.transactions import DAY, moment
 
 # Changes a year and customer, and how often it is the city, the number or the income.
 CHANGES_A_YEAR = 0.35

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bridge_cart_assets.generator.chance import Flags, Floats, Stream, stream
+from bridge_cart_assets.generator.rng import Flags, Floats, Stream, stream
 
 WEEKDAYS = (0.96, 0.92, 0.93, 0.97, 1.05, 1.14, 1.03)
 MONTHS = (0.95, 0.90, 0.96, 0.97, 1.00, 0.99, 0.96, 0.94, 0.99, 1.02, 1.18, 1.14)

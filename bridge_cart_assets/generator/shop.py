@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from bridge_cart_assets.generator import truth
+from bridge_cart_assets.generator import ground_truth
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.days import Block, blocks
+from bridge_cart_assets.generator.duplicate_files import File
 from bridge_cart_assets.generator.landing import SOURCES, Target, land, suffix
-from bridge_cart_assets.generator.repeats import File
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.purchases import PURCHASES
 
@@ -59,11 +59,11 @@ def generate(
             is interrupted, the days that were under way are sent again: as copies.
 
     Raises:
-        truth.AnotherShopError: landing holds the files of another shop.
+        ground_truth.AnotherShopError: landing holds the files of another shop.
         producing.NotSentError: the brokers did not take the messages.
     """
     put = _sender(brokers or {}) if shop.to is Target.KAFKA else _lander(shop, data)
-    until = truth.claim(data, shop.arguments, SOURCES, lands=shop.to is Target.FILES)
+    until = ground_truth.claim(data, shop.arguments, SOURCES, lands=shop.to is Target.FILES)
     first = 0 if until is None else (until - shop.start).days + 1
     files = customers = lines = 0
 
@@ -92,8 +92,8 @@ def _write(shop: Shop, data: Path, block: Block, put: Callable[[File], None]) ->
     """Put a block in its place; when it is there, say so."""
     for file in block.files:
         put(file)
-    truth.write(data, shop.day(block.first), block.truth)
-    truth.note(data, shop.arguments, shop.day(block.end - 1))
+    ground_truth.write(data, shop.day(block.first), block.truth)
+    ground_truth.note(data, shop.arguments, shop.day(block.end - 1))
 
 
 def _lander(shop: Shop, data: Path) -> Callable[[File], None]:

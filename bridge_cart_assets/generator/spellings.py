@@ -1,8 +1,8 @@
 """Other spellings of the values that a tidy file would hold, and values that nobody can read.
 
 Belongs here: expressions that turn the tidy text of a column into another text, and whether that
-can be done without losing anything. Does not belong here: which record is spoilt (`dirt`) and how
-often (`defects`).
+can be done without losing anything. Does not belong here: which record is spoilt
+(`defect_injection`) and how often (`defects`).
 
 The tidy texts are `2024-01-05T14:03:22` and `2024-01-05` for dates, `1234.50` for amounts, `true`
 and `false`, and lower snake case for the rest. A spelling that depends on chance takes it from the

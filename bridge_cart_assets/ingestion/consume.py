@@ -1,8 +1,8 @@
 """Messages become raw records, each once, rows and offsets in one commit.
 
-Belongs here: the protocol for topics, as `take` has the one for files. Partitions are assigned by
-hand from the offsets in the raw table; before a commit they are looked up again on the very handle
-that writes, so that messages which another run was faster with are left out.
+Belongs here: the protocol for topics, as `ingest_files` has the one for files. Partitions are
+assigned by hand from the offsets in the raw table; before a commit they are looked up again on the
+very handle that writes, so that messages which another run was faster with are left out.
 """
 
 import time
@@ -13,6 +13,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from bridge_cart_assets.ingestion.kafka_admin import (
+    consumer,
+    days_at,
+    days_of,
+    partitions_of,
+    timestamp_of,
+)
 from bridge_cart_assets.ingestion.offsets import (
     Count,
     MessagesLostError,
@@ -20,17 +27,10 @@ from bridge_cart_assets.ingestion.offsets import (
     next_offset,
     positions,
     refuse_lost,
-    remember_offsets,
     transactions_of,
+    upsert_offsets,
 )
-from bridge_cart_assets.ingestion.records import read_objects
-from bridge_cart_assets.ingestion.topics import (
-    consumer,
-    days_at,
-    days_of,
-    partitions_of,
-    timestamp_of,
-)
+from bridge_cart_assets.ingestion.readers import read_objects
 from bridge_cart_assets.lake.delta import Commit, Lake, retry_on_conflict
 from bridge_cart_assets.sources import Source
 
@@ -149,7 +149,7 @@ def take_messages(
     standing = _standing(lake, source, brokers)
     due = [position for position in standing if position.lag]
     if not due:
-        remember_offsets(
+        upsert_offsets(
             lake, source, {p: Count(p.next) for p in standing}, run_id, datetime.now(UTC)
         )
         return consumed
@@ -174,7 +174,7 @@ def take_messages(
                 progress(sum(c.reached - p.next for p, c in counts.items()), total)
     finally:
         counts |= {position: Count(position.next) for position in idle}
-        remember_offsets(lake, source, counts, run_id, datetime.now(UTC))
+        upsert_offsets(lake, source, counts, run_id, datetime.now(UTC))
     return consumed
 
 
@@ -289,7 +289,7 @@ class _Reading:
 
 def _overtaken(position: Position, reached: int) -> Position:
     problem = f"messages from offset {reached:,} on were deleted while they were to be taken"
-    return Position(position.partition, reached, position.life, problem)
+    return Position(position.partition, reached, position.topic_generation, problem)
 
 
 def _rows(

@@ -1,7 +1,7 @@
 """Lines of CSV as records.
 
 Belongs here: the header, the delimiter, quotes, and the number of fields. Does not belong here:
-lines and their encoding (`lines`).
+lines and their encoding (`text_decoding`).
 
 Readers made for analysis pad short rows, drop fields and swallow lines after an open quote. So a
 line is taken the fast way only when it has no quote and exactly the right number of separators;
@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from bridge_cart_assets.ingestion.files import HEAD_BYTES, FileRefusedError
-from bridge_cart_assets.ingestion.lines import MAX_RECORD_BYTES, Layout, judge, split, without_cr
-from bridge_cart_assets.ingestion.verdicts import (
+from bridge_cart_assets.ingestion.raw_rows import (
     CODE,
     DETAIL,
     POS,
@@ -29,6 +28,13 @@ from bridge_cart_assets.ingestion.verdicts import (
     missing_of,
     require,
     unknown_of,
+)
+from bridge_cart_assets.ingestion.text_decoding import (
+    MAX_RECORD_BYTES,
+    Layout,
+    classify_lines,
+    split,
+    without_cr,
 )
 from bridge_cart_assets.sources import Source
 
@@ -106,7 +112,7 @@ def _size(record: bytes, text: bytes, layout: Layout) -> int:
 def _names(record: bytes, layout: Layout, source: Source, strict: bool) -> tuple[str, list[str]]:
     """The delimiter and the column names: those that make most of the source's columns known."""
     lines = pl.Series(TEXT, [record], dtype=pl.Binary)
-    text = judge(lines, layout, source.encoding)[TEXT][0].removesuffix("\r")
+    text = classify_lines(lines, layout, source.encoding)[TEXT][0].removesuffix("\r")
     known = {name.casefold(): name for name in source.columns}
     best: tuple[str, list[str]] = (",", [])
     for delimiter in _DELIMITERS:

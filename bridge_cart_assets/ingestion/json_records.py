@@ -2,7 +2,7 @@
 
 Belongs here: reading JSON so that nothing is rewritten: numbers keep their spelling, what is nested
 becomes JSON text, and an object that has a name twice is no record. Does not belong here: lines
-and their encoding (`lines`).
+and their encoding (`text_decoding`).
 
 Python's reader judges every text, but not one by one: machines write most objects in one shape, the
 same names in the same order with plain values. Such a shape is one regular expression over the
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from bridge_cart_assets.ingestion.verdicts import (
+from bridge_cart_assets.ingestion.raw_rows import (
     CODE,
     MOST_NAMES,
     POS,
@@ -24,7 +24,7 @@ from bridge_cart_assets.ingestion.verdicts import (
     TEXT,
     Read,
     as_raw,
-    meant,
+    match_column_names,
     require,
 )
 from bridge_cart_assets.sources import Source
@@ -67,7 +67,7 @@ def read_json(texts: pl.DataFrame, source: Source, is_file: bool) -> Read:
     names: set[str] = set()
     unknown: set[str] = set()
     for shape in _shapes(rest[TEXT]):
-        columns = meant(shape, source)
+        columns = match_column_names(shape, source)
         found, rest = _of_shape(rest, shape, columns, source)
         if found.height:
             names |= set(columns)
@@ -171,7 +171,7 @@ def _one_by_one(texts: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, set[
 def _meant(fields: Fields, source: Source) -> Fields:
     if fields.keys() <= source.columns.keys():
         return fields
-    return dict(zip(meant(list(fields), source), fields.values(), strict=True))
+    return dict(zip(match_column_names(list(fields), source), fields.values(), strict=True))
 
 
 def _object(text: str) -> tuple[str | None, Fields]:

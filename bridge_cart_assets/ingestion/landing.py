@@ -1,7 +1,7 @@
 """What lies in the landing zone: names, sizes and times, without opening a file.
 
 Belongs here: listing and the rules for names. Does not belong here: reading (`files`,
-`records`) or remembering (`ledger`).
+`readers`) or remembering (`ledger`).
 """
 
 import os

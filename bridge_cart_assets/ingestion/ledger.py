@@ -22,7 +22,7 @@ _SIGNATURE = ["source", "object", "size", "modified_ns", "changed_ns"]
 
 
 @dataclass(frozen=True)
-class Seen:
+class FileRecord:
     """What a look at one file came to.
 
     Attributes:
@@ -54,7 +54,7 @@ class Seen:
     is_new: bool = True
 
 
-def not_seen(lake: Lake, listed: Iterable[LandedFile]) -> list[LandedFile]:
+def new_files(lake: Lake, listed: Iterable[LandedFile]) -> list[LandedFile]:
     """The files that are new, have changed since the last look, or are in raw only in part."""
     files = list(listed)
     if not files:
@@ -70,7 +70,7 @@ def not_seen(lake: Lake, listed: Iterable[LandedFile]) -> list[LandedFile]:
     return [file for file in files if file.signature not in known]
 
 
-def remember(lake: Lake, seen: Sequence[Seen], run_id: str, now: datetime) -> None:
+def upsert_files(lake: Lake, seen: Sequence[FileRecord], run_id: str, now: datetime) -> None:
     """Write down what became of the files that were looked at, one row per file.
 
     A file that was taken in part and has other bytes now keeps a row of its own beside the new
@@ -189,7 +189,7 @@ def transaction_of(fingerprint: str) -> str:
     return f"file:{fingerprint}"
 
 
-def in_raw(raw: Snapshot, files: Iterable[tuple[str, date]]) -> set[tuple[str, str]]:
+def already_ingested(raw: Snapshot, files: Iterable[tuple[str, date]]) -> set[tuple[str, str]]:
     """Fingerprint and object of the files that raw has records of.
 
     Args:

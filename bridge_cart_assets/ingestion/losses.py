@@ -15,7 +15,7 @@ from datetime import date
 import polars as pl
 
 from bridge_cart_assets.ingestion.landing import LandedFile
-from bridge_cart_assets.ingestion.ledger import in_landing, not_in_raw, not_seen
+from bridge_cart_assets.ingestion.ledger import in_landing, new_files, not_in_raw
 from bridge_cart_assets.ingestion.pending import arrived_days
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources import SOURCES, Source
@@ -106,4 +106,4 @@ def cannot_come_again(
 
 def _days_that_wait(lake: Lake, listed: Iterable[LandedFile]) -> set[tuple[str, date]]:
     """Sources and batch days of landed files that are still to be taken."""
-    return {(file.source, file.batch_day) for file in not_seen(lake, listed)}
+    return {(file.source, file.batch_day) for file in new_files(lake, listed)}

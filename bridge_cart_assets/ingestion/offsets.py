@@ -6,7 +6,7 @@ which topic of that name it was: a topic that was deleted and created anew count
 its offsets would be taken for those of the old one.
 
 Belongs here: positions, what is due, what can no longer be had, and the ledger `ops/offsets`. Does
-not belong here: asking the brokers (`topics`).
+not belong here: asking the brokers (`kafka_admin`).
 """
 
 import uuid
@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from bridge_cart_assets.ingestion.topics import Partition
+from bridge_cart_assets.ingestion.kafka_admin import Partition
 from bridge_cart_assets.lake.delta import Change, Commit, Lake, Snapshot, retry_on_conflict
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.ops import OFFSETS
@@ -37,13 +37,13 @@ class Position:
     Attributes:
         partition: as the brokers have it.
         next: the offset to go on with.
-        life: how many topics of that name there were before, as far as was noticed.
+        topic_generation: how many topics of that name there were before, as far as was noticed.
         problem: why it cannot go on; None when it can.
     """
 
     partition: Partition
     next: int
-    life: int = 0
+    topic_generation: int = 0
     problem: str | None = None
 
     @property
@@ -54,7 +54,11 @@ class Position:
     @property
     def fingerprint(self) -> str:
         """What a message is known by in raw, together with its offset."""
-        return f"{self.partition.name}~{self.life}" if self.life else self.partition.name
+        return (
+            f"{self.partition.name}~{self.topic_generation}"
+            if self.topic_generation
+            else self.partition.name
+        )
 
 
 @dataclass
@@ -90,19 +94,19 @@ def positions(raw: Snapshot, topic: str, partitions: Sequence[Partition]) -> lis
         topic: the topic's name.
         partitions: what the brokers have of it now.
     """
-    life = raw.transaction(_life(topic))
+    generation = raw.transaction(_generation_transaction(topic))
     known = raw.transaction(_identity(topic))
     found = []
     for partition in partitions:
         stored = raw.transaction(_next(partition.name))
         # A topic is begun where the brokers begin; a partition that comes to it later, at 0.
-        begins = stored == _ANEW or (stored is None and life is None)
+        begins = stored == _ANEW or (stored is None and generation is None)
         start = partition.low if begins else stored or 0
         problem = None if begins else _problem(partition, start, known)
-        found.append(Position(partition, start, life or 0, problem))
+        found.append(Position(partition, start, generation or 0, problem))
     gone = _gone(raw, topic, len(partitions))
     found += [
-        Position(Partition(topic, n, 0, 0), offset, life or 0, "it is no longer there")
+        Position(Partition(topic, n, 0, 0), offset, generation or 0, "it is no longer there")
         for n, offset in gone.items()
     ]
     return found
@@ -129,7 +133,7 @@ def transactions_of(position: Position, reached: int) -> dict[str, int]:
     topic, identity = position.partition.topic, position.partition.topic_id
     return {
         _next(position.partition.name): reached,
-        _life(topic): position.life,
+        _generation_transaction(topic): position.topic_generation,
         **({_identity(topic): _as_number(identity)} if identity else {}),
     }
 
@@ -140,7 +144,9 @@ def next_offset(raw: Snapshot, position: Position) -> int | None:
     Raises:
         MessagesLostError: the topic was given up meanwhile, and its name is another topic's.
     """
-    if (raw.transaction(_life(position.partition.topic)) or 0) != position.life:
+    if (
+        raw.transaction(_generation_transaction(position.partition.topic)) or 0
+    ) != position.topic_generation:
         raise MessagesLostError(
             f"{position.partition.name}: while it was read, the topic was accepted as created "
             "anew; nothing was skipped\ntake what the new one has: bridge-cart run"
@@ -168,7 +174,10 @@ def accept_loss(lake: Lake, source: Source, partitions: Sequence[Partition]) -> 
             identity = next((p.topic_id for p in partitions if p.topic_id), None)
             everywhere = [*(p.name for p in partitions), *(p.partition.name for p in wrong)]
             moves = {_next(name): _ANEW for name in everywhere}
-            moves |= {_life(topic): wrong[0].life + 1, _identity(topic): _as_number(identity)}
+            moves |= {
+                _generation_transaction(topic): wrong[0].topic_generation + 1,
+                _identity(topic): _as_number(identity),
+            }
         said = "; ".join(f"{p.partition.name} at {p.next}: {p.problem}" for p in wrong)
         raw.append(raw.table.empty(), Commit(f"accepted: {said}", raw.as_of, moves))
         return wrong
@@ -183,7 +192,7 @@ def latest_of_topic(lake: Lake, source: Source) -> date | None:
     return latest
 
 
-def remember_offsets(
+def upsert_offsets(
     lake: Lake, source: Source, reached: Mapping[Position, Count], run_id: str, now: datetime
 ) -> None:
     """Record how far the partitions have been taken, one row per partition.
@@ -297,7 +306,7 @@ def _next(partition: str) -> str:
     return f"kafka:{partition}"
 
 
-def _life(topic: str) -> str:
+def _generation_transaction(topic: str) -> str:
     return f"kafka:{topic}/life"
 
 

@@ -12,13 +12,13 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from bridge_cart_assets.ingestion.files import FileRefusedError, is_shortage
-from bridge_cart_assets.ingestion.verdicts import (
+from bridge_cart_assets.ingestion.raw_rows import (
     CODE,
     POS,
     TEXT,
     Read,
     as_raw,
-    meant,
+    match_column_names,
     missing_of,
     require,
     unknown_of,
@@ -79,7 +79,7 @@ def _reading(read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
 
 
 def _records(frame: pl.DataFrame, source: Source) -> Read:
-    header = meant(frame.columns, source)
+    header = match_column_names(frame.columns, source)
     frame = frame.rename(dict(zip(frame.columns, header, strict=True)))
     require(header, source)
     try:

@@ -6,7 +6,7 @@ from bridge_cart_assets.lake.delta import Change
 from bridge_cart_assets.tables.table import Table
 
 
-def difference(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> Change:
+def diff(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> Change:
     """What has to be written so that `before` becomes `after`.
 
     Args:
@@ -19,13 +19,13 @@ def difference(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> Chang
     same = new.join(old, on=new.columns, how="semi", nulls_equal=True)
     changed = new.join(same, on=key, how="anti")
     updates = changed.join(old, on=key, how="semi")
-    within = None
+    partitions = None
     if table.partition_by:
         column = table.partition_by[0]
-        within = tuple(str(v) for v in old[column].unique())
+        partitions = tuple(str(v) for v in old[column].unique())
     return Change(
         inserts=changed.join(old, on=key, how="anti"),
         updates=updates,
         deletes=old.join(new, on=key, how="anti"),
-        within=within,
+        partitions=partitions,
     )

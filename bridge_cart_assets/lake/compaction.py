@@ -43,15 +43,15 @@ def small_files(files: pl.DataFrame, table: Table, target: int) -> list[pl.DataF
     partition = [f"partition.{name}" for name in table.partition_by]
     small = files.filter(pl.col("size_bytes") * 2 < target).sort(*partition, "modification_time")
     groups = small.partition_by(partition, maintain_order=True) if partition else [small]
-    piles = [pile for group in groups for pile in _up_to(target, group)]
-    return [pile for pile in piles if pile.height > 1]
+    groups = [group for group in groups for group in _up_to(target, group)]
+    return [group for group in groups if group.height > 1]
 
 
-def batches(piles: Iterable[pl.DataFrame], target: int) -> Iterator[pl.DataFrame]:
+def batches(groups: Iterable[pl.DataFrame], target: int) -> Iterator[pl.DataFrame]:
     """Piles that are rewritten at once: of many days with little each, not one write for each."""
     gathered: list[pl.DataFrame] = []
-    for pile in piles:
-        gathered.append(pile)
+    for group in groups:
+        gathered.append(group)
         if sum(int(some["size_bytes"].sum()) for some in gathered) >= target:
             yield pl.concat(gathered)
             gathered = []
@@ -131,7 +131,7 @@ def removals(files: pl.DataFrame, table: Table) -> list[RemoveAction]:
 
 
 def _up_to(target: int, files: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """The files in their order, in piles that are no larger than the target."""
+    """The files in their order, in groups that are no larger than the target."""
     begin, total = 0, 0
     for position, size in enumerate(files["size_bytes"]):
         if total + size > target:

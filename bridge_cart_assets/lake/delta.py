@@ -29,7 +29,7 @@ from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
 from deltalake.transaction import AddAction
 
 from bridge_cart_assets.lake import compaction
-from bridge_cart_assets.lake.durable import added, entry_of, force_commit
+from bridge_cart_assets.lake.fsync import added, entry_of, fsync_commit
 from bridge_cart_assets.lake.parquet import writing
 from bridge_cart_assets.lake.transactions import all_transactions
 from bridge_cart_assets.tables.table import SchemaMismatchError, Table
@@ -92,14 +92,14 @@ class Change:
         inserts: full rows whose keys are not in the table.
         updates: full rows whose keys are.
         deletes: key columns of rows that go.
-        within: values of the partition column in which the touched rows lie now, or None when
+        partitions: values of the partition column in which the touched rows lie now, or None when
             the table is not partitioned. Only these are looked at.
     """
 
     inserts: pl.DataFrame
     updates: pl.DataFrame
     deletes: pl.DataFrame
-    within: tuple[str, ...] | None = None
+    partitions: tuple[str, ...] | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -251,11 +251,11 @@ class Snapshot:
         """
         if not self.is_scattered(target):
             return None
-        piles = compaction.small_files(self.files, self.table, target)
+        groups = compaction.small_files(self.files, self.table, target)
         handle = self._existing_or_new()
         folder = f"{compaction.FOLDER}{uuid.uuid4().hex}"
-        larger = self._rewritten(piles, folder, target)
-        small = compaction.removals(pl.concat(piles), self.table)
+        larger = self._rewritten(groups, folder, target)
+        small = compaction.removals(pl.concat(groups), self.table)
         before = handle.version()
         try:
             handle.create_write_transaction(
@@ -271,7 +271,7 @@ class Snapshot:
             raise CommitConflictError(f"{self.table.path} was changed by another run") from error
         # Unlike other writes this one leaves the handle where it was.
         handle.load_as_version(before + 1)
-        return self._acknowledged(handle)
+        return self._fsync_commit(handle)
 
     def vacuum(self, keep: timedelta = REMEMBERED, spare: int | None = None) -> list[str]:
         """Remove files that no version younger than `keep` needs, and those that no version has.
@@ -291,10 +291,10 @@ class Snapshot:
         Raises:
             ValueError: `keep` is longer than Delta remembers what it removed.
         """
-        gone = self.superfluous(keep, spare)
+        gone = self.unreferenced_files(keep, spare)
         if "://" in self.root and self._handle is not None:
             for age, full, spared in self._removals(keep, spare):
-                _superfluous(self._handle, age, spared, full=full, dry_run=False)
+                _unreferenced(self._handle, age, spared, full=full, dry_run=False)
             return gone
         for path in gone:
             file = Path(self.uri, path)
@@ -302,7 +302,9 @@ class Snapshot:
             _remove_empty(file.parent, Path(self.uri))
         return gone
 
-    def superfluous(self, keep: timedelta = REMEMBERED, spare: int | None = None) -> list[str]:
+    def unreferenced_files(
+        self, keep: timedelta = REMEMBERED, spare: int | None = None
+    ) -> list[str]:
         """What `vacuum` would remove, as paths below the table."""
         if keep > REMEMBERED:
             raise ValueError(
@@ -315,7 +317,7 @@ class Snapshot:
         found = {
             path
             for age, full, spared in self._removals(keep, spare)
-            for path in _superfluous(handle, age, spared, full=full, dry_run=True)
+            for path in _unreferenced(handle, age, spared, full=full, dry_run=True)
         }
         if "://" not in self.root:
             version = handle.version()
@@ -338,11 +340,11 @@ class Snapshot:
             return False
         return True
 
-    def _rewritten(self, piles: list[pl.DataFrame], folder: str, target: int) -> list[AddAction]:
+    def _rewritten(self, groups: list[pl.DataFrame], folder: str, target: int) -> list[AddAction]:
         """Write larger files into a folder below the table's own."""
         uri, options = f"{self.uri}/{folder}", self._options
         scratch = self._created(uri)
-        for batch in compaction.batches(piles, target):
+        for batch in compaction.batches(groups, target):
             rows = compaction.rows_of(batch, self.table, self.uri, options)
             if rows.height != batch["num_records"].sum():
                 raise DamagedTableError(
@@ -366,8 +368,8 @@ class Snapshot:
         deletes = change.deletes.select(self.table.key).with_columns(_gone=True)
         source = pl.concat([upserts.with_columns(_gone=False), deletes], how="diagonal")
         predicate = " AND ".join(f"t.{name} = s.{name}" for name in self.table.key)
-        if change.within is not None:
-            values = ", ".join(f"'{value}'" for value in sorted(set(change.within)))
+        if change.partitions is not None:
+            values = ", ".join(f"'{value}'" for value in sorted(set(change.partitions)))
             predicate += f" AND t.{self.table.partition_by[0]} IN ({values})"
         assignments = {name: f"s.{name}" for name in columns}
         merger = handle.merge(
@@ -387,7 +389,7 @@ class Snapshot:
             )
         except CommitFailedError as error:
             raise CommitConflictError(f"{self.table.path} was changed by another run") from error
-        return self._acknowledged(handle)
+        return self._fsync_commit(handle)
 
     def _write(
         self, frame: pl.DataFrame, commit: Commit, mode: Literal["append", "overwrite"]
@@ -403,13 +405,13 @@ class Snapshot:
             )
         except CommitFailedError as error:
             raise CommitConflictError(f"{self.table.path} was changed by another run") from error
-        return self._acknowledged(handle)
+        return self._fsync_commit(handle)
 
-    def _acknowledged(self, handle: DeltaTable) -> int:
+    def _fsync_commit(self, handle: DeltaTable) -> int:
         """The version that was committed, once it would survive a power cut."""
         version = handle.version()
         if "://" not in self.root:
-            force_commit(Path(self.uri), version, Path(self.root).parent)
+            fsync_commit(Path(self.uri), version, Path(self.root).parent)
         return version
 
     def _existing_or_new(self) -> DeltaTable:
@@ -418,7 +420,7 @@ class Snapshot:
             self._handle = self._created(self.uri)
             if self._handle.version() > 0:
                 raise CommitConflictError(f"{self.table.path} was created by another run")
-            self._acknowledged(self._handle)
+            self._fsync_commit(self._handle)
         return self._handle
 
     def _created(self, uri: str) -> DeltaTable:
@@ -533,7 +535,7 @@ def _properties(table: Table) -> dict[str, str | None]:
     return properties
 
 
-def _superfluous(
+def _unreferenced(
     handle: DeltaTable, keep: timedelta, spared: list[int] | None, full: bool, dry_run: bool
 ) -> list[str]:
     """What delta-rs finds superfluous: what the log has as removed, or (`full`) unknown files too.

@@ -1,6 +1,6 @@
 """What a power cut can leave at the end of a table's log, and mending it.
 
-A commit is acknowledged after it has been forced to disk (`durable`), and the next one is written
+A commit is acknowledged after it has been forced to disk (`fsync`), and the next one is written
 after that. So only the last commit of a table can be torn, nobody has been told of it, and taking
 it back loses nothing: what it should have said is still due, and the next run does it again.
 
@@ -21,7 +21,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from bridge_cart_assets.lake.delta import TRANSACTIONS, DamagedTableError, Lake
-from bridge_cart_assets.lake.durable import LOG, entry_of, force
+from bridge_cart_assets.lake.fsync import LOG, entry_of, fsync_path
 from bridge_cart_assets.tables.table import Table
 
 TORN = "_torn"
@@ -89,8 +89,8 @@ def _take_back(table: Table, folder: Path) -> Iterator[Damage]:
         aside.mkdir(exist_ok=True)
         entry_of(folder, last).rename(aside / entry_of(folder, last).name)
         _checkpoint_of(folder, last).unlink(missing_ok=True)
-        force(aside)
-        force(folder / LOG)
+        fsync_path(aside)
+        fsync_path(folder / LOG)
         yield Damage(table.path, f"commit {last} was torn ({problem}): taken back", mended=True)
         last = _last_version(folder)
 
@@ -111,7 +111,7 @@ def _drop_checkpoints(table: Table, folder: Path) -> Iterator[Damage]:
             is_there = False
         if not is_there:
             pointer.unlink()
-            force(log)
+            fsync_path(log)
             yield Damage(table.path, "_last_checkpoint led nowhere: removed", mended=True)
 
 

@@ -94,7 +94,7 @@ def needs_maintenance(
         served: a version whose files stay for longer.
     """
     snapshot = lake.snapshot(table)
-    return snapshot.is_scattered() or bool(snapshot.superfluous(keep, served))
+    return snapshot.is_scattered() or bool(snapshot.unreferenced_files(keep, served))
 
 
 def versions_served(catalogue: Path) -> dict[str, int]:

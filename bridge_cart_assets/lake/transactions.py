@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from bridge_cart_assets.lake.durable import LOG, entry_of
+from bridge_cart_assets.lake.fsync import LOG, entry_of
 
 _BEGIN = '{"txn"'
 

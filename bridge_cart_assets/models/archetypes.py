@@ -114,7 +114,7 @@ ARCHETYPES = (
 )
 
 
-def christen(centroids: Floats, taken: Collection[str] = ()) -> list[Archetype]:
+def name_segments(centroids: Floats, taken: Collection[str] = ()) -> list[Archetype]:
     """The archetype of each centroid: no two the same, and none of those taken.
 
     The choice is the one with the smallest sum of squared distances (assignment problem, Kuhn
@@ -136,7 +136,7 @@ def christen(centroids: Floats, taken: Collection[str] = ()) -> list[Archetype]:
 def archetype_of(name: str, centroid: Floats) -> Archetype:
     """The archetype with a name; for a name that none bears any more, the nearest one."""
     known = [one for one in ARCHETYPES if one.name == name]
-    return known[0] if known else christen(centroid[None, :])[0]
+    return known[0] if known else name_segments(centroid[None, :])[0]
 
 
 def figures(recency_days: float, frequency: float, revenue: float, coupon_habit: float) -> str:

@@ -119,7 +119,7 @@ def retraining_due(
 
 def _customers(states: pl.DataFrame, day: date) -> pl.DataFrame:
     """What the features of each customer are made from at the end of a day."""
-    held = history.during(states, day, day + timedelta(days=1))
+    held = history.clip_to(states, day, day + timedelta(days=1))
     recency = (pl.lit(day) - pl.col("last")).dt.total_days()
     return held.with_columns(recency_days=recency)
 

@@ -1,11 +1,11 @@
 """How good the models of value would have been: fitted without the last 90 days, judged on them.
 
 Belongs here: whether there is enough to fit at all, and the figures by which one model of orders is
-better than another. Does not belong here: fitting (`models.clv`), or which model is used in the end
-(`models.value`).
+better than another. Does not belong here: fitting (`models.buy_till_you_die`), or which model is
+used in the end (`models.customer_value`).
 
-The measure is the naive rate: everybody goes on ordering as until now (`clv.OwnRate`). A model that
-does worse says nothing that a division would not say.
+The measure is the naive rate: everybody goes on ordering as until now
+(`buy_till_you_die.NaiveRate`). A model that does worse says nothing that a division would not say.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.models.clv import (
+from bridge_cart_assets.models.buy_till_you_die import (
     GammaGamma,
     Histories,
+    NaiveRate,
     Orders,
-    OwnRate,
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_nbd,
@@ -193,7 +193,7 @@ def worse_than_naive(metrics: pl.DataFrame, model: str, as_of: date) -> str | No
     )
 
 
-def without_a_mean(model: GammaGamma, own: Floats) -> str | None:
+def gamma_gamma_rejection(model: GammaGamma, own: Floats) -> str | None:
     """The sentence that says why Gamma-Gamma cannot speak about these order values, if it cannot.
 
     Args:
@@ -216,7 +216,7 @@ def _judged(then: pl.DataFrame) -> Iterator[Row]:
     least = THRESHOLDS.drop_out_visible
     is_visible = bg_nbd.drop_out >= least
     yield _row("bg_nbd", "drop_out", bg_nbd.drop_out, f">= {least}", passed=is_visible)
-    naive = scores(OwnRate(), each, actual)
+    naive = scores(NaiveRate(), each, actual)
     for metric, value in naive.items():
         yield _row(NAIVE, metric, value)
     models: dict[str, Orders] = {"bg_nbd": bg_nbd, "nbd": nbd}
@@ -235,7 +235,7 @@ def _judged_value(then: pl.DataFrame, expected: Floats) -> Iterator[Row]:
     if not (own > 0).any():
         return
     model = fit_gamma_gamma(count[own > 0], own[own > 0]).model
-    has_a_mean = without_a_mean(model, own[own > 0]) is None
+    has_a_mean = gamma_gamma_rejection(model, own[own > 0]) is None
     bound, agreement = THRESHOLDS.value_agreement, model.agreement(own[own > 0])
     yield _row(VALUE, "agreement", agreement, f">= {bound}", passed=has_a_mean)
     if not has_a_mean:
@@ -269,7 +269,7 @@ def scores(model: Orders, seen: Histories, actual: Floats) -> dict[str, float]:
         calibration_error: mean gap between it and the share that did not order, in ten bins of
         equal size by probability.
     """
-    expected, churn = model.expected_orders(seen, WINDOW), model.no_order(seen, WINDOW)
+    expected, churn = model.expected_orders(seen, WINDOW), model.prob_no_order(seen, WINDOW)
     gone = (actual == 0).astype(np.float64)
     total = float(actual.sum())
     found = {

@@ -1,7 +1,7 @@
 """Maximum likelihood: the parameters that make what was seen most likely, and how sure they are.
 
 Belongs here: the search, its bounds, and standard errors. Does not belong here: any particular
-likelihood (`models.clv`).
+likelihood (`models.buy_till_you_die`).
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -79,14 +79,17 @@ def customer_history(purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date)
     Returns:
         The columns of gold/customer_history.
     """
-    reigns = _reigns(from_rows(models.collect()), as_of)
+    intervals = effective_intervals(from_rows(models.collect()), as_of)
     states = history.purchase_states(purchases, as_of)
-    if not reigns or not states.height:
+    if not intervals or not states.height:
         return CUSTOMER_HISTORY.empty()
     segments = pl.concat(
-        trajectory(model, history.during(states, first, end)) for model, first, end in reigns
+        trajectory(model, history.clip_to(states, first, end)) for model, first, end in intervals
     )
-    handovers = [_kept(states, old, day) for (old, _, _), (_, day, _) in pairwise(reigns)]
+    handovers = [
+        segment_under_previous_model(states, old, day)
+        for (old, _, _), (_, day, _) in pairwise(intervals)
+    ]
     kept = pl.DataFrame(schema={"customer_id": pl.String, "day": pl.Date, "kept": pl.Int64})
     return history.customer_history(
         segments, history.lifecycles(states, as_of), pl.concat([kept, *handovers])
@@ -110,16 +113,18 @@ def segment_metrics(
     rows = states.collect()
     if not rows.height:
         return SEGMENT_METRICS.empty()
-    living = [
+    active_segments = [
         {"segment_id": i, "segment_name": name, "start": first or date.min, "end": end}
-        for model, first, end in _reigns(from_rows(models.collect()), as_of)
+        for model, first, end in effective_intervals(from_rows(models.collect()), as_of)
         for i, name in zip(model.ids, model.names, strict=True)
     ]
     schema = {"segment_id": pl.Int64, "segment_name": pl.String, "start": pl.Date, "end": pl.Date}
-    return history.segment_metrics(rows, purchases, pl.DataFrame(living, schema=schema), as_of)
+    return history.segment_metrics(
+        rows, purchases, pl.DataFrame(active_segments, schema=schema), as_of
+    )
 
 
-def _reigns(
+def effective_intervals(
     models: Sequence[SegmentModel], as_of: date
 ) -> list[tuple[SegmentModel, date | None, date]]:
     """Each model with the days [first, end) on which it decides; the first has no beginning.
@@ -130,17 +135,19 @@ def _reigns(
         return []
     after = as_of + timedelta(days=1)
     ends = [min(m.effective_from, after) for m in models[1:]] + [after]
-    reigns: list[tuple[SegmentModel, date | None, date]] = []
+    intervals: list[tuple[SegmentModel, date | None, date]] = []
     for model, end in zip(models, ends, strict=True):
-        first = model.effective_from if reigns else None
+        first = model.effective_from if intervals else None
         if first is None or first < end:
-            reigns.append((model, first, end))
-    return reigns
+            intervals.append((model, first, end))
+    return intervals
 
 
-def _kept(states: pl.DataFrame, old: SegmentModel, day: date | None) -> pl.DataFrame:
+def segment_under_previous_model(
+    states: pl.DataFrame, old: SegmentModel, day: date | None
+) -> pl.DataFrame:
     """The segment that the old model would give on the day on which a new one takes over."""
-    that_day = history.during(states, day, None if day is None else day + timedelta(days=1))
+    that_day = history.clip_to(states, day, None if day is None else day + timedelta(days=1))
     recency = (pl.col("start") - pl.col("last")).dt.total_days()
     segments = assign(old, that_day.with_columns(recency_days=recency))
     return that_day.select("customer_id", day="start").with_columns(kept=segments["segment_id"])

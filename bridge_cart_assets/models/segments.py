@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bridge_cart_assets.models.archetypes import archetype_of, christen, figures
+from bridge_cart_assets.models.archetypes import archetype_of, figures, name_segments
 from bridge_cart_assets.models.stability import cluster
 
 # Each from columns of gold/customer_features. Recency is the first, and the only one that moves
@@ -288,7 +288,7 @@ def _identify(
     known = _known(centroids, means, scales, earlier[-1]) if earlier else {}
     new = [place for place in range(len(centroids)) if place not in known]
     first = 1 + max((i for model in earlier for i in model.ids), default=0)
-    archetypes = christen(centroids[new], [name for _, name in known.values()])
+    archetypes = name_segments(centroids[new], [name for _, name in known.values()])
     fresh = {
         place: (first + n, archetype.name)
         for n, (place, archetype) in enumerate(zip(new, archetypes, strict=True))

@@ -23,7 +23,8 @@ def trajectory(model: SegmentModel, states: pl.DataFrame) -> pl.DataFrame:
             `FEATURES` are made from besides recency_days: what holds on the days [start, end).
 
     Returns:
-        customer_id, start, end, segment_id, segment_name; spells may be equal to their neighbour.
+        customer_id, start, end, segment_id, segment_name; intervals may be equal to their
+        neighbour.
     """
     offset = (states["start"] - states["last"]).dt.total_days().to_numpy().astype(np.int64)
     days = (states["end"] - states["last"]).dt.total_days().to_numpy().astype(np.int64)

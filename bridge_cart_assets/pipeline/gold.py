@@ -8,9 +8,10 @@ from functools import partial
 import polars as pl
 
 from bridge_cart_assets.ingestion.pending import latest_day
-from bridge_cart_assets.lake.changes import difference
+from bridge_cart_assets.lake.changes import diff
 from bridge_cart_assets.lake.delta import Commit, Lake, retry_on_conflict
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.models.customer_value import customer_value, value_model
 from bridge_cart_assets.models.drift import model_drift
 from bridge_cart_assets.models.metrics import model_metrics
 from bridge_cart_assets.models.retraining import segment_models
@@ -19,7 +20,6 @@ from bridge_cart_assets.models.segment_history import (
     customer_segments,
     segment_metrics,
 )
-from bridge_cart_assets.models.value import customer_value, value_model
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
     CUSTOMER_FEATURES,
@@ -109,7 +109,7 @@ def write_table(lake: Lake, table: Table, rows: pl.DataFrame, commit: Commit) ->
     snapshot = lake.snapshot(table)
     if not table.interval_of or not snapshot.rows:
         return snapshot.replace(rows, commit)
-    return snapshot.apply(difference(table, snapshot.read(), rows), commit)
+    return snapshot.apply(diff(table, snapshot.read(), rows), commit)
 
 
 def update_table(lake: Lake, recipe: Recipe, run_id: str) -> pl.DataFrame | None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.ingestion.consume import Consumed, take_messages
+from bridge_cart_assets.ingestion.ingest_files import Taken, ingest_files
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import not_seen
-from bridge_cart_assets.ingestion.take import Taken, take_in
+from bridge_cart_assets.ingestion.ledger import new_files
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.pipeline.plan import ALL_ARRIVALS, FILES, MESSAGES
@@ -90,8 +90,8 @@ def take_in_source(
     files = messages = None
     if FILES in arrivals:
         listed = list_landing(landing, source.name)
-        due = [file for file in not_seen(lake, listed) if days is None or file.batch_day in days]
-        files = take_in(
+        due = [file for file in new_files(lake, listed) if days is None or file.batch_day in days]
+        files = ingest_files(
             lake,
             source,
             due,

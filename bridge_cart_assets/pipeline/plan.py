@@ -13,11 +13,11 @@ import duckdb
 
 from bridge_cart_assets.batch_days import DayRange, last_batch_day
 from bridge_cart_assets.ingestion.consume import days_to_come, not_taken
+from bridge_cart_assets.ingestion.kafka_admin import BrokersUnreachableError
 from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
-from bridge_cart_assets.ingestion.ledger import not_seen
+from bridge_cart_assets.ingestion.ledger import new_files
 from bridge_cart_assets.ingestion.offsets import MessagesLostError, Position
 from bridge_cart_assets.ingestion.pending import latest_day, pending_days
-from bridge_cart_assets.ingestion.topics import BrokersUnreachableError
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, STORED_TABLES
@@ -95,7 +95,7 @@ def plan(
             messages = [p for source in sources for p in not_taken(lake, source, settings.kafka)]
         except (BrokersUnreachableError, MessagesLostError) as error:
             trouble, arrivals = str(error), arrivals - {MESSAGES}
-    new = not_seen(lake, listed)
+    new = new_files(lake, listed)
     there = DayRange(settings.start_date, last_batch_day())
     within = DayRange(max(there.first, first or date.min), min(there.last, last or date.max))
     files = [file for file in new if file.batch_day in within]

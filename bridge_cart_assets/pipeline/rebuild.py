@@ -7,7 +7,7 @@ import polars as pl
 from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.ingestion.losses import in_words, lost_files, missing_records
 from bridge_cart_assets.ingestion.pending import pending_days
-from bridge_cart_assets.lake.changes import difference
+from bridge_cart_assets.lake.changes import diff
 from bridge_cart_assets.lake.delta import Commit, Lake, retry_on_conflict
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.sources import SOURCES
@@ -112,7 +112,7 @@ def finish_rebuild(lake: Lake, run_id: str, now: datetime, partitions: DayRange)
             finished_at=pl.when(is_open).then(pl.lit(now)).otherwise("finished_at"),
             run_id=pl.when(is_open).then(pl.lit(run_id)).otherwise("run_id"),
         )
-        return snapshot.apply(difference(REBUILDS, before, REBUILDS.conform(after)), Commit(run_id))
+        return snapshot.apply(diff(REBUILDS, before, REBUILDS.conform(after)), Commit(run_id))
 
     retry_on_conflict(write)
     return True

@@ -20,7 +20,7 @@ import polars as pl
 from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.ingestion.losses import missing_records
 from bridge_cart_assets.ingestion.pending import arrived_days, latest_day, pending_days
-from bridge_cart_assets.lake.changes import difference
+from bridge_cart_assets.lake.changes import diff
 from bridge_cart_assets.lake.delta import (
     Commit,
     CommitConflictError,
@@ -187,36 +187,43 @@ def record_as_of(lake: Lake, run_id: str) -> None:
 
 def _commit_nothing(lake: Lake, table: Table, commit: Commit) -> int:
     """Commit without a change of rows, if the table does not have the commit's as_of yet."""
-    no_change = difference(table, table.empty(), table.empty())
+    no_change = diff(table, table.empty(), table.empty())
     return lake.snapshot(table).apply(no_change, commit)
 
 
 def fold_into_table(
     lake: Lake, table: Table, accepted: pl.DataFrame, commit: Commit
 ) -> set[tuple[str, date]]:
-    """Fold records into a table and its repeats; the sources' days whose counts may change.
+    """Fold records into a table and the table of its superseded records.
 
-    Two tables are two commits, and a run can die or another one come between them. So a record is
-    written where it goes before it is taken from where it was: it can be twice, which the fold
-    sees through, and never nowhere. And whoever changes anything commits to what stands, so that
-    a run which looked at it before is refused and looks again. Hence also the order of the looks.
+    The two tables are two commits. A run can die between them, and another run can come between
+    them. Hence two rules:
+
+    - Insert a record into its new table before deleting it from the old one. A crash in between
+      leaves a duplicate, which the next fold removes; it never loses the record.
+    - A fold that changes superseded records also commits to the current ones, even without a change
+      of rows. A run that took its snapshot of them earlier is then refused and takes another.
+
+    Returns:
+        Sources and batch days whose counts may have changed.
     """
-    repeats, lookup, fold = _FOLDS[table.path]
-    standing_at = lake.snapshot(table)
-    repeats_at = lake.snapshot(repeats)
-    keys = accepted.select(lookup).unique()
-    standing = rows_with_keys(standing_at, keys)
-    beaten = rows_with_keys(repeats_at, keys)
-    fields = accepted.columns
-    folded = fold(pl.concat([accepted, standing.select(fields), beaten.select(fields)]))
-    losers = difference(repeats, beaten, folded.repeats)
-    nothing = repeats.empty()
-    repeats_at.apply(replace(losers, deletes=nothing), commit)
-    winners = difference(table, standing, folded.standing)
-    standing_at.apply(winners, commit, even_if_empty=not losers.is_empty)
-    repeats_at.apply(replace(losers, inserts=nothing, updates=nothing), commit)
-    met = ["source", "batch_day"]
-    after = pl.concat([folded.standing.select(met), folded.repeats.select(met)]).unique()
+    superseded_table, key, fold = _FOLDS[table.path]
+    # In this order, a record that another run moves meanwhile is seen twice and not missed.
+    current_at = lake.snapshot(table)
+    superseded_at = lake.snapshot(superseded_table)
+    keys = accepted.select(key).unique()
+    current = rows_with_keys(current_at, keys)
+    superseded = rows_with_keys(superseded_at, keys)
+    columns = accepted.columns
+    folded = fold(pl.concat([accepted, current.select(columns), superseded.select(columns)]))
+    superseded_change = diff(superseded_table, superseded, folded.superseded)
+    current_change = diff(table, current, folded.current)
+    nothing = superseded_table.empty()
+    superseded_at.apply(replace(superseded_change, deletes=nothing), commit)
+    current_at.apply(current_change, commit, even_if_empty=not superseded_change.is_empty)
+    superseded_at.apply(replace(superseded_change, inserts=nothing, updates=nothing), commit)
+    origin = ["source", "batch_day"]
+    after = pl.concat([folded.current.select(origin), folded.superseded.select(origin)]).unique()
     return set(after.iter_rows())
 
 
@@ -292,7 +299,7 @@ def update_quarantine(
         later = _records(now, days).join(_records(arrived, days), on=name, how="anti")
         before = before.join(later.collect(), on=name, how="anti")
     after = refused.with_columns(quarantined_at=pl.col("batch_day").cast(pl.Datetime("us", "UTC")))
-    snapshot.apply(difference(QUARANTINE, before, after), commit)
+    snapshot.apply(diff(QUARANTINE, before, after), commit)
 
 
 def _records(raw: Snapshot, days: Sequence[date]) -> pl.LazyFrame:
@@ -351,5 +358,5 @@ def update_accounting(
         before.filter(~was_folded).select("batch_day", "records", "blank"), on="batch_day"
     )
     after = pl.concat([fresh, kept.select(counted.columns)])
-    snapshot.apply(difference(ACCOUNTING, before, after), commit)
+    snapshot.apply(diff(ACCOUNTING, before, after), commit)
     return True

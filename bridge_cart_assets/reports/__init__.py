@@ -3,10 +3,10 @@
 Belongs here: pages, figures and exports that are read from the DuckDB catalogue. Does not belong
 here: Dagster, Delta, or any computation that gold should have made.
 
-`catalogue` opens the file; `formatting`, `sheets`, `charts` and `sparklines` are the forms that
+`catalogue` opens the file; `formatting`, `tables`, `charts` and `sparklines` are the forms that
 answers have, `filters` what may be asked, `export` CSV. Each page is a package with `page` (what
-it has) and `queries` (SQL); `pages` lists them. `site`, `cache`, `guard`, `assets` and `app` are
-the site, `serving` puts it on a port.
+it has) and `queries` (SQL); `pages` lists them. `endpoints`, `cache`, `security`, `assets` and
+`app` are the site, `serving` puts it on a port.
 """
 
 from bridge_cart_assets.reports.app import create_app

@@ -10,10 +10,10 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from bridge_cart_assets.reports.catalogue import NoCatalogueError, UnreadableCatalogueError
-from bridge_cart_assets.reports.guard import Guard
+from bridge_cart_assets.reports.endpoints import Site
 from bridge_cart_assets.reports.page import NotThereError, Page
 from bridge_cart_assets.reports.pages import PAGES
-from bridge_cart_assets.reports.site import Site
+from bridge_cart_assets.reports.security import Guard
 
 
 def create_app(

@@ -17,16 +17,16 @@ _OVERHEAD = 512
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedPage:
     """A page as it is sent, and the tag by which a browser asks whether it still holds."""
 
     body: bytes
     etag: str
 
 
-def kept(body: bytes) -> Kept:
+def kept(body: bytes) -> CachedPage:
     """A page with the tag of its content."""
-    return Kept(body, f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"')
+    return CachedPage(body, f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"')
 
 
 @dataclass
@@ -34,13 +34,13 @@ class PageCache:
     """The pages used last, of one catalogue at a time; safe to use from many threads."""
 
     limit: int = LIMIT
-    _pages: OrderedDict[str, Kept] = field(default_factory=OrderedDict, repr=False)
+    _pages: OrderedDict[str, CachedPage] = field(default_factory=OrderedDict, repr=False)
     _of: Identity | None = None
     _size: int = 0
     _lock: Lock = field(default_factory=Lock, repr=False)
     _making: dict[str, Lock] = field(default_factory=dict, repr=False)
 
-    def find(self, identity: Identity, key: str) -> Kept | None:
+    def find(self, identity: Identity, key: str) -> CachedPage | None:
         """A page that was made from this catalogue."""
         with self._lock:
             if self._of != identity or key not in self._pages:
@@ -50,7 +50,7 @@ class PageCache:
 
     def find_or_make(
         self, identity: Identity, key: str, make: Callable[[], tuple[Identity, bytes]]
-    ) -> Kept:
+    ) -> CachedPage:
         """A page, made once however many ask for it at the same time.
 
         Args:
@@ -75,7 +75,7 @@ class PageCache:
                 # whoever waits has the lock in hand; the next to come may take a new one
                 self._making.pop(key, None)
 
-    def _keep(self, identity: Identity, key: str, page: Kept) -> Kept:
+    def _keep(self, identity: Identity, key: str, page: CachedPage) -> CachedPage:
         size = len(page.body) + len(key) + _OVERHEAD
         with self._lock:
             if self._of != identity:

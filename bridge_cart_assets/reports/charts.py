@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from bridge_cart_assets.reports.sheets import Sheet
+from bridge_cart_assets.reports.tables import Sheet
 
 COLOURS = 10
 

@@ -1,7 +1,7 @@
 """A gold table as CSV, safe to open in a spreadsheet.
 
 Belongs here: how a cell is written. Does not belong here: which tables may be exported (that is
-`tables.gold.TABLES`, see `site`), or the tables of pages (see `sheets`).
+`tables.gold.TABLES`, see `endpoints`), or the tables of pages (see `tables`).
 """
 
 import csv

@@ -32,7 +32,7 @@ FILTERS = {
 LONGEST_TEXT = 80
 _MOST_OPTIONS = 100
 _MOST_NAMED = 6
-_MOST_COMPLAINTS = 4
+_MOST_WARNINGS = 4
 _MOST_POINTS = 105
 
 
@@ -112,21 +112,21 @@ class Choices:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PageQuery:
     """All that an address asks of a page.
 
     Attributes:
         filters: the filters that every page has.
         own: the page's own parameters, all of them, those not asked for at their default.
         path: the variable parts of the address, unchecked.
-        complaints: a sentence for each thing that was asked for and does not exist.
+        warnings: a sentence for each thing that was asked for and does not exist.
         in_full: whether every row of a table is wanted, as in its CSV, or the first ones do.
     """
 
     filters: Filters = field(default_factory=Filters)
     own: Mapping[str, str] = field(default_factory=dict)
     path: Mapping[str, str] = field(default_factory=dict)
-    complaints: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     defaults: Mapping[str, str] = field(default_factory=dict)
     in_full: bool = False
 
@@ -162,7 +162,7 @@ def read_address(
     choices: Choices,
     own: Sequence[Parameter] = (),
     path: Mapping[str, str] | None = None,
-) -> Asked:
+) -> PageQuery:
     """What the parameters of an address ask for.
 
     Args:
@@ -174,28 +174,28 @@ def read_address(
     path = dict(path or {})
     labels = {**FILTERS, **{parameter.name: parameter.label for parameter in own}}
     pairs = [(name, value) for name, value in parameters if name not in path]
-    given, complaints = _given(pairs, labels)
+    given, warnings = _given(pairs, labels)
     chosen: dict[str, str | int] = {}
     for name in (name for name in FILTERS if name in given):
         value = given[name]
         if value in {option.value for option in choices.of(name)}:
             chosen[name] = int(value) if name == "segment" else value
         else:
-            complaints.append(_unknown(FILTERS[name], value, choices.of(name)))
+            warnings.append(_unknown(FILTERS[name], value, choices.of(name)))
     defaults = {parameter.name: parameter.default for parameter in own}
     values = dict(defaults)
     for parameter in own:
         value = given.get(parameter.name, "")
-        complaint = _complaint(parameter, value) if value else ""
-        if complaint:
-            complaints.append(complaint)
+        warning = _complaint(parameter, value) if value else ""
+        if warning:
+            warnings.append(warning)
         elif value:
             values[parameter.name] = value
-    return Asked(
+    return PageQuery(
         filters=replace(Filters(), **chosen),  # type: ignore[arg-type]
         own=values,
         path=path,
-        complaints=tuple(dict.fromkeys(complaints))[:_MOST_COMPLAINTS],
+        warnings=tuple(dict.fromkeys(warnings))[:_MOST_WARNINGS],
         defaults=defaults,
     )
 
@@ -205,15 +205,15 @@ def _given(
 ) -> tuple[dict[str, str], list[str]]:
     """Known names with their first values that are not empty, and sentences on the rest."""
     given: dict[str, str] = {}
-    complaints = []
+    warnings = []
     for name, value in pairs:
         if name not in labels:
-            complaints.append(f"There is no filter {_quoted(name)}: it changes nothing.")
+            warnings.append(f"There is no filter {_quoted(name)}: it changes nothing.")
         elif given.get(name, value.strip()) != value.strip():
-            complaints.append(f"{labels[name]} is given more than once: the first one counts.")
+            warnings.append(f"{labels[name]} is given more than once: the first one counts.")
         elif value.strip():
             given[name] = value.strip()
-    return given, complaints
+    return given, warnings
 
 
 def _complaint(parameter: Parameter, value: str) -> str:

@@ -17,7 +17,7 @@ Number = int | float | Decimal
 
 
 @dataclass(frozen=True)
-class Shown:
+class Cell:
     """A figure as people read it.
 
     Attributes:
@@ -31,19 +31,19 @@ class Shown:
     value: str | None
 
 
-def nothing(why: str) -> Shown:
+def nothing(why: str) -> Cell:
     """The en dash that stands for a missing figure."""
-    return Shown(NOTHING, why, None)
+    return Cell(NOTHING, why, None)
 
 
-def words(value: str | None, why: str = "not known") -> Shown:
+def words(value: str | None, why: str = "not known") -> Cell:
     """A name or another text, as it is."""
-    return nothing(why) if value is None else Shown(value, value, value)
+    return nothing(why) if value is None else Cell(value, value, value)
 
 
-def day(value: date | None, why: str = "not known") -> Shown:
+def day(value: date | None, why: str = "not known") -> Cell:
     """A calendar day in ISO form."""
-    return nothing(why) if value is None else Shown(f"{value}", f"{value}", f"{value}")
+    return nothing(why) if value is None else Cell(f"{value}", f"{value}", f"{value}")
 
 
 def exact(value: Number | None) -> Decimal | None:
@@ -88,52 +88,52 @@ def compact(value: Number) -> str:
     return digits + ("", "k", "M", "bn")[power]
 
 
-def count(value: Number | None, why: str = "not known") -> Shown:
+def count(value: Number | None, why: str = "not known") -> Cell:
     """A whole number in full."""
     number = exact(value)
     if number is None:
         return nothing(why)
-    return Shown(grouped(number), grouped(number), str(value))
+    return Cell(grouped(number), grouped(number), str(value))
 
 
-def compact_count(value: Number | None, why: str = "not known") -> Shown:
+def compact_count(value: Number | None, why: str = "not known") -> Cell:
     """A whole number, in full below 10 000 and compact from there."""
     shown = count(value, why)
     number = exact(value)
     if number is None or abs(number) < 10_000:
         return shown
-    return Shown(compact(number), shown.title, shown.value)
+    return Cell(compact(number), shown.title, shown.value)
 
 
-def money(value: Number | None, why: str = "not known") -> Shown:
+def money(value: Number | None, why: str = "not known") -> Cell:
     """An amount in full, to the cent."""
     number = exact(value)
     if number is None:
         return nothing(why)
-    return Shown(grouped(number, 2), grouped(number, 2), str(value))
+    return Cell(grouped(number, 2), grouped(number, 2), str(value))
 
 
-def compact_money(value: Number | None, why: str = "not known") -> Shown:
+def compact_money(value: Number | None, why: str = "not known") -> Cell:
     """An amount in three digits, the cents in the title."""
     shown = money(value, why)
     number = exact(value)
-    return shown if number is None else Shown(compact(number), shown.title, shown.value)
+    return shown if number is None else Cell(compact(number), shown.title, shown.value)
 
 
-def percent(value: Number | None, why: str = "not known") -> Shown:
+def percent(value: Number | None, why: str = "not known") -> Cell:
     """A share with one decimal: 0.4391 is 43.9%."""
     number = exact(value)
     if number is None:
         return nothing(why)
-    return Shown(f"{grouped(number * 100, 1)}%", f"{grouped(number * 100, 4)}%", str(value))
+    return Cell(f"{grouped(number * 100, 1)}%", f"{grouped(number * 100, 4)}%", str(value))
 
 
-def decimals(value: Number | None, places: int, why: str = "not known") -> Shown:
+def decimals(value: Number | None, places: int, why: str = "not known") -> Cell:
     """A plain number with so many decimals; the full value on hover."""
     number = exact(value)
     if number is None:
         return nothing(why)
-    return Shown(grouped(number, places), str(number).replace("-", MINUS), str(value))
+    return Cell(grouped(number, places), str(number).replace("-", MINUS), str(value))
 
 
 def moment(value: datetime) -> str:

@@ -11,8 +11,8 @@ from typing import Protocol
 from urllib.parse import quote
 
 from bridge_cart_assets.reports.catalogue import Catalogue
-from bridge_cart_assets.reports.filters import FILTERS, Asked, Filters, Parameter
-from bridge_cart_assets.reports.sheets import Sheet
+from bridge_cart_assets.reports.filters import FILTERS, Filters, PageQuery, Parameter
+from bridge_cart_assets.reports.tables import Sheet
 from bridge_cart_assets.tables.table import Table
 
 _VARIABLE = re.compile(r"{(\w+)(?::\w+)?}")
@@ -40,8 +40,8 @@ class Page:
         title: in the navigation and in the window's title.
         template: which file shows its view, as `page`.
         read: the view; None while there is no sale. May raise NotThereError.
-        applies: the filters that change something here.
-        reach: why the others do not, as the end of a sentence.
+        supported_filters: the filters that change something here.
+        filters_note: why the others do not, as the end of a sentence.
         parameters: GET parameters that only this page has.
         in_navigation: whether it can be gone to from everywhere.
         within: the name of the page in the navigation that it belongs to.
@@ -52,9 +52,9 @@ class Page:
     path: str
     title: str
     template: str
-    read: Callable[[Catalogue, Asked], View | None]
-    applies: frozenset[str] = frozenset(FILTERS)
-    reach: str = "this page shows the whole shop"
+    read: Callable[[Catalogue, PageQuery], View | None]
+    supported_filters: frozenset[str] = frozenset(FILTERS)
+    filters_note: str = "this page shows the whole shop"
     parameters: tuple[Parameter, ...] = ()
     in_navigation: bool = True
     within: str = ""
@@ -65,13 +65,13 @@ class Page:
         names = [
             label
             for name, label in FILTERS.items()
-            if filters.is_set(name) and name not in self.applies
+            if filters.is_set(name) and name not in self.supported_filters
         ]
         if not names:
             return ""
         listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
         verb = "does" if len(names) == 1 else "do"
-        return f"{listed} {verb} not apply here: {self.reach}."
+        return f"{listed} {verb} not apply here: {self.filters_note}."
 
     def missing(self, catalogue: Catalogue) -> tuple[str, ...]:
         """The gold tables that it needs and an earlier version's catalogue does not have.

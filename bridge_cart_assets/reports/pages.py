@@ -3,7 +3,7 @@
 Routes, navigation and exports follow from it. Belongs here: the list. Does not belong here: what
 a page has; that is a package with `page.py` (a view and a `Page`), `queries.py` (SQL) and a
 template of the page's name. Every filter, parameter and table of a page is declared in its `Page`
-and its view: see `page`, `filters`, `sheets` and `charts` for the forms.
+and its view: see `page`, `filters`, `tables` and `charts` for the forms.
 """
 
 from bridge_cart_assets.reports.customer.page import CUSTOMER

@@ -9,7 +9,7 @@ import socket
 import uvicorn
 
 from bridge_cart_assets.reports.app import create_app
-from bridge_cart_assets.reports.guard import EVERY_ADDRESS
+from bridge_cart_assets.reports.security import EVERY_ADDRESS
 from bridge_cart_assets.settings import Settings
 
 _WHY = {

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from bridge_cart_assets.automation.liveness import clock
 from bridge_cart_assets.ingestion.consume import not_taken
+from bridge_cart_assets.ingestion.kafka_admin import BrokersUnreachableError
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.losses import Missing, cannot_come_again, lost_files
 from bridge_cart_assets.ingestion.offsets import MessagesLostError
-from bridge_cart_assets.ingestion.topics import BrokersUnreachableError
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.rebuild import unfinished_rebuild
 from bridge_cart_assets.settings import Settings

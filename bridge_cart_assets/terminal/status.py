@@ -14,11 +14,11 @@ from rich.table import Table as Shown
 from rich.text import Text
 
 from bridge_cart_assets.automation.run_in_process import last_run, latest_checks
-from bridge_cart_assets.ingestion.drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import refused
 from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.ingestion.pending import latest_day
+from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.pipeline.rebuild import unfinished_rebuild

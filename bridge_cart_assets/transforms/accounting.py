@@ -11,8 +11,8 @@ def account(
     source: str,
     raw: pl.LazyFrame,
     quarantine: pl.LazyFrame,
-    standing: pl.LazyFrame,
-    repeats: pl.LazyFrame,
+    current: pl.LazyFrame,
+    superseded: pl.LazyFrame,
 ) -> pl.DataFrame:
     """Count a source's records on some batch days.
 
@@ -20,8 +20,8 @@ def account(
         source: the source.
         raw: its raw records of these days.
         quarantine: its rows of silver/quarantine of these days.
-        standing: its rows of the silver table that it feeds, of these days.
-        repeats: its accepted records of these days that do not stand.
+        current: its rows of the silver table that it feeds, of these days.
+        superseded: its accepted records of these days that do not stand.
 
     Returns:
         The columns of silver/accounting, one row per batch day that has raw records.
@@ -31,9 +31,9 @@ def account(
     )
     counts = (
         _per_day(quarantine, quarantined=pl.len().cast(pl.Int64)),
-        _per_day(standing, accepted=pl.len().cast(pl.Int64)),
+        _per_day(current, accepted=pl.len().cast(pl.Int64)),
         _per_day(
-            repeats,
+            superseded,
             duplicate=_count(pl.col("fate") == "duplicate"),
             superseded=_count(pl.col("fate") == "superseded"),
         ),

@@ -105,7 +105,7 @@ def clean_purchases(records: pl.LazyFrame) -> Cleaned:
         kind=_kind(),
         version_at=pl.coalesce("updated_at", "purchase_date"),
     )
-    return _tell_apart(derived, _purchase_reasons(), _PURCHASE_COLUMNS)
+    return _split_valid_invalid(derived, _purchase_reasons(), _PURCHASE_COLUMNS)
 
 
 def clean_customers(records: pl.LazyFrame) -> Cleaned:
@@ -148,7 +148,7 @@ def clean_customers(records: pl.LazyFrame) -> Cleaned:
         version_at=pl.coalesce("updated_at", start),
     )
     reasons = [("MISSING_CUSTOMER_ID", "customer_id", pl.col("customer_id").is_null())]
-    return _tell_apart(derived, reasons, _CUSTOMER_COLUMNS)
+    return _split_valid_invalid(derived, reasons, _CUSTOMER_COLUMNS)
 
 
 _PURCHASE_COLUMNS = (
@@ -221,23 +221,23 @@ def _purchase_reasons() -> list[tuple[str, str, pl.Expr]]:
     ]
 
 
-def _tell_apart(
+def _split_valid_invalid(
     records: pl.LazyFrame, reasons: list[tuple[str, str, pl.Expr]], columns: tuple[str, ...]
 ) -> Cleaned:
     verdict = pl.coalesce(
         pl.when(condition).then(pl.lit(reason)) for reason, _, condition in reasons
     )
-    judged = records.with_columns(reason=verdict).collect()
-    blamed = {reason: column for reason, column, _ in reasons}
-    refused = judged.filter(pl.col("reason").is_not_null()).with_columns(
-        column=pl.col("reason").replace_strict(blamed, return_dtype=pl.String)
+    validated = records.with_columns(reason=verdict).collect()
+    offending_column = {reason: column for reason, column, _ in reasons}
+    refused = validated.filter(pl.col("reason").is_not_null()).with_columns(
+        column=pl.col("reason").replace_strict(offending_column, return_dtype=pl.String)
     )
     value = pl.coalesce(
         pl.when(pl.col("column") == column).then(pl.col(f"{column}_received"))
-        for column in dict.fromkeys(blamed.values())
+        for column in dict.fromkeys(offending_column.values())
     )
     return Cleaned(
-        accepted=judged.filter(pl.col("reason").is_null()).select(columns),
+        accepted=validated.filter(pl.col("reason").is_null()).select(columns),
         refused=refused.select(
             "source", *_ORIGIN, "reason", "column", value.cast(pl.String).alias("value")
         ),

@@ -21,12 +21,12 @@ class Folded:
     """Records told apart.
 
     Attributes:
-        standing: the records that stand, one row per key (or version of a profile).
-        repeats: the others, with `fate` duplicate or superseded.
+        current: the records that stand, one row per key (or version of a profile).
+        superseded: the others, with `fate` duplicate or superseded.
     """
 
-    standing: pl.DataFrame
-    repeats: pl.DataFrame
+    current: pl.DataFrame
+    superseded: pl.DataFrame
 
 
 def fold_purchases(records: pl.DataFrame) -> Folded:
@@ -36,14 +36,14 @@ def fold_purchases(records: pl.DataFrame) -> Folded:
         records: all accepted records of some lines, in any order; a record may be there twice.
 
     The version is (version_at, batch_day, object, position). A record that says the same as the
-    standing one is a duplicate, any other is superseded.
+    current one is a duplicate, any other is superseded.
     """
     ordered = records.unique(_RECORD, keep="first").sort(_VERSION)
     last = pl.struct(PURCHASE_KEY).is_last_distinct()
-    standing = ordered.filter(last)
-    if standing.height == ordered.height:
-        return Folded(standing, _with_fate(ordered.clear(), standing, PURCHASE_KEY))
-    return Folded(standing, _with_fate(ordered.filter(~last), standing, PURCHASE_KEY))
+    current = ordered.filter(last)
+    if current.height == ordered.height:
+        return Folded(current, _with_fate(ordered.clear(), current, PURCHASE_KEY))
+    return Folded(current, _with_fate(ordered.filter(~last), current, PURCHASE_KEY))
 
 
 def fold_customers(records: pl.DataFrame) -> Folded:
@@ -58,32 +58,34 @@ def fold_customers(records: pl.DataFrame) -> Folded:
     ordered = records.unique(_RECORD, keep="first").sort(_VERSION)
     moment = ("customer_id", "valid_from")
     last = pl.struct(moment).is_last_distinct()
-    winners = ordered.filter(last).sort("customer_id", "valid_from")
-    content = _content(winners)
+    latest = ordered.filter(last).sort("customer_id", "valid_from")
+    content = _content(latest)
     same = pl.all_horizontal(
         pl.col(name).eq_missing(pl.col(name).shift(1)) for name in ("customer_id", *content)
     )
-    marked = winners.with_columns(_same=same.fill_null(False))
-    standing = marked.filter(~pl.col("_same")).drop("_same")
+    marked = latest.with_columns(_same=same.fill_null(False))
+    current = marked.filter(~pl.col("_same")).drop("_same")
     neighbours = marked.filter("_same").drop("_same").with_columns(fate=pl.lit("duplicate"))
-    beaten = _with_fate(ordered.filter(~last), winners, moment)
+    superseded = _with_fate(ordered.filter(~last), latest, moment)
     valid_to = pl.col("valid_from").shift(-1).over("customer_id")
     return Folded(
-        standing.with_columns(valid_to=valid_to).with_columns(
+        current.with_columns(valid_to=valid_to).with_columns(
             is_current=pl.col("valid_to").is_null()
         ),
-        pl.concat([beaten, neighbours.select(beaten.columns)]),
+        pl.concat([superseded, neighbours.select(superseded.columns)]),
     )
 
 
-def _with_fate(losers: pl.DataFrame, standing: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
-    content = [name for name in _content(losers) if name not in key]
-    beside = standing.select(*key, *(pl.col(n).alias(f"_{n}") for n in content))
+def _with_fate(
+    superseded: pl.DataFrame, current: pl.DataFrame, key: tuple[str, ...]
+) -> pl.DataFrame:
+    content = [name for name in _content(superseded) if name not in key]
+    beside = current.select(*key, *(pl.col(n).alias(f"_{n}") for n in content))
     equal = pl.all_horizontal(pl.col(n).eq_missing(pl.col(f"_{n}")) for n in content)
     return (
-        losers.join(beside, on=list(key), how="left")
+        superseded.join(beside, on=list(key), how="left")
         .with_columns(fate=pl.when(equal).then(pl.lit("duplicate")).otherwise(pl.lit("superseded")))
-        .select(*losers.columns, "fate")
+        .select(*superseded.columns, "fate")
     )
 
 

@@ -60,7 +60,7 @@ def _counted(orders: pl.LazyFrame, name: str) -> pl.LazyFrame:
     return days.group_by("customer_id", "start").agg(pl.len().cast(pl.Int64).alias(name))
 
 
-def during(states: pl.DataFrame, first: date | None, end: date | None) -> pl.DataFrame:
+def clip_to(states: pl.DataFrame, first: date | None, end: date | None) -> pl.DataFrame:
     """The part of the states within [first, end); None means without bound."""
     start = pl.col("start") if first is None else pl.max_horizontal("start", pl.lit(first))
     stop = pl.col("end") if end is None else pl.min_horizontal("end", pl.lit(end))
@@ -142,14 +142,15 @@ def customer_history(
 
 
 def segment_metrics(
-    history: pl.DataFrame, purchases: pl.LazyFrame, living: pl.DataFrame, as_of: date
+    history: pl.DataFrame, purchases: pl.LazyFrame, active_segments: pl.DataFrame, as_of: date
 ) -> pl.DataFrame:
     """Size, value, churn and contribution of each segment, a version whenever one changes.
 
     Args:
         history: rows of gold/customer_history.
         purchases: rows of silver/purchases.
-        living: segment_id, segment_name, start, end: the days on which a model has the segment.
+        active_segments: segment_id, segment_name, start, end: the days on which a model has the
+            segment.
         as_of: latest batch day in silver.
 
     Returns:
@@ -158,7 +159,7 @@ def segment_metrics(
     """
     days = calendar(history["valid_from"].min(), as_of)  # type: ignore[arg-type]
     events = _segment_events(history, purchases, as_of)
-    names = pl.concat([history, living], how="diagonal").unique(
+    names = pl.concat([history, active_segments], how="diagonal").unique(
         "segment_id", keep="last", maintain_order=True
     )
     grid = names.select("segment_id", "segment_name").join(days, how="cross")
@@ -172,7 +173,7 @@ def segment_metrics(
             began=(pl.col("customers") > 0).cum_max().over("segment_id"),
         )
     )
-    alive = living.select("segment_id", "start", "end")
+    alive = active_segments.select("segment_id", "start", "end")
     kept = daily.join(alive, on="segment_id", how="left").filter(
         pl.col("began")
         & ((pl.col("customers") > 0) | pl.col("day").is_between("start", "end", closed="left"))
@@ -186,12 +187,12 @@ def _segment_events(history: pl.DataFrame, purchases: pl.LazyFrame, as_of: date)
     sums = ["orders", "revenue", "net"]
     money = _money_days(known(purchases, as_of)).sort("day")
     so_far = money.with_columns(pl.col(sums).cum_sum().over("customer_id"))
-    spells = history.with_columns(
+    intervals = history.with_columns(
         lapsed=(pl.col("lifecycle") == "lapsed").cast(pl.Int64),
         last_day=pl.col("valid_to").dt.offset_by("-1d"),
     )
     come = (
-        spells.sort("valid_from")
+        intervals.sort("valid_from")
         .join_asof(
             so_far,
             left_on="valid_from",
@@ -204,7 +205,7 @@ def _segment_events(history: pl.DataFrame, purchases: pl.LazyFrame, as_of: date)
         )
     )
     go = (
-        spells.drop_nulls("valid_to")
+        intervals.drop_nulls("valid_to")
         .sort("last_day")
         .join_asof(
             so_far, left_on="last_day", right_on="day", by="customer_id", check_sortedness=False
@@ -219,7 +220,7 @@ def _segment_events(history: pl.DataFrame, purchases: pl.LazyFrame, as_of: date)
     )
     meanwhile = (
         money.join_asof(
-            spells.select("customer_id", "segment_id", "valid_from").sort("valid_from"),
+            intervals.select("customer_id", "segment_id", "valid_from").sort("valid_from"),
             left_on="day",
             right_on="valid_from",
             by="customer_id",

@@ -15,7 +15,12 @@ import polars as pl
 from bridge_cart_assets.tables.gold import KPIS_DAILY
 from bridge_cart_assets.transforms import windows
 from bridge_cart_assets.transforms.features import ORDER, known, money, ratio, refunds, sales
-from bridge_cart_assets.transforms.windows import WINDOW, delayed, per_day, presence
+from bridge_cart_assets.transforms.windows import (
+    WINDOW,
+    activity_intervals,
+    per_day,
+    shift_intervals,
+)
 
 _CENTS = 100
 _AMOUNTS = (
@@ -125,8 +130,8 @@ def _churn(calendar: pl.DataFrame, lines: pl.LazyFrame) -> pl.DataFrame:
     After a purchase on day p with the next one on day q, the customer is in V and not in W on
     the days from p+90 to before both q and p+180: in no other case.
     """
-    active = presence(_active_days(lines, "customer_id"), ("customer_id",))
-    base = delayed(active, WINDOW)
+    active = activity_intervals(_active_days(lines, "customer_id"), ("customer_id",))
+    base = shift_intervals(active, WINDOW)
     gone = (
         active.with_columns(
             start=pl.col("day").dt.offset_by(f"{WINDOW}d"),
@@ -135,7 +140,9 @@ def _churn(calendar: pl.DataFrame, lines: pl.LazyFrame) -> pl.DataFrame:
         .filter(pl.col("start") < pl.col("end"))
         .select("start", "end", churned_90d="one")
     )
-    stayed = _overlaps(windows.joined(base, "customer_id"), windows.joined(active, "customer_id"))
+    stayed = _overlaps(
+        windows.merge_adjacent(base, "customer_id"), windows.merge_adjacent(active, "customer_id")
+    )
     counts = (
         per_day(calendar, base.select("start", "end", churn_base_90d="one"), "churn_base_90d"),
         per_day(calendar, gone, "churned_90d"),
@@ -145,7 +152,7 @@ def _churn(calendar: pl.DataFrame, lines: pl.LazyFrame) -> pl.DataFrame:
 
 
 def _overlaps(base: pl.LazyFrame, active: pl.LazyFrame) -> pl.LazyFrame:
-    """Spells in which a customer is both in V and in W, counted from the spells themselves."""
+    """Intervals in which a customer is both in V and in W, from the two kinds of intervals."""
     pairs = base.join(active, on="customer_id", suffix="_active")
     return (
         pairs.select(
@@ -159,13 +166,13 @@ def _overlaps(base: pl.LazyFrame, active: pl.LazyFrame) -> pl.LazyFrame:
 def _revenue_retention(calendar: pl.DataFrame, lines: pl.LazyFrame) -> pl.DataFrame:
     """Revenue in V, and revenue in W of the customers who are active in V.
 
-    A purchase on day q counts in W on the days [q, q+90). Spells of being active in V last at
+    A purchase on day q counts in W on the days [q, q+90). Intervals of being active in V last at
     least 90 days, so at most two of them meet these days: the last that began by q and the
     first that began after q.
     """
     bought = lines.group_by("customer_id", "day").agg(pl.sum("cents")).sort("day")
-    active = presence(_active_days(lines, "customer_id"), ("customer_id",))
-    base = windows.joined(delayed(active, WINDOW), "customer_id").sort("start")
+    active = activity_intervals(_active_days(lines, "customer_id"), ("customer_id",))
+    base = windows.merge_adjacent(shift_intervals(active, WINDOW), "customer_id").sort("start")
     counted = bought.with_columns(
         reach=pl.col("day").dt.offset_by(f"{WINDOW}d"), next_day=pl.col("day").dt.offset_by("1d")
     )
@@ -212,9 +219,9 @@ def _trailing(
     back = given_back.group_by(day="purchase_day").agg(refunds_90d=-_cents("net_amount").sum())
     coupons = lines.filter("coupon_used")
     counts = {
-        "orders_90d": presence(_active_days(lines, *ORDER), ORDER),
-        "coupon_orders_90d": presence(_active_days(coupons, *ORDER), ORDER),
-        "active_90d": presence(_active_days(lines, "customer_id"), ("customer_id",)),
+        "orders_90d": activity_intervals(_active_days(lines, *ORDER), ORDER),
+        "coupon_orders_90d": activity_intervals(_active_days(coupons, *ORDER), ORDER),
+        "active_90d": activity_intervals(_active_days(lines, "customer_id"), ("customer_id",)),
     }
     parts = [
         per_day(calendar, sums.with_columns(start="day", end=reach), *amounts),

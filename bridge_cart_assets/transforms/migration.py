@@ -22,7 +22,7 @@ def segment_migration(states: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     no sale then comes from segment 0. A month that is still going on has no rows.
 
     Most customers stay where they are, so nobody is looked up month by month: a state that
-    outlasts several month ends is counted as one spell of staying, and only the first month end
+    outlasts several month ends is counted as one interval of staying, and only the first month end
     of a state can be a move. The cost follows the states and not customers x months.
 
     Args:
@@ -35,11 +35,11 @@ def segment_migration(states: pl.LazyFrame, as_of: date) -> pl.DataFrame:
         customers of a month add up to all who had a sale by its end; those who left a segment
         or stayed in it add up to the customers that it had a month before.
     """
-    spells = _spells(states, as_of).collect()
-    if not spells.height:
+    intervals = _spells(states, as_of).collect()
+    if not intervals.height:
         return SEGMENT_MIGRATION.empty()
     return (
-        pl.concat([_moves(spells), _stays(spells)])
+        pl.concat([_moves(intervals), _stays(intervals)])
         .group_by("month", "from_segment_id", "to_segment_id")
         .agg(pl.sum(*_COUNTS))
         .filter(pl.col("customers") > 0)
@@ -68,17 +68,17 @@ def _spells(states: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
     )
 
 
-def _moves(spells: pl.DataFrame) -> pl.DataFrame:
+def _moves(intervals: pl.DataFrame) -> pl.DataFrame:
     """What each state's first month end is against the month end before it."""
     # In sorted rows the neighbour is enough: windows over customers cost several times as much.
     is_first = pl.col("customer_id").ne_missing(pl.col("customer_id").shift(1))
-    before = spells.select(
+    before = intervals.select(
         from_segment_id=pl.when(is_first).then(0).otherwise(pl.col("segment_id").shift(1)),
         was_lapsed=~is_first & pl.col("lapsed").shift(1),
     ).cast({"from_segment_id": pl.Int64})
     is_lapsed, was_lapsed = pl.col("lapsed"), pl.col("was_lapsed")
     return (
-        spells.hstack(before)
+        intervals.hstack(before)
         .group_by("from_segment_id", month="start", to_segment_id="segment_id")
         .agg(
             customers=pl.len().cast(pl.Int64),
@@ -89,16 +89,16 @@ def _moves(spells: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _stays(spells: pl.DataFrame) -> pl.DataFrame:
+def _stays(intervals: pl.DataFrame) -> pl.DataFrame:
     """Customers whose state at a month's end is the very one of the month end before."""
     one = pl.lit(1, pl.Int64)
     changes = pl.concat(
         [
-            spells.select("segment_id", month=pl.col("start") + 1, customers=one),
-            spells.select("segment_id", month="stop", customers=-one),
+            intervals.select("segment_id", month=pl.col("start") + 1, customers=one),
+            intervals.select("segment_id", month="stop", customers=-one),
         ]
     )
-    months = spells.select(month=pl.int_range(pl.min("start"), pl.max("stop"), dtype=pl.Int64))
+    months = intervals.select(month=pl.int_range(pl.min("start"), pl.max("stop"), dtype=pl.Int64))
     grid = changes.select(pl.col("segment_id").unique()).join(months, how="cross")
     sums = changes.group_by("segment_id", "month").agg(pl.sum("customers"))
     return (

@@ -3,8 +3,8 @@
 Belongs here: turning events into one figure per calendar day, in time proportional to the events
 and not to days x customers. Does not belong here: what a KPI means (`kpis`).
 
-A spell is a run of days [start, end) with a weight; its weight enters on `start` and leaves on
-`end`. Whatever can be said in spells is a cumulative sum over the calendar.
+A interval is a run of days [start, end) with a weight; its weight enters on `start` and leaves on
+`end`. Whatever can be said in intervals is a cumulative sum over the calendar.
 """
 
 from datetime import date
@@ -19,16 +19,16 @@ def calendar(first: date, last: date) -> pl.DataFrame:
     return pl.DataFrame({"day": pl.date_range(first, last, "1d", eager=True)})
 
 
-def per_day(calendar: pl.DataFrame, spells: pl.LazyFrame, *weights: str) -> pl.DataFrame:
-    """The calendar with, for each weight, the sum over the spells that hold on the day.
+def per_day(calendar: pl.DataFrame, intervals: pl.LazyFrame, *weights: str) -> pl.DataFrame:
+    """The calendar with, for each weight, the sum over the intervals that hold on the day.
 
     Args:
         calendar: days without gaps.
-        spells: start, end and the weights (integers or decimals).
+        intervals: start, end and the weights (integers or decimals).
         weights: columns to sum; also the names in the result.
     """
-    enters = spells.select(pl.col("start").alias("day"), *weights)
-    leaves = spells.select(pl.col("end").alias("day"), *(-pl.col(w) for w in weights))
+    enters = intervals.select(pl.col("start").alias("day"), *weights)
+    leaves = intervals.select(pl.col("end").alias("day"), *(-pl.col(w) for w in weights))
     first = calendar["day"].min()
     moves = (
         pl.concat([enters, leaves], how="vertical_relaxed")
@@ -45,8 +45,10 @@ def per_day(calendar: pl.DataFrame, spells: pl.LazyFrame, *weights: str) -> pl.D
     )
 
 
-def presence(active: pl.LazyFrame, key: tuple[str, ...], days: int = WINDOW) -> pl.LazyFrame:
-    """Spells during which a key had an active day within the last `days` days.
+def activity_intervals(
+    active: pl.LazyFrame, key: tuple[str, ...], days: int = WINDOW
+) -> pl.LazyFrame:
+    """Intervals during which a key had an active day within the last `days` days.
 
     Args:
         active: one row per key and active `day`, any order, no repetition.
@@ -54,7 +56,7 @@ def presence(active: pl.LazyFrame, key: tuple[str, ...], days: int = WINDOW) -> 
         days: length of the window (day - days, day].
 
     Returns:
-        Disjoint spells: the key's columns, start, end, `next` (its next active day) and `one`.
+        Disjoint intervals: the key's columns, start, end, `next` (its next active day) and `one`.
     """
     # In sorted rows the neighbour is enough: grouping by key costs several times as much.
     is_same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(-1) for name in key)
@@ -69,16 +71,16 @@ def presence(active: pl.LazyFrame, key: tuple[str, ...], days: int = WINDOW) -> 
     )
 
 
-def delayed(spells: pl.LazyFrame, days: int) -> pl.LazyFrame:
-    """The same spells, so many days later."""
-    return spells.with_columns(pl.col("start", "end").dt.offset_by(f"{days}d"))
+def shift_intervals(intervals: pl.LazyFrame, days: int) -> pl.LazyFrame:
+    """The same intervals, so many days later."""
+    return intervals.with_columns(pl.col("start", "end").dt.offset_by(f"{days}d"))
 
 
-def joined(spells: pl.LazyFrame, key: str) -> pl.LazyFrame:
-    """Spells of a key that touch become one: the key, start and end."""
+def merge_adjacent(intervals: pl.LazyFrame, key: str) -> pl.LazyFrame:
+    """Intervals of a key that touch become one: the key, start and end."""
     goes_on = (pl.col(key) == pl.col(key).shift(1)) & (pl.col("start") == pl.col("end").shift(1))
     return (
-        spells.sort(key, "start")
+        intervals.sort(key, "start")
         .with_columns(_run=(~goes_on.fill_null(False)).cum_sum())
         .group_by(key, "_run")
         .agg(pl.min("start"), pl.max("end"))

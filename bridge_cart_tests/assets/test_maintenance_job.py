@@ -14,7 +14,7 @@ from bridge_cart_assets.pipeline.plan import plan
 from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_tests.checks.test_blocking import double_a_line, land, materialized, run
-from bridge_cart_tests.faults import victim
+from bridge_cart_tests.faults import kill_target
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_night_without_anything_to_do_is_skipped(settings: Settings) -> None:
     assert isinstance(tonight(), dg.SkipReason), "there is no lake"
     for day in ("2024-01-01", "2024-01-02"):
         land(settings, day, f"O{day},C1,{day},10")
-        victim.run(settings.data)
+        kill_target.run(settings.data)
     assert isinstance(tonight(), dg.RunRequest), "a day's files are small"
     maintain_tables(Lake(settings.lake), STORED_TABLES, "tonight")
     assert isinstance(tonight(), dg.SkipReason)
@@ -61,7 +61,7 @@ def test_the_run_after_it_builds_the_catalogue_again(
 ) -> None:
     for day in ("2024-01-01", "2024-01-02"):
         land(settings, day, f"O{day},C1,{day},10")
-        victim.run(settings.data)
+        kill_target.run(settings.data)
     result = maintain(settings, instance)
 
     (done,) = result.asset_materializations_for_node("ops__maintenance")
@@ -86,7 +86,7 @@ def test_it_publishes_nothing_that_a_check_holds_back(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
-    victim.run(settings.data)
+    kill_target.run(settings.data)
     double_a_line(settings)
     land(settings, "2024-01-02", "O1,C1,2024-01-01,11")
     assert not run(settings, instance).success

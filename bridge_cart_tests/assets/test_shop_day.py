@@ -11,7 +11,7 @@ from bridge_cart_assets.assets.synthetic_shop import ShopConfig, shop_day
 from bridge_cart_assets.automation.jobs import refresh_job
 from bridge_cart_assets.automation.schedules import shop_schedule
 from bridge_cart_assets.definitions import build_defs
-from bridge_cart_assets.generator import truth
+from bridge_cart_assets.generator import ground_truth
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
 from bridge_cart_assets.lake.delta import Lake
@@ -104,7 +104,7 @@ def test_the_launchpad_refuses_days_that_make_no_sense(days: int) -> None:
 def test_a_shop_whose_first_days_were_interrupted_goes_on(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     shop = Shop(customers=60, days=5, seed=3)
-    truth.claim(tmp_path, shop.arguments, ("customers", "purchases"))
+    ground_truth.claim(tmp_path, shop.arguments, ("customers", "purchases"))
     (settings.landing / "customers/2024-01-01.csv").write_text("half a day")
     assert one_more_day(settings, days=5).success
     generate(shop, tmp_path / "alone")

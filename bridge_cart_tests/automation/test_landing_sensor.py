@@ -15,7 +15,7 @@ from bridge_cart_assets.pipeline.plan import plan
 from bridge_cart_assets.settings import Settings
 from bridge_cart_tests.automation.dead_runs import cut_off, gone, started, state
 from bridge_cart_tests.checks.test_blocking import land
-from bridge_cart_tests.faults import victim
+from bridge_cart_tests.faults import kill_target
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_nothing_is_asked_for_once_all_is_taken(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
-    victim.run(settings.data)
+    kill_target.run(settings.data)
 
     assert isinstance(tick(settings, instance), dg.SkipReason)
 

@@ -21,9 +21,9 @@ from itertools import islice
 from pathlib import Path
 
 from bridge_cart_assets.ingestion.consume import take_messages
+from bridge_cart_assets.ingestion.ingest_files import ingest_files
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import not_seen
-from bridge_cart_assets.ingestion.take import take_in
+from bridge_cart_assets.ingestion.ledger import new_files
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources.purchases import PURCHASES
 from bridge_cart_tests.kafka.broker import kafka_broker
@@ -117,8 +117,8 @@ def take(data: Path) -> None:
         settings = {"bootstrap.servers": brokers.read_text()}
         taken = take_messages(lake, PURCHASES, settings, "bench").records
     else:
-        due = not_seen(lake, list_landing(data / "landing", PURCHASES.name))
-        taken = take_in(lake, PURCHASES, due, "bench").records
+        due = new_files(lake, list_landing(data / "landing", PURCHASES.name))
+        taken = ingest_files(lake, PURCHASES, due, "bench").records
     seconds = time.perf_counter() - began
     memory = f"{peak_megabytes():,.0f} MB at most ({before:,.0f} MB of it before)"
     print(f"{taken:,} records in {seconds:.1f} s: {taken / seconds:,.0f} a second, {memory}")

@@ -23,17 +23,17 @@ import polars as pl
 
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
-from bridge_cart_assets.models.clv import (
+from bridge_cart_assets.models.buy_till_you_die import (
     BgNbd,
     Histories,
+    NaiveRate,
     Orders,
-    OwnRate,
     fit_bg_nbd,
     fit_nbd,
 )
+from bridge_cart_assets.models.customer_value import customer_value, value_model
 from bridge_cart_assets.models.holdout import scores, seen_until
 from bridge_cart_assets.models.likelihood import Floats
-from bridge_cart_assets.models.value import customer_value, value_model
 from bridge_cart_assets.tables.gold import MODEL_METRICS, VALUE_MODEL
 from bridge_cart_assets.transforms.windows import WINDOW
 from bridge_cart_tests.generator.statistics.shops import SEEDS, clean, online_retail
@@ -56,7 +56,7 @@ class AliveOrNot:
     def expected_orders(self, seen: Histories, days: float) -> Floats:
         return self.model.expected_orders(seen, days)
 
-    def no_order(self, seen: Histories, days: float) -> Floats:
+    def prob_no_order(self, seen: Histories, days: float) -> Floats:
         return 1 - self.model.p_alive(seen)
 
 
@@ -65,12 +65,12 @@ class Flag:
     """Whoever has not ordered for 90 days will not, everybody else will."""
 
     def p_alive(self, seen: Histories) -> Floats:
-        return 1 - self.no_order(seen, 0.0)
+        return 1 - self.prob_no_order(seen, 0.0)
 
     def expected_orders(self, seen: Histories, days: float) -> Floats:
-        return OwnRate().expected_orders(seen, days)
+        return NaiveRate().expected_orders(seen, days)
 
-    def no_order(self, seen: Histories, days: float) -> Floats:
+    def prob_no_order(self, seen: Histories, days: float) -> Floats:
         return (seen.T - seen.t_x >= WINDOW).astype(np.float64)
 
 
@@ -113,7 +113,7 @@ def holdout() -> None:
         models: dict[str, Orders] = {
             f"BG/NBD (drop-out {bg_nbd.drop_out:.3f})": bg_nbd,
             "NBD": fit_nbd(groups).model,
-            "naive rate": OwnRate(),
+            "naive rate": NaiveRate(),
             "p_alive": AliveOrNot(bg_nbd),
             "90-day flag": Flag(),
         }

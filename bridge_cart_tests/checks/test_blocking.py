@@ -24,7 +24,7 @@ from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, KPIS_DAILY
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES
 from bridge_cart_assets.tables.table import Table
-from bridge_cart_tests.faults import victim
+from bridge_cart_tests.faults import kill_target
 
 HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
 
@@ -42,7 +42,7 @@ def after_a_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = Settings(data=data, lake=str(data / "lake"))
     settings.landing.mkdir()
     land(settings, "2024-01-01", "O1,C1,2024-01-01,10", "O2,C2,2024-01-01,20")
-    victim.run(data)
+    kill_target.run(data)
     return data
 
 

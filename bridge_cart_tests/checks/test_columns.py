@@ -9,11 +9,11 @@ import pytest
 from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.checks.integrity import CheckResult
 from bridge_cart_assets.checks.registry import CheckContext, checks_of
-from bridge_cart_assets.ingestion.drift import drift_of_files, drift_of_messages
+from bridge_cart_assets.ingestion.ingest_files import ingest_files
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import not_seen
-from bridge_cart_assets.ingestion.records import read_objects
-from bridge_cart_assets.ingestion.take import take_in
+from bridge_cart_assets.ingestion.ledger import new_files
+from bridge_cart_assets.ingestion.readers import read_objects
+from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.lake.delta import Commit, Lake
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources.customers import CUSTOMERS
@@ -36,7 +36,9 @@ def lake(settings: Settings) -> Lake:
     for day, (header, row) in FILES.items():
         (folder / f"{day}.csv").write_text(f"{header}\n{row}\n")
     lake = Lake(settings.lake)
-    take_in(lake, PURCHASES, not_seen(lake, list_landing(settings.landing, "purchases")), "run")
+    ingest_files(
+        lake, PURCHASES, new_files(lake, list_landing(settings.landing, "purchases")), "run"
+    )
     return lake
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from bridge_cart_assets import cli
 from bridge_cart_tests.conftest import Command
-from bridge_cart_tests.faults import victim
+from bridge_cart_tests.faults import kill_target
 
 HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
 
@@ -61,7 +61,7 @@ def test_a_shop_from_generate_to_check(tmp_path: Path, command: Command) -> None
 @pytest.mark.slow
 def test_a_model_is_trained_again_and_a_lake_rebuilt(tmp_path: Path, command: Command) -> None:
     assert command("generate", "--customers", "120", "--days", "16").returncode == 0
-    victim.run(tmp_path)
+    kill_target.run(tmp_path)
     models = 'SELECT count(DISTINCT model_version) AS "n" FROM gold.segment_model'
     [before] = json.loads(command("sql", models, "--format", "json").stdout)
     assert command("retrain").returncode == 0
@@ -82,7 +82,7 @@ def test_the_catalogue_has_gold_tables_silver_views_comments_and_an_old_format(
     tmp_path: Path,
 ) -> None:
     purchases(tmp_path, "2024-01-01.csv", HEADER + "O1,C1,2024-01-01,10\n")
-    victim.run(tmp_path)
+    kill_target.run(tmp_path)
 
     with duckdb.connect(str(tmp_path / "bridge_cart.duckdb"), read_only=True) as connection:
         kinds = dict(
@@ -107,10 +107,10 @@ def test_the_catalogue_has_gold_tables_silver_views_comments_and_an_old_format(
 def test_a_shop_goes_on_like_a_calendar(tmp_path: Path, command: Command) -> None:
     begun = command("generate", "--customers", "150", "--newcomers", "2", "--until", "2024-01-20")
     assert begun.returncode == 0, begun.stderr
-    victim.run(tmp_path)
+    kill_target.run(tmp_path)
     more = command("generate", "--until", "2024-01-27")
     assert (more.returncode, "7 days" in more.stdout) == (0, True), more.stderr
-    victim.run(tmp_path)
+    kill_target.run(tmp_path)
     assert json.loads(command("status", "--json").stdout)["as_of"] == "2024-01-27"
     again = command("generate", "--until", "2024-01-27")
     assert (again.returncode, "landed already" in again.stdout) == (0, True)
@@ -240,7 +240,7 @@ def test_a_file_that_cannot_be_taken_is_named_and_the_rest_is_taken(
     assert "HEADER_MISMATCH" in command("run").stderr
 
     bad.write_text(HEADER + "O2,C2,2024-01-02,20\n")
-    victim.run(tmp_path)
+    kill_target.run(tmp_path)
     status = json.loads(command("status", "--json").stdout)
     assert (status["files"], status["tables"]["silver/purchases"]["rows"]) == ([], 2)
 
@@ -264,10 +264,10 @@ def test_a_torn_commit_is_named_by_run_and_mended_by_doctor(
     tmp_path: Path, command: Command
 ) -> None:
     purchases(tmp_path, "2024-01-01.csv", HEADER + "O1,C1,2024-01-01,10\n")
-    victim.run(tmp_path)
+    kill_target.run(tmp_path)
     assert "sound" in command("doctor").stdout
     purchases(tmp_path, "2024-01-02.csv", HEADER + "O2,C2,2024-01-02,20\n")
-    victim.run(tmp_path)
+    kill_target.run(tmp_path)
     entry = max((tmp_path / "lake/raw/purchases/_delta_log").glob("[0-9]*.json"))
     entry.write_bytes(entry.read_bytes()[:-9])
 
@@ -280,7 +280,7 @@ def test_a_torn_commit_is_named_by_run_and_mended_by_doctor(
         assert "bridge-cart doctor" in errors[1]
     mended = command("doctor")
     assert (mended.returncode, "will be taken again" in mended.stdout) == (0, True), mended.stderr
-    victim.run(tmp_path)
+    kill_target.run(tmp_path)
     amounts = "SELECT sum(revenue)::INT AS r, sum(orders)::INT AS o FROM gold.kpis_daily"
     assert json.loads(command("sql", amounts, "--format", "json").stdout) == [{"r": 30, "o": 2}]
 

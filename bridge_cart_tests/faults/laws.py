@@ -21,7 +21,7 @@ from bridge_cart_assets.tables.silver import (
     QUARANTINE,
     TABLES,
 )
-from bridge_cart_tests.faults.landed import VALUES, Told
+from bridge_cart_tests.faults.landed_files import VALUES, Told
 
 NATIVE = [source for source in SOURCES if source.name in VALUES]
 # A record's source, fingerprint and position.

@@ -8,9 +8,9 @@ import pytest
 
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
-from bridge_cart_tests.faults import victim
+from bridge_cart_tests.faults import kill_target
 from bridge_cart_tests.faults.extent import CONFLICTS
-from bridge_cart_tests.faults.started import Victim, start
+from bridge_cart_tests.faults.subprocesses import Victim, start
 from bridge_cart_tests.faults.test_killed import is_as_if_nothing_had_happened
 
 INGESTERS, SECONDS = 4, 90
@@ -20,7 +20,7 @@ INGESTERS, SECONDS = 4, 90
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("crowd")
     generate(Shop(customers=150, days=40, newcomers=2, dirt=0.2), root / "whole")
-    victim.run(root / "whole")
+    kill_target.run(root / "whole")
     return root
 
 
@@ -45,7 +45,7 @@ def test_four_ingesters_at_once_with_kills(shop: Path, tmp_path: Path) -> None:
         process.kill()
         process.wait()
     seen = conflicts(tmp_path)
-    victim.run(tmp_path)
+    kill_target.run(tmp_path)
     is_as_if_nothing_had_happened(tmp_path, shop)
     print(f"{seen} conflicts, {killed} kills")
     assert seen >= CONFLICTS

@@ -16,7 +16,7 @@ from bridge_cart_assets.generator.shop import generate
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
-from bridge_cart_tests.faults import victim
+from bridge_cart_tests.faults import kill_target
 from bridge_cart_tests.faults.test_killed import half_done, is_as_if_nothing_had_happened
 
 KILOBYTE = 1024
@@ -27,10 +27,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As in test_killed: the first delivery has been taken in, the second lies in landing."""
     root = tmp_path_factory.mktemp("environment")
     generate(Shop(customers=150, days=20, dirt=0.2), root / "first")
-    victim.run(root / "first")
+    kill_target.run(root / "first")
     shutil.copytree(root / "first", root / "whole")
     generate(Shop(customers=150, days=34, dirt=0.2), root / "whole")
-    victim.run(root / "whole")
+    kill_target.run(root / "whole")
     return root
 
 
@@ -51,12 +51,12 @@ def test_files_that_cannot_grow_stop_the_run_and_the_next_completes_it(
     """RLIMIT_FSIZE: the disk is full in the middle of a file."""
     data = half_done(shop, tmp_path)
     limit = limited(resource.RLIMIT_FSIZE, most * KILOBYTE)
-    command = [sys.executable, "-m", victim.__name__, str(data), "never", "0"]
+    command = [sys.executable, "-m", kill_target.__name__, str(data), "never", "0"]
     done = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, check=False)
     assert done.returncode == 1, "the limit was not felt"
     assert "File too large" in done.stderr
     refuse_torn(Lake(str(data / "lake")), STORED_TABLES)
-    victim.run(data)
+    kill_target.run(data)
     is_as_if_nothing_had_happened(data, shop)
 
 
@@ -78,7 +78,7 @@ def test_the_command_says_in_two_lines_that_files_cannot_grow(shop: Path, tmp_pa
     assert f"Dagster's state in {data / 'dagster'} cannot be used: " in errors[0]
     assert "move the folder away" in errors[1]
     assert versions(data) == before
-    victim.run(data)
+    kill_target.run(data)
     is_as_if_nothing_had_happened(data, shop)
 
 
@@ -93,7 +93,7 @@ def test_too_few_file_handles_are_named_and_nothing_changes_by_halves(
     assert "open" in errors[0]
     assert versions(data) == before
     refuse_torn(Lake(str(data / "lake")), STORED_TABLES)
-    victim.run(data)
+    kill_target.run(data)
     is_as_if_nothing_had_happened(data, shop)
 
 
@@ -134,7 +134,7 @@ def test_a_full_disk_stops_the_run_in_two_lines_and_room_lets_it_go_on(
     filler.unlink()
     remount = ["mount", "-o", "remount,size=64m", str(small_disk)]
     subprocess.run(remount, check=True)
-    victim.run(small_disk)
+    kill_target.run(small_disk)
     is_as_if_nothing_had_happened(small_disk, shop)
 
 
@@ -149,5 +149,5 @@ def test_a_lake_that_is_mounted_read_only_is_named_and_left_alone(
     assert "read-only" in errors[0].lower().replace("readonly", "read-only")
     subprocess.run(["mount", "-o", "remount,rw,size=64m", str(small_disk)], check=True)
     assert versions(small_disk) == before
-    victim.run(small_disk)
+    kill_target.run(small_disk)
     is_as_if_nothing_had_happened(small_disk, shop)

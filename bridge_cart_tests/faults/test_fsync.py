@@ -10,8 +10,8 @@ import pytest
 
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
-from bridge_cart_assets.lake import durable
-from bridge_cart_tests.faults import victim
+from bridge_cart_assets.lake import fsync
+from bridge_cart_tests.faults import kill_target
 
 CALL = re.compile(r"fsync\(\d+<(.*?)>\)\s+= 0")
 
@@ -24,7 +24,7 @@ def test_every_commit_is_forced_in_order_by_what_strace_sees(tmp_path: Path) -> 
     data, log = tmp_path / "data", tmp_path / "calls"
     generate(Shop(customers=30, days=3, dirt=0.2), data)
     watch = [strace, "-f", "-y", "-e", "trace=fsync", "-o", str(log)]
-    command = [sys.executable, "-m", victim.__name__, str(data), "never", "0"]
+    command = [sys.executable, "-m", kill_target.__name__, str(data), "never", "0"]
     done = subprocess.run([*watch, *command], capture_output=True, text=True, check=False)
     if "ptrace" in done.stderr:
         pytest.skip("strace may not trace here")
@@ -36,7 +36,7 @@ def test_every_commit_is_forced_in_order_by_what_strace_sees(tmp_path: Path) -> 
     for entry in entries:
         position = calls.index(entry)
         table = entry.parent.parent
-        for path in durable.added(entry):
+        for path in fsync.added(entry):
             assert table / path in calls[:position], "data is forced before the entry"
             assert (table / path).parent in calls[position:], "and its folder afterwards"
         assert entry.parent in calls[position:], "the log's folder comes last"

@@ -16,7 +16,7 @@ import pytest
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from bridge_cart_assets.ingestion.recovery import reopen
-from bridge_cart_assets.lake import delta, durable
+from bridge_cart_assets.lake import delta, fsync
 from bridge_cart_assets.lake.delta import Change, Commit, DamagedTableError, Lake, Snapshot
 from bridge_cart_assets.lake.doctor import heal, refuse_torn
 from bridge_cart_assets.pipeline import silver
@@ -24,11 +24,11 @@ from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASE_REPEATS, PURCHASES
 from bridge_cart_assets.tables.table import Table
-from bridge_cart_tests.faults.disturbed import CRASHES, Crash, Once, at, die, of
-from bridge_cart_tests.faults.landed import landed
+from bridge_cart_tests.faults.fault_injection import CRASHES, Crash, Once, at, die, of
+from bridge_cart_tests.faults.kill_target import after, before
+from bridge_cart_tests.faults.landed_files import landed
 from bridge_cart_tests.faults.laws import NATIVE, held, hold_after_a_run, hold_at_any_moment
 from bridge_cart_tests.faults.test_power_cut import path_of
-from bridge_cart_tests.faults.victim import after, before
 
 HEADER = "order_id,customer_id,purchase_date,purchase_amount,updated_at"
 RAW = next(source.raw for source in NATIVE if source.name == "purchases")
@@ -160,9 +160,9 @@ def test_forcing_to_disk(shop: Shop, without: bool) -> None:
 
     before_it = {path for path in shop.root.rglob("*") if path.is_file()}
     with ExitStack() as stack:
-        stack.enter_context(patch.object(durable.os, "fsync", watch))
+        stack.enter_context(patch.object(fsync.os, "fsync", watch))
         if without:
-            stack.enter_context(patch.object(delta, "force_commit", lambda *_: None))
+            stack.enter_context(patch.object(delta, "fsync_commit", lambda *_: None))
         shop.run()
     for path in (shop.root / "lake").rglob("*"):
         if path.is_file() and path not in before_it | forced:
@@ -194,7 +194,7 @@ def test_the_count_of_transactions(shop: Shop, without: bool) -> None:
     blind = properties_but(delta.TRANSACTIONS)
     with patch.object(delta, "CommitProperties", blind) if without else nullcontext():
         shop.dies("before fsync")
-    entries = Path(shop.lake.uri(RAW), durable.LOG).glob("[0-9]*.json")
+    entries = Path(shop.lake.uri(RAW), fsync.LOG).glob("[0-9]*.json")
     cut_behind_the_data(max(entries))
 
     with nullcontext() if without else pytest.raises(DamagedTableError, match="lacks its end"):

@@ -24,9 +24,9 @@ from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.pipeline.rebuild import clear
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.silver import TABLES
-from bridge_cart_tests.faults import victim
+from bridge_cart_tests.faults import kill_target
 from bridge_cart_tests.faults.extent import KILLS
-from bridge_cart_tests.faults.started import start
+from bridge_cart_tests.faults.subprocesses import start
 from bridge_cart_tests.kafka.mock import MockCluster
 from bridge_cart_tests.lakehouse.tables import WITHOUT_MODEL, contents, differences
 
@@ -68,10 +68,10 @@ def shop(
     root = tmp_path_factory.mktemp(request.param)
     with arriving(request.param) as arrive:
         arrive(root / "first", 10)
-        victim.run(root / "first")
+        kill_target.run(root / "first")
         shutil.copytree(root / "first", root / "whole")
         arrive(root / "whole", 16)
-        victim.run(root / "whole")
+        kill_target.run(root / "whole")
         yield root
 
 
@@ -129,7 +129,7 @@ def test_killed_at_each_point_in_turn_day_after_day(tmp_path: Path, way: str) ->
     data = tmp_path / "data"
     with arriving(way) as arrive:
         days = itertools.count(3)
-        for point in victim.POINTS:
+        for point in kill_target.POINTS:
             # A day without a correction merges nothing: the next one may.
             for _ in range(5):
                 arrive(data, next(days))
@@ -137,14 +137,14 @@ def test_killed_at_each_point_in_turn_day_after_day(tmp_path: Path, way: str) ->
                 if code:
                     break
             assert code == -signal.SIGKILL, f"{point} was not reached"
-        victim.run(data)
+        kill_target.run(data)
         whole = tmp_path / "whole"
         whole.mkdir()
         if (data / "brokers").exists():
             shutil.copy(data / "brokers", whole)
         else:
             shutil.copytree(data / "landing", whole / "landing")
-        victim.run(whole)
+        kill_target.run(whole)
     wanted, found = Lake(str(whole / "lake")), Lake(str(data / "lake"))
     same_records(raw_rows(data), raw_rows(whole))
     assert differences(contents(wanted, WITHOUT_MODEL), contents(found, WITHOUT_MODEL)) == []
@@ -156,12 +156,12 @@ def test_killed_at_each_point_in_turn_day_after_day(tmp_path: Path, way: str) ->
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("point", victim.POINTS)
+@pytest.mark.parametrize("point", kill_target.POINTS)
 def test_killed_at_a_point_and_run_again(shop: Path, tmp_path: Path, point: str) -> None:
     data = half_done(shop, tmp_path)
     killed = start(data, point, 2 if point in ("read", "parsed", *AT_THE_SECOND) else 1)
     assert killed.wait() == -signal.SIGKILL, "the point was not reached"
-    victim.run(data)
+    kill_target.run(data)
     is_as_if_nothing_had_happened(data, shop)
 
 
@@ -192,7 +192,7 @@ def test_killed_at_random_moments_and_run_again(shop: Path, tmp_path: Path) -> N
         if process.returncode == 0 or chance.random() < 0.4:
             shutil.rmtree(data)
             half_done(shop, data)
-    victim.run(data)
+    kill_target.run(data)
     is_as_if_nothing_had_happened(data, shop)
     print(f"{killed.total()} kills in {whole_run:.1f} s, had written: {dict(killed)}")
     assert killed.total() == wanted

@@ -14,7 +14,7 @@ import pytest
 
 from bridge_cart_assets.generator.shop import generate
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_tests.faults import victim
+from bridge_cart_tests.faults import kill_target
 from bridge_cart_tests.faults.command_rounds import (
     Rounds,
     at,
@@ -36,7 +36,7 @@ def test_killed_once_in_each_phase_and_run_again(tmp_path: Path) -> None:
     """Each run is killed in the next phase, so that each begins after a dead one."""
     rounds = Rounds(tmp_path / "data")
     generate(shop(rounds.days), rounds.data)
-    victim.run(rounds.data)
+    kill_target.run(rounds.data)
     for name in phases(rounds.data):
         rounds.land()
         assert rounds.cut(name, phases(rounds.data)[name]), f"{name} was over too soon"
@@ -48,7 +48,7 @@ def test_killed_once_in_each_phase_and_run_again(tmp_path: Path) -> None:
     assert rounds.problems == []
     undisturbed = tmp_path / "undisturbed"
     shutil.copytree(rounds.data / "landing", undisturbed / "landing", copy_function=shutil.copy2)
-    victim.run(undisturbed)
+    kill_target.run(undisturbed)
     assert differences_between(rounds.data, undisturbed) == []
 
 
@@ -108,7 +108,7 @@ def test_two_commands_at_once_end_well(tmp_path: Path) -> None:
 def test_a_run_beside_maintenance_ends_well(tmp_path: Path) -> None:
     rounds = Rounds(tmp_path / "data")
     rounds.begin()
-    keep = [sys.executable, "-m", "bridge_cart_tests.faults.upkeep"]
+    keep = [sys.executable, "-m", "bridge_cart_tests.faults.maintenance"]
     for _ in range(5):
         rounds.land()
     keeper = subprocess.Popen([*keep, str(rounds.data)], stdout=subprocess.PIPE)

@@ -16,9 +16,9 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import heal
 from bridge_cart_assets.lake.maintenance import maintain
 from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
-from bridge_cart_tests.faults import upkeep, victim
+from bridge_cart_tests.faults import kill_target, maintenance
 from bridge_cart_tests.faults.extent import EXAMPLES
-from bridge_cart_tests.faults.started import start
+from bridge_cart_tests.faults.subprocesses import start
 from bridge_cart_tests.faults.test_killed import (
     half_done,
     is_as_if_nothing_had_happened,
@@ -35,10 +35,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("upkeep")
     made = partial(Shop, customers=60, newcomers=1.0, dirt=0.2)
     generate(made(days=8), root / "first")
-    victim.run(root / "first")
+    kill_target.run(root / "first")
     shutil.copytree(root / "first", root / "whole")
     generate(made(days=18), root / "whole")
-    victim.run(root / "whole")
+    kill_target.run(root / "whole")
     return root
 
 
@@ -52,7 +52,7 @@ def test_ingesters_and_upkeep_at_once_end_as_an_undisturbed_run(shop: Path, tmp_
     silver = "SELECT count(*), sum(net_amount) FROM silver.purchases"
     with duckdb.connect(str(data / "bridge_cart.duckdb"), read_only=True) as reader:
         before = reader.sql(silver).fetchall()
-        command = [sys.executable, "-m", upkeep.__name__, str(data)]
+        command = [sys.executable, "-m", maintenance.__name__, str(data)]
         keeper = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert keeper.stdout is not None
         keeper.stdout.readline()
@@ -63,7 +63,7 @@ def test_ingesters_and_upkeep_at_once_end_as_an_undisturbed_run(shop: Path, tmp_
         crowd[0].kill()
         for process in crowd:
             process.wait()
-        victim.run(data)
+        kill_target.run(data)
         (data / "enough").touch()
         keeper.communicate()
         assert keeper.returncode == 0
@@ -85,5 +85,5 @@ def test_a_maintained_lake_takes_in_what_comes_as_any_other(shop: Path, tmp_path
     assert sum(table.files_after for table in done) < sum(table.files_before for table in done)
     assert differences(there, contents(lake)) == []
     assert all(rows.equals(raw[name]) for name, rows in raw_rows(data).items())
-    victim.run(data)
+    kill_target.run(data)
     is_as_if_nothing_had_happened(data, shop)

@@ -13,7 +13,7 @@ from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
 from bridge_cart_assets.ingestion.recovery import reopen
-from bridge_cart_assets.lake import durable
+from bridge_cart_assets.lake import fsync
 from bridge_cart_assets.lake.delta import Commit, DamagedTableError, Lake
 from bridge_cart_assets.lake.doctor import heal, refuse_torn
 from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
@@ -24,7 +24,7 @@ from bridge_cart_assets.tables.gold import KPIS_DAILY
 from bridge_cart_assets.tables.ops import FILES
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES
 from bridge_cart_assets.tables.table import Table
-from bridge_cart_tests.faults.landed import landed
+from bridge_cart_tests.faults.landed_files import landed
 from bridge_cart_tests.lakehouse.tables import contents, differences
 
 RAW = next(source.raw for source in SOURCES if source.name == "purchases")
@@ -72,7 +72,7 @@ def zeroed(folder: Path) -> None:
 
 
 def a_file_that_it_adds(folder: Path) -> Path:
-    while not (added := durable.added(last_entry(folder))):
+    while not (added := fsync.added(last_entry(folder))):
         last_entry(folder).unlink()  # a commit without rows adds none
     return folder / added[0]
 
@@ -198,7 +198,7 @@ def test_a_file_that_was_acknowledged_long_ago_is_not_talked_away(
 ) -> None:
     shutil.copytree(whole / "lake", tmp_path / "lake")
     lake = Lake(str(tmp_path / "lake"))
-    first = durable.added(durable.entry_of(tmp_path / "lake/raw/purchases", 1))[0]
+    first = fsync.added(fsync.entry_of(tmp_path / "lake/raw/purchases", 1))[0]
     (tmp_path / "lake/raw/purchases" / first).unlink()
     (finding,) = heal(lake, STORED_TABLES)
     assert not finding.mended
@@ -210,14 +210,14 @@ def test_a_commit_is_forced_to_disk_before_it_is_acknowledged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forced: list[Path] = []
-    monkeypatch.setattr(durable.os, "fsync", lambda opened: forced.append(path_of(opened)))
+    monkeypatch.setattr(fsync.os, "fsync", lambda opened: forced.append(path_of(opened)))
     lake = Lake(str(tmp_path / "data/lake"))
     folder = Path(lake.uri(RAW))
     rows = pl.DataFrame([raw_row("a", "2024-01-01"), raw_row("b", "2024-01-02")], schema=RAW.dtypes)
     lake.snapshot(RAW).append(rows, Commit("run", None, {"file:a": 1}))
 
     data = sorted(folder.rglob("*.parquet"))
-    entry = durable.entry_of(folder, 1)
+    entry = fsync.entry_of(folder, 1)
     assert len(data) == 2
     position = {path: len(forced) - 1 - forced[::-1].index(path) for path in set(forced)}
     assert max(position[file] for file in data) < position[entry] < position[folder / "_delta_log"]

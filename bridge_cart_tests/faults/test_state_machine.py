@@ -29,15 +29,23 @@ from hypothesis.stateful import (
 )
 
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import not_seen, refused
+from bridge_cart_assets.ingestion.ledger import new_files, refused
 from bridge_cart_assets.lake.delta import Commit, Lake
 from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
 from bridge_cart_assets.pipeline.rebuild import clear
 from bridge_cart_assets.tables.ops import FILES
 from bridge_cart_assets.tables.silver import INTERNAL, TABLES
-from bridge_cart_tests.faults.disturbed import CRASHES, GAPS, Crash, Once, Place, at, die
 from bridge_cart_tests.faults.extent import EXAMPLES
-from bridge_cart_tests.faults.landed import DAYS, SUFFIXES, VALUES, File, corrupt, file_of, records
+from bridge_cart_tests.faults.fault_injection import CRASHES, GAPS, Crash, Once, Place, at, die
+from bridge_cart_tests.faults.landed_files import (
+    DAYS,
+    SUFFIXES,
+    VALUES,
+    File,
+    corrupt,
+    file_of,
+    records,
+)
 from bridge_cart_tests.faults.laws import NATIVE, held, hold_after_a_run, hold_at_any_moment
 from bridge_cart_tests.lakehouse.tables import WITHOUT_MODEL, contents, differences
 
@@ -238,7 +246,7 @@ class LakeMachine(RuleBasedStateMachine):
         listed = [f for s in NATIVE for f in list_landing(self.landing.root, s.name)]
         named = refused(self.lake, listed).select("source", "object").rows()
         assert sorted(named) == self._corrupt()
-        assert not_seen(self.lake, listed) == []
+        assert new_files(self.lake, listed) == []
 
     def teardown(self) -> None:
         try:

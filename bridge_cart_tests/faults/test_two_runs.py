@@ -10,9 +10,9 @@ from unittest.mock import patch
 import polars as pl
 import pytest
 
+from bridge_cart_assets.ingestion.ingest_files import ingest_files
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import not_seen
-from bridge_cart_assets.ingestion.take import take_in
+from bridge_cart_assets.ingestion.ledger import new_files
 from bridge_cart_assets.lake.delta import Change, Commit, Lake, Snapshot
 from bridge_cart_assets.pipeline import silver
 from bridge_cart_assets.pipeline.chain import refresh_silver
@@ -25,7 +25,7 @@ from bridge_cart_assets.tables.silver import (
     QUARANTINE,
 )
 from bridge_cart_assets.tables.table import Table
-from bridge_cart_tests.faults.disturbed import Crash, die
+from bridge_cart_tests.faults.fault_injection import Crash, die
 from bridge_cart_tests.faults.laws import NATIVE
 
 PROFILE = "customer_id,name,updated_at"
@@ -114,8 +114,8 @@ def test_a_replaced_line_outlives_a_run_over_another_day(shop: Shop) -> None:
     def another() -> None:
         shop.land("purchases", "2024-01-03.csv", LINE, "O1,C1,2024-01-01,5,2024-01-01")
         source = NATIVE[1]
-        new = not_seen(shop.lake, list_landing(shop.landing, source.name))
-        take_in(shop.lake, source, new, "another")
+        new = new_files(shop.lake, list_landing(shop.landing, source.name))
+        ingest_files(shop.lake, source, new, "another")
         silver.fold_days(shop.lake, source, [date(2024, 1, 3)], "another")
 
     with behind(PURCHASE_REPEATS, another):

@@ -3,7 +3,7 @@
 import pytest
 
 from bridge_cart_assets.generator.arguments import Shop
-from bridge_cart_tests.generator.made import Made, make
+from bridge_cart_tests.generator.shop_factory import Made, make
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,13 @@ import phonenumbers
 import polars as pl
 import pytest
 
-from bridge_cart_assets.generator.assortment import CATEGORIES, PAYMENT_METHODS
 from bridge_cart_assets.generator.markets import MARKETS
+from bridge_cart_assets.generator.product_catalogue import CATEGORIES, PAYMENT_METHODS
 from bridge_cart_assets.generator.seasons import Calendar
 from bridge_cart_tests.generator.numbers import as_number
 
 if TYPE_CHECKING:
-    from bridge_cart_tests.generator.made import Made
+    from bridge_cart_tests.generator.shop_factory import Made
 
 KEY = ["order_id", "line_number"]
 

@@ -16,8 +16,8 @@ from bridge_cart_assets.generator import spellings
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.defects import FILE_KINDS, KINDS, How, defects_of, shares
 from bridge_cart_assets.generator.landing import COLUMNS, SOURCES, Form, as_text
-from bridge_cart_tests.generator.made import Made, make
 from bridge_cart_tests.generator.numbers import as_number
+from bridge_cart_tests.generator.shop_factory import Made, make
 
 COPIES = ("duplicate_record", "near_duplicate")
 

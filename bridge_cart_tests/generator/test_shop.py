@@ -15,9 +15,9 @@ import pytest
 
 from bridge_cart_assets.generator import days
 from bridge_cart_assets.generator.arguments import Shop
+from bridge_cart_assets.generator.ground_truth import TABLES, AnotherShopError, NoShopError
 from bridge_cart_assets.generator.landing import Form
 from bridge_cart_assets.generator.shop import generate
-from bridge_cart_assets.generator.truth import TABLES, AnotherShopError, NoShopError
 
 SMALL = Shop(customers=60, days=12, dirt=0.2)
 # Of edition 2, with the locked packages.

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from bridge_cart_assets.generator import behaviour, carts, ledger, seasons
+from bridge_cart_assets.generator import behaviour, carts, seasons, transactions
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
 from bridge_cart_tests.generator.numbers import as_number
@@ -96,7 +96,7 @@ def test_the_figures_tell_when_the_shop_is_another(
     monkeypatch.setattr(seasons, "WEEKDAYS", (1.0,) * 7)
     monkeypatch.setattr(seasons, "FLASH_SALE", 1.0)
     monkeypatch.setattr(carts, "LINES_PER_ORDER", (20, 20, 30, 30))
-    monkeypatch.setattr(ledger, "CANCELLED", 0.05)
+    monkeypatch.setattr(transactions, "CANCELLED", 0.05)
     shop = Shop(customers=4_000, days=YEAR, dirt=0)
     generate(shop, tmp_path)
     other = clean(tmp_path, shop, YEAR)

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from bridge_cart_assets.ingestion import records
+from bridge_cart_assets.ingestion import readers
 from bridge_cart_assets.ingestion.files import Content, FileRefusedError
-from bridge_cart_assets.ingestion.records import read_all, read_records
-from bridge_cart_assets.ingestion.verdicts import Read
+from bridge_cart_assets.ingestion.raw_rows import Read
+from bridge_cart_assets.ingestion.readers import read_all, read_records
 from bridge_cart_assets.sources.customers import CUSTOMERS
 
 HEADER = b"customer_id,name,tier\n"
@@ -68,7 +68,7 @@ def test_files_with_one_header_are_one_call(monkeypatch: pytest.MonkeyPatch) -> 
 
     contents = csv(b"1,a,x\n", b"", b"\n", b"2,b", b"3,c,y\n4,d\n")
     wanted = one_by_one(contents)
-    monkeypatch.setattr(records, "read_records", counted)
+    monkeypatch.setattr(readers, "read_records", counted)
     found = read_all(contents, CUSTOMERS)
     assert calls == 1
     assert_equal(found, wanted)

@@ -9,17 +9,23 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from bridge_cart_assets.ingestion import take
-from bridge_cart_assets.ingestion.drift import drift_of_files
+from bridge_cart_assets.ingestion import ingest_files as module
+from bridge_cart_assets.ingestion.ingest_files import ingest_files
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import Seen, forget, not_in_raw, not_seen, remember
-from bridge_cart_assets.ingestion.take import take_in
+from bridge_cart_assets.ingestion.ledger import (
+    FileRecord,
+    forget,
+    new_files,
+    not_in_raw,
+    upsert_files,
+)
+from bridge_cart_assets.ingestion.schema_drift import drift_of_files
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.purchases import PURCHASES
 from bridge_cart_assets.tables.ops import FILES
 from bridge_cart_assets.tables.table import SchemaMismatchError
-from bridge_cart_tests.ingestion.test_take import Shop
+from bridge_cart_tests.ingestion.test_ingest_files import Shop
 
 HEADER = "customer_id,name"
 ANNA = f"{HEADER}\n1,Anna\n"
@@ -98,7 +104,7 @@ def test_a_ledger_is_found_again_file_by_file_too(
     a_year_of_everything(shop)
     before = ledger(shop)
     lose(shop)
-    monkeypatch.setattr(take, "COMMIT_BYTES", 1)
+    monkeypatch.setattr(module, "COMMIT_BYTES", 1)
     shop.run("later")
     assert_frame_equal(ledger(shop), before)
 
@@ -117,10 +123,10 @@ def test_a_file_that_is_there_in_part_is_looked_at_again_and_not_forgotten(shop:
     shop.land("2024-01-01.csv", ANNA)
     shop.run()
     shop.land("2024-01-02.csv", f"{HEADER}\n2,Cy\n")
-    [half] = not_seen(shop.lake, list_landing(shop.landing, "customers"))
-    seen = Seen(half, "partial", "f" * 64, 1, quarantined=0)
-    remember(shop.lake, [seen], "run", shop.lake.snapshot(FILES).read()["seen_at"][0])
-    assert not_seen(shop.lake, list_landing(shop.landing, "customers")) == [half]
+    [half] = new_files(shop.lake, list_landing(shop.landing, "customers"))
+    seen = FileRecord(half, "partial", "f" * 64, 1, quarantined=0)
+    upsert_files(shop.lake, [seen], "run", shop.lake.snapshot(FILES).read()["seen_at"][0])
+    assert new_files(shop.lake, list_landing(shop.landing, "customers")) == [half]
     lost = not_in_raw(shop.lake)
     assert lost.is_empty()
     forget(shop.lake, lost, "doctor")
@@ -137,7 +143,7 @@ def test_columns_that_drift_are_told_with_their_days(shop: Shop) -> None:
     path = shop.landing / "purchases" / "2024-02-01.csv"
     path.parent.mkdir()
     path.write_text(purchases)
-    take_in(shop.lake, PURCHASES, list_landing(shop.landing, "purchases"), "run")
+    ingest_files(shop.lake, PURCHASES, list_landing(shop.landing, "purchases"), "run")
     found = drift_of_files(shop.lake)
     assert found.columns == ["source", "column", "kind", "files", "first_day", "latest_day"]
     assert found.filter(pl.col("kind") == "unknown").rows() == [

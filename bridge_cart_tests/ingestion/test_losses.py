@@ -14,7 +14,7 @@ from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.pipeline.rebuild import begin_rebuild, finish_rebuild, unfinished_rebuild
 from bridge_cart_assets.pipeline.silver import due_days
 from bridge_cart_tests.conftest import Command
-from bridge_cart_tests.faults import victim
+from bridge_cart_tests.faults import kill_target
 
 HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
 ORDERS = "SELECT sum(orders)::INT AS orders FROM gold.kpis_daily"
@@ -28,7 +28,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir(parents=True)
     for day in ("01", "02", "03"):
         (folder / f"2024-01-{day}.csv").write_text(f"{HEADER}O{day},C1,2024-01-{day},10\n")
-    victim.run(data)
+    kill_target.run(data)
     return data
 
 
@@ -111,14 +111,14 @@ def test_files_that_are_landed_again_make_it_whole(lost: Path, command: Command)
         shutil.copy(file, lost / "landing" / "purchases")
     waiting = command("doctor")
     assert (waiting.returncode, "LOST" in waiting.stdout) == (0, False)
-    victim.run(lost)
+    kill_target.run(lost)
     assert "the lake is sound" in command("doctor").stdout
     assert command("rebuild").returncode == 0
     assert orders(command) == 3
 
 
 def test_a_loss_can_be_accepted(lost: Path, command: Command) -> None:
-    victim.run(lost)
+    kill_target.run(lost)
     done = command("rebuild", "--accept-loss")
     assert done.returncode == 0, done.stderr
     assert orders(command) == 1

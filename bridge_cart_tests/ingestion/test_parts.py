@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from bridge_cart_assets.ingestion import csv_records, files, lines, records
+from bridge_cart_assets.ingestion import csv_records, files, readers, text_decoding
 from bridge_cart_assets.ingestion.files import Content, FileRefusedError, open_file, read_file
 from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
-from bridge_cart_assets.ingestion.records import Part, is_large, read_parts, read_records
+from bridge_cart_assets.ingestion.readers import Part, is_large, read_parts, read_records
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.source import Source
@@ -231,9 +231,9 @@ def _landed(root: Path, bad: BadFile, source: Source) -> Iterator[LandedFile]:
 def test_a_line_that_is_longer_than_what_is_kept_costs_itself_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, size: int
 ) -> None:
-    for module in (lines, csv_records):
+    for module in (text_decoding, csv_records):
         monkeypatch.setattr(module, "MAX_RECORD_BYTES", 20)
-    monkeypatch.setattr(lines, "KEPT_BYTES", 31)
+    monkeypatch.setattr(text_decoding, "KEPT_BYTES", 31)
     mark = "\ufeff" if encoding != "utf-8" else ""
     long = ["x" * 31, "y" * 32, "é" * 40, "\U0001f600" * 40, '"' + "q" * 50, "z" * 500]
     text = mark + "customer_id\n" + "".join(f"{line}\n{n}\n" for n, line in enumerate(long))
@@ -252,8 +252,8 @@ def test_a_line_that_is_longer_than_what_is_kept_costs_itself_and_nothing_else(
 def test_a_last_line_that_is_longer_than_what_is_kept_ends_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines, "MAX_RECORD_BYTES", 20)
-    monkeypatch.setattr(lines, "KEPT_BYTES", 30)
+    monkeypatch.setattr(text_decoding, "MAX_RECORD_BYTES", 20)
+    monkeypatch.setattr(text_decoding, "KEPT_BYTES", 30)
     monkeypatch.setattr(files, "PART_BYTES", 8)
     [*_, last] = parts_of(land(tmp_path, "a.csv", b"customer_id\n1\n" + b"x" * 100))
     assert last.is_last
@@ -264,16 +264,16 @@ def test_a_last_line_that_is_longer_than_what_is_kept_ends_the_file(
 def test_of_an_endless_line_no_more_is_in_memory_than_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
-    monkeypatch.setattr(lines, "MAX_RECORD_BYTES", 20)
-    monkeypatch.setattr(lines, "KEPT_BYTES", 30)
+    monkeypatch.setattr(text_decoding, "MAX_RECORD_BYTES", 20)
+    monkeypatch.setattr(text_decoding, "KEPT_BYTES", 30)
     monkeypatch.setattr(files, "PART_BYTES", 10)
-    read, seen = records._Text.read, []
+    read, seen = readers._Text.read, []
 
     def watched(self: Any, block: bytes, *more: Any) -> Any:
         seen.append(len(block))
         return read(self, block, *more)
 
-    monkeypatch.setattr(records._Text, "read", watched)
+    monkeypatch.setattr(readers._Text, "read", watched)
     text = "customer_id\n1\n" + "x" * 5000 + "\u0a41Ā" * 50 + "\n2\n"
     parts = parts_of(land(tmp_path, "a.csv", text.encode(encoding)))
     assert joined(parts)["customer_id"].to_list() == ["1", None, "2"]
@@ -285,7 +285,7 @@ def test_many_short_lines_are_not_read_at_once(
 ) -> None:
     data = b"customer_id\n" + b"".join(b"%d\n" % n for n in range(1000))
     whole = read_records(Content("csv", "f", data), CUSTOMERS).records
-    monkeypatch.setattr(records, "PART_RECORDS", 100)
+    monkeypatch.setattr(readers, "PART_RECORDS", 100)
     file = land(tmp_path, "a.csv", data)
     assert is_large(read_file(file))
     parts = parts_of(file)
@@ -296,7 +296,7 @@ def test_many_short_lines_are_not_read_at_once(
 def test_parquet_of_many_rows_in_few_bytes_is_not_read_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "PART_RECORDS", 100)
+    monkeypatch.setattr(readers, "PART_RECORDS", 100)
     file = land(tmp_path, "a.parquet", parquet(pl.DataFrame({"customer_id": ["1"] * 1000})))
     assert is_large(read_file(file))
     assert [part.read.records.height for part in parts_of(file)] == [100] * 10

@@ -10,7 +10,7 @@ import pytest
 from bridge_cart_assets.assets.run_scope import ARRIVALS, ONLY_PENDING, RunScope
 from bridge_cart_assets.automation.sensors import kafka_sensor, landing_sensor
 from bridge_cart_assets.definitions import build_defs
-from bridge_cart_assets.ingestion import topics
+from bridge_cart_assets.ingestion import kafka_admin
 from bridge_cart_assets.ingestion.consume import take_messages
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.plan import plan
@@ -43,7 +43,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topics, "SECONDS", 0.5)
+    monkeypatch.setattr(kafka_admin, "SECONDS", 0.5)
 
 
 def send(cluster: MockCluster, *days: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bridge_cart_assets import cli
 from bridge_cart_assets.generator import producing
-from bridge_cart_assets.ingestion import topics
+from bridge_cart_assets.ingestion import kafka_admin
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.purchases import PURCHASES
@@ -47,7 +47,7 @@ def call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Call:
     """Calls the command in this process, where brokers that are away cost half a second only."""
-    monkeypatch.setattr(topics, "SECONDS", 0.5)
+    monkeypatch.setattr(kafka_admin, "SECONDS", 0.5)
     monkeypatch.setattr(producing, "_SECONDS", 0.5)
     monkeypatch.setenv("BRIDGE_CART_DATA", str(tmp_path))
     # So that it is unset again afterwards, whoever sets it in between.

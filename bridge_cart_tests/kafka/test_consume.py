@@ -19,15 +19,15 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from deltalake import DeltaTable
 
-from bridge_cart_assets.ingestion import consume, topics
+from bridge_cart_assets.ingestion import consume, kafka_admin
 from bridge_cart_assets.ingestion.consume import Consumed, take_messages
-from bridge_cart_assets.ingestion.offsets import MessagesLostError, Position, accept_loss, positions
-from bridge_cart_assets.ingestion.topics import (
+from bridge_cart_assets.ingestion.kafka_admin import (
     BrokersUnreachableError,
     Partition,
     days_of,
     partitions_of,
 )
+from bridge_cart_assets.ingestion.offsets import MessagesLostError, Position, accept_loss, positions
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources.purchases import PURCHASES
 from bridge_cart_assets.tables.ops import OFFSETS
@@ -131,7 +131,7 @@ def desk(mock_cluster: MockCluster, tmp_path: Path) -> Desk:
 @contextmanager
 def impatience(seconds: float = 0.5) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(topics, "SECONDS", seconds)
+        patch.setattr(kafka_admin, "SECONDS", seconds)
         patch.setattr(consume, "PATIENCE_SECONDS", seconds)
         yield
 
@@ -341,7 +341,7 @@ def test_a_ledger_that_a_crash_left_behind_is_mended_although_no_message_waits(
     desk.send(1)
 
     with monkeypatch.context() as patch:
-        patch.setattr(consume, "remember_offsets", lambda *_: None)
+        patch.setattr(consume, "upsert_offsets", lambda *_: None)
         desk.take()
     assert desk.ledger() == [(0, 1, 1, 0, DAY)]
 
@@ -876,11 +876,11 @@ def test_a_question_is_asked_again_unless_there_is_no_hope() -> None:
             raise KafkaException(KafkaError(trouble.pop()))
         return "answer"
 
-    assert topics._insist(ask, list) == "answer"
+    assert kafka_admin._insist(ask, list) == "answer"
 
     trouble.append(KafkaError._TRANSPORT)
     with pytest.raises(KafkaException):
-        topics._insist(ask, lambda: [KafkaError(KafkaError._AUTHENTICATION)])
+        kafka_admin._insist(ask, lambda: [KafkaError(KafkaError._AUTHENTICATION)])
 
 
 def test_slow_brokers_are_waited_for(desk: Desk) -> None:

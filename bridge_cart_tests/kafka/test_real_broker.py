@@ -17,12 +17,12 @@ from bridge_cart_assets.generator.landing import PURCHASES as ORDERS
 from bridge_cart_assets.generator.landing import Form, Target
 from bridge_cart_assets.generator.shop import TOPICS, generate
 from bridge_cart_assets.ingestion.consume import Consumed, days_to_come, not_taken
-from bridge_cart_assets.ingestion.topics import BrokersUnreachableError
+from bridge_cart_assets.ingestion.kafka_admin import BrokersUnreachableError
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.sources.purchases import PURCHASES
 from bridge_cart_assets.tables import silver
-from bridge_cart_tests.generator.made import Made, make
+from bridge_cart_tests.generator.shop_factory import Made, make
 from bridge_cart_tests.kafka.broker import Broker, wait_until
 from bridge_cart_tests.kafka.producing import Message, produce
 from bridge_cart_tests.kafka.test_consume import DAY, MIDNIGHT, NOON, TOPIC, Desk, order

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from bridge_cart_assets.lake.changes import difference
+from bridge_cart_assets.lake.changes import diff
 from bridge_cart_assets.lake.delta import (
     Change,
     Commit,
@@ -242,7 +242,7 @@ def test_a_row_that_moves_to_another_partition_is_there_once(lake: Lake) -> None
     moved = ("anna", "2024-02", 5)
     before = lake.snapshot(BY_MONTH).read()
     after = visits(moved, CY)
-    change = difference(BY_MONTH, before, after)
+    change = diff(BY_MONTH, before, after)
     assert (change.inserts.height, change.updates.height, change.deletes.height) == (0, 1, 0)
     lake.snapshot(BY_MONTH).apply(change, RUN)
     assert held(lake, BY_MONTH) == [moved, CY]
@@ -253,21 +253,21 @@ def test_a_row_that_moves_to_another_partition_is_there_once(lake: Lake) -> None
 def test_the_difference_names_only_what_has_to_be_written(lake: Lake) -> None:
     before = BY_MONTH.conform(visits(ANNA, CY, ("otto", "2024-03", 1)))
     after = BY_MONTH.conform(visits(ANNA, ("cy", "2024-02", 9), ("zoë", "2024-04", 1)))
-    change = difference(BY_MONTH, before, after)
+    change = diff(BY_MONTH, before, after)
     assert change.inserts["visitor"].to_list() == ["zoë"]
     assert change.updates["visitor"].to_list() == ["cy"]
     assert change.deletes["visitor"].to_list() == ["otto"]
-    assert sorted(change.within or ()) == ["2024-01", "2024-02", "2024-03"]
-    assert difference(BY_MONTH, before, before).is_empty
+    assert sorted(change.partitions or ()) == ["2024-01", "2024-02", "2024-03"]
+    assert diff(BY_MONTH, before, before).is_empty
 
 
 def test_a_row_that_differs_only_in_a_null_is_written(lake: Lake) -> None:
     before = VISITS.conform(visits(ANNA))
     after = VISITS.conform(visits(ANNA, score=None))
-    assert difference(VISITS, before, after).updates.height == 1
-    assert difference(VISITS, after, after).is_empty
+    assert diff(VISITS, before, after).updates.height == 1
+    assert diff(VISITS, after, after).is_empty
     lake.snapshot(VISITS).append(before, RUN)
-    lake.snapshot(VISITS).apply(difference(VISITS, before, after), RUN)
+    lake.snapshot(VISITS).apply(diff(VISITS, before, after), RUN)
     assert lake.snapshot(VISITS).read()["score"].to_list() == [None]
 
 

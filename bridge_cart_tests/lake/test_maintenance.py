@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from bridge_cart_assets.lake import compaction, delta, durable
+from bridge_cart_assets.lake import compaction, delta, fsync
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import (
     Change,
@@ -23,7 +23,7 @@ from bridge_cart_assets.lake.delta import (
     Snapshot,
 )
 from bridge_cart_assets.lake.doctor import heal, refuse_torn
-from bridge_cart_assets.lake.durable import actions, entry_of
+from bridge_cart_assets.lake.fsync import actions, entry_of
 from bridge_cart_assets.lake.maintenance import maintain, versions_served
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
@@ -69,7 +69,7 @@ def stored(lake: Lake, table: Table) -> set[str]:
     """Files of the table on the disk, but for its log."""
     top = folder(lake, table)
     paths = (path.relative_to(top) for path in top.rglob("*") if path.is_file())
-    return {str(path) for path in paths if path.parts[0] != durable.LOG}
+    return {str(path) for path in paths if path.parts[0] != fsync.LOG}
 
 
 def let_pass(path: Path, days: float) -> None:
@@ -220,11 +220,11 @@ def test_a_compaction_is_forced_before_it_counts(
 ) -> None:
     fill(lake, BY_MONTH)
     forced: list[Path] = []
-    monkeypatch.setattr(durable, "force", forced.append)
+    monkeypatch.setattr(fsync, "fsync_path", forced.append)
     version = lake.snapshot(BY_MONTH).compact(UPKEEP) or 0
     top = folder(lake, BY_MONTH)
     entry = entry_of(top, version)
-    for path in durable.added(entry):
+    for path in fsync.added(entry):
         assert top / path in forced[: forced.index(entry)]
         assert (top / path).parent in forced[forced.index(entry) :]
         assert (top / path).parent.parent in forced[forced.index(entry) :]
@@ -349,7 +349,7 @@ def test_the_files_of_a_version_that_is_served_stay(lake: Lake, tmp_path: Path) 
 def test_an_old_log_is_cleared_and_what_follows_can_be_read(lake: Lake) -> None:
     """Delta does it with each checkpoint; nothing of ours is lost by it."""
     fill(lake, VISITS, files=50)
-    log = folder(lake, VISITS) / durable.LOG
+    log = folder(lake, VISITS) / fsync.LOG
     for entry in log.glob("0*"):
         if int(entry.name[:20]) <= 30:
             let_pass(entry, days=31)

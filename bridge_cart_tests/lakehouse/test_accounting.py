@@ -5,10 +5,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from bridge_cart_assets.ingestion.ingest_files import ingest_files
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import not_seen
+from bridge_cart_assets.ingestion.ledger import new_files
 from bridge_cart_assets.ingestion.pending import pending_days
-from bridge_cart_assets.ingestion.take import take_in
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline import silver
 from bridge_cart_assets.pipeline.chain import refresh_silver
@@ -46,8 +46,8 @@ class Shop:
         def and_meanwhile(*arguments: object) -> None:
             if arriving:
                 new = self.land(source, name, *arriving.pop())
-                files = not_seen(self.lake, list_landing(self.landing, source))
-                take_in(self.lake, new, files, "another run")
+                files = new_files(self.lake, list_landing(self.landing, source))
+                ingest_files(self.lake, new, files, "another run")
             quarantine(*arguments)  # type: ignore[arg-type]
 
         with self._monkeypatch.context() as patch:

@@ -13,7 +13,7 @@ from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables import silver
 from bridge_cart_assets.tables.table import Table
-from bridge_cart_tests.generator.made import Made, make
+from bridge_cart_tests.generator.shop_factory import Made, make
 
 DEFAULTS = {
     "gender": "unknown",

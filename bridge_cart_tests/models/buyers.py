@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from bridge_cart_assets.models.clv import BgNbd
+from bridge_cart_assets.models.buy_till_you_die import BgNbd
 from bridge_cart_tests.transforms.shops import START, Line, line
 
 TRUTH = BgNbd(r=0.5, alpha=20.0, a=0.7, b=2.5)

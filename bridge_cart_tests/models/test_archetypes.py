@@ -11,8 +11,8 @@ from bridge_cart_assets.models.archetypes import (
     ARCHETYPES,
     Archetype,
     archetype_of,
-    christen,
     figures,
+    name_segments,
 )
 from bridge_cart_assets.thresholds import THRESHOLDS
 
@@ -20,7 +20,7 @@ NAMES = [one.name for one in ARCHETYPES]
 
 
 def names(*centroids: tuple[float, float, float, float], taken: tuple[str, ...] = ()) -> list[str]:
-    return [one.name for one in christen(np.array(centroids), taken)]
+    return [one.name for one in name_segments(np.array(centroids), taken)]
 
 
 def test_there_are_names_for_as_many_segments_as_a_model_may_have() -> None:

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge_cart_assets.models.clv import BgNbd, Histories, Nbd, Orders, OwnRate, fit_bg_nbd
+from bridge_cart_assets.models.buy_till_you_die import (
+    BgNbd,
+    Histories,
+    NaiveRate,
+    Nbd,
+    Orders,
+    fit_bg_nbd,
+)
 from bridge_cart_assets.models.holdout import (
     auc,
     calibration_error,
@@ -107,7 +114,7 @@ def test_equal_probabilities_are_one_bin_however_the_customers_are_sorted() -> N
 
 def test_scores_of_three_customers() -> None:
     seen = Histories(np.array([9.0, 1, 0]), np.array([90.0, 10, 0]), np.full(3, 90.0), np.ones(3))
-    found = scores(OwnRate(), seen, np.array([9.0, 0, 1]))
+    found = scores(NaiveRate(), seen, np.array([9.0, 0, 1]))
     assert found["total_error"] == pytest.approx(0.0)
     assert found["mae"] == pytest.approx(2 / 3)
     silent = np.exp([-9.0, -1, 0])
@@ -238,7 +245,7 @@ def test_on_cdnow_the_churn_probability_is_better_than_what_people_use_instead(
     actual = then["orders"].to_numpy().astype(float)
     model = fit_bg_nbd(Histories.of(then)).model
     ours = scores(model, Histories.each(then), actual)
-    others: list[Orders] = [OwnRate(), AliveOrNot(model), Flag()]
+    others: list[Orders] = [NaiveRate(), AliveOrNot(model), Flag()]
     assert then.height == 2_357
     assert ours["calibration_error"] < 0.05
     for other in others:

@@ -115,7 +115,7 @@ def test_what_holds_between_two_purchases_is_what_the_features_of_each_day_say(
     states = history.purchase_states(purchases(lines), as_of)
     first = min(one["purchase_day"] for one in lines if one["kind"] == "sale")
     for day in {first, first + (as_of - first) / 2, as_of}:
-        that_day = history.during(states, day, day + timedelta(days=1))
+        that_day = history.clip_to(states, day, day + timedelta(days=1))
         recency = (pl.col("start") - pl.col("last")).dt.total_days()
         found = that_day.with_columns(recency_days=recency).sort("customer_id")
         expected = customer_features(purchases(lines), customers(), day)

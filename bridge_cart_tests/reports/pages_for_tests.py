@@ -3,17 +3,17 @@
 from bridge_cart_assets.reports import charts
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart, Node, Series
-from bridge_cart_assets.reports.filters import Asked, Option, Parameter
+from bridge_cart_assets.reports.filters import Option, PageQuery, Parameter
 from bridge_cart_assets.reports.formatting import count, words
 from bridge_cart_assets.reports.overview.page import OVERVIEW, Overview, overview
 from bridge_cart_assets.reports.page import NotThereError, Page
-from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Row, Sheet
 
 SORT = Parameter("sort", "Sort by", (Option("customers", "Customers"), Option("name", "Name")))
 SEARCH = Parameter("q", "Search")
 
 
-def countries(catalogue: Catalogue, asked: Asked) -> Overview | None:
+def countries(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
     """Customers by country, in the place of the overview's first table and charts."""
     view = overview(catalogue, asked)
     if view is None:
@@ -51,7 +51,7 @@ def _named(sheet: Sheet, name: str) -> Sheet:
     return Sheet(name, sheet.title, sheet.columns, sheet.rows, sheet.empty)
 
 
-def flows(catalogue: Catalogue, asked: Asked) -> Overview | None:
+def flows(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
     """A sankey diagram and a curve in the place of the overview's charts."""
     view = overview(catalogue, asked)
     if view is None:
@@ -67,7 +67,7 @@ def flows(catalogue: Catalogue, asked: Asked) -> Overview | None:
 AMOUNTS = (0.004, 0.4, 1.0, 81.37, 999.6, 1143.0, 49_999.0, 35_600_000.0, 2_510_000_000.0)
 
 
-def sizes(catalogue: Catalogue, asked: Asked) -> Overview | None:
+def sizes(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
     """Bars from less than a cent to billions, and very few customers."""
     view = overview(catalogue, asked)
     if view is None:
@@ -83,7 +83,7 @@ def sizes(catalogue: Catalogue, asked: Asked) -> Overview | None:
     return Overview(**{**vars(view), "churn": chart, "revenue": fields})
 
 
-def one_customer(catalogue: Catalogue, asked: Asked) -> Overview | None:
+def one_customer(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
     """A page about one customer, who has to exist."""
     if asked.path["customer_id"] != "C1":
         raise NotThereError("There is no customer with this id.")
@@ -98,8 +98,8 @@ PAGES = (
         title="Countries",
         template="overview.html",
         read=countries,
-        applies=frozenset({"country", "category"}),
-        reach="customers are counted as of the latest day",
+        supported_filters=frozenset({"country", "category"}),
+        filters_note="customers are counted as of the latest day",
         parameters=(SORT, SEARCH),
     ),
     Page("flows", "/flows", "Flows", "overview.html", flows),
@@ -118,8 +118,8 @@ PAGES = (
         title="Customer",
         template="overview.html",
         read=one_customer,
-        applies=frozenset(),
-        reach="this page is about one customer",
+        supported_filters=frozenset(),
+        filters_note="this page is about one customer",
         in_navigation=False,
     ),
 )

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from bridge_cart_assets.reports import create_app
 from bridge_cart_assets.reports.cache import LIMIT, PageCache
 from bridge_cart_assets.reports.catalogue import Catalogue, CatalogueFile, Identity
-from bridge_cart_assets.reports.filters import Asked
+from bridge_cart_assets.reports.filters import PageQuery
 from bridge_cart_assets.reports.overview.page import OVERVIEW, Overview, overview
 from bridge_cart_assets.reports.page import Page
 from bridge_cart_tests.reports.catalogues import AS_OF, FINISHED, shop, write_catalogue
@@ -25,14 +25,16 @@ class Counted:
     """The overview, and how often it was made."""
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
+        self.asked: list[PageQuery] = []
 
-    def read(self, catalogue: Catalogue, asked: Asked) -> Overview | None:
+    def read(self, catalogue: Catalogue, asked: PageQuery) -> Overview | None:
         self.asked.append(asked)
         return overview(catalogue, asked)
 
     def client(self, catalogue: Path) -> TestClient:
-        page = Page("overview", "/", "Overview", "overview.html", self.read, OVERVIEW.applies)
+        page = Page(
+            "overview", "/", "Overview", "overview.html", self.read, OVERVIEW.supported_filters
+        )
         return TestClient(create_app(catalogue, pages=(page,)), base_url="http://localhost")
 
 
@@ -73,7 +75,7 @@ def test_a_browser_that_has_the_page_is_told_so(client: TestClient) -> None:
     assert client.get("/", headers={"If-None-Match": '"x"'}).status_code == 200
 
 
-def test_a_page_with_complaints_is_not_kept(catalogue: Path, counted: Counted) -> None:
+def test_a_page_with_warnings_is_not_kept(catalogue: Path, counted: Counted) -> None:
     client = counted.client(catalogue)
     texts = {client.get("/?country=nowhere").text for _ in range(2)}
     assert (len(texts), len(counted.asked)) == (1, 2)
@@ -165,7 +167,7 @@ def test_views_are_made_one_after_the_other(catalogue: Path) -> None:
     """Two at once over a million customers need more memory than there is."""
     at_once, most = 0, 0
 
-    def read(opened: Catalogue, asked: Asked) -> Overview | None:
+    def read(opened: Catalogue, asked: PageQuery) -> Overview | None:
         nonlocal at_once, most
         at_once += 1
         most = max(most, at_once)

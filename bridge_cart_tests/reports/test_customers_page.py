@@ -14,7 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from bridge_cart_assets.reports.customer.page import address_of
-from bridge_cart_assets.reports.sheets import MadeRows, Row
+from bridge_cart_assets.reports.tables import MadeRows, Row
 from bridge_cart_tests.reports.catalogues import write_catalogue
 from bridge_cart_tests.reports.conftest import Ask, browse
 from bridge_cart_tests.reports.markup import Markup, first_of, text, values
@@ -274,7 +274,7 @@ def test_what_cannot_be_is_complained_about_and_changes_nothing(
     client: TestClient, query: str
 ) -> None:
     page = seen(client, f"?{query}")
-    assert len(page.all(".//p[@class='complaint']")) == 1
+    assert len(page.all(".//p[@class='warning']")) == 1
     assert names(page, "leaving") == LISTS["leaving"]
     assert client.get(f"/export/customers/leaving.csv?{query}").status_code == 400
 

@@ -170,7 +170,7 @@ def sheets(path: Path) -> Tables:
                 asked = read_address(parse_qsl(query[1:]), choices_of(catalogue))
                 view = EXPLORE.read(catalogue, asked)
             assert view
-            assert not asked.complaints
+            assert not asked.warnings
             views[query] = {
                 sheet.name: rows_of("".join(sheet.csv_lines())) for sheet in view.sheets
             }
@@ -555,7 +555,7 @@ def test_names_from_the_data_are_text_and_never_markup(tmp_path: Path) -> None:
 
 def test_filters_that_do_not_exist_change_nothing(site: TestClient, visit: Visit) -> None:
     page = Markup(site.get("/explore", params={"country": EVIL, "category": "' OR 1=1"}).text)
-    assert len(page.all(".//p[@class='complaint']")) == 2
+    assert len(page.all(".//p[@class='warning']")) == 2
     assert values(page["sold"]) == values(visit()["sold"])
     assert site.get("/export/explore/ages.csv?country=nowhere").status_code == 400
 

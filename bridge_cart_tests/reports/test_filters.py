@@ -6,10 +6,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from bridge_cart_assets.reports.filters import (
-    Asked,
     Choices,
     Filters,
     Option,
+    PageQuery,
     Parameter,
     read_address,
     weeks_per_point,
@@ -40,30 +40,30 @@ HOSTILE = [
 ]
 
 
-def read(query: str, *own: Parameter) -> Asked:
+def read(query: str, *own: Parameter) -> PageQuery:
     parts = [part.partition("=") for part in query.split("&") if part]
     return read_address([(name, value) for name, _, value in parts], CHOICES, own)
 
 
 def test_an_address_without_parameters_asks_for_the_usual() -> None:
-    assert read("") == Asked()
+    assert read("") == PageQuery()
     assert Filters().period == "180d"
 
 
 def test_each_filter_takes_a_value_that_exists() -> None:
     asked = read("period=30d&segment=3&country=FR&category=Books")
     assert asked.filters == Filters("30d", 3, "FR", "Books")
-    assert asked.complaints == ()
+    assert asked.warnings == ()
 
 
 def test_an_empty_value_is_no_value() -> None:
-    assert read("period=&segment=&country=&category=") == Asked()
+    assert read("period=&segment=&country=&category=") == PageQuery()
 
 
 def test_an_unknown_value_changes_nothing_and_is_named_beside_what_there_is() -> None:
     asked = read("segment=2&country=XX&period=30d")
     assert asked.filters == Filters(period="30d")
-    assert asked.complaints == (
+    assert asked.warnings == (
         "Segment “2” is not known and changes nothing. There are: 1 (High-Value), 3 (Regular).",
         "Country “XX” is not known and changes nothing. There are: DE, FR.",
     )
@@ -72,17 +72,17 @@ def test_an_unknown_value_changes_nothing_and_is_named_beside_what_there_is() ->
 def test_of_a_repeated_parameter_the_first_value_counts() -> None:
     asked = read("country=DE&country=FR&country=FR")
     assert asked.filters.country == "DE"
-    assert asked.complaints == ("Country is given more than once: the first one counts.",)
-    assert read("country=DE&country=DE").complaints == ()
+    assert asked.warnings == ("Country is given more than once: the first one counts.",)
+    assert read("country=DE&country=DE").warnings == ()
 
 
 def test_a_long_value_is_cut_off_in_the_sentence() -> None:
-    (complaint,) = read("country=" + "x" * 500).complaints
-    assert f"“{'x' * 40}…”" in complaint
+    (warning,) = read("country=" + "x" * 500).warnings
+    assert f"“{'x' * 40}…”" in warning
 
 
 def test_there_are_four_sentences_at_the_most() -> None:
-    assert len(read("&".join(f"a{n}=1" for n in range(50))).complaints) == 4
+    assert len(read("&".join(f"a{n}=1" for n in range(50))).warnings) == 4
 
 
 def test_equal_filters_make_one_address_whatever_their_order() -> None:
@@ -101,7 +101,7 @@ def test_a_page_may_have_parameters_of_its_own() -> None:
     assert asked.query(sort="clv", q=None) == "?country=DE&sort=clv"
     assert asked.filter_query == "?country=DE"
     assert read("sort=nope&q=" + "y" * 81, sort, search).own == {"sort": "clv", "q": ""}
-    assert len(read("sort=nope&q=" + "y" * 81, sort, search).complaints) == 2
+    assert len(read("sort=nope&q=" + "y" * 81, sort, search).warnings) == 2
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_a_hostile_address_gives_the_page_and_a_sentence(
     assert "<script>alert" not in response.text
     assert len(response.text) < 150_000
     page = Markup(response.text)
-    complaints = page.all(".//p[@class='complaint']")
-    assert 1 <= len(complaints) <= 4
-    assert all(text(complaint).endswith(".") for complaint in complaints)
+    warnings = page.all(".//p[@class='warning']")
+    assert 1 <= len(warnings) <= 4
+    assert all(text(warning).endswith(".") for warning in warnings)
 
 
 def test_only_what_applies_can_be_chosen_and_the_rest_is_kept_and_named(site: TestClient) -> None:

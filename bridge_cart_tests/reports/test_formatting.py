@@ -11,8 +11,8 @@ import pytest
 from bridge_cart_assets.reports import export, formatting
 from bridge_cart_assets.reports.formatting import (
     THIN,
+    Cell,
     Number,
-    Shown,
     compact,
     compact_count,
     compact_money,
@@ -74,11 +74,11 @@ def test_grouped_separates_thousands_thinly(number: Number, decimals: int, text:
 
 
 def test_the_full_value_stays_beside_the_short_one() -> None:
-    assert compact_money(Decimal("35612345.67")) == Shown(
+    assert compact_money(Decimal("35612345.67")) == Cell(
         "35.6M", f"35{THIN}612{THIN}345.67", "35612345.67"
     )
-    assert compact_count(13_949) == Shown("13.9k", f"13{THIN}949", "13949")
-    assert percent(0.43912) == Shown("43.9%", "43.9120%", "0.43912")
+    assert compact_count(13_949) == Cell("13.9k", f"13{THIN}949", "13949")
+    assert percent(0.43912) == Cell("43.9%", "43.9120%", "0.43912")
 
 
 def test_counts_below_ten_thousand_are_written_in_full() -> None:
@@ -89,9 +89,9 @@ def test_counts_below_ten_thousand_are_written_in_full() -> None:
 @pytest.mark.parametrize("show", [count, compact_count, money, compact_money, percent])
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
 def test_no_value_is_a_dash_with_its_reason(
-    show: Callable[[Number | None, str], Shown], value: float | None
+    show: Callable[[Number | None, str], Cell], value: float | None
 ) -> None:
-    assert show(value, "no orders") == Shown("–", "no orders", None)
+    assert show(value, "no orders") == Cell("–", "no orders", None)
 
 
 def test_zero_is_a_value() -> None:

@@ -320,9 +320,9 @@ def test_a_measure_that_is_not_there_changes_nothing_and_is_named(
 ) -> None:
     response = client.get("/retention", params={"of": value})
     page = Markup(response.text)
-    (complaint,) = page.all(".//p[@class='complaint']")
+    (warning,) = page.all(".//p[@class='warning']")
     assert "There are: customers (Customers who buy), revenue (Revenue per customer)." in text(
-        complaint
+        warning
     )
     assert "<script>alert" not in response.text
     assert table(page, "cohorts") == table(opened(client), "cohorts")

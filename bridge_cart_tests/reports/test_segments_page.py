@@ -330,7 +330,7 @@ def test_a_parameter_that_cannot_be_is_named_and_changes_nothing(
     client: TestClient, query: str
 ) -> None:
     page = opened(client, query)
-    assert page.all(".//p[@class='complaint']")
+    assert page.all(".//p[@class='warning']")
     assert text(page["history-title"]).startswith("Customers: ")
     assert client.get(f"/export/segments/history.csv{query}").status_code == 400
 

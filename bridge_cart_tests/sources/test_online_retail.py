@@ -10,7 +10,7 @@ from decimal import Decimal
 import polars as pl
 
 from bridge_cart_assets.ingestion.files import Content
-from bridge_cart_assets.ingestion.records import read_records
+from bridge_cart_assets.ingestion.readers import read_records
 from bridge_cart_assets.sources import Conformed
 from bridge_cart_assets.sources.online_retail import ONLINE_RETAIL
 from bridge_cart_assets.sources.source import CUSTOMER_COLUMNS, PROVENANCE, PURCHASE_COLUMNS
@@ -111,8 +111,8 @@ def test_an_exact_duplicate_has_the_number_of_its_first_and_takes_none() -> None
 def test_of_exact_duplicates_one_stands() -> None:
     records = order_lines((line(article="a"), line(article="a"), line(article="b"))).lazy()
     folded = fold_purchases(clean_purchases(records).accepted)
-    assert sorted(folded.standing["line_number"]) == [1, 2]
-    assert folded.repeats["fate"].to_list() == ["duplicate"]
+    assert sorted(folded.current["line_number"]) == [1, 2]
+    assert folded.superseded["fate"].to_list() == ["duplicate"]
 
 
 def test_lines_that_differ_in_any_column_are_different_lines() -> None:

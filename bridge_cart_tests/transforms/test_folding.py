@@ -92,17 +92,17 @@ def history(*records: Record) -> Folded:
 def standing(folded: Folded) -> list[tuple[str, int]]:
     """What stands, with the batch that it came in, as a number of days."""
     days = (pl.col("batch_day") - pl.lit(START.date())).dt.total_days()
-    return folded.standing.sort("version_at").select("says", days).rows()
+    return folded.current.sort("version_at").select("says", days).rows()
 
 
 def fates(folded: Folded) -> list[tuple[str | None, str]]:
-    return sorted(folded.repeats.select("says", "fate").rows())
+    return sorted(folded.superseded.select("says", "fate").rows())
 
 
 def versions(folded: Folded) -> list[tuple[str, int, int | None, bool]]:
     """Each version: what it says, from which day to which, and whether it is current."""
     day = [(pl.col(n) - pl.lit(START)).dt.total_days() for n in ("valid_from", "valid_to")]
-    ordered = folded.standing.sort("customer_id", "valid_from")
+    ordered = folded.current.sort("customer_id", "valid_from")
     return ordered.select("says", *day, "is_current").rows()
 
 
@@ -124,20 +124,20 @@ def test_the_latest_version_stands_and_the_older_is_superseded() -> None:
 def test_of_equal_versions_the_place_decides(winner: Record, loser: Record) -> None:
     for order in ((winner, loser), (loser, winner)):
         folded = lines(*order)
-        assert folded.standing["says"].to_list() == ["x"]
+        assert folded.current["says"].to_list() == ["x"]
         assert fates(folded) == [("y", "superseded")]
 
 
 def test_an_identical_copy_in_a_later_batch_wins_and_the_first_is_the_duplicate() -> None:
     folded = lines(line("same", 1, batch=0), line("same", 1, batch=3))
     assert standing(folded) == [("same", 3)]
-    assert folded.repeats.select("batch_day", "fate").rows() == [(date(2024, 1, 1), "duplicate")]
+    assert folded.superseded.select("batch_day", "fate").rows() == [(date(2024, 1, 1), "duplicate")]
 
 
 def test_a_record_is_a_duplicate_of_what_stands_even_across_another_version() -> None:
     folded = lines(line("a", 1), line("b", 2, pos=2), line("a", 3, pos=3), line(None, 0, pos=4))
     assert standing(folded) == [("a", 0)]
-    assert sorted(folded.repeats.select("pos", "fate").rows()) == [
+    assert sorted(folded.superseded.select("pos", "fate").rows()) == [
         (1, "duplicate"),
         (2, "superseded"),
         (4, "superseded"),
@@ -152,19 +152,19 @@ def test_lines_orders_and_sources_are_told_apart() -> None:
     elsewhere = line("c", 1, pos=3) | {"source": "online_retail"}
     second = line("d", 1, pos=4) | {"line_number": 2}
     folded = lines(line("a", 1), line("b", 1, pos=2, order="O2"), elsewhere, second)
-    assert sorted(folded.standing["says"]) == ["a", "b", "c", "d"]
-    assert folded.repeats.is_empty()
+    assert sorted(folded.current["says"]) == ["a", "b", "c", "d"]
+    assert folded.superseded.is_empty()
 
 
 def test_the_same_record_twice_is_one_record() -> None:
     folded = lines(line("a", 1), line("a", 1))
-    assert (folded.standing.height, folded.repeats.height) == (1, 0)
+    assert (folded.current.height, folded.superseded.height) == (1, 0)
 
 
 def test_profiles_follow_each_other_without_a_gap() -> None:
     folded = history(profile("b", 4, pos=2), profile("a", 0), profile("c", 9, pos=3))
     assert versions(folded) == [("a", 0, 4, False), ("b", 4, 9, False), ("c", 9, None, True)]
-    assert folded.repeats.is_empty()
+    assert folded.superseded.is_empty()
 
 
 def test_equal_neighbours_are_one_version_and_the_later_is_a_duplicate() -> None:
@@ -179,7 +179,7 @@ def test_a_late_profile_splits_a_run_and_what_was_a_duplicate_stands_again() -> 
     after = again_folded(fold_customers, before, between)
     assert versions(before) == [("a", 0, None, True)]
     assert versions(after) == [("a", 0, 3, False), ("b", 3, 6, False), ("a", 6, None, True)]
-    assert after.repeats.is_empty()
+    assert after.superseded.is_empty()
 
 
 def test_a_profile_that_comes_and_goes_again_is_three_versions() -> None:
@@ -199,15 +199,15 @@ def test_customers_are_told_apart() -> None:
 
 
 def test_no_records_give_nothing() -> None:
-    assert lines().standing.is_empty()
-    assert history().standing.is_empty()
-    assert history().repeats.columns == [*PROFILE, "fate"]
+    assert lines().current.is_empty()
+    assert history().current.is_empty()
+    assert history().superseded.columns == [*PROFILE, "fate"]
 
 
 def again_folded(fold: Fold, folded: Folded, *new: Record) -> Folded:
     """Further records folded into what is already there, as silver does it."""
-    schema = {n: t for n, t in folded.repeats.schema.items() if n != "fate"}
-    parts = [pl.DataFrame(new, schema=schema), folded.standing, folded.repeats]
+    schema = {n: t for n, t in folded.superseded.schema.items() if n != "fate"}
+    parts = [pl.DataFrame(new, schema=schema), folded.current, folded.superseded]
     return fold(pl.concat([part.select(list(schema)) for part in parts]))
 
 
@@ -296,7 +296,7 @@ def one_after_the_other(
     for batch in batches:
         folded = again_folded(fold, folded, *batch)
     order = ["fingerprint", "pos"]
-    return folded.standing.sort(order), folded.repeats.sort(order)
+    return folded.current.sort(order), folded.superseded.sort(order)
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,6 +1,6 @@
 """Who moved between segments in a month, against looking up everybody at every month's end.
 
-The oracle knows no spells: for each month end and customer it searches the history for the row
+The oracle knows no intervals: for each month end and customer it searches the history for the row
 that holds the day, and the day a month before.
 """
 

@@ -1,4 +1,4 @@
-"""Running sums over spells, against asking every spell on every day."""
+"""Running sums over intervals, against asking every interval on every day."""
 
 from datetime import date, timedelta
 
@@ -6,7 +6,13 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge_cart_assets.transforms.windows import calendar, delayed, joined, per_day, presence
+from bridge_cart_assets.transforms.windows import (
+    activity_intervals,
+    calendar,
+    merge_adjacent,
+    per_day,
+    shift_intervals,
+)
 from bridge_cart_tests.transforms.shops import START
 
 DAYS = st.integers(0, 25)
@@ -16,8 +22,8 @@ def on(day: int) -> date:
     return START + timedelta(days=day)
 
 
-def spells(*rows: tuple[int, int, int]) -> pl.LazyFrame:
-    """Spells [start, end) with a weight."""
+def intervals(*rows: tuple[int, int, int]) -> pl.LazyFrame:
+    """Intervals [start, end) with a weight."""
     frame = [(on(start), on(end), weight) for start, end, weight in rows]
     return pl.LazyFrame(
         frame, schema={"start": pl.Date, "end": pl.Date, "weight": pl.Int64}, orient="row"
@@ -45,7 +51,7 @@ def test_the_sum_on_a_day_is_that_of_the_spells_that_hold_on_it(
     drawn: list[tuple[int, int, int]],
 ) -> None:
     found = [(start, start + length, weight) for start, length, weight in drawn]
-    sums = per_day(calendar(on(5), on(20)), spells(*found), "weight")
+    sums = per_day(calendar(on(5), on(20)), intervals(*found), "weight")
     assert sums["weight"].to_list() == [
         sum(weight for start, end, weight in found if start <= day < end) for day in range(5, 21)
     ]
@@ -56,7 +62,7 @@ def test_the_sum_on_a_day_is_that_of_the_spells_that_hold_on_it(
 def test_presence_lasts_for_the_window_after_each_active_day_and_never_counts_twice(
     days: set[tuple[str, int]], window: int
 ) -> None:
-    spent = presence(active(*days), ("who",), window)
+    spent = activity_intervals(active(*days), ("who",), window)
     sums = per_day(calendar(on(0), on(40)), spent.select("start", "end", "one"), "one")
     assert sums["one"].to_list() == [
         len({who for who, day in days if today - window < day <= today}) for today in range(41)
@@ -64,12 +70,12 @@ def test_presence_lasts_for_the_window_after_each_active_day_and_never_counts_tw
 
 
 def test_delayed_spells_begin_and_end_so_many_days_later() -> None:
-    assert delayed(spells((0, 3, 1)), 90).collect().row(0) == (on(90), on(93), 1)
+    assert shift_intervals(intervals((0, 3, 1)), 90).collect().row(0) == (on(90), on(93), 1)
 
 
 def test_spells_that_touch_become_one_and_those_with_a_gap_do_not() -> None:
-    frame = spells((0, 3, 1), (3, 5, 1), (6, 8, 1), (5, 6, 2)).with_columns(
+    frame = intervals((0, 3, 1), (3, 5, 1), (6, 8, 1), (5, 6, 2)).with_columns(
         who=pl.col("weight").cast(pl.String)
     )
-    rows = joined(frame, "who").collect().sort("who", "start").rows()
+    rows = merge_adjacent(frame, "who").collect().sort("who", "start").rows()
     assert rows == [("1", on(0), on(5)), ("1", on(6), on(8)), ("2", on(5), on(6))]

@@ -15,9 +15,9 @@ from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import segment_colour
 from bridge_cart_assets.reports.customer import queries
 from bridge_cart_assets.reports.customer.timeline import Timeline, timeline
-from bridge_cart_assets.reports.filters import Asked
+from bridge_cart_assets.reports.filters import PageQuery
 from bridge_cart_assets.reports.formatting import (
-    Shown,
+    Cell,
     compact_money,
     count,
     day,
@@ -30,7 +30,7 @@ from bridge_cart_assets.reports.formatting import (
     words,
 )
 from bridge_cart_assets.reports.page import NotThereError, Page
-from bridge_cart_assets.reports.sheets import Column, MadeRows, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, MadeRows, Row, Sheet
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_FEATURES,
     CUSTOMER_HISTORY,
@@ -84,7 +84,7 @@ class Headline:
 
     label: str
     meaning: str
-    now: Shown
+    now: Cell
     below: str
 
 
@@ -123,7 +123,7 @@ class Customer:
         return (self.done, self.expected, self.history, self.orders)
 
 
-def customer(catalogue: Catalogue, asked: Asked) -> Customer | None:
+def customer(catalogue: Catalogue, asked: PageQuery) -> Customer | None:
     """Everything on the page; None while nobody has bought.
 
     Raises:
@@ -238,14 +238,14 @@ def _status(worth: queries.Worth) -> str:
     return f"The predictions are those of a simpler model, which says: {worth.model_status}."
 
 
-def _facts(name: str, title: str, table: Table, facts: Sequence[tuple[str, str, Shown]]) -> Sheet:
+def _facts(name: str, title: str, table: Table, facts: Sequence[tuple[str, str, Cell]]) -> Sheet:
     """Figures of one row of a gold table, one below the other: (column, name, figure)."""
     return Sheet(
         name=name,
         title=title,
         columns=(Column("figure", "Figure", "text"), Column("value", "Value")),
         rows=tuple(
-            Row((Shown(label, table.meaning(column), column), shown))
+            Row((Cell(label, table.meaning(column), column), shown))
             for column, label, shown in facts
         ),
     )
@@ -278,14 +278,14 @@ def _done_sheet(done: queries.Done) -> Sheet:
     return _facts("done", "What the customer has done", CUSTOMER_FEATURES, facts)
 
 
-def _age(done: queries.Done) -> Shown:
+def _age(done: queries.Done) -> Cell:
     years = exact(done.age)
     if years is None:
         return count(None, "the profile has no age")
     text = grouped(rounded(years, 0))
     if done.age_imputed:
-        return Shown(f"{text}, filled in", "the profile has none: the median of the others", text)
-    return Shown(text, text, text)
+        return Cell(f"{text}, filled in", "the profile has none: the median of the others", text)
+    return Cell(text, text, text)
 
 
 def _expected_sheet(worth: queries.Worth) -> Sheet:
@@ -314,13 +314,13 @@ def _expected_sheet(worth: queries.Worth) -> Sheet:
     return _facts("expected", "What is expected", CUSTOMER_VALUE, facts)
 
 
-def _band(band: str | None) -> Shown:
+def _band(band: str | None) -> Cell:
     if band is None:
         return words(None, NOT_PREDICTED)
-    return Shown(f"{band}: {_BANDS.get(band, band)}", CUSTOMER_VALUE.meaning("churn_band"), band)
+    return Cell(f"{band}: {_BANDS.get(band, band)}", CUSTOMER_VALUE.meaning("churn_band"), band)
 
 
-def _version(version: int | None) -> Shown:
+def _version(version: int | None) -> Cell:
     return words(None if version is None else str(version), "no model yet")
 
 
@@ -352,8 +352,8 @@ def _history_sheet(states: Sequence[queries.State]) -> Sheet:
     )
 
 
-def _reason(reason: str) -> Shown:
-    return Shown(_REASONS.get(reason, reason), reason, reason)
+def _reason(reason: str) -> Cell:
+    return Cell(_REASONS.get(reason, reason), reason, reason)
 
 
 def _orders_sheet(orders: Sequence[queries.Order]) -> Sheet:
@@ -401,8 +401,8 @@ CUSTOMER = Page(
     template="customer.html",
     read=customer,
     needs=NEEDED,
-    applies=frozenset(),
-    reach="this page shows one customer",
+    supported_filters=frozenset(),
+    filters_note="this page shows one customer",
     in_navigation=False,
     within="customers",
 )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bridge_cart_assets.reports.charts import Chart, Series, hbars
 from bridge_cart_assets.reports.customers.queries import Spread, Step, Tenth
 from bridge_cart_assets.reports.formatting import compact, count, money, percent, words
-from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Row, Sheet
 
 NOBODY = "No customer is in these filters: take one of them away."
 _DASH = "\N{EN DASH}"

@@ -18,10 +18,10 @@ from bridge_cart_assets.reports.customers.charts import (
     value_edges,
 )
 from bridge_cart_assets.reports.customers.lists import WORKLISTS, Worklist, worklists
-from bridge_cart_assets.reports.filters import Asked, Option, Parameter
+from bridge_cart_assets.reports.filters import Option, PageQuery, Parameter
 from bridge_cart_assets.reports.formatting import (
     NOTHING,
-    Shown,
+    Cell,
     compact,
     compact_money,
     count,
@@ -33,7 +33,7 @@ from bridge_cart_assets.reports.formatting import (
     words,
 )
 from bridge_cart_assets.reports.page import Page
-from bridge_cart_assets.reports.sheets import Column, MadeRows, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, MadeRows, Row, Sheet
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_FEATURES,
     CUSTOMER_SEGMENTS,
@@ -75,8 +75,8 @@ class Tab:
     title: str
     address: str
     is_chosen: bool
-    customers: Shown
-    worth: Shown
+    customers: Cell
+    worth: Cell
     worth_title: str
     who: str
     together: str
@@ -115,7 +115,7 @@ class Customers:
         return (self.found, self.listed, self.bands, self.churn.sheet, self.value.sheet)
 
 
-def customers(catalogue: Catalogue, asked: Asked) -> Customers | None:
+def customers(catalogue: Catalogue, asked: PageQuery) -> Customers | None:
     """Everything on the page; None while nobody has bought."""
     statuses = queries.statuses(catalogue)
     if not statuses:
@@ -152,7 +152,9 @@ def customers(catalogue: Catalogue, asked: Asked) -> Customers | None:
     )
 
 
-def _tab(one: Worklist, at_least: queries.Thresholds, total: queries.Total, asked: Asked) -> Tab:
+def _tab(
+    one: Worklist, at_least: queries.Thresholds, total: queries.Total, asked: PageQuery
+) -> Tab:
     return Tab(
         name=one.name,
         title=one.title,
@@ -335,7 +337,7 @@ CUSTOMERS = Page(
     template="customers.html",
     read=customers,
     needs=NEEDED,
-    applies=frozenset({"segment", "country", "category"}),
-    reach="customers are shown as they are on the latest day",
+    supported_filters=frozenset({"segment", "country", "category"}),
+    filters_note="customers are shown as they are on the latest day",
     parameters=(LIST, SEARCH),
 )

@@ -12,13 +12,13 @@ from bridge_cart_assets.reports.explore.queries import Group, Trait
 from bridge_cart_assets.reports.explore.sales import spoken
 from bridge_cart_assets.reports.explore.sentences import Named
 from bridge_cart_assets.reports.formatting import (
-    Shown,
+    Cell,
     compact_money,
     count,
     grouped,
     percent,
 )
-from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Row, Sheet
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, CUSTOMER_VALUE
 
 NOBODY = "No customers are in this filter."
@@ -101,9 +101,9 @@ def _sheet(card: Card, title: str, named: Sequence[Named], empty: str = NOBODY) 
     )
 
 
-def _name(named: Named) -> Shown:
+def _name(named: Named) -> Cell:
     value = named.group.name or named.name
-    return Shown(named.name[:1].upper() + named.name[1:], value, value)
+    return Cell(named.name[:1].upper() + named.name[1:], value, value)
 
 
 CUSTOMER_COLUMNS = (
@@ -116,7 +116,7 @@ CUSTOMER_COLUMNS = (
 )
 
 
-def _cells(group: Group) -> tuple[Shown, ...]:
+def _cells(group: Group) -> tuple[Cell, ...]:
     return (
         count(group.customers),
         compact_money(group.revenue),

@@ -35,11 +35,11 @@ from bridge_cart_assets.reports.explore.sentences import (
     discount_heading,
     value_heading,
 )
-from bridge_cart_assets.reports.filters import Asked
-from bridge_cart_assets.reports.formatting import Shown, compact_money, count
+from bridge_cart_assets.reports.filters import PageQuery
+from bridge_cart_assets.reports.formatting import Cell, compact_money, count
 from bridge_cart_assets.reports.freshness import days_of_figures
 from bridge_cart_assets.reports.page import Page
-from bridge_cart_assets.reports.sheets import Column, Sheet
+from bridge_cart_assets.reports.tables import Column, Sheet
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_FEATURES,
     CUSTOMER_SEGMENTS,
@@ -65,9 +65,9 @@ class Explore:
 
     first: date
     last: date
-    revenue: Shown
-    lines: Shown
-    customers: Shown
+    revenue: Cell
+    lines: Cell
+    customers: Cell
     months: Chart
     sales: tuple[Chart, ...]
     ages: Chart
@@ -93,7 +93,7 @@ class Explore:
         )
 
 
-def explore(catalogue: Catalogue, asked: Asked) -> Explore | None:
+def explore(catalogue: Catalogue, asked: PageQuery) -> Explore | None:
     """Everything on the page; None while there is no sale."""
     days = days_of_figures(catalogue)
     if days is None:

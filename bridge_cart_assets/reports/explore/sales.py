@@ -17,14 +17,14 @@ from bridge_cart_assets.reports.explore.sentences import (
     share_heading,
 )
 from bridge_cart_assets.reports.formatting import (
-    Shown,
+    Cell,
     compact_money,
     count,
     day,
     money,
     percent,
 )
-from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Row, Sheet
 from bridge_cart_assets.tables.gold import SALES_DAILY
 
 MOST_STACKED = 5
@@ -128,7 +128,7 @@ def sales_chart(kind: Kind, parts: Sequence[Part], is_known: bool) -> Chart:
             title=title,
             columns=(kind.column, *SALES_COLUMNS),
             rows=tuple(
-                Row((Shown(name, part.name or name, part.name or name), *_cells(part)))
+                Row((Cell(name, part.name or name, part.name or name), *_cells(part)))
                 for name, part in zip(names, shown, strict=True)
             ),
             empty=kind.missing,
@@ -223,7 +223,7 @@ SALES_COLUMNS = (
 )
 
 
-def _cells(part: Part) -> tuple[Shown, ...]:
+def _cells(part: Part) -> tuple[Cell, ...]:
     no_line = "nothing was sold, only given back"
     return (
         compact_money(part.revenue),

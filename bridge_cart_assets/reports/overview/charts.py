@@ -7,7 +7,7 @@ from bridge_cart_assets.reports.charts import Chart, Series, bars, lines, segmen
 from bridge_cart_assets.reports.formatting import day, money, percent
 from bridge_cart_assets.reports.overview.queries import RevenueWeek, SegmentWeek
 from bridge_cart_assets.reports.overview.sentences import churn_headline
-from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Row, Sheet
 
 
 def churn_chart(points: Sequence[SegmentWeek], last: date, step: int = 7) -> Chart:

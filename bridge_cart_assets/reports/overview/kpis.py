@@ -10,8 +10,8 @@ from datetime import date
 from math import ceil
 
 from bridge_cart_assets.reports.formatting import (
+    Cell,
     Number,
-    Shown,
     compact_count,
     compact_money,
     exact,
@@ -43,7 +43,7 @@ class Change:
     arrow: str
     text: str
     verdict: str
-    before: Shown
+    before: Cell
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Kpi:
     name: str
     label: str
     meaning: str
-    now: Shown
-    change: Change | Shown
+    now: Cell
+    change: Change | Cell
     sparkline: Sparkline | None
-    low_high: tuple[Shown, Shown] | None
+    low_high: tuple[Cell, Cell] | None
 
 
 def kpis(
@@ -135,7 +135,7 @@ def kpi(
     values: Sequence[Number | None],
     line_days: int,
     *,
-    show: Callable[[Number | None, str], Shown],
+    show: Callable[[Number | None, str], Cell],
     missing: str,
     unit: str = "%",
     rise_is_good: bool = True,
@@ -175,8 +175,8 @@ def _thinned(values: Sequence[Number | None]) -> list[float | None]:
 
 
 def _change(
-    now: Number | None, before: Number | None, shown: Shown, unit: str, rise_is_good: bool
-) -> Change | Shown:
+    now: Number | None, before: Number | None, shown: Cell, unit: str, rise_is_good: bool
+) -> Change | Cell:
     """Shares change by points, everything else in percent of what it was."""
     new, old = exact(now), exact(before)
     if new is None or old is None:

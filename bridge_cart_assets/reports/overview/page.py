@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart, segment_colour
-from bridge_cart_assets.reports.filters import Asked, weeks_per_point
+from bridge_cart_assets.reports.filters import PageQuery, weeks_per_point
 from bridge_cart_assets.reports.formatting import compact_money, count, percent, words
 from bridge_cart_assets.reports.freshness import days_of_figures
 from bridge_cart_assets.reports.overview import queries
@@ -17,7 +17,7 @@ from bridge_cart_assets.reports.overview.charts import churn_chart, revenue_char
 from bridge_cart_assets.reports.overview.kpis import COMPARED_WITH, Kpi, kpis
 from bridge_cart_assets.reports.overview.sentences import what_changed
 from bridge_cart_assets.reports.page import Page
-from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Row, Sheet
 from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, KPIS_DAILY, SEGMENT_METRICS
 
 NEEDED = frozenset({KPIS_DAILY, SEGMENT_METRICS, CUSTOMER_VALUE})
@@ -55,7 +55,7 @@ class Overview:
         return (self.segments, self.churn.sheet, self.revenue.sheet)
 
 
-def overview(catalogue: Catalogue, asked: Asked) -> Overview | None:
+def overview(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
     """Everything on the page; None while gold has no KPIs."""
     there = days_of_figures(catalogue)
     if there is None:
@@ -133,6 +133,6 @@ OVERVIEW = Page(
     template="overview.html",
     read=overview,
     needs=NEEDED,
-    applies=frozenset({"period"}),
-    reach="the daily figures are those of the whole shop",
+    supported_filters=frozenset({"period"}),
+    filters_note="the daily figures are those of the whole shop",
 )

@@ -6,7 +6,7 @@ from bridge_cart_assets.reports.charts import Chart, Series, bars
 from bridge_cart_assets.reports.formatting import count, day
 from bridge_cart_assets.reports.pipeline.queries import FatesOfDay
 from bridge_cart_assets.reports.pipeline.sentences import NEXT_RUN
-from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Row, Sheet
 
 _PARTS = (
     ("accepted", "Accepted", "accent"),

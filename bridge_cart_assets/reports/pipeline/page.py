@@ -1,19 +1,19 @@
 """The page of the pipeline: asks the catalogue and puts the answers into the template's form.
 
 Belongs here: which parts the page has, and what stands in for a table that an older catalogue
-lacks. Does not belong here: SQL (see `queries`), tables (`lists`), wording (`sentences`), HTML.
+lacks. Does not belong here: SQL (see `queries`), tables (`tables`), wording (`sentences`), HTML.
 """
 
 from dataclasses import dataclass
 
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart
-from bridge_cart_assets.reports.filters import Asked
+from bridge_cart_assets.reports.filters import PageQuery
 from bridge_cart_assets.reports.freshness import freshness
 from bridge_cart_assets.reports.page import Page
-from bridge_cart_assets.reports.pipeline import lists, queries, sentences
+from bridge_cart_assets.reports.pipeline import queries, sentences, tables
 from bridge_cart_assets.reports.pipeline.charts import fates_chart
-from bridge_cart_assets.reports.sheets import Sheet
+from bridge_cart_assets.reports.tables import Sheet
 from bridge_cart_assets.tables import meta, ops
 from bridge_cart_assets.tables.gold import MODEL_DRIFT, MODEL_METRICS
 
@@ -56,7 +56,7 @@ class Pipeline:
         )
 
 
-def pipeline(catalogue: Catalogue, asked: Asked) -> Pipeline:
+def pipeline(catalogue: Catalogue, asked: PageQuery) -> Pipeline:
     """Everything on the page; it is there before the first sale, too."""
     there = queries.tables_there(catalogue)
     has_checks = meta.CHECKS.path in there
@@ -81,18 +81,18 @@ def pipeline(catalogue: Catalogue, asked: Asked) -> Pipeline:
         run_id=fresh.run_id,
         state=tuple(sentence for sentence in state if sentence),
         is_complete=has_checks and has_records and has_refusals,
-        alerts=lists.alerts(checks, has_checks),
-        checks=lists.all_checks(checks),
+        alerts=tables.alerts(checks, has_checks),
+        checks=tables.all_checks(checks),
         fates=fates_chart(days, has_records),
-        accounting=lists.accounting(fates, has_records),
-        refusals=lists.refusals(refusals, has_refusals),
-        refused_files=lists.refused_files(refused),
-        other_columns=lists.other_columns(queries.other_columns(catalogue) if has_files else []),
-        files=lists.files(queries.landed_files(catalogue) if has_files else []),
-        topics=lists.topics(queries.topics(catalogue) if ops.OFFSETS.path in there else []),
-        models=lists.metrics(queries.metrics(catalogue) if MODEL_METRICS.path in there else []),
-        drift=lists.drift(queries.drift(catalogue) if MODEL_DRIFT.path in there else []),
-        tables=lists.tables(queries.stored_tables(catalogue)),
+        accounting=tables.accounting(fates, has_records),
+        refusals=tables.refusals(refusals, has_refusals),
+        refused_files=tables.refused_files(refused),
+        other_columns=tables.other_columns(queries.other_columns(catalogue) if has_files else []),
+        files=tables.files(queries.landed_files(catalogue) if has_files else []),
+        topics=tables.topics(queries.topics(catalogue) if ops.OFFSETS.path in there else []),
+        models=tables.metrics(queries.metrics(catalogue) if MODEL_METRICS.path in there else []),
+        drift=tables.drift(queries.drift(catalogue) if MODEL_DRIFT.path in there else []),
+        tables=tables.tables(queries.stored_tables(catalogue)),
     )
 
 
@@ -102,6 +102,6 @@ PIPELINE = Page(
     title="Pipeline",
     template="pipeline.html",
     read=pipeline,
-    applies=frozenset(),
-    reach="this page is about all records, tables and checks of the shop",
+    supported_filters=frozenset(),
+    filters_note="this page is about all records, tables and checks of the shop",
 )

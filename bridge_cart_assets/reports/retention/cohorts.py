@@ -13,8 +13,8 @@ from decimal import Decimal
 from bridge_cart_assets.reports.charts import Chart, Series, Unit, curve, heatmap
 from bridge_cart_assets.reports.filters import Option, Parameter
 from bridge_cart_assets.reports.formatting import (
+    Cell,
     Number,
-    Shown,
     compact_money,
     count,
     grouped,
@@ -25,7 +25,7 @@ from bridge_cart_assets.reports.formatting import (
     words,
 )
 from bridge_cart_assets.reports.retention.queries import CohortMonth, MonthSince
-from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Row, Sheet
 from bridge_cart_assets.tables.gold import COHORT_RETENTION
 
 SHADES = 6
@@ -49,8 +49,8 @@ class Measure:
     unit: Unit
     of: Callable[[CohortMonth], Number]
     of_all: Callable[[MonthSince], Number]
-    show: Callable[[Number | None, str], Shown]
-    show_short: Callable[[Number | None, str], Shown]
+    show: Callable[[Number | None, str], Cell]
+    show_short: Callable[[Number | None, str], Cell]
     says: str
 
 
@@ -91,7 +91,7 @@ OF = Parameter(
 
 
 @dataclass(frozen=True)
-class Cell:
+class TriangleCell:
     """A field of the shaded table.
 
     Attributes:
@@ -99,7 +99,7 @@ class Cell:
         unfinished: whether its month is still going on.
     """
 
-    figure: Shown
+    figure: Cell
     shade: int | None
     unfinished: bool
 
@@ -109,8 +109,8 @@ class Cohort:
     """A row of the shaded table; months that have not begun are left out."""
 
     month: str
-    size: Shown
-    cells: tuple[Cell, ...]
+    size: Cell
+    cells: tuple[TriangleCell, ...]
 
 
 def cohort_rows(months: Sequence[CohortMonth], measure: Measure) -> tuple[Cohort, ...]:
@@ -121,7 +121,7 @@ def cohort_rows(months: Sequence[CohortMonth], measure: Measure) -> tuple[Cohort
             month=name,
             size=count(cohort[0].cohort_size),
             cells=tuple(
-                Cell(
+                TriangleCell(
                     figure=measure.show(measure.of(month), ""),
                     shade=_shade(float(measure.of(month)), most) if month.month_index else None,
                     unfinished=not month.is_complete,

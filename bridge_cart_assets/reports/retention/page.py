@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart
-from bridge_cart_assets.reports.filters import Asked
+from bridge_cart_assets.reports.filters import PageQuery
 from bridge_cart_assets.reports.formatting import percent
 from bridge_cart_assets.reports.freshness import days_of_figures
 from bridge_cart_assets.reports.overview.kpis import COMPARED_WITH, POINTS, Kpi, kpi
@@ -25,7 +25,7 @@ from bridge_cart_assets.reports.retention.cohorts import (
     curve_chart,
     latest_cohort,
 )
-from bridge_cart_assets.reports.sheets import Sheet
+from bridge_cart_assets.reports.tables import Sheet
 from bridge_cart_assets.tables.gold import COHORT_RETENTION, KPIS_DAILY
 
 NEEDED = frozenset({KPIS_DAILY, COHORT_RETENTION})
@@ -69,7 +69,7 @@ class Retention:
         return (self.cohorts.sheet, self.curve.sheet)
 
 
-def retention(catalogue: Catalogue, asked: Asked) -> Retention | None:
+def retention(catalogue: Catalogue, asked: PageQuery) -> Retention | None:
     """Everything on the page; None while gold has no KPIs."""
     there = days_of_figures(catalogue)
     if there is None:
@@ -142,7 +142,7 @@ RETENTION = Page(
     template="retention.html",
     read=retention,
     needs=NEEDED,
-    applies=frozenset({"period"}),
-    reach="cohorts and rates are those of the whole shop",
+    supported_filters=frozenset({"period"}),
+    filters_note="cohorts and rates are those of the whole shop",
     parameters=(OF,),
 )

@@ -11,8 +11,8 @@ from datetime import date
 from bridge_cart_assets.reports.charts import Chart, Series, Unit, lines, segment_colour
 from bridge_cart_assets.reports.filters import Option, Parameter
 from bridge_cart_assets.reports.formatting import (
+    Cell,
     Number,
-    Shown,
     compact_money,
     count,
     day,
@@ -20,7 +20,7 @@ from bridge_cart_assets.reports.formatting import (
     percent,
 )
 from bridge_cart_assets.reports.segments.queries import Week
-from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Row, Sheet
 from bridge_cart_assets.tables.gold import SEGMENT_METRICS
 
 
@@ -38,8 +38,8 @@ class Metric:
     label: str
     unit: Unit
     of: Callable[[Week], Number | None]
-    show: Callable[[Number | None, str], Shown]
-    show_short: Callable[[Number | None, str], Shown]
+    show: Callable[[Number | None, str], Cell]
+    show_short: Callable[[Number | None, str], Cell]
 
 
 METRICS = {

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from bridge_cart_assets.reports.charts import Chart, Node, sankey, segment_colour
-from bridge_cart_assets.reports.filters import Asked, Option, Parameter
+from bridge_cart_assets.reports.filters import Option, PageQuery, Parameter
 from bridge_cart_assets.reports.formatting import count, day, grouped, percent, words
 from bridge_cart_assets.reports.segments.queries import Flow
-from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Row, Sheet
 from bridge_cart_assets.tables.gold import SEGMENT_MIGRATION
 
 # which months there are depends on the catalogue: the page looks it up, and says what it took
@@ -19,7 +19,7 @@ NEWCOMERS = "New customers"
 _NO_MONTH = "No month has ended since the first segment: who moved where comes with the next one."
 
 
-def asked_month(asked: Asked, months: Sequence[date]) -> tuple[date | None, str]:
+def asked_month(asked: PageQuery, months: Sequence[date]) -> tuple[date | None, str]:
     """The month to show, the latest unless another was asked for, and what is to be said on it."""
     wanted = asked.own[MONTH.name]
     latest = months[0] if months else None

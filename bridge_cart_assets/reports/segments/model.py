@@ -9,7 +9,7 @@ from datetime import date
 
 from bridge_cart_assets.reports.formatting import count, day, decimals, grouped, words
 from bridge_cart_assets.reports.segments.queries import Drift, ModelVersion
-from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Row, Sheet
 from bridge_cart_assets.tables.gold import MODEL_DRIFT, SEGMENT_MODEL
 
 _BECAUSE = {

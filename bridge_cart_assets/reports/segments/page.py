@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart
-from bridge_cart_assets.reports.filters import Asked, Option, weeks_per_point
+from bridge_cart_assets.reports.filters import Option, PageQuery, weeks_per_point
 from bridge_cart_assets.reports.freshness import days_of_figures
 from bridge_cart_assets.reports.page import NotThereError, Page
 from bridge_cart_assets.reports.segments import queries
@@ -35,7 +35,7 @@ from bridge_cart_assets.reports.segments.profiles import (
     typical_customers,
     typical_note,
 )
-from bridge_cart_assets.reports.sheets import Sheet
+from bridge_cart_assets.reports.tables import Sheet
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_FEATURES,
     CUSTOMER_SEGMENTS,
@@ -102,7 +102,7 @@ class Segments:
         return (self.now, self.typical, *charts, self.model, self.drift)
 
 
-def segments(catalogue: Catalogue, asked: Asked) -> Segments | None:
+def segments(catalogue: Catalogue, asked: PageQuery) -> Segments | None:
     """Everything on the page; None while gold has no KPIs."""
     there = days_of_figures(catalogue)
     if there is None:
@@ -140,7 +140,7 @@ def segments(catalogue: Catalogue, asked: Asked) -> Segments | None:
     )
 
 
-def _history(catalogue: Catalogue, asked: Asked, first: date, last: date) -> Chart:
+def _history(catalogue: Catalogue, asked: PageQuery, first: date, last: date) -> Chart:
     """Weeks counted back from the latest day, as on the overview."""
     length = (last - asked.filters.first_day(first, last)).days
     step = 7 * weeks_per_point(length)
@@ -149,7 +149,7 @@ def _history(catalogue: Catalogue, asked: Asked, first: date, last: date) -> Cha
     return history_chart(weeks, METRICS[asked.own[METRIC.name]], last, step)
 
 
-def _about_now(asked: Asked) -> str:
+def _about_now(asked: PageQuery) -> str:
     set_here = [name for name in ("country", "category") if asked.filters.is_set(name)]
     if not set_here:
         return "Whole segments, by what is known of all their customers."

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from bridge_cart_assets.reports.charts import segment_colour
 from bridge_cart_assets.reports.filters import Filters
 from bridge_cart_assets.reports.formatting import (
+    Cell,
     Number,
-    Shown,
     compact_money,
     count,
     decimals,
@@ -18,7 +18,7 @@ from bridge_cart_assets.reports.formatting import (
     words,
 )
 from bridge_cart_assets.reports.segments.queries import Profile, Typical
-from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Row, Sheet
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, CUSTOMER_VALUE, SEGMENT_METRICS
 
 NO_SEGMENTS = "No segments yet: they begin with the first segment model."
@@ -32,8 +32,8 @@ class Card:
 
     name: str
     colour: str
-    customers: Shown
-    share: Shown
+    customers: Cell
+    share: Cell
     description: str
     action: str
 

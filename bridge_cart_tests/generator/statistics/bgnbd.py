@@ -1,7 +1,8 @@
 """BG/NBD on the synthetic shop: whether the fit finds what the generator draws from.
 
 Belongs here: the bands in which the estimates have to lie (`RECOVERY`). Does not belong here:
-figures that need no model (`figures`), nor the model itself (`bridge_cart_assets.models.clv`).
+figures that need no model (`figures`), nor the model itself
+(`bridge_cart_assets.models.buy_till_you_die`).
 """
 
 from collections.abc import Mapping
@@ -15,9 +16,9 @@ import polars as pl
 
 from bridge_cart_assets.generator import behaviour
 from bridge_cart_assets.generator.arguments import Shop
-from bridge_cart_assets.generator.chance import Floats
+from bridge_cart_assets.generator.rng import Floats
 from bridge_cart_assets.generator.shop import generate
-from bridge_cart_assets.models.clv import Histories, fit_bg_nbd
+from bridge_cart_assets.models.buy_till_you_die import Histories, fit_bg_nbd
 from bridge_cart_tests.generator.statistics.shops import CUSTOMERS, LONG, YEAR, Clean, clean
 
 

@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.generator.assortment import CATEGORIES
 from bridge_cart_assets.generator.personas import NAMES
+from bridge_cart_assets.generator.product_catalogue import CATEGORIES
 from bridge_cart_tests.generator.numbers import as_number
 from bridge_cart_tests.generator.statistics.shops import Clean
 

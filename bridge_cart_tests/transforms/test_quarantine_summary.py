@@ -8,8 +8,8 @@ import pytest
 from bridge_cart_assets.tables.meta import ACCOUNTING, ACCOUNTING_DAYS
 from bridge_cart_assets.tables.meta import QUARANTINE as META
 from bridge_cart_assets.tables.silver import QUARANTINE
-from bridge_cart_assets.transforms.fates import latest_days, totals
-from bridge_cart_assets.transforms.refusals import masked, refusals
+from bridge_cart_assets.transforms.outcomes import latest_days, totals
+from bridge_cart_assets.transforms.quarantine_summary import masked, refusals
 
 
 def refused(*rows: tuple[str, str, str | None, str | None, int]) -> pl.LazyFrame:

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from bridge_cart_assets.reports.guard import Guard
+from bridge_cart_assets.reports.security import Guard
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a setting, nothing listens
 PATHS = ["/", "/healthz", "/export/kpis_daily.csv", "/nowhere", "/export/no.csv", "/static/no.js"]

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge_cart_assets.models import clv
-from bridge_cart_assets.models.clv import (
+from bridge_cart_assets.models import buy_till_you_die
+from bridge_cart_assets.models.buy_till_you_die import (
     BgNbd,
     GammaGamma,
     Histories,
+    NaiveRate,
     Nbd,
-    OwnRate,
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_nbd,
@@ -25,7 +25,7 @@ from bridge_cart_assets.models.likelihood import Fitted, Floats, parameters
 from bridge_cart_assets.thresholds import THRESHOLDS
 from bridge_cart_tests.models.cdnow import spending
 
-Model = BgNbd | Nbd | OwnRate
+Model = BgNbd | Nbd | NaiveRate
 
 
 def seen(*customers: tuple[float, float, float]) -> Histories:
@@ -34,7 +34,9 @@ def seen(*customers: tuple[float, float, float]) -> Histories:
 
 
 def frame(customers: list[tuple[int, int, int]]) -> pl.DataFrame:
-    return pl.DataFrame(customers, schema=dict.fromkeys(clv.HISTORY, pl.Int64), orient="row")
+    return pl.DataFrame(
+        customers, schema=dict.fromkeys(buy_till_you_die.HISTORY, pl.Int64), orient="row"
+    )
 
 
 def simulated(model: BgNbd | Nbd, size: int, seed: int, days: int = 400) -> pl.DataFrame:
@@ -52,7 +54,9 @@ def simulated(model: BgNbd | Nbd, size: int, seed: int, days: int = 400) -> pl.D
         last[is_here] = now[is_here]
         is_here &= rng.random(size) >= leaves
     rows = np.floor(np.column_stack([orders, last, tenure])).astype(np.int64)
-    return pl.DataFrame(rows, schema=dict.fromkeys(clv.HISTORY, pl.Int64), orient="row")
+    return pl.DataFrame(
+        rows, schema=dict.fromkeys(buy_till_you_die.HISTORY, pl.Int64), orient="row"
+    )
 
 
 def test_the_fit_to_cdnow_is_the_published_one(cdnow: Path) -> None:
@@ -123,14 +127,14 @@ def test_what_follows_from_bg_nbd_is_what_summing_over_all_customers_gives(
         orders = (alive * -np.expm1(-rate * leaves * days) / leaves).sum() / total
         assert model.expected_orders(customer, days)[0] == pytest.approx(orders, rel=0.03)
         comes = (alive * -np.expm1(-rate * days)).sum() / total
-        assert 1 - model.no_order(customer, days)[0] == pytest.approx(comes, rel=0.03)
+        assert 1 - model.prob_no_order(customer, days)[0] == pytest.approx(comes, rel=0.03)
 
 
 def test_whoever_has_bought_once_is_alive_and_still_less_and_less_likely_to_come() -> None:
     once = seen((0, 0, 0), (0, 0, 90), (0, 0, 360))
     model = HABITS[0]
     assert model.p_alive(once).tolist() == [1.0, 1.0, 1.0]
-    churn = model.no_order(once, 90.0).tolist()
+    churn = model.prob_no_order(once, 90.0).tolist()
     assert churn == sorted(churn)
     assert churn[-1] > 0.9 > churn[0]
 
@@ -168,11 +172,13 @@ def test_forecasts_are_numbers_within_reason_whatever_the_parameters(
 ) -> None:
     x = min(x, t_x)
     customer = seen((x, t_x if x else 0, t_x + wait))
-    for one in (model, Nbd(model.r, model.alpha), OwnRate()):
+    for one in (model, Nbd(model.r, model.alpha), NaiveRate()):
         quarter, year = (one.expected_orders(customer, days)[0] for days in (90.0, 365.0))
         assert 0 <= quarter <= year * (1 + 1e-6) + 1e-9
         assert 0 <= one.p_alive(customer)[0] <= 1
-        assert 0 <= one.no_order(customer, 365.0)[0] <= one.no_order(customer, 90.0)[0] <= 1
+        assert (
+            0 <= one.prob_no_order(customer, 365.0)[0] <= one.prob_no_order(customer, 90.0)[0] <= 1
+        )
     assert (
         model.expected_orders(customer, 365.0)[0]
         <= Nbd(model.r, model.alpha).expected_orders(customer, 365.0)[0] * (1 + 1e-6) + 1e-9
@@ -295,7 +301,7 @@ def test_the_gradient_is_the_slope_of_the_likelihood(
         caught.append(likelihood)
         return Fitted(GammaGamma(1.0, 2.0, 3.0), None, 0.0, 1)
 
-    monkeypatch.setattr(clv, "maximise", catch)
+    monkeypatch.setattr(buy_till_you_die, "maximise", catch)
     groups = Histories.of(simulated(HABITS[0], 200, seed=3))
     if kind == "gamma_gamma":
         fit_gamma_gamma(*paid(GammaGamma(6.0, 4.0, 15.0), 200, seed=3))

@@ -1,7 +1,7 @@
 """Whole files that come twice: under a second name, or again some days later in other bytes.
 
 Belongs here: which files, when, and what the manifest says of them. Does not belong here: records
-that are copied (`dirt`) or late (`deliveries`).
+that are copied (`defect_injection`) or late (`deliveries`).
 """
 
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from bridge_cart_assets.generator.arguments import Shop
-from bridge_cart_assets.generator.chance import Stream, stream
+from bridge_cart_assets.generator.defect_injection import MANIFEST
 from bridge_cart_assets.generator.defects import REDELIVERED, RENAMED
-from bridge_cart_assets.generator.dirt import MANIFEST
 from bridge_cart_assets.generator.landing import SOURCES, sent_again, suffix
+from bridge_cart_assets.generator.rng import Stream, stream
 
 # A file that is sent again is so within these days.
 AGAIN_WITHIN = 10

@@ -3,7 +3,7 @@
 Belongs here: the protocol of parts. How far a file has got is written with the rows of each part,
 in the same commit, and it is looked up on the very handle that writes: of two runs at one file the
 slower one finds that the other is further, and goes on from there. Does not belong here: what a
-part is (`records`), or files that are taken as a whole (`take`).
+part is (`readers`), or files that are taken as a whole (`ingest_files`).
 """
 
 import json
@@ -16,9 +16,9 @@ import polars as pl
 
 from bridge_cart_assets.ingestion.files import Content, FileRefusedError, Opened, open_file
 from bridge_cart_assets.ingestion.landing import LandedFile
-from bridge_cart_assets.ingestion.ledger import Seen, remember, transaction_of
-from bridge_cart_assets.ingestion.records import Part, read_parts, surprises_refuse
-from bridge_cart_assets.ingestion.verdicts import MOST_NAMES, Provenance, Read
+from bridge_cart_assets.ingestion.ledger import FileRecord, transaction_of, upsert_files
+from bridge_cart_assets.ingestion.raw_rows import MOST_NAMES, Provenance, Read
+from bridge_cart_assets.ingestion.readers import Part, read_parts, surprises_refuse
 from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retry_on_conflict
 from bridge_cart_assets.sources import Source
 
@@ -66,14 +66,14 @@ def reached(raw: Snapshot, fingerprint: str) -> Reached:
     )
 
 
-def take_large(
+def ingest_large_file(
     lake: Lake,
     source: Source,
     file: LandedFile,
     content: Content,
     run_id: str,
     told: Callable[[int, int], None] = lambda done, total: None,
-) -> Seen:
+) -> FileRecord:
     """Take in a large file, a commit for each part.
 
     Args:
@@ -98,7 +98,7 @@ def take_large(
         detail = str(refusal)
         if intake.reached.records and not isinstance(refusal, Changed):
             detail += f"; its first {intake.reached.records:,} records stand in raw"
-        return Seen(file, "refused", reason=refusal.reason, detail=detail, added=intake.added)
+        return FileRecord(file, "refused", reason=refusal.reason, detail=detail, added=intake.added)
 
 
 class _Intake:
@@ -169,20 +169,20 @@ class _Intake:
         if self._columns is not None:
             self._columns.add(part.read)
         if is_first and not part.is_last:
-            half = Seen(
+            half = FileRecord(
                 self._file,
                 "partial",
                 self._content.fingerprint,
                 self.reached.records,
                 quarantined=self.reached.quarantined,
             )
-            remember(self._lake, [half], self._run_id, datetime.now(UTC))
+            upsert_files(self._lake, [half], self._run_id, datetime.now(UTC))
 
-    def seen(self, opened: Opened) -> Seen:
+    def seen(self, opened: Opened) -> FileRecord:
         """What the look at a file came to that raw has as a whole now."""
         unknown, missing = self._names(opened)
         is_its_name = self._provenance().object == self._file.object
-        return Seen(
+        return FileRecord(
             self._file,
             "taken" if is_its_name else "repeated",
             self._content.fingerprint,

@@ -1,7 +1,7 @@
 """A run that is disturbed on its way, all in one process: a crash, or another run in between.
 
 A crash is an exception that nobody catches: what it leaves on disk is what a killed process leaves.
-The places are put around the functions from outside, as in `victim`.
+The places are put around the functions from outside, as in `kill_target`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from bridge_cart_assets.ingestion import take
-from bridge_cart_assets.lake import delta, durable
+from bridge_cart_assets.ingestion import ingest_files
+from bridge_cart_assets.lake import delta, fsync
 from bridge_cart_assets.lake.delta import Lake, Snapshot
 from bridge_cart_assets.pipeline import silver
 from bridge_cart_assets.tables.silver import INTERNAL
 from bridge_cart_assets.tables.table import Table
-from bridge_cart_tests.faults import victim
-from bridge_cart_tests.faults.victim import Function, after, before
+from bridge_cart_tests.faults import kill_target
+from bridge_cart_tests.faults.kill_target import Function, after, before
 
 Around = Callable[[Function, Any], Function]
 Place = tuple[Any, str, Around]
@@ -53,10 +53,10 @@ def _uncommitted(force: Function, once: Once) -> Function:
 
     def call(table: Path, version: int, top: Path) -> None:
         once.left -= 1
-        checkpoint = table / durable.LOG / f"{version:020}.checkpoint.parquet"
+        checkpoint = table / fsync.LOG / f"{version:020}.checkpoint.parquet"
         # A checkpoint is written after the entry: with one there is no such moment.
         if once.is_due and not checkpoint.exists():
-            durable.entry_of(table, version).unlink()
+            fsync.entry_of(table, version).unlink()
         once.left += 1
         once.reached()
         force(table, version, top)
@@ -78,15 +78,16 @@ def of(tables: Sequence[Table], around: Around) -> Around:
     return put
 
 
-# Where a run can die: those of `victim` that an ingest passes, and between the steps of silver.
+# Where a run can die: those of `kill_target` that an ingest passes, and between the steps of
+# silver.
 CRASHES: dict[str, Place] = {
     **{
-        name: victim.POINTS[name]
+        name: kill_target.POINTS[name]
         for name in ("listed", "read", "parsed", "before commit", "after commit", "before fsync")
     },
-    **{name: victim.POINTS[name] for name in ("remembered", "silver merged", "silver folded")},
-    "uncommitted": (delta, "force_commit", _uncommitted),
-    "before remembering": (take, "remember", before),
+    **{name: kill_target.POINTS[name] for name in ("remembered", "silver merged", "silver folded")},
+    "uncommitted": (delta, "fsync_commit", _uncommitted),
+    "before remembering": (ingest_files, "upsert_files", before),
     "a table written": (Snapshot, "apply", after),
     "a table about to be written": (Snapshot, "apply", before),
     "losers written": (Snapshot, "apply", of(INTERNAL, after)),
@@ -98,8 +99,8 @@ GAPS: dict[str, Place] = {
     "looked": (Lake, "snapshot", after),
     "before commit": (delta, "write_deltalake", before),
     "before merge": (Snapshot, "_merge", before),
-    "read": (take, "read_file", after),
-    "before remembering": (take, "remember", before),
+    "read": (ingest_files, "read_file", after),
+    "before remembering": (ingest_files, "upsert_files", before),
     "losers written": (Snapshot, "apply", of(INTERNAL, after)),
     "before quarantine": (silver, "update_quarantine", before),
     "before counting": (silver, "update_accounting", before),

@@ -3,7 +3,7 @@
 Belongs here: the protocol for files that are taken as a whole, several in a commit. A file's
 fingerprint is an application transaction of the raw table; it is looked up on the very handle that
 writes, so that a file is either wholly in or not at all, whatever is killed and whoever else is
-writing. Large files have a protocol of their own (`large`).
+writing. Large files have a protocol of their own (`ingest_large_file`).
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -13,17 +13,17 @@ from datetime import UTC, date, datetime
 import polars as pl
 
 from bridge_cart_assets.ingestion.files import Content, FileRefusedError, read_file
+from bridge_cart_assets.ingestion.ingest_large_file import ingest_large_file
 from bridge_cart_assets.ingestion.landing import LandedFile
-from bridge_cart_assets.ingestion.large import take_large
 from bridge_cart_assets.ingestion.ledger import (
-    Seen,
-    in_raw,
-    remember,
+    FileRecord,
+    already_ingested,
     transaction_of,
+    upsert_files,
     without_records,
 )
-from bridge_cart_assets.ingestion.records import is_large, read_all, surprises_refuse
-from bridge_cart_assets.ingestion.verdicts import Provenance, Read, put_all
+from bridge_cart_assets.ingestion.raw_rows import Provenance, Read, add_provenance
+from bridge_cart_assets.ingestion.readers import is_large, read_all, surprises_refuse
 from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retry_on_conflict
 from bridge_cart_assets.sources import Source
 
@@ -47,7 +47,7 @@ class Taken:
     files: int = 0
     repeated: int = 0
     records: int = 0
-    refused: list[Seen] = field(default_factory=list)
+    refused: list[FileRecord] = field(default_factory=list)
     days: set[date] = field(default_factory=set)
 
 
@@ -69,11 +69,11 @@ class _Opened:
 class _Look:
     """What was found in a file, and its records if it has any that can be taken."""
 
-    seen: Seen
+    seen: FileRecord
     rows: pl.DataFrame | None = None
 
 
-def take_in(
+def ingest_files(
     lake: Lake,
     source: Source,
     files: Sequence[LandedFile],
@@ -102,13 +102,13 @@ def take_in(
                 within(file, part, total)
                 progress(n, len(files))
 
-            outcome = [take_large(lake, source, first.file, first.found, run_id, told)]
+            outcome = [ingest_large_file(lake, source, first.file, first.found, run_id, told)]
         else:
             looks = _read(group, source)
             outcome = retry_on_conflict(lambda looks=looks: _commit(lake, source, looks, run_id))  # type: ignore[misc]
             # The next ones are read while this name still holds them.
             looks.clear()
-        remember(lake, outcome, run_id, now)
+        upsert_files(lake, outcome, run_id, now)
         for one in outcome:
             _count(taken, one)
         done += len(group)
@@ -158,13 +158,13 @@ def _read(group: Sequence[_Opened], source: Source) -> list[_Look]:
 
 
 def _refused(file: LandedFile, why: FileRefusedError) -> _Look:
-    return _Look(Seen(file, "refused", reason=why.reason, detail=str(why)))
+    return _Look(FileRecord(file, "refused", reason=why.reason, detail=str(why)))
 
 
 def _look(file: LandedFile, content: Content, read: Read | FileRefusedError) -> _Look:
     if isinstance(read, FileRefusedError):
         return _refused(file, read)
-    seen = Seen(
+    seen = FileRecord(
         file,
         "taken",
         content.fingerprint,
@@ -176,13 +176,13 @@ def _look(file: LandedFile, content: Content, read: Read | FileRefusedError) -> 
     return _Look(seen, read.records)
 
 
-def _commit(lake: Lake, source: Source, group: Sequence[_Look], run_id: str) -> list[Seen]:
+def _commit(lake: Lake, source: Source, group: Sequence[_Look], run_id: str) -> list[FileRecord]:
     raw = lake.snapshot(source.raw)
     version = (raw.version or 0) + 1
     fingerprints = [look.seen.fingerprint for look in group if look.seen.fingerprint]
     taken = raw.transactions([transaction_of(fingerprint) for fingerprint in fingerprints])
     standing = _standing(lake, raw, source, [look.seen for look in group], taken)
-    outcome: list[Seen] = []
+    outcome: list[FileRecord] = []
     new: dict[str, tuple[Provenance, pl.DataFrame]] = {}
     for look in group:
         seen, fingerprint = look.seen, look.seen.fingerprint
@@ -204,13 +204,13 @@ def _commit(lake: Lake, source: Source, group: Sequence[_Look], run_id: str) -> 
         transactions = {transaction_of(fingerprint): version for fingerprint in new}
         latest = max(seen.file.batch_day for seen in outcome if seen.is_new and seen.version)
         as_of = max(filter(None, (raw.as_of, latest)))
-        rows = put_all(list(new.values()), run_id, datetime.now(UTC))
+        rows = add_provenance(list(new.values()), run_id, datetime.now(UTC))
         raw.append(rows, Commit(run_id, as_of, transactions))
     return outcome
 
 
 def _standing(
-    lake: Lake, raw: Snapshot, source: Source, group: Sequence[Seen], taken: Collection[str]
+    lake: Lake, raw: Snapshot, source: Source, group: Sequence[FileRecord], taken: Collection[str]
 ) -> set[tuple[str, str]]:
     """Fingerprint and object of those files of a group that had been taken before by this name."""
     known = [
@@ -219,14 +219,14 @@ def _standing(
         if seen.fingerprint and transaction_of(seen.fingerprint) in taken
     ]
     named = [(fingerprint, seen.file.batch_day) for seen, fingerprint in known if seen.records]
-    standing = in_raw(raw, named)
+    standing = already_ingested(raw, named)
     # Raw does not have the name of a file without records; without a ledger it is the first.
     empty = [(fingerprint, seen.file.object) for seen, fingerprint in known if not seen.records]
     owners = dict(reversed(empty)) | without_records(lake, source.name, [f for f, _ in empty])
     return standing | set(owners.items())
 
 
-def _count(taken: Taken, seen: Seen) -> None:
+def _count(taken: Taken, seen: FileRecord) -> None:
     taken.records += seen.added
     if seen.added or (seen.state == "taken" and seen.is_new):
         taken.days.add(seen.file.batch_day)

@@ -1,6 +1,6 @@
 """A process that keeps compacting and vacuuming until it is ended.
 
-    python -m bridge_cart_tests.faults.upkeep DATA
+    python -m bridge_cart_tests.faults.maintenance DATA
 
 maintains all tables again and again, as the nightly job does once, and writes down in
 DATA/upkeep how many tables it put together and in DATA/lost-to-others each compaction that another

@@ -15,18 +15,24 @@ import numpy as np
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from bridge_cart_assets.ingestion import files, lines
+from bridge_cart_assets.ingestion import files, text_decoding
 from bridge_cart_assets.ingestion.csv_records import Header, read_csv, read_header
 from bridge_cart_assets.ingestion.files import Content, FileRefusedError, Opened, is_shortage
 from bridge_cart_assets.ingestion.json_records import read_json
-from bridge_cart_assets.ingestion.lines import Layout, judge, layout_of, split, without_cr
 from bridge_cart_assets.ingestion.parquet_records import (
     count_rows,
     read_parquet,
     read_rows,
     refuse_torn,
 )
-from bridge_cart_assets.ingestion.verdicts import Read
+from bridge_cart_assets.ingestion.raw_rows import Read
+from bridge_cart_assets.ingestion.text_decoding import (
+    Layout,
+    classify_lines,
+    layout_of,
+    split,
+    without_cr,
+)
 from bridge_cart_assets.sources import Source
 
 # Short lines, and most of all Parquet, can be a great many records in a few bytes.
@@ -97,7 +103,9 @@ def read_objects(texts: pl.Series, source: Source) -> Read:
     Returns:
         A row per element, in their order, `_pos` from 1, as `read_records` gives them.
     """
-    return read_json(judge(texts.cast(pl.Binary), encoding=source.encoding), source, is_file=False)
+    return read_json(
+        classify_lines(texts.cast(pl.Binary), encoding=source.encoding), source, is_file=False
+    )
 
 
 def _read_one(content: Content, source: Source) -> Read | FileRefusedError:
@@ -268,7 +276,7 @@ def _next(pieces: Iterator[bytes]) -> bytes:
 
 def _kept(layout: Layout) -> int:
     """Of a line that is too long so much is needed to see that it is."""
-    return (lines.KEPT_BYTES + 1) * layout.unit
+    return (text_decoding.KEPT_BYTES + 1) * layout.unit
 
 
 def _shorten(layout: Layout, buffer: bytearray, pieces: Iterator[bytes]) -> tuple[int, int]:

@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.generator.chance import Floats, Ints, below
 from bridge_cart_assets.generator.markets import MARKETS
+from bridge_cart_assets.generator.rng import Floats, Ints, below
 
 FIRST_NAMES = 300
 LAST_NAMES = 400

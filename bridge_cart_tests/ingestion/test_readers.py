@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from bridge_cart_assets.ingestion import csv_records, lines
+from bridge_cart_assets.ingestion import csv_records, text_decoding
 from bridge_cart_assets.ingestion.files import Content, FileRefusedError
-from bridge_cart_assets.ingestion.lines import MAX_RECORD_BYTES
-from bridge_cart_assets.ingestion.records import read_objects, read_records
+from bridge_cart_assets.ingestion.readers import read_objects, read_records
+from bridge_cart_assets.ingestion.text_decoding import MAX_RECORD_BYTES
 from bridge_cart_assets.sources.customers import CUSTOMERS
 
 HEADER = "customer_id,name,city"
@@ -270,7 +270,7 @@ def test_a_line_longer_than_8_mib_is_told_apart_and_kept() -> None:
 
 
 def test_a_long_line_that_is_no_text_is_kept_by_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "MAX_RECORD_BYTES", 20)
+    monkeypatch.setattr(text_decoding, "MAX_RECORD_BYTES", 20)
     line = b"2," + b"\xe9" * 30
     frame = records("csv", f"{HEADER}\n".encode() + line + b"\n3,d,e\n")
     assert verdicts(frame) == [(1, "LINE_TOO_LONG"), (2, "ok")]

@@ -8,11 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from bridge_cart_assets.ingestion import take
+from bridge_cart_assets.ingestion import ingest_files as module
+from bridge_cart_assets.ingestion.ingest_files import Taken, ingest_files
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import not_seen, refused
+from bridge_cart_assets.ingestion.ledger import new_files, refused
 from bridge_cart_assets.ingestion.pending import arrived_days, pending_days
-from bridge_cart_assets.ingestion.take import Taken, take_in
 from bridge_cart_assets.lake.delta import CommitConflictError, Lake, Snapshot
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.purchases import PURCHASES
@@ -38,8 +38,8 @@ class Shop:
 
     def run(self, run_id: str = "run") -> Taken:
         """Take in what is new, as the raw asset does."""
-        files = not_seen(self.lake, list_landing(self.landing, "customers"))
-        return take_in(self.lake, CUSTOMERS, files, run_id)
+        files = new_files(self.lake, list_landing(self.landing, "customers"))
+        return ingest_files(self.lake, CUSTOMERS, files, run_id)
 
     def records(self) -> list[tuple[str, int, str | None, str]]:
         """File, position, id and verdict of every raw record."""
@@ -92,7 +92,7 @@ def test_every_record_comes_in_with_its_place_and_its_verdict(shop: Shop) -> Non
 def test_an_unchanged_file_is_not_opened_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.land("2024-01-01.csv", ANNA)
     shop.run()
-    monkeypatch.setattr(take, "read_file", _never)
+    monkeypatch.setattr(module, "read_file", _never)
     taken = shop.run()
     assert (taken.files, taken.repeated) == (0, 0)
 
@@ -118,7 +118,7 @@ def test_the_same_bytes_under_two_names_in_one_intake_are_taken_once(shop: Shop)
 def test_the_same_bytes_in_two_commits_of_one_intake_are_taken_once(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(take, "COMMIT_BYTES", 1)
+    monkeypatch.setattr(module, "COMMIT_BYTES", 1)
     for day in (1, 2, 3):
         shop.land(f"2024-01-0{day}.csv", ANNA)
     assert (shop.run().files, len(shop.records())) == (1, 1)
@@ -142,7 +142,7 @@ def test_the_same_bytes_for_another_source_are_taken_for_it_too(shop: Shop) -> N
     other = shop.landing / "purchases" / path.name
     other.parent.mkdir()
     path.rename(other)
-    taken = take_in(shop.lake, PURCHASES, list_landing(shop.landing, "purchases"), "run")
+    taken = ingest_files(shop.lake, PURCHASES, list_landing(shop.landing, "purchases"), "run")
     assert (taken.files, taken.records) == (1, 1)
 
 
@@ -209,12 +209,12 @@ def test_a_file_with_a_header_only_is_taken_and_adds_no_record(shop: Shop) -> No
 
 
 def test_progress_is_told_after_every_commit(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(take, "COMMIT_BYTES", len(ANNA) + len(CY))
+    monkeypatch.setattr(module, "COMMIT_BYTES", len(ANNA) + len(CY))
     for day, text in enumerate((ANNA, CY, f"{HEADER}\n9,Z\n"), start=1):
         shop.land(f"2024-01-0{day}.csv", text)
     told: list[tuple[int, int]] = []
     files = list_landing(shop.landing, "customers")
-    take_in(shop.lake, CUSTOMERS, files, "run", lambda done, total: told.append((done, total)))
+    ingest_files(shop.lake, CUSTOMERS, files, "run", lambda done, total: told.append((done, total)))
     assert told == [(2, 3), (3, 3)]
 
 
@@ -274,10 +274,10 @@ def test_two_intakes_of_different_files_at_once_lose_nothing(
 
     def the_other() -> None:
         other = [f for f in list_landing(shop.landing, "customers") if f not in listed]
-        assert take_in(shop.lake, CUSTOMERS, other, "the other run").files == 1
+        assert ingest_files(shop.lake, CUSTOMERS, other, "the other run").files == 1
 
     between_look_and_write(monkeypatch, CUSTOMERS.raw, the_other)
-    assert take_in(shop.lake, CUSTOMERS, listed, "my run").files == 1
+    assert ingest_files(shop.lake, CUSTOMERS, listed, "my run").files == 1
     assert len(shop.records()) == 4
 
 
@@ -305,7 +305,7 @@ def test_a_crash_between_the_records_and_the_ledger_loses_and_doubles_nothing(
 ) -> None:
     shop.land("2024-01-01.csv", ANNA)
     shop.land("2024-01-02.csv", CY)
-    monkeypatch.setattr(take, "remember", _dies)
+    monkeypatch.setattr(module, "upsert_files", _dies)
     with pytest.raises(SystemExit):
         shop.run()
     monkeypatch.undo()
@@ -344,7 +344,7 @@ def test_files_can_be_taken_in_any_order(shop: Shop, tmp_path: Path) -> None:
     shop.run()
     other = Lake(str(tmp_path / "other"))
     for file in reversed(list_landing(shop.landing, "customers")):
-        take_in(other, CUSTOMERS, [file], "run")
+        ingest_files(other, CUSTOMERS, [file], "run")
     order = ["_object", "_pos"]
     one, two = (
         lake.snapshot(CUSTOMERS.raw).read().drop("_ingested_at").sort(order)

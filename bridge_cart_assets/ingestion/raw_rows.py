@@ -85,7 +85,7 @@ class Provenance:
         )
 
 
-def put_all(
+def add_provenance(
     files: Sequence[tuple[Provenance, pl.DataFrame]], run_id: str, now: datetime
 ) -> pl.DataFrame:
     """The rows of several files as rows of the raw table: as `Provenance.put`, for all at once."""
@@ -105,7 +105,7 @@ def put_all(
     )
 
 
-def meant(names: Sequence[str], source: Source) -> list[str]:
+def match_column_names(names: Sequence[str], source: Source) -> list[str]:
     """Names of columns, in the source's own spelling where one is meant: ` Order_ID` is order_id.
 
     A name that is spelt as the source has it goes before one that only means it, which then keeps

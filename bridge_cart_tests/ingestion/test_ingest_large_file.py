@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from bridge_cart_assets.ingestion import files, large
+from bridge_cart_assets.ingestion import files, ingest_large_file
+from bridge_cart_assets.ingestion.ingest_files import Taken, ingest_files
 from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
-from bridge_cart_assets.ingestion.ledger import not_seen, refused, transaction_of
-from bridge_cart_assets.ingestion.take import Taken, take_in
+from bridge_cart_assets.ingestion.ledger import new_files, refused, transaction_of
 from bridge_cart_assets.lake import delta
 from bridge_cart_assets.lake.delta import Commit, CommitConflictError, Lake, Snapshot
 from bridge_cart_assets.sources.customers import CUSTOMERS
@@ -68,10 +68,10 @@ class Shop:
         return path
 
     def run(self, **more: Any) -> Taken:
-        return take_in(self.lake, CUSTOMERS, self.due(), "run", **more)
+        return ingest_files(self.lake, CUSTOMERS, self.due(), "run", **more)
 
     def due(self) -> list[LandedFile]:
-        return not_seen(self.lake, list_landing(self.landing, "customers"))
+        return new_files(self.lake, list_landing(self.landing, "customers"))
 
     def records(self) -> pl.DataFrame:
         raw = self.lake.snapshot(CUSTOMERS.raw).read().sort("_fingerprint", "_pos")
@@ -220,10 +220,10 @@ def test_two_runs_at_one_large_file_take_each_record_once(
 
         parts: list[int] = []
         with suppress(KeyboardInterrupt):
-            take_in(shop.lake, CUSTOMERS, listed, "another", within=stop)
+            ingest_files(shop.lake, CUSTOMERS, listed, "another", within=stop)
 
     between(monkeypatch, 2, another_adds_two_parts)
-    taken = take_in(shop.lake, CUSTOMERS, listed, "run")
+    taken = ingest_files(shop.lake, CUSTOMERS, listed, "run")
     assert_frame_equal(shop.records(), whole(ending))
     assert (taken.files, taken.repeated) == (1, 0)
     assert 0 < taken.records < 30
@@ -236,8 +236,8 @@ def test_of_two_runs_the_one_that_finds_the_file_taken_adds_nothing(
     in_parts(monkeypatch, "csv")
     shop.land(f"{NAME}.csv", FORMATS["csv"])
     listed = list_landing(shop.landing, "customers")
-    between(monkeypatch, 1, lambda: take_in(shop.lake, CUSTOMERS, listed, "another"))
-    taken = take_in(shop.lake, CUSTOMERS, listed, "run")
+    between(monkeypatch, 1, lambda: ingest_files(shop.lake, CUSTOMERS, listed, "another"))
+    taken = ingest_files(shop.lake, CUSTOMERS, listed, "run")
     assert (taken.records, taken.refused) == (0, [])
     assert_frame_equal(shop.records(), whole("csv"))
 
@@ -322,7 +322,7 @@ def test_another_file_under_the_name_between_two_looks_has_changed(
         other.replace(path)
         return opened(file)
 
-    monkeypatch.setattr(large, "open_file", replaced)
+    monkeypatch.setattr(ingest_large_file, "open_file", replaced)
     [seen] = shop.run().refused
     assert seen.detail == "it changed while it was read; land it again"
     assert shop.records().height == 0

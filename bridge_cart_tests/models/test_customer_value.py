@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 
-from bridge_cart_assets.models.clv import BgNbd
+from bridge_cart_assets.models.buy_till_you_die import BgNbd
+from bridge_cart_assets.models.customer_value import customer_value, value_model
 from bridge_cart_assets.models.holdout import value_metrics
-from bridge_cart_assets.models.value import customer_value, value_model
 from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, VALUE_MODEL
 from bridge_cart_assets.transforms.features import customer_features
 from bridge_cart_tests.generator.numbers import as_number

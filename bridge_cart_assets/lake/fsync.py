@@ -19,7 +19,7 @@ from urllib.parse import unquote
 LOG = "_delta_log"
 
 
-def force_commit(table: Path, version: int, top: Path) -> None:
+def fsync_commit(table: Path, version: int, top: Path) -> None:
     """Force one commit of a table and everything that it added.
 
     Args:
@@ -31,12 +31,12 @@ def force_commit(table: Path, version: int, top: Path) -> None:
     log = table / LOG
     checkpoint = [log / f"{version:020}.checkpoint.parquet", log / "_last_checkpoint"]
     for file in (*data, entry_of(table, version), *(file for file in checkpoint if file.exists())):
-        force(file)
+        fsync_path(file)
     for folder in sorted({*_folders(data, table), log, *_upwards(table, top)}, reverse=True):
-        force(folder)
+        fsync_path(folder)
 
 
-def force(path: Path) -> None:
+def fsync_path(path: Path) -> None:
     """Force a file, or the names in a folder."""
     opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -15,7 +15,7 @@ import polars as pl
 from polars.exceptions import ComputeError
 
 from bridge_cart_assets.ingestion.files import HEAD_BYTES
-from bridge_cart_assets.ingestion.verdicts import ALSO, CODE, DETAIL, SIZE, STORED, TEXT
+from bridge_cart_assets.ingestion.raw_rows import ALSO, CODE, DETAIL, SIZE, STORED, TEXT
 
 MAX_RECORD_BYTES = 8 * 1024**2
 # A longer line than that is kept by its beginning: it need not fit into memory.
@@ -110,8 +110,8 @@ def split(normal: bytes, layout: Layout, encoding: str | None) -> pl.DataFrame:
         encoding: what lines that are not UTF-8 are read as; each by itself.
 
     Returns:
-        TEXT, CODE (BAD_ENCODING, LINE_TOO_LONG or null), DETAIL and STORED as `judge` has them;
-        and SIZE, the bytes of the line in `normal`.
+        TEXT, CODE (BAD_ENCODING, LINE_TOO_LONG or null), DETAIL and STORED as `classify_lines` has
+        them; and SIZE, the bytes of the line in `normal`.
     """
     whole = _texts(pl.Series(TEXT, [normal], dtype=pl.Binary))
     if whole.null_count():
@@ -119,13 +119,13 @@ def split(normal: bytes, layout: Layout, encoding: str | None) -> pl.DataFrame:
         if not parts[-1]:
             parts.pop()
         lines = pl.Series(TEXT, parts, dtype=pl.Binary)
-        return judge(lines, layout, encoding).with_columns(lines.bin.size().alias(SIZE))
+        return classify_lines(lines, layout, encoding).with_columns(lines.bin.size().alias(SIZE))
     texts = whole.str.split(layout.end.decode()).explode()
     if texts[-1] == "":
         texts = texts.head(-1)
     sizes = texts.str.len_bytes().alias(SIZE)
     if (sizes > MAX_RECORD_BYTES).any():
-        return judge(texts.cast(pl.Binary), layout, encoding).with_columns(sizes)
+        return classify_lines(texts.cast(pl.Binary), layout, encoding).with_columns(sizes)
     return (
         texts.to_frame()
         .with_columns(
@@ -147,7 +147,9 @@ def without_cr(lines: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     return lines.with_columns(stripped)
 
 
-def judge(lines: pl.Series, layout: Layout = UTF_8, encoding: str | None = None) -> pl.DataFrame:
+def classify_lines(
+    lines: pl.Series, layout: Layout = UTF_8, encoding: str | None = None
+) -> pl.DataFrame:
     """Tell which lines are text.
 
     Args:

@@ -10,11 +10,11 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.generator.assortment import CATEGORIES, PAYMENT_METHODS
 from bridge_cart_assets.generator.behaviour import Orders
 from bridge_cart_assets.generator.carts import Lines
-from bridge_cart_assets.generator.chance import Floats, Ints, Stream, for_each_day, per_day
 from bridge_cart_assets.generator.people import customer_id
+from bridge_cart_assets.generator.product_catalogue import CATEGORIES, PAYMENT_METHODS
+from bridge_cart_assets.generator.rng import Floats, Ints, Stream, for_each_day, per_day
 
 CANCELLED, REFUNDED = 0.02, 0.035
 # A refunded order gives back its first line, and each of the others with this chance.

@@ -4,7 +4,7 @@ To start Python and import the libraries takes longer than the work. So a server
 everything and opened nothing forks for each: the child is a process of its own with its own files,
 threads and memory, and dies alone.
 
-    python -m bridge_cart_tests.faults.started
+    python -m bridge_cart_tests.faults.subprocesses
 
 is that server: it reads a line `DATA<tab>POINT<tab>TIME`, and says the child's number and, when the
 child has ended, its exit code.
@@ -19,7 +19,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bridge_cart_tests.faults import victim
+from bridge_cart_tests.faults import kill_target
 
 
 class Server:
@@ -89,7 +89,7 @@ class Victim:
 
 
 def start(data: Path, point: str, times: int = 1) -> Victim:
-    """Start a victim; see `victim` for the points."""
+    """Start a victim; see `kill_target` for the points."""
     return Victim(data, point, times)
 
 
@@ -103,7 +103,7 @@ def serve() -> None:
         if not pid:
             code = 1
             try:
-                victim.play(Path(data), point, int(times))
+                kill_target.play(Path(data), point, int(times))
                 code = 0
             finally:
                 # Without the server's own goodbyes.

@@ -1,6 +1,6 @@
 """A process that takes in what has landed and kills itself on the way.
 
-    python -m bridge_cart_tests.faults.victim DATA POINT TIME
+    python -m bridge_cart_tests.faults.kill_target DATA POINT TIME
 
 runs the chain over the folder, and over the topics of the brokers that DATA/brokers names, and
 sends itself SIGKILL when it reaches the point for the TIMEth time. The points are put around the
@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bridge_cart_assets.ingestion import consume, take
-from bridge_cart_assets.lake import catalogue, delta, durable
+from bridge_cart_assets.ingestion import consume, ingest_files
+from bridge_cart_assets.lake import catalogue, delta, fsync
 from bridge_cart_assets.lake.delta import Lake, Snapshot
 from bridge_cart_assets.pipeline import chain, intake, silver
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
@@ -64,7 +64,7 @@ def without_its_entry(write: Function, killer: Killer) -> Function:
         result = write(handle, *args, **kwargs)
         if killer.left == 1:
             table = Path(handle.table_uri.removeprefix("file://"))
-            durable.entry_of(table, handle.version()).unlink()
+            fsync.entry_of(table, handle.version()).unlink()
         killer.reached()
         return result
 
@@ -74,14 +74,14 @@ def without_its_entry(write: Function, killer: Killer) -> Function:
 # Point -> where it is, what is put around it.
 POINTS: dict[str, tuple[Any, str, Callable[[Function, Killer], Function]]] = {
     "listed": (intake, "list_landing", after),
-    "read": (take, "read_file", after),
-    "parsed": (take, "read_all", after),
+    "read": (ingest_files, "read_file", after),
+    "parsed": (ingest_files, "read_all", after),
     "before commit": (delta, "write_deltalake", before),
     "parquet written": (delta, "write_deltalake", without_its_entry),
     "after commit": (delta, "write_deltalake", after),
-    "before fsync": (delta, "force_commit", before),
-    "after fsync": (delta, "force_commit", after),
-    "remembered": (take, "remember", after),
+    "before fsync": (delta, "fsync_commit", before),
+    "after fsync": (delta, "fsync_commit", after),
+    "remembered": (ingest_files, "upsert_files", after),
     "silver merged": (Snapshot, "_merge", after),
     "silver folded": (silver, "fold_days", after),
     "gold written": (Snapshot, "replace", after),
@@ -96,7 +96,7 @@ WITH_KAFKA = {
     "listed": (consume, "partitions_of", after),
     "read": (consume, "_rows", before),
     "parsed": (consume, "_rows", after),
-    "remembered": (consume, "remember_offsets", after),
+    "remembered": (consume, "upsert_offsets", after),
 }
 
 
@@ -117,7 +117,7 @@ def run(data: Path) -> None:
 
 def in_a_crowd(data: Path) -> None:
     """Make many small commits, and write down each that another process was faster with."""
-    take.COMMIT_BYTES = 1
+    ingest_files.COMMIT_BYTES = 1
     raised = delta.CommitConflictError.__init__
 
     def count(self: delta.CommitConflictError, *args: object) -> None:

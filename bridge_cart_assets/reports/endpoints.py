@@ -1,7 +1,8 @@
 """The endpoints: what each address answers.
 
 Belongs here: from request to response, and which state of the catalogue gives which page. Does
-not belong here: figures (see the pages' packages) and headers that every answer has (see `guard`).
+not belong here: figures (see the pages' packages) and headers that every answer has (see
+`security`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ from starlette.responses import (
 )
 
 from bridge_cart_assets.reports.assets import Assets
-from bridge_cart_assets.reports.cache import Kept, PageCache, kept
+from bridge_cart_assets.reports.cache import CachedPage, PageCache, kept
 from bridge_cart_assets.reports.catalogue import (
     Catalogue,
     CatalogueFile,
@@ -32,11 +33,11 @@ from bridge_cart_assets.reports.catalogue import (
     UnreadableCatalogueError,
 )
 from bridge_cart_assets.reports.export import csv_lines
-from bridge_cart_assets.reports.filters import FILTERS, Asked, Choices, choices_of, read_address
+from bridge_cart_assets.reports.filters import FILTERS, Choices, PageQuery, choices_of, read_address
 from bridge_cart_assets.reports.formatting import grouped, moment
 from bridge_cart_assets.reports.freshness import freshness
 from bridge_cart_assets.reports.page import Page, View
-from bridge_cart_assets.reports.sheets import bar_width
+from bridge_cart_assets.reports.tables import bar_width
 from bridge_cart_assets.tables.gold import TABLES
 
 _A_YEAR = "public, max-age=31536000, immutable"
@@ -79,10 +80,10 @@ class Site:
         try:
             identity = self.catalogue.identity()
             asked = self._asked(page, request, self._choices_in(identity))
-            if asked.complaints:  # a page about somebody's typing is not worth keeping
-                return _html(request, kept(self._made(page, request)[1]))
+            if asked.warnings:  # a page about somebody's typing is not worth keeping
+                return _html(request, kept(self._render_page(page, request)[1]))
             key = page.address(asked.path) + asked.query()
-            made = self.cache.find_or_make(identity, key, lambda: self._made(page, request))
+            made = self.cache.find_or_make(identity, key, lambda: self._render_page(page, request))
         except NoCatalogueError:
             return self._message("no-catalogue.html", 200)
         return _html(request, made)
@@ -94,8 +95,8 @@ class Site:
             raise HTTPException(404)
         with self.catalogue.opened() as catalogue:
             asked = self._asked(page, request, self._choices_of(catalogue))
-            if asked.complaints:
-                return PlainTextResponse("\n".join(asked.complaints) + "\n", 400)
+            if asked.warnings:
+                return PlainTextResponse("\n".join(asked.warnings) + "\n", 400)
             missing = page.missing(catalogue)
             if missing:
                 return self._message("behind.html", 503, missing=missing)
@@ -164,11 +165,11 @@ class Site:
         """A catalogue that is there but cannot be read."""
         return self._message("unreadable.html", 503, reason=str(error))
 
-    def _asked(self, page: Page, request: Request, choices: Choices) -> Asked:
+    def _asked(self, page: Page, request: Request, choices: Choices) -> PageQuery:
         if len(request.url.query) > _LONGEST_QUERY:
             return replace(
                 read_address((), choices, page.parameters, _path(page, request)),
-                complaints=(
+                warnings=(
                     f"The address is longer than {_LONGEST_QUERY} characters after the "
                     "question mark: nothing of that was read.",
                 ),
@@ -192,7 +193,7 @@ class Site:
         self._choices = (catalogue.identity, choices)
         return choices
 
-    def _made(self, page: Page, request: Request) -> tuple[Identity, bytes]:
+    def _render_page(self, page: Page, request: Request) -> tuple[Identity, bytes]:
         """The page, from the catalogue that is there when it is opened."""
         with self.catalogue.opened() as catalogue:
             choices = self._choices_of(catalogue)
@@ -211,7 +212,7 @@ class Site:
         )
         return identity, html
 
-    def _view(self, page: Page, catalogue: Catalogue, asked: Asked) -> View | None:
+    def _view(self, page: Page, catalogue: Catalogue, asked: PageQuery) -> View | None:
         """What the page shows; None before the first sale, when gold may have no table yet."""
         if page.needs and not catalogue.gold_tables():
             return None
@@ -222,7 +223,7 @@ class Site:
         return HTMLResponse(self._rendered(template, **values), status)
 
     def _rendered(self, template: str, **values: object) -> bytes:
-        context = {"fresh": None, "here": None, "asked": Asked(), "choices": None, **values}
+        context = {"fresh": None, "here": None, "asked": PageQuery(), "choices": None, **values}
         return self.templates.get_template(template).render(context).encode()
 
 
@@ -233,7 +234,7 @@ def _path(page: Page, request: Request) -> dict[str, str]:
     return {name: request.query_params.get(name, "") for name in page.path_names}
 
 
-def _html(request: Request, page: Kept) -> Response:
+def _html(request: Request, page: CachedPage) -> Response:
     headers = {"ETag": page.etag, "Cache-Control": "no-cache"}
     tags = {tag.strip().removeprefix("W/") for tag in _if_none_match(request).split(",")}
     if page.etag in tags or "*" in tags:

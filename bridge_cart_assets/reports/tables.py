@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Literal, TypeVar, overload
 
 from bridge_cart_assets.reports.export import cell, written
-from bridge_cart_assets.reports.formatting import Shown
+from bridge_cart_assets.reports.formatting import Cell
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ class Row:
         dagster: where it leads below the address of Dagster's pages, when there are any.
     """
 
-    cells: tuple[Shown, ...]
+    cells: tuple[Cell, ...]
     colour: str = ""
     href: str = ""
     dagster: str = ""
@@ -103,10 +103,10 @@ class Sheet:
             yield written([[cell(shown.value) for shown in row.cells] for row in rows])
 
 
-def bar_width(shown: Shown) -> str:
+def bar_width(shown: Cell) -> str:
     """The length of the small bar of a share, from 0.0% to 100.0%.
 
-    >>> [bar_width(Shown("", "", value)) for value in ("0.471", "1.5", None)]
+    >>> [bar_width(Cell("", "", value)) for value in ("0.471", "1.5", None)]
     ['47.1%', '100.0%', '0.0%']
     """
     share = 100 * Decimal(shown.value or 0)

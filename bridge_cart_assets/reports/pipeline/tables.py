@@ -9,7 +9,7 @@ from datetime import date, datetime
 from urllib.parse import quote
 
 from bridge_cart_assets.reports.formatting import (
-    Shown,
+    Cell,
     count,
     day,
     decimals,
@@ -32,7 +32,7 @@ from bridge_cart_assets.reports.pipeline.queries import (
     Taken,
 )
 from bridge_cart_assets.reports.pipeline.sentences import NEXT_RUN
-from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Row, Sheet
 
 _FAILED, _WARNING, _PASSED, _OPEN = "is-failed", "is-warning", "is-passed", "is-open"
 _AS_A_WHOLE = "the whole record"
@@ -118,17 +118,17 @@ def _check(check: Check) -> Row:
     )
 
 
-def _figure(value: float | None, why: str) -> Shown:
+def _figure(value: float | None, why: str) -> Cell:
     """A figure of a check, whatever it counts: whole when it is, else four decimals at most."""
     if value is None:
         return nothing(why)
     if value == int(value):
-        return Shown(count(int(value)).text, count(int(value)).title, str(int(value)))
+        return Cell(count(int(value)).text, count(int(value)).title, str(int(value)))
     shown = decimals(value, 2 if abs(value) >= 10 else 4)
-    return Shown(shown.text.rstrip("0").rstrip("."), shown.title, shown.value)
+    return Cell(shown.text.rstrip("0").rstrip("."), shown.title, shown.value)
 
 
-def _bound(check: Check) -> Shown:
+def _bound(check: Check) -> Cell:
     none = "the check compares with no single figure"
     if check.bound is not None:
         return _figure(check.bound, none)
@@ -142,7 +142,7 @@ def _bound(check: Check) -> Shown:
     return words(f"{low.text} to {high.text}")
 
 
-def _span(check: Check) -> Shown:
+def _span(check: Check) -> Cell:
     if check.first_day is None and check.last_day is None:
         covers = check.covers and check.covers.removeprefix("batch days ")
         return words(covers, "the check was never evaluated")
@@ -369,7 +369,7 @@ def metrics(found: Sequence[Metric]) -> Sheet:
             Column("metric", "Metric", "text"),
             Column("model", "Model", "text"),
             Column("value", "Value"),
-            Column("gate", "Asked", "text", "What is asked of the metric"),
+            Column("gate", "PageQuery", "text", "What is asked of the metric"),
             Column("passed", "Verdict", "text"),
             Column("model_version", "Version", "text"),
             Column("trained_as_of", "Trained on", "day"),
@@ -438,6 +438,6 @@ def _asset(layer: str, name: str) -> str:
     return f"assets/{quote(layer, safe='')}/{quote(name, safe='')}"
 
 
-def _moment(value: datetime | date) -> Shown:
+def _moment(value: datetime | date) -> Cell:
     assert isinstance(value, datetime)  # noqa: S101 - DuckDB's answer to a timestamp
-    return Shown(moment(value), moment(value), value.isoformat())
+    return Cell(moment(value), moment(value), value.isoformat())

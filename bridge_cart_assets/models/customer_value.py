@@ -2,7 +2,7 @@
 
 Belongs here: choosing the model that is good enough, keeping it as rows, and applying it:
 gold/value_model and gold/customer_value. Does not belong here: the models themselves
-(`models.clv`) or how they are judged (`models.holdout`).
+(`models.buy_till_you_die`) or how they are judged (`models.holdout`).
 
 The value model is a function of silver and as_of: it is fitted anew for each as_of, in seconds, so
 it does not matter when the pipeline ran. Its version is the day.
@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.models.clv import (
+from bridge_cart_assets.models.buy_till_you_die import (
     BgNbd,
     GammaGamma,
     Histories,
+    NaiveRate,
     Nbd,
     Orders,
-    OwnRate,
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_nbd,
@@ -30,9 +30,9 @@ from bridge_cart_assets.models.clv import (
 from bridge_cart_assets.models.holdout import (
     NAIVE,
     VALUE,
+    gamma_gamma_rejection,
     needs_of,
     version_of,
-    without_a_mean,
     worse_than_naive,
 )
 from bridge_cart_assets.models.likelihood import Fitted, Floats, parameters
@@ -45,10 +45,10 @@ YEAR = 365
 # The year is discounted in quarters: within one the rate changes a value by about a hundredth.
 _QUARTERS = (0, 90, 182, 273, YEAR)
 _LOW, _HIGH = 1 / 3, 2 / 3
-_KINDS: Mapping[str, type[BgNbd] | type[Nbd] | type[OwnRate]] = {
+_KINDS: Mapping[str, type[BgNbd] | type[Nbd] | type[NaiveRate]] = {
     "bg_nbd": BgNbd,
     "nbd": Nbd,
-    NAIVE: OwnRate,
+    NAIVE: NaiveRate,
 }
 _PREDICTIONS: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "p_alive": pl.Float64,
@@ -185,7 +185,7 @@ def _orders_model(
     if worse is None:
         says = "NBD, by which customers order at their own rates and never leave"
         return "nbd", fit_nbd(groups), f"fallback: {why}: {says}"
-    nothing: Fitted[OwnRate] = Fitted(OwnRate(), None, None, customers.height)
+    nothing: Fitted[NaiveRate] = Fitted(NaiveRate(), None, None, customers.height)
     return NAIVE, nothing, f"fallback: {why}; {worse}: everybody's rate so far"
 
 
@@ -196,7 +196,7 @@ def _value(customers: pl.DataFrame) -> tuple[Fitted[GammaGamma] | None, str | No
         return None, "nobody has paid anything: an order is worth nothing"
     own = paid["order_value"].to_numpy()
     fitted = fit_gamma_gamma((paid["frequency"] + 1).to_numpy().astype(np.float64), own)
-    why = without_a_mean(fitted.model, own)
+    why = gamma_gamma_rejection(fitted.model, own)
     return (fitted, None) if why is None else (None, why)
 
 
@@ -244,7 +244,7 @@ def _predicted(model: ValueModel, customers: pl.DataFrame, discount_rate: float)
             "expected_orders_365d": expected[-1],
             "expected_order_value": value,
             "predicted_clv_365d": value * _discounted(expected, discount_rate),
-            "churn_probability_90d": model.orders.no_order(seen, WINDOW),
+            "churn_probability_90d": model.orders.prob_no_order(seen, WINDOW),
         }
     )
     cents = pl.selectors.by_name("expected_order_value", "predicted_clv_365d")

@@ -8,9 +8,9 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from bridge_cart_assets.reports import sheets
+from bridge_cart_assets.reports import tables
 from bridge_cart_assets.reports.formatting import count, nothing, percent, words
-from bridge_cart_assets.reports.sheets import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Row, Sheet
 from bridge_cart_tests.reports.markup import Markup, first_of, text, values
 
 
@@ -21,7 +21,7 @@ def rows_of(response: httpx2.Response) -> list[list[str]]:
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    assert doctest.testmod(sheets).failed == 0
+    assert doctest.testmod(tables).failed == 0
 
 
 def test_csv_has_full_values_and_defused_texts() -> None:

@@ -1,7 +1,7 @@
 """Where the columns of what arrives are not those of its source.
 
 Belongs here: unknown and missing columns of files, by the ledger, and of messages, by raw itself.
-Does not belong here: what is made of them (`checks`), or keeping their values (`verdicts`).
+Does not belong here: what is made of them (`checks`), or keeping their values (`raw_rows`).
 """
 
 import csv

@@ -1,8 +1,8 @@
 """How often customers will order, whether they still are customers, and what an order is worth.
 
 Belongs here: BG/NBD, NBD and Gamma-Gamma, each as a likelihood, a fit and what follows from the
-parameters. Does not belong here: which of them is trusted (`models.holdout`, `models.value`), or
-reading and writing.
+parameters. Does not belong here: which of them is trusted (`models.holdout`,
+`models.customer_value`), or reading and writing.
 
 What a customer has done is three numbers (Fader, Hardie and Lee 2005): frequency x, the days with
 a sale after the first one; t_x, days from the first to the latest sale; and T, days from the first
@@ -62,7 +62,7 @@ class Orders(Protocol):
     def expected_orders(self, seen: Histories, days: float) -> Floats:
         """Order days that are expected of each in the next days."""
 
-    def no_order(self, seen: Histories, days: float) -> Floats:
+    def prob_no_order(self, seen: Histories, days: float) -> Floats:
         """Probability that each does not order within the next days."""
 
 
@@ -114,7 +114,7 @@ class BgNbd:
         alive: Floats = np.clip(np.where(np.isfinite(orders), orders, rough), 0.0, most)
         return alive * self.p_alive(seen)
 
-    def no_order(self, seen: Histories, days: float) -> Floats:
+    def prob_no_order(self, seen: Histories, days: float) -> Floats:
         """1 - p_alive (1 - ((alpha + T) / (alpha + T + days))^(r + x)).
 
         Whoever is still a customer cannot drop out before the next order, so it is only a matter
@@ -145,13 +145,13 @@ class Nbd:
         orders: Floats = (self.r + seen.x) / (self.alpha + seen.T) * days
         return orders
 
-    def no_order(self, seen: Histories, days: float) -> Floats:
+    def prob_no_order(self, seen: Histories, days: float) -> Floats:
         """((alpha + T) / (alpha + T + days))^(r + x)."""
         return _silent(self.r, self.alpha, seen, days)
 
 
 @dataclass(frozen=True)
-class OwnRate:
+class NaiveRate:
     """The naive rate: everybody goes on as until now, with x orders in T days."""
 
     def p_alive(self, seen: Histories) -> Floats:
@@ -163,7 +163,7 @@ class OwnRate:
         orders: Floats = seen.x / np.maximum(seen.T, 1.0) * days
         return orders
 
-    def no_order(self, seen: Histories, days: float) -> Floats:
+    def prob_no_order(self, seen: Histories, days: float) -> Floats:
         """As of a Poisson process with that rate."""
         none: Floats = np.exp(-self.expected_orders(seen, days))
         return none

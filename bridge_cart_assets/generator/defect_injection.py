@@ -13,10 +13,10 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.generator.chance import Ints, choose_each
 from bridge_cart_assets.generator.defects import Defect, How, Share
 from bridge_cart_assets.generator.deliveries import NONE
 from bridge_cart_assets.generator.landing import Form, render
+from bridge_cart_assets.generator.rng import Ints, choose_each
 
 MANIFEST = {
     "file": pl.String,
