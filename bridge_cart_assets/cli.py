@@ -272,14 +272,14 @@ def check(settings: Settings, wait: float) -> None:
 def sql(settings: Settings, statement: str, form: str) -> None:
     """Ask the lakehouse in DuckDB's SQL, read-only."""
     from bridge_cart_assets.lake.query import QueryRefusedError, query
-    from bridge_cart_assets.terminal.rows import render
+    from bridge_cart_assets.terminal.rows import print_rows
     from bridge_cart_assets.terminal.style import console
 
     try:
         answer = query(settings.catalogue, statement)
     except QueryRefusedError as refusal:
         raise Failed(str(refusal)) from refusal
-    render(answer, form, console())
+    print_rows(answer, form, console())
 
 
 @cli.command()

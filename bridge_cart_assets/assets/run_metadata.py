@@ -16,7 +16,7 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.tables import meta
 from bridge_cart_assets.tables.silver import ACCOUNTING, QUARANTINE
 from bridge_cart_assets.tables.table import Table
-from bridge_cart_assets.transforms.outcomes import latest_days, totals
+from bridge_cart_assets.transforms.outcomes import accounting_totals, latest_days
 from bridge_cart_assets.transforms.quarantine_summary import refusals
 
 _NUMBERS = ("value", "bound", "lower_bound", "upper_bound")
@@ -43,7 +43,7 @@ def run_metadata(
     return (
         (meta.TIMES, times(instance, run_id, now)),
         (meta.CHECKS, verdicts(instance, tables)),
-        (meta.ACCOUNTING, totals(accounting)),
+        (meta.ACCOUNTING, accounting_totals(accounting)),
         (meta.ACCOUNTING_DAYS, latest_days(accounting)),
         (meta.QUARANTINE, refusals(lake.snapshot(QUARANTINE).scan())),
     )

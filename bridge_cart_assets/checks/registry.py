@@ -42,7 +42,7 @@ from bridge_cart_assets.tables.ops import FILES
 from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.thresholds import THRESHOLDS
-from bridge_cart_assets.transforms.features import known, sales
+from bridge_cart_assets.transforms.features import sales, up_to
 
 # The days that a gold table is about, by the first of these columns that it has.
 _DAYS = ("day", "as_of", "valid_from", "period_end", "trained_as_of", "cohort_month")
@@ -254,7 +254,7 @@ def _revenue_from(place: Table) -> Callable[[CheckContext], CheckResult]:
         as_of = latest_day(context.lake)
         if as_of is None:
             return CheckResult(True, "no batch day yet")
-        sold = sales(known(context.rows(PURCHASES), as_of)).select(pl.sum("net_amount"))
+        sold = sales(up_to(context.rows(PURCHASES), as_of)).select(pl.sum("net_amount"))
         here = context.rows(place).select(pl.sum("revenue"))
         sums = {"silver/purchases": sold.collect().item(), place.path: here.collect().item()}
         return integrity.sums_agree({k: Decimal(v or 0) for k, v in sums.items()})

@@ -71,7 +71,7 @@ class Habits:
 
 
 @dataclass(frozen=True)
-class Orders:
+class PlacedOrders:
     """The orders of consecutive days by time; one entry per order in every array.
 
     Attributes:
@@ -100,7 +100,7 @@ def habits(people: People, seed: int) -> Habits:
 
     counts = np.bincount(people.arrival)
     rate, drop_out, inverse, *chance = for_each_day(seed, Stream.HABITS, 0, counts, levels).T
-    persona = personas.assign(
+    persona = personas.assign_personas(
         gammainc(R, ALPHA * rate), betainc(A, B, drop_out), gammaincc(Q, inverse), chance[0]
     )
     kind = personas.PERSONAS
@@ -120,7 +120,7 @@ def habits(people: People, seed: int) -> Habits:
     )
 
 
-def orders(
+def placed_orders(
     people: People,
     habits: Habits,
     calendar: Calendar,
@@ -128,7 +128,7 @@ def orders(
     first: int,
     size: int,
     breaks: Sequence[int] = (),
-) -> Iterator[Orders]:
+) -> Iterator[PlacedOrders]:
     """Let every customer order until the drop-out, and tell of it in blocks of whole days.
 
     Gaps are drawn in a time that passes faster on busy days, so that weekdays, seasons and flash
@@ -226,10 +226,10 @@ def _order(
     return buyers
 
 
-def _block(first: int, days: list[Ints], seconds: list[Ints]) -> Orders:
+def _block(first: int, days: list[Ints], seconds: list[Ints]) -> PlacedOrders:
     counts = [buyers.size for buyers in days]
     numbers = [np.arange(1, count + 1) for count in counts]
-    return Orders(
+    return PlacedOrders(
         first=first,
         end=first + len(days),
         customer=np.concatenate(days),

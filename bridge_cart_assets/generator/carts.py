@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bridge_cart_assets.generator.behaviour import Habits, Orders
+from bridge_cart_assets.generator.behaviour import Habits, PlacedOrders
 from bridge_cart_assets.generator.markets import MARKETS
 from bridge_cart_assets.generator.people import People
 from bridge_cart_assets.generator.personas import PERSONAS
@@ -21,7 +21,7 @@ from bridge_cart_assets.generator.rng import (
     below,
     choose,
     for_each_day,
-    per_day,
+    counts_per_day,
 )
 from bridge_cart_assets.generator.seasons import Calendar
 
@@ -58,10 +58,10 @@ class Lines:
     quantity: Ints
 
 
-def lines(orders: Orders, people: People, habits: Habits, calendar: Calendar) -> Lines:
+def cart_lines(orders: PlacedOrders, people: People, habits: Habits, calendar: Calendar) -> Lines:
     """Fill the cart of every order with one to four lines."""
     seed, buyer = calendar.seed, orders.customer
-    counts = per_day(orders.day, orders.first, orders.end)
+    counts = counts_per_day(orders.day, orders.first, orders.end)
     size_level, coupon_level, rebate_level, usual, other = for_each_day(
         seed, Stream.CARTS, orders.first, counts, lambda rng, n: rng.random((n, 5))
     ).T
@@ -79,7 +79,7 @@ def lines(orders: Orders, people: People, habits: Habits, calendar: Calendar) ->
         seed,
         Stream.LINES,
         orders.first,
-        per_day(orders.day[order], orders.first, orders.end),
+        counts_per_day(orders.day[order], orders.first, orders.end),
         lambda rng, n: np.column_stack([rng.random((n, 4)), rng.standard_normal(n)]),
     ).T
     loyalty = np.array([persona.category_loyalty for persona in PERSONAS])

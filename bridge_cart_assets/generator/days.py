@@ -37,7 +37,7 @@ from bridge_cart_assets.generator.landing import (
     PURCHASES,
     SOURCES,
     as_text,
-    files,
+    files_of_day,
     suffix,
 )
 from bridge_cart_assets.generator.rng import Stream
@@ -98,10 +98,10 @@ def blocks(shop: Shop, first: int) -> Iterator[Block]:
     to_come: list[Repeat] = []
     read_from = max(0, first - AGAIN_WITHIN)
     write_from = max(0, read_from - LATE_WITHIN - transactions.RETURNED_WITHIN_DAYS)
-    for orders in behaviour.orders(
+    for orders in behaviour.placed_orders(
         crowd, habits, calendar, first=write_from, size=ORDERS_TOGETHER, breaks=(read_from, first)
     ):
-        lines = carts.lines(orders, crowd, habits, calendar)
+        lines = carts.cart_lines(orders, crowd, habits, calendar)
         written = {CUSTOMERS: profile.write(orders), PURCHASES: book.write(orders, lines)}
         arrived = {
             source.name: source.way.deliver(
@@ -188,7 +188,7 @@ def _spoilt(source: _Source, shop: Shop, arrived: pl.DataFrame, tidy: pl.DataFra
         record=pl.lit(pl.Series(spoilt.places)),
     ).filter(~arrived["defect"].is_in(wrong))
     manifest = spoilt.manifest.with_columns(file=_file(spoilt.manifest["_day"], source, shop))
-    contents = dict(files(spoilt.records, source.name, shop.form))
+    contents = dict(files_of_day(spoilt.records, source.name, shop.form))
     return _Delivered(
         files=[File(source.name, str(shop.day(day)), text) for day, text in contents.items()],
         repeats=[

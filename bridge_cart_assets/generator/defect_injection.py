@@ -15,7 +15,7 @@ import polars as pl
 
 from bridge_cart_assets.generator.defects import Defect, How, Share
 from bridge_cart_assets.generator.deliveries import NONE
-from bridge_cart_assets.generator.landing import Form, render
+from bridge_cart_assets.generator.landing import Form, render_file
 from bridge_cart_assets.generator.rng import Ints, choose_each
 
 MANIFEST = {
@@ -80,11 +80,11 @@ def spoil(
     copy = np.concatenate([np.zeros(intact.size, dtype=np.bool_), copied])
     behind = np.concatenate([intact, np.where(copied, later, rows)])
     order = np.lexsort((row, copy, behind))
-    clean_lines = render(struck, source, form)
-    dirty_lines = render(dirty, source, form, tidy=struck)
+    clean_lines = render_file(struck, source, form)
+    dirty_lines = render_file(dirty, source, form, tidy=struck)
     if form is not Form.PARQUET:
         dirty_lines = _with_broken_lines(dirty_lines, clean_lines, kind[rows], defects)
-    rendered = pl.concat([render(tidy, source, form)[intact], dirty_lines])[order]
+    rendered = pl.concat([render_file(tidy, source, form)[intact], dirty_lines])[order]
     day = tidy["_day"][row[order]]
     place = np.empty(order.size, dtype=np.int64)
     place[order] = _places_in_file(day.to_numpy())

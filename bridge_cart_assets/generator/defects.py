@@ -83,10 +83,10 @@ def _respelt(
 
 def _date_spellings(column: str) -> tuple[Defect, ...]:
     long_epoch, full_minute = sp.has_long_epoch(column), sp.is_full_minute(column)
-    day_first = sp.written(column, "%d/%m/%Y %H:%M:%S")
-    month_name = sp.written(column, "%d-%b-%Y %H:%M:%S")
-    compact = sp.written(column, "%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y-%m-%d %H:%M:%S")
-    short = sp.written(column, "%d/%m/%Y %H:%M", "%d-%b-%Y %H:%M", "%Y-%m-%d %H:%M")
+    day_first = sp.moment_written(column, "%d/%m/%Y %H:%M:%S")
+    month_name = sp.moment_written(column, "%d-%b-%Y %H:%M:%S")
+    compact = sp.moment_written(column, "%Y%m%dT%H%M%S", "%Y%m%dT%H%M%SZ", "%Y-%m-%d %H:%M:%S")
+    short = sp.moment_written(column, "%d/%m/%Y %H:%M", "%d-%b-%Y %H:%M", "%Y-%m-%d %H:%M")
     return (
         _respelt("date_with_zone", column, sp.with_zone(column), 3),
         _respelt("date_day_first", column, day_first, 5),

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from bridge_cart_assets.generator.defects import Defect, How, Share
-from bridge_cart_assets.generator.rng import Flags, Stream, for_each_day, per_day
+from bridge_cart_assets.generator.rng import Flags, Stream, for_each_day, counts_per_day
 from bridge_cart_assets.generator.transactions import DAY, SALE
 
 LATE_WITHIN, CORRECTED_WITHIN = 60, 14
@@ -58,7 +58,7 @@ class Deliveries:
         self, records: pl.DataFrame, first: int, end: int
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Records that are or may be late, and those that arrive on their day."""
-        counts = per_day(records["day"].to_numpy(), first, end)
+        counts = counts_per_day(records["day"].to_numpy(), first, end)
         level, choice, place, chance, delay = for_each_day(
             self._seed, self._which, first, counts, lambda rng, n: rng.random((n, 5))
         ).T

@@ -52,7 +52,7 @@ def as_text(records: pl.DataFrame, source: str) -> list[pl.Expr]:
     return [_text(name, records.schema) for name in COLUMNS[source]]
 
 
-def render(
+def render_file(
     records: pl.DataFrame, source: str, form: Form, *, tidy: pl.DataFrame | None = None
 ) -> pl.DataFrame:
     """Records as a file has them: a column `line`, or for Parquet the columns.
@@ -76,11 +76,11 @@ def render(
     return records.select(line=line)
 
 
-def files(rendered: pl.DataFrame, source: str, form: Form) -> Iterator[tuple[int, bytes]]:
+def files_of_day(rendered: pl.DataFrame, source: str, form: Form) -> Iterator[tuple[int, bytes]]:
     """The file of each day.
 
     Args:
-        rendered: what `render` returns, with `_day` (ascending).
+        rendered: what `render_file` returns, with `_day` (ascending).
         source: whose records they are.
         form: format of the file.
     """

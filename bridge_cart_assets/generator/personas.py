@@ -106,7 +106,7 @@ PERSONAS = (
 NAMES = tuple(persona.name for persona in PERSONAS)
 
 
-def assign(rate: Floats, drop_out: Floats, spending: Floats, level: Floats) -> Ints:
+def assign_personas(rate: Floats, drop_out: Floats, spending: Floats, level: Floats) -> Ints:
     """An index into `PERSONAS` for every customer.
 
     Args:

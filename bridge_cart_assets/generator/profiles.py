@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from bridge_cart_assets.generator import phones
-from bridge_cart_assets.generator.behaviour import HOURS, Orders
+from bridge_cart_assets.generator.behaviour import HOURS, PlacedOrders
 from bridge_cart_assets.generator.markets import COUNTRIES
 from bridge_cart_assets.generator.name_pools import Pools
 from bridge_cart_assets.generator.people import GENDERS, MAIL_DOMAINS, People, customer_id
@@ -21,10 +21,10 @@ from bridge_cart_assets.generator.rng import (
     Stream,
     choose,
     for_each_day,
-    per_day,
     stream,
+    counts_per_day,
 )
-from bridge_cart_assets.generator.transactions import DAY, moment
+from bridge_cart_assets.generator.transactions import DAY, moment_of_second
 
 # Changes a year and customer, and how often it is the city, the number or the income.
 CHANGES_A_YEAR = 0.35
@@ -59,7 +59,7 @@ class Profiles:
         )
         self._day = 0
 
-    def write(self, orders: Orders) -> pl.DataFrame:
+    def write(self, orders: PlacedOrders) -> pl.DataFrame:
         """The records that the days of these orders bring, by day and time.
 
         A customer has one on the day of arrival, and one for each later change; neighbours differ.
@@ -73,12 +73,12 @@ class Profiles:
             self._day += 1
         return pl.concat(written).sort("day", "second", "customer")
 
-    def _signups(self, orders: Orders) -> pl.DataFrame:
+    def _signups(self, orders: PlacedOrders) -> pl.DataFrame:
         """The first record of each who comes: at any hour, but before the first order."""
         came = slice(*np.searchsorted(self._arrival, [orders.first, orders.end]).tolist())
         who = np.arange(came.start, came.stop)
         day, signup = self._arrival[came], self._signup[came]
-        counts = per_day(day, orders.first, orders.end)
+        counts = counts_per_day(day, orders.first, orders.end)
         hour, within, ahead = for_each_day(
             self._seed, Stream.SIGNUPS, orders.first, counts, lambda rng, n: rng.random((n, 3))
         ).T
@@ -90,7 +90,7 @@ class Profiles:
         )
         return self._records(who, day, second)
 
-    def _first_orders(self, orders: Orders) -> Ints:
+    def _first_orders(self, orders: PlacedOrders) -> Ints:
         first = np.full(self._arrival.size, np.iinfo(np.int64).max)
         first[orders.customer[::-1]] = orders.second[::-1]  # by time: the earliest is written last
         return first
@@ -166,7 +166,7 @@ def table(records: pl.DataFrame, people: People, pools: Pools, start: date) -> p
         city=pools.cities.texts.gather(records["city"]),
         country=pl.Series(COUNTRIES).gather(people.country[who]),
         signup_date=pl.lit(start) + pl.duration(days=pl.lit(signup)),
-        updated_at=moment("second", start),
+        updated_at=moment_of_second("second", start),
         mobile_written=mobile.written,
         mobile_otherwise=mobile.otherwise,
     )

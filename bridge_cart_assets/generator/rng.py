@@ -69,7 +69,7 @@ def for_each_day(
     return np.concatenate(drawn) if drawn else draw(stream(seed, which, first), 0)
 
 
-def per_day(day: Ints, first: int, end: int) -> Ints:
+def counts_per_day(day: Ints, first: int, end: int) -> Ints:
     """How many members each of the days `first` to before `end` has."""
     return np.bincount(day - first, minlength=end - first)
 

@@ -19,11 +19,11 @@ from bridge_cart_assets.sources.purchases import PURCHASES
 
 TOPICS = {source.name: source.topic or "" for source in (CUSTOMERS, PURCHASES)}
 
-__all__ = ["Landed", "Shop", "generate"]
+__all__ = ["GeneratedDays", "Shop", "generate"]
 
 
 @dataclass(frozen=True)
-class Landed:
+class GeneratedDays:
     """What was written.
 
     Attributes:
@@ -45,7 +45,7 @@ def generate(
     data: Path,
     progress: Callable[[int, int], None] | None = None,
     brokers: Mapping[str, str] | None = None,
-) -> Landed:
+) -> GeneratedDays:
     """Land a shop's customers and purchases as daily files, and write the truth beside them.
 
     A folder that has the shop's first days already gets those that are missing. A day without
@@ -85,7 +85,9 @@ def generate(
             under_way = block, writer.submit(_write, shop, data, block, put)
         if under_way:
             finish(*under_way)
-    return Landed(days=max(shop.days - first, 0), files=files, customers=customers, lines=lines)
+    return GeneratedDays(
+        days=max(shop.days - first, 0), files=files, customers=customers, lines=lines
+    )
 
 
 def _write(shop: Shop, data: Path, block: Block, put: Callable[[File], None]) -> None:

@@ -56,14 +56,14 @@ def respelt(column: str, table: Mapping[str, Sequence[str]]) -> pl.Expr:
     return others.list.get(CHANCE % others.list.len())
 
 
-def moment(column: str) -> pl.Expr:
+def tidy_moment(column: str) -> pl.Expr:
     """The tidy text read as a moment."""
     return pl.col(column).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us")
 
 
-def written(column: str, *formats: str) -> pl.Expr:
+def moment_written(column: str, *formats: str) -> pl.Expr:
     """The moment in one of the formats."""
-    said = [moment(column).dt.strftime(form) for form in formats]
+    said = [tidy_moment(column).dt.strftime(form) for form in formats]
     return pl.concat_list(said).list.get(CHANCE % len(formats))
 
 
@@ -85,18 +85,18 @@ def with_zone(column: str) -> pl.Expr:
     zone = (CHANCE % len(ZONES)).cast(pl.Int64)
     minutes = zone.replace_strict({i: shift for i, (_, shift) in enumerate(ZONES)})
     suffix = zone.replace_strict({i: text for i, (text, _) in enumerate(ZONES)})
-    there = moment(column) + pl.duration(minutes=minutes)
+    there = tidy_moment(column) + pl.duration(minutes=minutes)
     return there.dt.strftime("%Y-%m-%dT%H:%M:%S") + suffix
 
 
 def epoch(column: str) -> pl.Expr:
     """Seconds since 1970: `1704463402`."""
-    return moment(column).dt.epoch("s").cast(pl.String)
+    return tidy_moment(column).dt.epoch("s").cast(pl.String)
 
 
 def epoch_milliseconds(column: str) -> pl.Expr:
     """Milliseconds since 1970: `1704463402000`."""
-    return moment(column).dt.epoch("ms").cast(pl.String)
+    return tidy_moment(column).dt.epoch("ms").cast(pl.String)
 
 
 def has_long_epoch(column: str) -> pl.Expr:
@@ -106,7 +106,9 @@ def has_long_epoch(column: str) -> pl.Expr:
 
 def ahead(column: str) -> pl.Expr:
     """The moment by a clock that is weeks ahead, so that it is future when the file is resent."""
-    return (moment(column) + pl.duration(days=15 + CHANCE % 400)).dt.strftime("%Y-%m-%dT%H:%M:%S")
+    return (tidy_moment(column) + pl.duration(days=15 + CHANCE % 400)).dt.strftime(
+        "%Y-%m-%dT%H:%M:%S"
+    )
 
 
 def with_thousands(column: str) -> pl.Expr:

@@ -10,11 +10,11 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.generator.behaviour import Orders
+from bridge_cart_assets.generator.behaviour import PlacedOrders
 from bridge_cart_assets.generator.carts import Lines
 from bridge_cart_assets.generator.people import customer_id
 from bridge_cart_assets.generator.product_catalogue import CATEGORIES, PAYMENT_METHODS
-from bridge_cart_assets.generator.rng import Floats, Ints, Stream, for_each_day, per_day
+from bridge_cart_assets.generator.rng import Floats, Ints, Stream, for_each_day, counts_per_day
 
 CANCELLED, REFUNDED = 0.02, 0.035
 # A refunded order gives back its first line, and each of the others with this chance.
@@ -45,7 +45,7 @@ class Ledger:
         self._seed = seed
         self._to_come: pl.DataFrame | None = None
 
-    def write(self, orders: Orders, lines: Lines) -> pl.DataFrame:
+    def write(self, orders: PlacedOrders, lines: Lines) -> pl.DataFrame:
         """The records that the days of these orders bring, by time.
 
         Those of lines that will be cancelled or refunded later are kept until their day comes.
@@ -59,7 +59,7 @@ class Ledger:
         records = pl.concat([sold, due]).with_columns(day=pl.col("second") // DAY)
         return records[np.argsort(records["second"].to_numpy(), kind="stable")]
 
-    def _records(self, orders: Orders, lines: Lines) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def _records(self, orders: PlacedOrders, lines: Lines) -> tuple[pl.DataFrame, pl.DataFrame]:
         """One record per line, and those by which lines will be taken back."""
         fate, delay = self._draw(Stream.RETURNS, orders, orders.day, 2).T
         (gives_back,) = self._draw(Stream.GIVEN_BACK, orders, orders.day[lines.order], 1).T
@@ -107,8 +107,8 @@ class Ledger:
         )
         return sold, pl.concat([cancellations, given_back])
 
-    def _draw(self, which: Stream, orders: Orders, day: Ints, width: int) -> Floats:
-        counts = per_day(day, orders.first, orders.end)
+    def _draw(self, which: Stream, orders: PlacedOrders, day: Ints, width: int) -> Floats:
+        counts = counts_per_day(day, orders.first, orders.end)
         return for_each_day(
             self._seed, which, orders.first, counts, lambda rng, n: rng.random((n, width))
         )
@@ -128,7 +128,7 @@ def table(records: pl.DataFrame, start: date) -> pl.DataFrame:
         + pl.col("order_number").cast(pl.String).str.zfill(6),
         line_number="line_number",
         customer_id=customer_id("customer"),
-        purchase_date=moment("ordered", start),
+        purchase_date=moment_of_second("ordered", start),
         purchase_amount=_money("amount"),
         discount_amount=_money("discount"),
         coupon_used="coupon",
@@ -136,12 +136,12 @@ def table(records: pl.DataFrame, start: date) -> pl.DataFrame:
         product_category=_named(CATEGORIES, records["category"]),
         quantity="quantity",
         status=_named(STATUSES, records["form"]),
-        updated_at=moment("second", start),
+        updated_at=moment_of_second("second", start),
         kind=_named(KINDS, records["form"]),
     )
 
 
-def moment(seconds: str, start: date) -> pl.Expr:
+def moment_of_second(seconds: str, start: date) -> pl.Expr:
     """The column, seconds since the start, as a moment in UTC."""
     origin = (start - date(1970, 1, 1)).days * DAY
     return ((pl.col(seconds) + origin) * 1_000_000).cast(pl.Datetime("us", "UTC"))

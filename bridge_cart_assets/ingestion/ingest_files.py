@@ -22,7 +22,7 @@ from bridge_cart_assets.ingestion.ledger import (
     upsert_files,
     without_records,
 )
-from bridge_cart_assets.ingestion.raw_rows import Provenance, Read, add_provenance
+from bridge_cart_assets.ingestion.raw_rows import FileProvenance, Read, add_provenance
 from bridge_cart_assets.ingestion.readers import is_large, read_all, surprises_refuse
 from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retry_on_conflict
 from bridge_cart_assets.sources import Source
@@ -183,7 +183,7 @@ def _commit(lake: Lake, source: Source, group: Sequence[_Look], run_id: str) -> 
     taken = raw.transactions([transaction_of(fingerprint) for fingerprint in fingerprints])
     standing = _standing(lake, raw, source, [look.seen for look in group], taken)
     outcome: list[FileRecord] = []
-    new: dict[str, tuple[Provenance, pl.DataFrame]] = {}
+    new: dict[str, tuple[FileProvenance, pl.DataFrame]] = {}
     for look in group:
         seen, fingerprint = look.seen, look.seen.fingerprint
         if look.rows is None or fingerprint is None:
@@ -192,7 +192,7 @@ def _commit(lake: Lake, source: Source, group: Sequence[_Look], run_id: str) -> 
         before = taken.get(transaction_of(fingerprint))
         if before is None and fingerprint not in new:
             file = seen.file
-            provenance = Provenance(source.name, file.object, fingerprint, file.batch_day)
+            provenance = FileProvenance(source.name, file.object, fingerprint, file.batch_day)
             new[fingerprint] = provenance, look.rows
             outcome.append(replace(seen, version=version, added=look.rows.height))
             continue

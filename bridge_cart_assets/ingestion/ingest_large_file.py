@@ -17,7 +17,7 @@ import polars as pl
 from bridge_cart_assets.ingestion.files import Content, FileRefusedError, Opened, open_file
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.ledger import FileRecord, transaction_of, upsert_files
-from bridge_cart_assets.ingestion.raw_rows import MOST_NAMES, Provenance, Read
+from bridge_cart_assets.ingestion.raw_rows import MOST_NAMES, FileProvenance, Read
 from bridge_cart_assets.ingestion.readers import Part, read_parts, surprises_refuse
 from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retry_on_conflict
 from bridge_cart_assets.sources import Source
@@ -142,7 +142,7 @@ class _Intake:
                 else:
                     self._columns = None
 
-    def _commit(self, part: Part, provenance: Provenance) -> bool:
+    def _commit(self, part: Part, provenance: FileProvenance) -> bool:
         """Add a part, unless another run is further."""
         raw = self._lake.snapshot(self._source.raw)
         fingerprint = self._content.fingerprint
@@ -205,9 +205,9 @@ class _Intake:
             f"it changed while it was read{stand if self.reached.records else ''}; land it again",
         )
 
-    def _provenance(self) -> Provenance:
+    def _provenance(self) -> FileProvenance:
         """What the records are told by: the name that the first part had."""
-        own = Provenance(
+        own = FileProvenance(
             self._source.name, self._file.object, self._content.fingerprint, self._file.batch_day
         )
         if not self.reached.records:
@@ -215,7 +215,7 @@ class _Intake:
         raw = self._lake.snapshot(self._source.raw).scan()
         first = raw.filter(pl.col("_fingerprint") == own.fingerprint, pl.col("_pos") == 1)
         object_, day = first.select("_object", "_batch_day").head(1).collect().row(0)
-        return Provenance(own.source, object_, own.fingerprint, day)
+        return FileProvenance(own.source, object_, own.fingerprint, day)
 
     def _names(self, opened: Opened) -> tuple[list[str], list[str]]:
         """Columns beyond the source's, and those that it lacks."""

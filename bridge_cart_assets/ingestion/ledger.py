@@ -231,7 +231,7 @@ def without_records(lake: Lake, source: str, fingerprints: Iterable[str]) -> dic
     return dict(found.iter_rows())
 
 
-def refused(lake: Lake, listed: Iterable[LandedFile]) -> pl.DataFrame:
+def refused_in_landing(lake: Lake, listed: Iterable[LandedFile]) -> pl.DataFrame:
     """The files that are not in raw, or not wholly, and why.
 
     Those that were refused and still lie there unchanged, and those of which a part was taken and

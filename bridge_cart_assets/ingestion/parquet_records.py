@@ -28,7 +28,7 @@ from bridge_cart_assets.sources import Source
 _MAGIC = b"PAR1"
 
 
-def refuse_torn(beginning: bytes, end: bytes) -> None:
+def refuse_cut_off(beginning: bytes, end: bytes) -> None:
     """Refuse a file that lacks its end.
 
     Raises:
@@ -55,7 +55,7 @@ def read_parquet(data: bytes, source: Source) -> Read:
     Raises:
         FileRefusedError: TRUNCATED, UNREADABLE or HEADER_MISMATCH.
     """
-    refuse_torn(data, data)
+    refuse_cut_off(data, data)
     return _records(_reading(lambda: pl.read_parquet(io.BytesIO(data))), source)
 
 

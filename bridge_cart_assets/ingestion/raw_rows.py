@@ -57,7 +57,7 @@ class Read:
 
 
 @dataclass(frozen=True)
-class Provenance:
+class FileProvenance:
     """What all records of a file are told by, beside their places in it."""
 
     source: str
@@ -86,7 +86,7 @@ class Provenance:
 
 
 def add_provenance(
-    files: Sequence[tuple[Provenance, pl.DataFrame]], run_id: str, now: datetime
+    files: Sequence[tuple[FileProvenance, pl.DataFrame]], run_id: str, now: datetime
 ) -> pl.DataFrame:
     """The rows of several files as rows of the raw table: as `Provenance.put`, for all at once."""
     told = pl.DataFrame(

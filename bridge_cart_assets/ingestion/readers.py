@@ -23,7 +23,7 @@ from bridge_cart_assets.ingestion.parquet_records import (
     count_rows,
     read_parquet,
     read_rows,
-    refuse_torn,
+    refuse_cut_off,
 )
 from bridge_cart_assets.ingestion.raw_rows import Read
 from bridge_cart_assets.ingestion.text_decoding import (
@@ -169,7 +169,7 @@ def is_large(content: Content) -> bool:
     if not content.is_whole:
         return True
     if content.format == "parquet":
-        refuse_torn(content.data, content.data)
+        refuse_cut_off(content.data, content.data)
         return count_rows(content.data) > PART_RECORDS
     return max(map(content.data.count, (b"\n", b"\r"))) > PART_RECORDS
 
@@ -198,7 +198,7 @@ def read_parts(
 
 
 def _parquet_parts(opened: Opened, source: Source, start: int) -> Iterator[Part]:
-    refuse_torn(opened.stored(0, 4), opened.stored(opened.size - 4, 4))
+    refuse_cut_off(opened.stored(0, 4), opened.stored(opened.size - 4, 4))
     rows = count_rows(opened.path)
     share = files.PART_BYTES // files.PARQUET_SHARE
     size = max(1, min(PART_RECORDS, rows * share // opened.size))

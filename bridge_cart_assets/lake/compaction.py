@@ -47,7 +47,7 @@ def small_files(files: pl.DataFrame, table: Table, target: int) -> list[pl.DataF
     return [group for group in groups if group.height > 1]
 
 
-def batches(groups: Iterable[pl.DataFrame], target: int) -> Iterator[pl.DataFrame]:
+def merge_batches(groups: Iterable[pl.DataFrame], target: int) -> Iterator[pl.DataFrame]:
     """Piles that are rewritten at once: of many days with little each, not one write for each."""
     gathered: list[pl.DataFrame] = []
     for group in groups:

@@ -344,7 +344,7 @@ class Snapshot:
         """Write larger files into a folder below the table's own."""
         uri, options = f"{self.uri}/{folder}", self._options
         scratch = self._created(uri)
-        for batch in compaction.batches(groups, target):
+        for batch in compaction.merge_batches(groups, target):
             rows = compaction.rows_of(batch, self.table, self.uri, options)
             if rows.height != batch["num_records"].sum():
                 raise DamagedTableError(

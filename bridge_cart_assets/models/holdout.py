@@ -28,7 +28,7 @@ from bridge_cart_assets.models.buy_till_you_die import (
 from bridge_cart_assets.models.likelihood import Floats
 from bridge_cart_assets.tables.gold import MODEL_METRICS
 from bridge_cart_assets.thresholds import THRESHOLDS
-from bridge_cart_assets.transforms.features import known, refunds, sales
+from bridge_cart_assets.transforms.features import refunds, sales, up_to
 from bridge_cart_assets.transforms.windows import WINDOW
 
 DATA, NAIVE, VALUE = "value_data", "own_rate", "gamma_gamma"
@@ -96,7 +96,7 @@ def seen_until(purchases: pl.LazyFrame, day: date, as_of: date) -> pl.DataFrame:
         order_value (net revenue per purchase day, not below 0); orders and revenue (of the days
         after it; net of refunds).
     """
-    lines = known(purchases, as_of)
+    lines = up_to(purchases, as_of)
     per_day = [
         part.group_by("customer_id", "purchase_day").agg(pl.sum("net_amount"), is_sale=is_sale)
         for part, is_sale in ((sales(lines), pl.lit(True)), (refunds(lines), pl.lit(False)))

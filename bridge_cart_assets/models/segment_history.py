@@ -91,7 +91,7 @@ def customer_history(purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date)
         for (old, _, _), (_, day, _) in pairwise(intervals)
     ]
     kept = pl.DataFrame(schema={"customer_id": pl.String, "day": pl.Date, "kept": pl.Int64})
-    return history.customer_history(
+    return history.merge_states(
         segments, history.lifecycles(states, as_of), pl.concat([kept, *handovers])
     )
 
@@ -119,7 +119,7 @@ def segment_metrics(
         for i, name in zip(model.ids, model.names, strict=True)
     ]
     schema = {"segment_id": pl.Int64, "segment_name": pl.String, "start": pl.Date, "end": pl.Date}
-    return history.segment_metrics(
+    return history.segment_versions(
         rows, purchases, pl.DataFrame(active_segments, schema=schema), as_of
     )
 

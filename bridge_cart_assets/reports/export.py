@@ -32,9 +32,9 @@ def csv_lines(catalogue: CatalogueFile, table: Table) -> Iterator[str]:
     sql = f"SELECT {columns} FROM gold.{_quoted(table.name)} ORDER BY {order}"  # noqa: S608
     with catalogue.opened() as opened:
         result = opened.connection.execute(sql)
-        yield written([tuple(table.dtypes)])
+        yield csv_text([tuple(table.dtypes)])
         while rows := result.fetchmany(_ROWS_AT_A_TIME):
-            yield written([tuple(cell(value) for value in row) for row in rows])
+            yield csv_text([tuple(cell(value) for value in row) for row in rows])
 
 
 def cell(value: object) -> str:
@@ -56,7 +56,7 @@ def cell(value: object) -> str:
     return f"'{text}" if is_text and _FORMULA.match(text) and not _is_number(text) else text
 
 
-def written(rows: Sequence[Sequence[str]]) -> str:
+def csv_text(rows: Sequence[Sequence[str]]) -> str:
     """Rows of finished cells as CSV text."""
     text = io.StringIO()
     csv.writer(text).writerows(rows)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, TypeVar, overload
 
-from bridge_cart_assets.reports.export import cell, written
+from bridge_cart_assets.reports.export import cell, csv_text
 from bridge_cart_assets.reports.formatting import Cell
 
 T = TypeVar("T")
@@ -97,10 +97,10 @@ class Sheet:
 
     def csv_lines(self) -> Iterator[str]:
         """The sheet as CSV: full values, empty where there is none."""
-        yield written([[cell(column.name) for column in self.columns]])
+        yield csv_text([[cell(column.name) for column in self.columns]])
         for start in range(0, len(self.rows), _ROWS_AT_A_TIME):
             rows = self.rows[start : start + _ROWS_AT_A_TIME]
-            yield written([[cell(shown.value) for shown in row.cells] for row in rows])
+            yield csv_text([[cell(shown.value) for shown in row.cells] for row in rows])
 
 
 def bar_width(shown: Cell) -> str:

@@ -14,7 +14,7 @@ from bridge_cart_assets.sources.source import (
     Source,
 )
 from bridge_cart_assets.tables.silver import PURCHASES
-from bridge_cart_assets.transforms.parsing import number
+from bridge_cart_assets.transforms.parsing import parse_number
 
 COLUMNS = {
     "InvoiceNo": "Invoice; begins with C when goods are taken back",
@@ -42,7 +42,7 @@ def conform(raw: pl.LazyFrame) -> Conformed:
     ).sort("_fingerprint", "_pos")
     invoice = ["_fingerprint", "order_id"]
     first_seen = pl.col("_pos").min().over([*invoice, "_key"])
-    amount = number(pl.col("Quantity")) * number(pl.col("UnitPrice"))
+    amount = parse_number(pl.col("Quantity")) * parse_number(pl.col("UnitPrice"))
     taken_back = pl.col("order_id").str.to_uppercase().str.starts_with("C")
     purchases = lines.with_columns(
         line_number=first_seen.rank("dense").over(invoice).cast(pl.String),

@@ -14,7 +14,7 @@ from rich.text import Text
 from bridge_cart_assets.lake.query import Answer
 
 
-def render(answer: Answer, form: str, console: Console) -> None:
+def print_rows(answer: Answer, form: str, console: Console) -> None:
     """Print an answer; `form` is table, csv or json."""
     if form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from bridge_cart_assets.automation.run_in_process import last_run, latest_checks
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import refused
+from bridge_cart_assets.ingestion.ledger import refused_in_landing
 from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_messages
@@ -34,7 +34,7 @@ from bridge_cart_assets.terminal.style import (
     QUIET,
     WARN,
     age,
-    count,
+    format_count,
     grid,
     heading,
     mark,
@@ -72,7 +72,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         "as_of": as_of.isoformat() if as_of else None,
         "tables": _tables(lake, checks),
         "accounting": _accounting(lake),
-        "files": refused(lake, listed)
+        "files": refused_in_landing(lake, listed)
         .select("source", "object", "batch_day", "reason", "detail", "seen_at")
         .pipe(_plain),
         "columns": _plain(_drift(lake)),
@@ -109,7 +109,7 @@ def show(found: dict[str, Any], on: Console) -> None:
         heading(on, "topics")
         shown = grid("partition", "next offset", "records", "quarantined", "latest day")
         for t in found["topics"]:
-            figures = (count(t[name]) for name in ("next_offset", "records", "quarantined"))
+            figures = (format_count(t[name]) for name in ("next_offset", "records", "quarantined"))
             shown.add_row(f"{t['topic']}-{t['partition']}", *figures, t["latest_day"] or NOTHING)
         on.print(shown)
     _show_files(found, on)
@@ -162,7 +162,7 @@ def _tables_shown(found: dict[str, Any]) -> Shown:
         mine = [check for check in found["checks"] if check["table"] == path]
         shown.add_row(
             path,
-            count(table["rows"]),
+            format_count(table["rows"]),
             f"v{table['version']}",
             # A table that lags behind the others is news; an as_of that all share is not.
             Text(table["as_of"] or NOTHING, QUIET if table["as_of"] == found["as_of"] else WARN),
@@ -179,7 +179,7 @@ def _tables_shown(found: dict[str, Any]) -> Shown:
 def _accounting_shown(accounting: dict[str, dict[str, Any]]) -> Shown:
     shown = grid("source", *_COUNTS)
     for source, row in accounting.items():
-        shown.add_row(source, *(count(row[name]) for name in _COUNTS))
+        shown.add_row(source, *(format_count(row[name]) for name in _COUNTS))
     return shown
 
 

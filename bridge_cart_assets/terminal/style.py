@@ -49,17 +49,17 @@ def grid(*columns: str, words: Sequence[str] = ()) -> Table:
     return table
 
 
-def count(value: Number | None) -> str:
+def format_count(value: Number | None) -> str:
     """A whole number: 1,234,567."""
     return NOTHING if value is None else f"{value:,.0f}"
 
 
-def money(value: Number | None) -> str:
+def format_money(value: Number | None) -> str:
     """An amount to the cent: 1,234.50."""
     return NOTHING if value is None else f"{_rounded(value, 2):,}"
 
 
-def percent(value: Number | None) -> str:
+def format_percent(value: Number | None) -> str:
     """A share with one decimal: 0.4391 is 43.9 %."""
     return NOTHING if value is None else f"{_rounded(Decimal(str(value)) * 100, 1):,} %"
 

@@ -17,11 +17,11 @@ from bridge_cart_assets.terminal.style import (
     WARN,
     Good,
     change_in_points,
-    count,
+    format_count,
+    format_money,
+    format_percent,
     grid,
     heading,
-    money,
-    percent,
     relative_change,
 )
 from bridge_cart_assets.thresholds import THRESHOLDS
@@ -100,7 +100,13 @@ def _show_kpis(now: dict[str, Any], before: dict[str, Any], console: Console) ->
     for words, column, good in _KPIS:
         current, earlier = now[column], before.get(column)
         is_share = column in _SHARES
-        write = percent if is_share else count if isinstance(current, int) else money
+        write = (
+            format_percent
+            if is_share
+            else format_count
+            if isinstance(current, int)
+            else format_money
+        )
         change = change_in_points if is_share else relative_change
         shown.add_row(words, write(current), write(earlier), change(current, earlier, good))
     console.print(shown)
@@ -115,22 +121,24 @@ def _show_segments(catalogue: Path, console: Console) -> None:
     for row in _rows(catalogue, _SEGMENTS):
         shown.add_row(
             row["segment_name"],
-            count(row["customers"]),
-            percent(row["segment_contribution"]),
+            format_count(row["customers"]),
+            format_percent(row["segment_contribution"]),
             *_expected(row),
         )
     [total] = _rows(catalogue, _TOTAL)
     shown.add_section()
-    shown.add_row("all", count(total["customers"]), percent(1), *_expected(total), style="bold")
+    shown.add_row(
+        "all", format_count(total["customers"]), format_percent(1), *_expected(total), style="bold"
+    )
     console.print(shown)
 
 
 def _expected(row: dict[str, Any]) -> tuple[str, str, str, str]:
     return (
-        money(row["avg_clv"]),
-        percent(row["churn_rate"]),
-        percent(row["risk"]),
-        money(row["predicted"]),
+        format_money(row["avg_clv"]),
+        format_percent(row["churn_rate"]),
+        format_percent(row["risk"]),
+        format_money(row["predicted"]),
     )
 
 

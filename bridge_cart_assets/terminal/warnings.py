@@ -56,10 +56,10 @@ def warn_missing(lake: "Lake") -> None:
 
 def warn_refused(settings: Settings, lake: "Lake") -> None:
     """Files that could not be taken, and folders that are no source."""
-    from bridge_cart_assets.ingestion.ledger import refused
+    from bridge_cart_assets.ingestion.ledger import refused_in_landing
     from bridge_cart_assets.sources import SOURCES
 
-    for row in refused(lake, listed_files(settings)).iter_rows(named=True):
+    for row in refused_in_landing(lake, listed_files(settings)).iter_rows(named=True):
         say_warning(
             f"{row['source']}/{row['object']} was refused: {row['reason']}, {row['detail']}"
         )

@@ -7,7 +7,7 @@ from datetime import date
 
 import polars as pl
 
-from bridge_cart_assets.transforms.features import known, money, sales
+from bridge_cart_assets.transforms.features import exact_sum, sales, up_to
 
 
 def cohort_retention(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
@@ -21,7 +21,7 @@ def cohort_retention(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
         The columns of gold/cohort_retention.
     """
     monthly = (
-        sales(known(purchases, as_of))
+        sales(up_to(purchases, as_of))
         .group_by("customer_id", month=pl.col("purchase_day").dt.truncate("1mo"))
         .agg(revenue=pl.sum("net_amount"))
         .with_columns(cohort=pl.col("month").min().over("customer_id"))
@@ -39,7 +39,7 @@ def cohort_retention(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
         months.join(active, on=["cohort", "month"], how="left")
         .with_columns(
             active_customers=pl.col("active_customers").fill_null(0),
-            revenue=money(pl.col("revenue").fill_null(0)),
+            revenue=exact_sum(pl.col("revenue").fill_null(0)),
         )
         .select(
             cohort_month=pl.col("cohort").dt.strftime("%Y-%m"),

@@ -13,7 +13,7 @@ from bridge_cart_assets.tables.columns import MONEY
 ORDER = ("source", "order_id")
 
 
-def known(purchases: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+def up_to(purchases: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
     """Order lines up to and including a day; a line may be dated one day ahead of its batch."""
     return purchases.filter(pl.col("purchase_day") <= as_of)
 
@@ -34,7 +34,7 @@ def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
     return pl.when(bottom != 0).then(top / bottom)
 
 
-def money(expression: pl.Expr) -> pl.Expr:
+def exact_sum(expression: pl.Expr) -> pl.Expr:
     """A sum of money in the lakehouse's type."""
     return expression.cast(MONEY)
 
@@ -52,22 +52,24 @@ def customer_features(
     Returns:
         The columns of gold/customer_features, ordered by customer.
     """
-    seen = known(purchases, as_of)
+    seen = up_to(purchases, as_of)
     sold = sales(seen)
     base = _base(sold, as_of)
-    given_back = refunds(seen).group_by("customer_id").agg(refunds=money(-pl.sum("net_amount")))
+    given_back = refunds(seen).group_by("customer_id").agg(refunds=exact_sum(-pl.sum("net_amount")))
     profile = customers.filter("is_current").select(
         "customer_id", "country", "gender", "age", "income"
     )
     return (
         base.join(_gaps(sold), on="customer_id", how="left")
-        .join(_favourite(sold, "product_category", money(pl.sum("net_amount"))), on="customer_id")
+        .join(
+            _favourite(sold, "product_category", exact_sum(pl.sum("net_amount"))), on="customer_id"
+        )
         .join(_favourite(sold, "payment_method", pl.struct(ORDER).n_unique()), on="customer_id")
         .join(given_back, on="customer_id", how="left")
         .join(profile, on="customer_id", how="left")
-        .with_columns(refunds=money(pl.col("refunds").fill_null(0)))
+        .with_columns(refunds=exact_sum(pl.col("refunds").fill_null(0)))
         .with_columns(
-            net_revenue=money(pl.col("revenue") - pl.col("refunds")),
+            net_revenue=exact_sum(pl.col("revenue") - pl.col("refunds")),
             refund_rate=ratio(pl.col("refunds"), pl.col("revenue")),
             gender=pl.col("gender").fill_null("unknown"),
             age_imputed=pl.col("age").is_null() & pl.col("age").is_not_null().any(),
@@ -98,7 +100,7 @@ def _base(sold: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
         tenure_days=_days(pl.lit(as_of) - first),
         frequency=pl.n_unique("purchase_day").cast(pl.Int64) - 1,
         t_x=_days(last - first),
-        revenue=money(revenue),
+        revenue=exact_sum(revenue),
         aov=ratio(revenue, orders),
         coupon_rate=ratio(order.filter("coupon_used").n_unique(), orders),
         discount_rate=ratio(pl.sum("discount_amount"), pl.sum("purchase_amount")),
@@ -134,4 +136,4 @@ def _days(difference: pl.Expr) -> pl.Expr:
 
 def _median_money(column: str) -> pl.Expr:
     middle = pl.median(column).cast(pl.Decimal(38, 6))
-    return money(middle.round(2, mode="half_away_from_zero"))
+    return exact_sum(middle.round(2, mode="half_away_from_zero"))

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from bridge_cart_assets.tables.columns import MONEY
-from bridge_cart_assets.transforms.features import ORDER, known, ratio, refunds, sales
+from bridge_cart_assets.transforms.features import ORDER, ratio, refunds, sales, up_to
 from bridge_cart_assets.transforms.windows import WINDOW, calendar
 
 NEW_DAYS = 30
@@ -29,7 +29,7 @@ def purchase_states(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
         (the next purchase day, or the day after as_of), and up to then frequency, revenue, orders
         and coupon_rate, as in gold/customer_features.
     """
-    sold = sales(known(purchases, as_of))
+    sold = sales(up_to(purchases, as_of))
     amounts = sold.group_by("customer_id", start="purchase_day").agg(revenue=pl.sum("net_amount"))
     # An order counts from its first line on, as one with a coupon from its first such line on.
     orders = sold.group_by("customer_id", *ORDER).agg(
@@ -88,7 +88,7 @@ def lifecycles(states: pl.DataFrame, as_of: date) -> pl.DataFrame:
     return pl.concat(changes).filter(pl.col("day") <= as_of)
 
 
-def customer_history(
+def merge_states(
     segments: pl.DataFrame, lifecycle: pl.DataFrame, retrained: pl.DataFrame
 ) -> pl.DataFrame:
     """Segment and lifecycle of each customer at the end of every day.
@@ -141,7 +141,7 @@ def customer_history(
     )
 
 
-def segment_metrics(
+def segment_versions(
     history: pl.DataFrame, purchases: pl.LazyFrame, active_segments: pl.DataFrame, as_of: date
 ) -> pl.DataFrame:
     """Size, value, churn and contribution of each segment, a version whenever one changes.
@@ -185,7 +185,7 @@ def _segment_events(history: pl.DataFrame, purchases: pl.LazyFrame, as_of: date)
     """What changes in a segment on a day: customers who come and go with all that they have
     bought so far, and what its customers buy while they are in it."""
     sums = ["orders", "revenue", "net"]
-    money = _money_days(known(purchases, as_of)).sort("day")
+    money = _money_days(up_to(purchases, as_of)).sort("day")
     so_far = money.with_columns(pl.col(sums).cum_sum().over("customer_id"))
     intervals = history.with_columns(
         lapsed=(pl.col("lifecycle") == "lapsed").cast(pl.Int64),

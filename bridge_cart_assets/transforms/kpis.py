@@ -14,7 +14,7 @@ import polars as pl
 
 from bridge_cart_assets.tables.gold import KPIS_DAILY
 from bridge_cart_assets.transforms import windows
-from bridge_cart_assets.transforms.features import ORDER, known, money, ratio, refunds, sales
+from bridge_cart_assets.transforms.features import ORDER, exact_sum, ratio, refunds, sales, up_to
 from bridge_cart_assets.transforms.windows import (
     WINDOW,
     activity_intervals,
@@ -41,7 +41,7 @@ def kpis_daily(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     Returns:
         The columns of gold/kpis_daily; no row when there is no sale.
     """
-    seen = known(purchases, as_of)
+    seen = up_to(purchases, as_of)
     lines = _lines(sales(seen)).collect().lazy()
     first = lines.select(pl.min("day")).collect().item()
     if first is None:
@@ -288,7 +288,7 @@ def _gini(ranked: Sorted, total: int) -> float | None:
 def _in_money(days: pl.DataFrame) -> pl.DataFrame:
     with_net = days.with_columns(net_revenue=pl.col("revenue") - pl.col("refunds"))
     exact = pl.col(_AMOUNTS).cast(pl.Decimal(20, 0)) * pl.lit(Decimal("0.01"))
-    return with_net.with_columns(money(exact))
+    return with_net.with_columns(exact_sum(exact))
 
 
 def _rates(days: pl.DataFrame) -> pl.DataFrame:

@@ -9,7 +9,7 @@ FATES = ("records", "blank", "quarantined", "accepted", "duplicate", "superseded
 LATEST_DAYS = 30
 
 
-def totals(accounting: pl.LazyFrame) -> pl.DataFrame:
+def accounting_totals(accounting: pl.LazyFrame) -> pl.DataFrame:
     """One row per source, with the columns of meta/accounting."""
     return (
         accounting.group_by("source")

@@ -87,7 +87,7 @@ def snake(text: pl.Expr) -> pl.Expr:
     return pl.when(joined != "").then(joined)
 
 
-def flag(text: pl.Expr) -> pl.Expr:
+def parse_flag(text: pl.Expr) -> pl.Expr:
     """true/false, yes/no, y/n, 1/0 in any case."""
     return (
         present(text)
@@ -96,7 +96,7 @@ def flag(text: pl.Expr) -> pl.Expr:
     )
 
 
-def moment(text: pl.Expr) -> pl.Expr:
+def parse_moment(text: pl.Expr) -> pl.Expr:
     """A moment in UTC: ISO 8601, DD/MM/YYYY, DD-Mon-YYYY, YYYYMMDD, epoch (milli)seconds."""
     return present(text).map_batches(_moments, return_dtype=TIMESTAMP)
 
@@ -106,7 +106,7 @@ def amount(text: pl.Expr) -> pl.Expr:
     return present(text).map_batches(_amounts, return_dtype=MONEY)
 
 
-def number(text: pl.Expr) -> pl.Expr:
+def parse_number(text: pl.Expr) -> pl.Expr:
     """A number as it is written, with ten decimals: a factor, which must not be rounded first."""
     return present(text).map_batches(_exact_numbers, return_dtype=EXACT)
 
@@ -239,10 +239,10 @@ def _plain_money(text: pl.Series) -> pl.Series:
 
 def _plain_whole(text: pl.Series) -> pl.Series:
     exact = text.cast(pl.Decimal(38, 18), strict=False)
-    number = exact.cast(pl.Int64, strict=False)
-    is_whole = exact == number.cast(pl.Decimal(38, 18), strict=False)
-    inside = number.abs() <= int(_WHOLE_LIMIT)
-    return pl.select(pl.when(is_whole & inside).then(number)).to_series()
+    parse_number = exact.cast(pl.Int64, strict=False)
+    is_whole = exact == parse_number.cast(pl.Decimal(38, 18), strict=False)
+    inside = parse_number.abs() <= int(_WHOLE_LIMIT)
+    return pl.select(pl.when(is_whole & inside).then(parse_number)).to_series()
 
 
 def _as_money(text: str) -> Decimal | None:

@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 
 from bridge_cart_assets.tables.gold import SALES_DAILY
-from bridge_cart_assets.transforms.features import known, money
+from bridge_cart_assets.transforms.features import exact_sum, up_to
 
 UNKNOWN = "unknown"
 
@@ -30,7 +30,7 @@ def sales_daily(purchases: pl.LazyFrame, customers: pl.LazyFrame, as_of: date) -
     countries = customers.filter("is_current").select("customer_id", "country")
     is_sale, is_refund = (pl.col("kind") == kind for kind in ("sale", "refund"))
     return (
-        known(purchases, as_of)
+        up_to(purchases, as_of)
         .filter(is_sale | is_refund)
         .join(countries, on="customer_id", how="left")
         .group_by(
@@ -46,7 +46,7 @@ def sales_daily(purchases: pl.LazyFrame, customers: pl.LazyFrame, as_of: date) -
             purchase_amount=_amount("purchase_amount", is_sale),
             discounts=_amount("discount_amount", is_sale),
             revenue=_amount("net_amount", is_sale),
-            refunds=money(-pl.col("net_amount").filter(is_refund).sum()),
+            refunds=exact_sum(-pl.col("net_amount").filter(is_refund).sum()),
         )
         .sort(SALES_DAILY.key)
         .collect()
@@ -54,4 +54,4 @@ def sales_daily(purchases: pl.LazyFrame, customers: pl.LazyFrame, as_of: date) -
 
 
 def _amount(column: str, of: pl.Expr) -> pl.Expr:
-    return money(pl.col(column).filter(of).sum())
+    return exact_sum(pl.col(column).filter(of).sum())

@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 )
 
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import new_files, refused
+from bridge_cart_assets.ingestion.ledger import new_files, refused_in_landing
 from bridge_cart_assets.lake.delta import Commit, Lake
 from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
 from bridge_cart_assets.pipeline.rebuild import clear
@@ -244,7 +244,7 @@ class LakeMachine(RuleBasedStateMachine):
         good = {(s, f.fingerprint) for (s, _), f in lying.items() if f.told is not None}
         assert good <= self.taken.keys(), "a file that lies there was not taken"
         listed = [f for s in NATIVE for f in list_landing(self.landing.root, s.name)]
-        named = refused(self.lake, listed).select("source", "object").rows()
+        named = refused_in_landing(self.lake, listed).select("source", "object").rows()
         assert sorted(named) == self._corrupt()
         assert new_files(self.lake, listed) == []
 

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from bridge_cart_assets.generator.arguments import Shop
-from bridge_cart_assets.generator.shop import Landed, generate
+from bridge_cart_assets.generator.shop import GeneratedDays, generate
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Made:
 
     shop: Shop
     data: Path
-    landed: Landed
+    landed: GeneratedDays
     cached: dict[str, Callable[[int], dict[str, Any]]] = field(default_factory=dict)
 
     def truth(self, table: str) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import pytest
 from bridge_cart_assets.ingestion import ingest_files as module
 from bridge_cart_assets.ingestion.ingest_files import Taken, ingest_files
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import new_files, refused
+from bridge_cart_assets.ingestion.ledger import new_files, refused_in_landing
 from bridge_cart_assets.ingestion.pending import arrived_days, pending_days
 from bridge_cart_assets.lake.delta import CommitConflictError, Lake, Snapshot
 from bridge_cart_assets.sources.customers import CUSTOMERS
@@ -62,7 +62,7 @@ class Shop:
         }
 
     def refused(self) -> dict[str, str]:
-        rows = refused(self.lake, list_landing(self.landing, "customers"))
+        rows = refused_in_landing(self.lake, list_landing(self.landing, "customers"))
         return dict(rows.select("object", "reason").iter_rows())
 
 

@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 from bridge_cart_assets.ingestion import files, ingest_large_file
 from bridge_cart_assets.ingestion.ingest_files import Taken, ingest_files
 from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
-from bridge_cart_assets.ingestion.ledger import new_files, refused, transaction_of
+from bridge_cart_assets.ingestion.ledger import new_files, refused_in_landing, transaction_of
 from bridge_cart_assets.lake import delta
 from bridge_cart_assets.lake.delta import Commit, CommitConflictError, Lake, Snapshot
 from bridge_cart_assets.sources.customers import CUSTOMERS
@@ -459,7 +459,7 @@ def taken_in_part(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def told(shop: Shop) -> list[tuple[str, str]]:
-    rows = refused(shop.lake, list_landing(shop.landing, "customers"))
+    rows = refused_in_landing(shop.lake, list_landing(shop.landing, "customers"))
     assert all("records stand in raw: land it again" in text for text in rows["detail"])
     return rows.select("object", "reason").rows()
 
@@ -487,10 +487,13 @@ def test_a_file_that_goes_away_half_taken_is_told_until_the_rest_has_come(
         ]
     else:
         listed = list_landing(shop.landing, "customers")
-        assert sorted(refused(shop.lake, listed)["reason"]) == ["HEADER_MISMATCH", "UNREADABLE"]
+        assert sorted(refused_in_landing(shop.lake, listed)["reason"]) == [
+            "HEADER_MISMATCH",
+            "UNREADABLE",
+        ]
     shop.land("again.csv", FORMATS["csv"])
     shop.run()
-    rows = refused(shop.lake, list_landing(shop.landing, "customers"))
+    rows = refused_in_landing(shop.lake, list_landing(shop.landing, "customers"))
     assert rows["reason"].to_list() == (["HEADER_MISMATCH"] if then == "refused" else [])
     [fingerprint] = whole("csv")["_fingerprint"].unique()
     assert shop.records().filter(_fingerprint=fingerprint).height == 30

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from bridge_cart_assets.reports.catalogue import open_catalogue
 from bridge_cart_assets.reports.explore import bands, sales
 from bridge_cart_assets.reports.explore.page import EXPLORE
-from bridge_cart_assets.reports.explore.queries import Part
+from bridge_cart_assets.reports.explore.queries import SalesPart
 from bridge_cart_assets.reports.explore.sales import CATEGORIES, sales_chart
 from bridge_cart_assets.reports.filters import choices_of, read_address
 from bridge_cart_assets.tables.gold import SALES_DAILY, TABLES
@@ -384,7 +384,7 @@ def test_a_filter_on_a_dimension_picks_a_row_and_keeps_its_share(visit: Visit) -
 def headed(*revenues: str) -> str:
     everything = sum(map(float, revenues))
     parts = [
-        Part(f"K{n}", 1, Decimal(r), float(r) / everything, 1, 1.0, 0.0, 0.0, Decimal(0))
+        SalesPart(f"K{n}", 1, Decimal(r), float(r) / everything, 1, 1.0, 0.0, 0.0, Decimal(0))
         for n, r in enumerate(revenues)
     ]
     return sales_chart(CATEGORIES, parts, is_known=True).title

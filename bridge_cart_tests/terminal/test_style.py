@@ -13,14 +13,14 @@ from bridge_cart_assets.terminal.style import Good
 @pytest.mark.parametrize(
     ("shown", "expected"),
     [
-        (style.count(1_234_567), "1,234,567"),
-        (style.count(None), "–"),
-        (style.money(Decimal("1234.5")), "1,234.50"),
-        (style.money(0.125), "0.13"),
-        (style.money(-0.001), "0.00"),
-        (style.money(None), "–"),
-        (style.percent(0.4391), "43.9 %"),
-        (style.percent(None), "–"),
+        (style.format_count(1_234_567), "1,234,567"),
+        (style.format_count(None), "–"),
+        (style.format_money(Decimal("1234.5")), "1,234.50"),
+        (style.format_money(0.125), "0.13"),
+        (style.format_money(-0.001), "0.00"),
+        (style.format_money(None), "–"),
+        (style.format_percent(0.4391), "43.9 %"),
+        (style.format_percent(None), "–"),
     ],
 )
 def test_figures_have_thousands_separators_and_a_dash_where_there_are_none(

@@ -63,16 +63,16 @@ def read(parser: object, *texts: str | None) -> list[object]:
     ],
 )
 def test_a_moment_is_read_in_every_accepted_spelling(text: str, expected: datetime) -> None:
-    assert read(parsing.moment, text) == [expected]
+    assert read(parsing.parse_moment, text) == [expected]
 
 
 def test_the_day_stands_before_the_month() -> None:
-    assert read(parsing.moment, "02/03/2024") == [datetime(2024, 3, 2, tzinfo=UTC)]
+    assert read(parsing.parse_moment, "02/03/2024") == [datetime(2024, 3, 2, tzinfo=UTC)]
 
 
 def test_a_column_may_mix_the_spellings_of_moments() -> None:
     spellings = ("2024-01-05T10:20:30Z", None, "05/01/2024 10:20:30", "x", "1704450030", "")
-    assert read(parsing.moment, *spellings) == [MORNING, None, MORNING, None, MORNING, None]
+    assert read(parsing.parse_moment, *spellings) == [MORNING, None, MORNING, None, MORNING, None]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_column_may_mix_the_spellings_of_moments() -> None:
     ],
 )
 def test_a_moment_that_cannot_be_read_or_cannot_be_meant_is_null(text: str) -> None:
-    assert read(parsing.moment, text) == [None]
+    assert read(parsing.parse_moment, text) == [None]
 
 
 @pytest.mark.parametrize(
@@ -205,17 +205,17 @@ def test_a_whole_number_may_end_in_zeros_behind_the_point_but_has_no_fraction(
 
 @pytest.mark.parametrize("text", ["true", "TRUE", "True", "yes", "Yes", "y", "Y", "1", " 1 "])
 def test_a_flag_is_true_in_every_accepted_spelling(text: str) -> None:
-    assert read(parsing.flag, text) == [True]
+    assert read(parsing.parse_flag, text) == [True]
 
 
 @pytest.mark.parametrize("text", ["false", "FALSE", "False", "no", "No", "n", "N", "0", " 0 "])
 def test_a_flag_is_false_in_every_accepted_spelling(text: str) -> None:
-    assert read(parsing.flag, text) == [False]
+    assert read(parsing.parse_flag, text) == [False]
 
 
 @pytest.mark.parametrize("text", ["maybe", "2", "-1", "", "null", None])
 def test_a_flag_that_cannot_be_read_is_null(text: str | None) -> None:
-    assert read(parsing.flag, text) == [None]
+    assert read(parsing.parse_flag, text) == [None]
 
 
 def test_words_for_nothing_are_nothing() -> None:

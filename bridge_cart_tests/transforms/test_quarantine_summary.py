@@ -8,7 +8,7 @@ import pytest
 from bridge_cart_assets.tables.meta import ACCOUNTING, ACCOUNTING_DAYS
 from bridge_cart_assets.tables.meta import QUARANTINE as META
 from bridge_cart_assets.tables.silver import QUARANTINE
-from bridge_cart_assets.transforms.outcomes import latest_days, totals
+from bridge_cart_assets.transforms.outcomes import accounting_totals, latest_days
 from bridge_cart_assets.transforms.quarantine_summary import masked, refusals
 
 
@@ -69,7 +69,9 @@ def test_fates_are_summed_by_source_and_kept_for_the_latest_days() -> None:
     frame = pl.DataFrame(
         [{"source": "b", **row} for row in rows] + [{"source": "a", **rows[0]}]
     ).lazy()
-    assert ACCOUNTING.conform(totals(frame)).select("source", "records", "days").rows() == [
+    assert ACCOUNTING.conform(accounting_totals(frame)).select(
+        "source", "records", "days"
+    ).rows() == [
         ("a", 10, 1),
         ("b", 30, 3),
     ]

@@ -143,7 +143,7 @@ def customer(catalogue: Catalogue, asked: PageQuery) -> Customer | None:
     no_orders = ""
     try:
         most = None if asked.in_full else MOST_ORDERS
-        orders = queries.orders(catalogue, customer_id, done.as_of, most)
+        orders = queries.orders_of_customer(catalogue, customer_id, done.as_of, most)
     except queries.NoOrdersError as error:
         no_orders = str(error)
     return Customer(
@@ -181,13 +181,13 @@ def _ago(days: int) -> str:
     return "on the latest day" if days == 0 else "1 day ago" if days == 1 else f"{days} days ago"
 
 
-def _lifecycle(done: queries.Done, worth: queries.Worth) -> str:
+def _lifecycle(done: queries.CustomerFigures, worth: queries.Worth) -> str:
     """As gold.customer_history has it, which begins only with the first segment model."""
     state = "Lapsed" if worth.is_churned else "New" if done.tenure_days < 30 else "Active"
     return f"{state}, bought last {_ago(done.recency_days)}"
 
 
-def _headlines(done: queries.Done, worth: queries.Worth) -> tuple[Headline, ...]:
+def _headlines(done: queries.CustomerFigures, worth: queries.Worth) -> tuple[Headline, ...]:
     features, value = CUSTOMER_FEATURES.meaning, CUSTOMER_VALUE.meaning
     gap = done.median_gap_days
     return (
@@ -251,7 +251,7 @@ def _facts(name: str, title: str, table: Table, facts: Sequence[tuple[str, str, 
     )
 
 
-def _done_sheet(done: queries.Done) -> Sheet:
+def _done_sheet(done: queries.CustomerFigures) -> Sheet:
     facts = [
         ("first_purchase_day", "First purchase", day(done.first_purchase_day)),
         ("last_purchase_day", "Latest purchase", day(done.last_purchase_day)),
@@ -278,7 +278,7 @@ def _done_sheet(done: queries.Done) -> Sheet:
     return _facts("done", "What the customer has done", CUSTOMER_FEATURES, facts)
 
 
-def _age(done: queries.Done) -> Cell:
+def _age(done: queries.CustomerFigures) -> Cell:
     years = exact(done.age)
     if years is None:
         return count(None, "the profile has no age")

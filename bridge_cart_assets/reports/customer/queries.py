@@ -18,7 +18,7 @@ class NoOrdersError(LookupError):
 
 
 @dataclass(frozen=True)
-class Done:
+class CustomerFigures:
     """What gold.customer_features has of the customer."""
 
     customer_id: str
@@ -45,7 +45,7 @@ class Done:
     age_imputed: bool
 
 
-def done(catalogue: Catalogue, customer_id: str) -> Done | None:
+def done(catalogue: Catalogue, customer_id: str) -> CustomerFigures | None:
     """The customer's features; None if there is no such customer."""
     sql = """
         SELECT customer_id, as_of, first_purchase_day, last_purchase_day, recency_days,
@@ -54,7 +54,7 @@ def done(catalogue: Catalogue, customer_id: str) -> Done | None:
                top_payment_method, country, age, age_imputed
         FROM gold.customer_features WHERE customer_id = $customer
     """
-    return next(iter(catalogue.ask(Done, sql, {"customer": customer_id})), None)
+    return next(iter(catalogue.ask(CustomerFigures, sql, {"customer": customer_id})), None)
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,9 @@ class Order:
     orders: int
 
 
-def orders(catalogue: Catalogue, customer_id: str, as_of: date, most: int | None) -> list[Order]:
+def orders_of_customer(
+    catalogue: Catalogue, customer_id: str, as_of: date, most: int | None
+) -> list[Order]:
     """The customer's orders up to as_of, the latest first; `most` None means all.
 
     Each has in `orders` how many there are in all.

@@ -17,7 +17,7 @@ _MOST_MARKS = 6
 
 
 @dataclass(frozen=True)
-class Part:
+class StateBar:
     """A stretch of days in one state.
 
     Attributes:
@@ -37,7 +37,7 @@ class Strip:
     """One line of the timeline, and what its looks stand for."""
 
     name: str
-    parts: tuple[Part, ...]
+    parts: tuple[StateBar, ...]
     legend: tuple[tuple[str, str], ...]
 
 
@@ -87,7 +87,7 @@ def _strip(name: str, stretches: Sequence[tuple[str, str, date, date]], a: date,
         title = f"{named}: {begin} to {until - timedelta(days=1)}, {length} " + (
             "day" if length == 1 else "days"
         )
-        parts.append(Part(_place(begin, a, b), _place(a + (until - begin), a, b), look, title))
+        parts.append(StateBar(_place(begin, a, b), _place(a + (until - begin), a, b), look, title))
     return Strip(name, tuple(parts), tuple(dict.fromkeys(s[:2] for s in stretches)))
 
 

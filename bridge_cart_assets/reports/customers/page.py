@@ -84,7 +84,7 @@ class Tab:
 
 
 @dataclass(frozen=True)
-class Customers:
+class CustomersPage:
     """All that the page shows.
 
     Attributes:
@@ -115,7 +115,7 @@ class Customers:
         return (self.found, self.listed, self.bands, self.churn.sheet, self.value.sheet)
 
 
-def customers(catalogue: Catalogue, asked: PageQuery) -> Customers | None:
+def customers(catalogue: Catalogue, asked: PageQuery) -> CustomersPage | None:
     """Everything on the page; None while nobody has bought."""
     statuses = queries.statuses(catalogue)
     if not statuses:
@@ -124,7 +124,7 @@ def customers(catalogue: Catalogue, asked: PageQuery) -> Customers | None:
     lists = worklists(is_predicted)
     at_least = queries.thresholds(catalogue)
     by_name = {one.name: one for one in lists}
-    totals = queries.totals(catalogue, lists, at_least, asked.filters)
+    totals = queries.list_totals(catalogue, lists, at_least, asked.filters)
     tabs = tuple(
         _tab(one, at_least, total, asked) for one, total in zip(lists, totals, strict=True)
     )
@@ -137,7 +137,7 @@ def customers(catalogue: Catalogue, asked: PageQuery) -> Customers | None:
     edges = value_edges(spread)
     steps = queries.value_steps(catalogue, edges, asked.filters) if edges else []
     why_not = NOBODY if is_predicted else f"Nothing is predicted yet: {statuses[0].model_status}."
-    return Customers(
+    return CustomersPage(
         searched=asked.own["id"],
         search_answer=_search_answer(asked.own["id"], found) if asked.own["id"] else "",
         found=_found_sheet(found),
@@ -153,7 +153,7 @@ def customers(catalogue: Catalogue, asked: PageQuery) -> Customers | None:
 
 
 def _tab(
-    one: Worklist, at_least: queries.Thresholds, total: queries.Total, asked: PageQuery
+    one: Worklist, at_least: queries.ListBounds, total: queries.Total, asked: PageQuery
 ) -> Tab:
     return Tab(
         name=one.name,
@@ -170,7 +170,7 @@ def _tab(
     )
 
 
-def _threshold(one: Worklist, at_least: queries.Thresholds) -> str:
+def _threshold(one: Worklist, at_least: queries.ListBounds) -> str:
     bound = getattr(at_least, one.threshold)
     return NOTHING if bound is None else compact(bound)
 

@@ -57,7 +57,7 @@ def statuses(catalogue: Catalogue) -> list[Status]:
 
 
 @dataclass(frozen=True)
-class Thresholds:
+class ListBounds:
     """What it takes to be in the best fifth of all customers of the shop; None: nobody has one."""
 
     value: Decimal | None
@@ -66,7 +66,7 @@ class Thresholds:
     expected_orders: float | None
 
 
-def thresholds(catalogue: Catalogue) -> Thresholds:
+def thresholds(catalogue: Catalogue) -> ListBounds:
     """The figure of the last customer of the best fifth, by each of four figures."""
     sql = """
         SELECT percentile_disc(0.2) WITHIN GROUP (ORDER BY coalesce(clv, historic_clv) DESC),
@@ -77,7 +77,7 @@ def thresholds(catalogue: Catalogue) -> Thresholds:
                  FILTER (expected_orders_90d IS NOT NULL)
         FROM gold.customer_value
     """
-    return catalogue.ask(Thresholds, sql)[0]
+    return catalogue.ask(ListBounds, sql)[0]
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class Total:
     worth: Decimal | None
 
 
-def totals(
-    catalogue: Catalogue, lists: Sequence[Worklist], at_least: Thresholds, filters: Filters
+def list_totals(
+    catalogue: Catalogue, lists: Sequence[Worklist], at_least: ListBounds, filters: Filters
 ) -> list[Total]:
     """The totals of each list, in the order of the lists."""
     figures = ", ".join(
@@ -107,7 +107,7 @@ def _own(condition: str, number: int) -> str:
     return condition.replace("$threshold", f"CAST($threshold_{number} AS DOUBLE)")
 
 
-def _bound(at_least: Thresholds, one: Worklist) -> Decimal | float | None:
+def _bound(at_least: ListBounds, one: Worklist) -> Decimal | float | None:
     bound: Decimal | float | None = getattr(at_least, one.threshold)
     return bound
 
@@ -133,7 +133,7 @@ class Listed:
 def listed(
     catalogue: Catalogue,
     one: Worklist,
-    at_least: Thresholds,
+    at_least: ListBounds,
     filters: Filters,
     most: int | None,
 ) -> list[Listed]:

@@ -26,7 +26,7 @@ APPLY = "segment, country and top category apply"
 
 
 @dataclass(frozen=True)
-class Card:
+class TraitCard:
     """A trait of the customers, as its card speaks of it.
 
     Attributes:
@@ -52,7 +52,7 @@ class Card:
     unit: Unit = "count"
 
 
-def customer_chart(card: Card, groups: Sequence[Group], is_known: bool) -> Chart:
+def customer_chart(card: TraitCard, groups: Sequence[Group], is_known: bool) -> Chart:
     """One bar per group, and all its figures as a table.
 
     Args:
@@ -76,7 +76,7 @@ def customer_chart(card: Card, groups: Sequence[Group], is_known: bool) -> Chart
     )
 
 
-def customer_sheet(card: Card, groups: Sequence[Group], is_known: bool) -> Sheet:
+def customer_sheet(card: TraitCard, groups: Sequence[Group], is_known: bool) -> Sheet:
     """The groups as a table alone."""
     everybody = sum(group.customers for group in groups if group.trait == "all")
     named = _named(card, groups) if is_known else []
@@ -84,14 +84,14 @@ def customer_sheet(card: Card, groups: Sequence[Group], is_known: bool) -> Sheet
     return _sheet(card, card.heading(named), named, empty)
 
 
-def _named(card: Card, groups: Sequence[Group]) -> list[Named]:
+def _named(card: TraitCard, groups: Sequence[Group]) -> list[Named]:
     mine = [group for group in groups if group.trait == card.trait]
     if card.bands:
         return [Named(card.bands[g.band], g) for g in mine if g.band is not None]
     return [Named("All others" if g.name is None else spoken(g.name), g) for g in mine]
 
 
-def _sheet(card: Card, title: str, named: Sequence[Named], empty: str = NOBODY) -> Sheet:
+def _sheet(card: TraitCard, title: str, named: Sequence[Named], empty: str = NOBODY) -> Sheet:
     return Sheet(
         name=card.name,
         title=title,
@@ -127,13 +127,13 @@ def _cells(group: Group) -> tuple[Cell, ...]:
     )
 
 
-def _left_out(card: Card, customers: int) -> str:
+def _left_out(card: TraitCard, customers: int) -> str:
     if not customers:
         return ""
     return f"; {grouped(customers)} {card.without} {'is' if customers == 1 else 'are'} left out"
 
 
-def _too_little(card: Card, named: Sequence[Named], everybody: int, is_known: bool) -> str:
+def _too_little(card: TraitCard, named: Sequence[Named], everybody: int, is_known: bool) -> str:
     if not is_known:
         return card.missing
     if not everybody:

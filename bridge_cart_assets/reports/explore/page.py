@@ -15,7 +15,7 @@ from bridge_cart_assets.reports.explore import queries
 from bridge_cart_assets.reports.explore.bands import AGES, DISCOUNTS, income_step, incomes
 from bridge_cart_assets.reports.explore.customers import (
     CUSTOMER_COLUMNS,
-    Card,
+    TraitCard,
     customer_chart,
     customer_sheet,
 )
@@ -101,7 +101,7 @@ def explore(catalogue: Catalogue, asked: PageQuery) -> Explore | None:
     filters = asked.filters
     first = filters.first_day(days.first, days.last)
     scope = queries.Scope(first, days.last, filters.country, filters.category)
-    known = queries.known(catalogue)
+    known = queries.known_trait(catalogue)
     step = income_step(known.high_income)
     categories = queries.parts(catalogue, "product_category", scope)
     payments = queries.parts(catalogue, "payment_method", scope)
@@ -139,7 +139,7 @@ def explore(catalogue: Catalogue, asked: PageQuery) -> Explore | None:
     )
 
 
-_AGES = Card(
+_AGES = TraitCard(
     name="ages",
     trait="age",
     column=Column("age", "Age", "text"),
@@ -149,7 +149,7 @@ _AGES = Card(
     heading=partial(value_heading, plain="Customers by age", are="aged", every="age"),
     bands=AGES,
 )
-_GENDERS = Card(
+_GENDERS = TraitCard(
     name="genders",
     trait="gender",
     column=Column("gender", "Gender", "text"),
@@ -158,7 +158,7 @@ _GENDERS = Card(
     without="without a gender",
     heading=lambda groups: "Customers by gender",
 )
-_DISCOUNTS = Card(
+_DISCOUNTS = TraitCard(
     name="discounts",
     trait="discount",
     column=Column("discount_rate", "Discount", "text"),
@@ -169,7 +169,7 @@ _DISCOUNTS = Card(
     bands=DISCOUNTS,
     unit="money",
 )
-_COUPON_USERS = Card(
+_COUPON_USERS = TraitCard(
     name="coupon_users",
     trait="coupon",
     column=Column("coupon_used", "Customers who", "text"),
@@ -179,7 +179,7 @@ _COUPON_USERS = Card(
     heading=partial(coupon_user_heading, plain="Coupon users and others"),
     bands=("never used a coupon", "used a coupon"),
 )
-_COUNTRIES = Card(
+_COUNTRIES = TraitCard(
     name="customer_countries",
     trait="country",
     column=Column("country", "Country", "text"),
@@ -190,14 +190,14 @@ _COUNTRIES = Card(
 )
 
 
-def _incomes(step: Decimal | None) -> Card:
+def _incomes(step: Decimal | None) -> TraitCard:
     heading = partial(
         value_heading,
         plain="Customers by yearly income",
         are="with an income of",
         every="income",
     )
-    return Card(
+    return TraitCard(
         name="incomes",
         trait="income",
         column=Column("income", "Income", "text"),

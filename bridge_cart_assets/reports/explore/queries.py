@@ -41,7 +41,7 @@ class Known:
     high_income: float | None
 
 
-def known(catalogue: Catalogue) -> Known:
+def known_trait(catalogue: Catalogue) -> Known:
     """Which attributes anybody, or any line, has."""
     sql = """
         WITH sold AS (
@@ -82,7 +82,7 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Part:
+class SalesPart:
     """A part of the sales.
 
     Attributes:
@@ -104,7 +104,7 @@ class Part:
     refunds: Decimal
 
 
-def parts(catalogue: Catalogue, dimension: Dimension, scope: Scope) -> list[Part]:
+def parts(catalogue: Catalogue, dimension: Dimension, scope: Scope) -> list[SalesPart]:
     """The sales by one dimension, the part with most revenue first.
 
     A filter on the dimension itself picks a row; its share is that of all rows nevertheless.
@@ -140,7 +140,7 @@ def parts(catalogue: Catalogue, dimension: Dimension, scope: Scope) -> list[Part
                sum(coupon_lines) / nullif(sum(lines), 0), sum(refunds)
         FROM kept GROUP BY place, name ORDER BY place
     """  # noqa: S608 - the dimension is one of ours, never of an address
-    return catalogue.ask(Part, sql, values)
+    return catalogue.ask(SalesPart, sql, values)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from bridge_cart_assets.reports.charts import Chart, Figures, Series, Unit, bars, hbars
-from bridge_cart_assets.reports.explore.queries import UNKNOWN, MonthPart, Part
+from bridge_cart_assets.reports.explore.queries import UNKNOWN, MonthPart, SalesPart
 from bridge_cart_assets.reports.explore.sentences import (
     coupon_heading,
     month_heading,
@@ -103,7 +103,7 @@ COUPONS = Kind(
 )
 
 
-def sales_chart(kind: Kind, parts: Sequence[Part], is_known: bool) -> Chart:
+def sales_chart(kind: Kind, parts: Sequence[SalesPart], is_known: bool) -> Chart:
     """Revenue of each part as a bar, or its share, and all its figures as a table.
 
     Args:
@@ -223,7 +223,7 @@ SALES_COLUMNS = (
 )
 
 
-def _cells(part: Part) -> tuple[Cell, ...]:
+def _cells(part: SalesPart) -> tuple[Cell, ...]:
     no_line = "nothing was sold, only given back"
     return (
         compact_money(part.revenue),
@@ -236,7 +236,7 @@ def _cells(part: Part) -> tuple[Cell, ...]:
     )
 
 
-def _drawn(kind: Kind, names: Sequence[str], parts: Sequence[Part]) -> Figures:
+def _drawn(kind: Kind, names: Sequence[str], parts: Sequence[SalesPart]) -> Figures:
     """The first parts as bars, the others as one."""
     values = [part.share if kind.unit == "percent" else float(part.revenue) for part in parts]
     kept = len(parts) if len(parts) <= _MOST_DRAWN else _MOST_DRAWN - 1
@@ -250,7 +250,7 @@ def _drawn(kind: Kind, names: Sequence[str], parts: Sequence[Part]) -> Figures:
     return hbars(names, [Series(label, values)], kind.unit, colours)
 
 
-def _too_little(kind: Kind, parts: Sequence[Part], is_known: bool) -> str:
+def _too_little(kind: Kind, parts: Sequence[SalesPart], is_known: bool) -> str:
     if not parts:
         return NOTHING_SOLD
     if not is_known:
@@ -264,7 +264,7 @@ def _too_little(kind: Kind, parts: Sequence[Part], is_known: bool) -> str:
     return f"Only {only} is there: nothing to compare it with."
 
 
-def _part_name(kind: Kind, part: Part) -> str:
+def _part_name(kind: Kind, part: SalesPart) -> str:
     if part.name is None:
         return f"{part.members} {kind.others}"
     return _COUPON_NAMES[part.name] if kind is COUPONS else spoken(part.name)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from bridge_cart_assets.reports.explore.queries import UNKNOWN, Group, Part
+from bridge_cart_assets.reports.explore.queries import UNKNOWN, Group, SalesPart
 from bridge_cart_assets.reports.formatting import compact, percent
 
 # Fewer customers than this say little about their kind.
@@ -28,7 +28,7 @@ class Named:
 
 
 def share_heading(
-    parts: Sequence[Part], plain: str, comes: str, each: str, names: Sequence[str]
+    parts: Sequence[SalesPart], plain: str, comes: str, each: str, names: Sequence[str]
 ) -> str:
     """How much the first part brings, if it stands out.
 
@@ -58,7 +58,7 @@ def share_heading(
     return said
 
 
-def coupon_heading(parts: Sequence[Part], plain: str) -> str:
+def coupon_heading(parts: Sequence[SalesPart], plain: str) -> str:
     """What coupons bring, and what a line with one is worth."""
     by_name = {part.name: part for part in parts}
     using, others = by_name.get("true"), by_name.get("false")

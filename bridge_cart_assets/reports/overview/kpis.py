@@ -30,7 +30,7 @@ POINTS = " points"
 
 
 @dataclass(frozen=True)
-class Change:
+class KpiChange:
     """A KPI against its value 28 days before.
 
     Attributes:
@@ -54,7 +54,7 @@ class Kpi:
     label: str
     meaning: str
     now: Cell
-    change: Change | Cell
+    change: KpiChange | Cell
     sparkline: Sparkline | None
     low_high: tuple[Cell, Cell] | None
 
@@ -176,7 +176,7 @@ def _thinned(values: Sequence[Number | None]) -> list[float | None]:
 
 def _change(
     now: Number | None, before: Number | None, shown: Cell, unit: str, rise_is_good: bool
-) -> Change | Cell:
+) -> KpiChange | Cell:
     """Shares change by points, everything else in percent of what it was."""
     new, old = exact(now), exact(before)
     if new is None or old is None:
@@ -189,6 +189,6 @@ def _change(
         return nothing(f"was not above zero {COMPARED_WITH} days before")
     text = f"{grouped(abs(difference), 1)}{unit}"
     if not difference:
-        return Change("level", text, "unchanged", shown)
+        return KpiChange("level", text, "unchanged", shown)
     verdict = "better" if (difference > 0) == rise_is_good else "worse"
-    return Change("up" if difference > 0 else "down", text, verdict, shown)
+    return KpiChange("up" if difference > 0 else "down", text, verdict, shown)

@@ -46,7 +46,7 @@ class Overview:
     segments: Sheet
     churn: Chart
     revenue: Chart
-    tables: tuple[queries.Stored, ...]
+    tables: tuple[queries.CatalogueTable, ...]
     meanings: tuple[tuple[str, str], ...]
 
     @property

@@ -181,7 +181,7 @@ def segment_growth(catalogue: Catalogue, last: date) -> list[SegmentGrowth]:
 
 
 @dataclass(frozen=True)
-class Stored:
+class CatalogueTable:
     """What the catalogue says about one of its gold tables."""
 
     name: str
@@ -190,11 +190,11 @@ class Stored:
     description: str
 
 
-def stored_tables(catalogue: Catalogue) -> list[Stored]:
+def stored_tables(catalogue: Catalogue) -> list[CatalogueTable]:
     """The gold tables that can be exported, in the order of their declaration."""
     sql = "SELECT name, version, rows, description FROM meta.tables WHERE layer = 'gold'"
-    by_name = {stored.name: stored for stored in catalogue.ask(Stored, sql)}
+    by_name = {stored.name: stored for stored in catalogue.ask(CatalogueTable, sql)}
     return [
-        by_name.get(table.name, Stored(table.name, None, None, table.description))
+        by_name.get(table.name, CatalogueTable(table.name, None, None, table.description))
         for table in catalogue.gold_tables()
     ]

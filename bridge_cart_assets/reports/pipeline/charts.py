@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bridge_cart_assets.reports.charts import Chart, Series, bars
 from bridge_cart_assets.reports.formatting import count, day
-from bridge_cart_assets.reports.pipeline.queries import FatesOfDay
+from bridge_cart_assets.reports.pipeline.queries import RecordOutcomesOfDay
 from bridge_cart_assets.reports.pipeline.sentences import NEXT_RUN
 from bridge_cart_assets.reports.tables import Column, Row, Sheet
 
@@ -16,7 +16,7 @@ _PARTS = (
 )
 
 
-def fates_chart(days: Sequence[FatesOfDay], is_there: bool) -> Chart:
+def fates_chart(days: Sequence[RecordOutcomesOfDay], is_there: bool) -> Chart:
     """One bar per batch day, its records by what became of them.
 
     A kind that no day has is left out of the drawing, and never out of the table.

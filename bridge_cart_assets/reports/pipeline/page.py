@@ -63,19 +63,19 @@ def pipeline(catalogue: Catalogue, asked: PageQuery) -> Pipeline:
     has_records = {meta.ACCOUNTING.path, meta.ACCOUNTING_DAYS.path} <= there
     has_refusals = meta.QUARANTINE.path in there
     checks = queries.checks(catalogue) if has_checks else []
-    fates = queries.fates(catalogue) if has_records else []
+    fates = queries.record_outcomes(catalogue) if has_records else []
     days = queries.fates_by_day(catalogue) if has_records else []
-    refusals = queries.refusals(catalogue) if has_refusals else []
+    refusals = queries.refused_records(catalogue) if has_refusals else []
     has_files = ops.FILES.path in there
     refused = queries.refused_files(catalogue, _MOST_FILES) if has_files else []
     fresh = freshness(catalogue)
     seconds = queries.run_seconds(catalogue) if meta.TIMES.path in there else None
     state = (
-        sentences.last_run(fresh, seconds),
+        sentences.last_run_sentence(fresh, seconds),
         sentences.age_of_data(fresh),
         sentences.verdict(checks) if has_checks else "",
-        sentences.balance(fates) if has_records else "",
-        sentences.refused(refused, _MOST_FILES),
+        sentences.balance_sentence(fates) if has_records else "",
+        sentences.refused_sentence(refused, _MOST_FILES),
     )
     return Pipeline(
         run_id=fresh.run_id,
@@ -89,7 +89,9 @@ def pipeline(catalogue: Catalogue, asked: PageQuery) -> Pipeline:
         refused_files=tables.refused_files(refused),
         other_columns=tables.other_columns(queries.other_columns(catalogue) if has_files else []),
         files=tables.files(queries.landed_files(catalogue) if has_files else []),
-        topics=tables.topics(queries.topics(catalogue) if ops.OFFSETS.path in there else []),
+        topics=tables.topics(
+            queries.topic_positions(catalogue) if ops.OFFSETS.path in there else []
+        ),
         models=tables.metrics(queries.metrics(catalogue) if MODEL_METRICS.path in there else []),
         drift=tables.drift(queries.drift(catalogue) if MODEL_DRIFT.path in there else []),
         tables=tables.tables(queries.stored_tables(catalogue)),

@@ -20,7 +20,7 @@ def tables_there(catalogue: Catalogue) -> frozenset[str]:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredTable:
     """A table of the lake as the run left it; no version: nothing was ever written."""
 
     layer: str
@@ -31,13 +31,13 @@ class Stored:
     description: str
 
 
-def stored_tables(catalogue: Catalogue) -> list[Stored]:
+def stored_tables(catalogue: Catalogue) -> list[StoredTable]:
     """Every table of the lake, in the order in which data go through them."""
     sql = """
         SELECT layer, name, version, as_of, rows, description FROM meta.tables
         ORDER BY list_position(['raw', 'silver', 'gold', 'ops'], layer) NULLS LAST, name
     """
-    return catalogue.ask(Stored, sql)
+    return catalogue.ask(StoredTable, sql)
 
 
 def run_seconds(catalogue: Catalogue) -> float | None:
@@ -51,7 +51,7 @@ def _first(value: float | None) -> float | None:
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckRow:
     """The latest verdict of a check; `passed` is None when there is none."""
 
     layer: str
@@ -77,7 +77,7 @@ class Check:
         return self.severity == "blocking"
 
 
-def checks(catalogue: Catalogue) -> list[Check]:
+def checks(catalogue: Catalogue) -> list[CheckRow]:
     """Every check: those that failed first, blocking ones before warnings, then by table.
 
     A moment with a time zone becomes one without: DuckDB's zones are an extension.
@@ -90,11 +90,11 @@ def checks(catalogue: Catalogue) -> list[Check]:
         ORDER BY coalesce(passed, true), passed IS NULL, severity,
                  list_position(['raw', 'silver', 'gold'], layer) NULLS LAST, name, check_name
     """
-    return catalogue.ask(Check, sql)
+    return catalogue.ask(CheckRow, sql)
 
 
 @dataclass(frozen=True)
-class Fates:
+class RecordOutcomes:
     """What became of the records of a source."""
 
     source: str
@@ -115,18 +115,18 @@ class Fates:
         return self.records - told
 
 
-def fates(catalogue: Catalogue) -> list[Fates]:
+def record_outcomes(catalogue: Catalogue) -> list[RecordOutcomes]:
     """All records by source."""
     sql = """
         SELECT source, days, first_day, last_day,
                records, accepted, duplicate, superseded, quarantined, blank
         FROM meta.accounting ORDER BY source
     """
-    return catalogue.ask(Fates, sql)
+    return catalogue.ask(RecordOutcomes, sql)
 
 
 @dataclass(frozen=True)
-class FatesOfDay:
+class RecordOutcomesOfDay:
     """What became of the records of one batch day, over all sources."""
 
     batch_day: date
@@ -138,12 +138,12 @@ class FatesOfDay:
     blank: int
 
 
-def fates_by_day(catalogue: Catalogue) -> list[FatesOfDay]:
+def fates_by_day(catalogue: Catalogue) -> list[RecordOutcomesOfDay]:
     """The latest batch days, oldest first."""
     counts = ("records", "accepted", "duplicate", "superseded", "quarantined", "blank")
     sums = ", ".join(f"CAST(sum({name}) AS BIGINT)" for name in counts)
     sql = f"SELECT batch_day, {sums} FROM meta.accounting_days GROUP BY 1 ORDER BY 1"  # noqa: S608
-    return catalogue.ask(FatesOfDay, sql)
+    return catalogue.ask(RecordOutcomesOfDay, sql)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Refusal:
     examples: Sequence[str]
 
 
-def refusals(catalogue: Catalogue) -> list[Refusal]:
+def refused_records(catalogue: Catalogue) -> list[Refusal]:
     """Refused records by source, reason and column, the most frequent first."""
     sql = """
         SELECT source, reason, "column", records, first_seen, last_seen, examples
@@ -169,7 +169,7 @@ def refusals(catalogue: Catalogue) -> list[Refusal]:
 
 
 @dataclass(frozen=True)
-class Landed:
+class FilesByState:
     """How many files of a source came to one end."""
 
     source: str
@@ -180,14 +180,14 @@ class Landed:
     seen_at: datetime
 
 
-def landed_files(catalogue: Catalogue) -> list[Landed]:
+def landed_files(catalogue: Catalogue) -> list[FilesByState]:
     """The files of the ledger by source and state."""
     sql = """
         SELECT source, state, count(*), CAST(sum(records) AS BIGINT), max(batch_day),
                make_timestamp(epoch_us(max(seen_at)))
         FROM ops.files GROUP BY source, state ORDER BY source, state DESC
     """
-    return catalogue.ask(Landed, sql)
+    return catalogue.ask(FilesByState, sql)
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ def _row(
 
 
 @dataclass(frozen=True)
-class Taken:
+class TopicPosition:
     """How far a partition of a Kafka topic has been taken."""
 
     topic: str
@@ -282,18 +282,18 @@ class Taken:
     seen_at: datetime
 
 
-def topics(catalogue: Catalogue) -> list[Taken]:
+def topic_positions(catalogue: Catalogue) -> list[TopicPosition]:
     """Every partition that messages were taken from."""
     sql = """
         SELECT topic, "partition", source, next_offset, records, quarantined, latest_day,
                make_timestamp(epoch_us(seen_at))
         FROM ops.offsets ORDER BY topic, "partition"
     """
-    return catalogue.ask(Taken, sql)
+    return catalogue.ask(TopicPosition, sql)
 
 
 @dataclass(frozen=True)
-class Metric:
+class ModelMetric:
     """A metric of a model; `passed` is None when nothing is asked of it."""
 
     model: str
@@ -305,7 +305,7 @@ class Metric:
     trained_as_of: date
 
 
-def metrics(catalogue: Catalogue) -> list[Metric]:
+def metrics(catalogue: Catalogue) -> list[ModelMetric]:
     """The metrics of the models in effect, those that miss their gate first.
 
     The segment model has versions of its own. The others are parts of the value model: a part
@@ -317,11 +317,11 @@ def metrics(catalogue: Catalogue) -> list[Metric]:
         QUALIFY model_version = max(model_version) OVER (PARTITION BY model = 'segments')
         ORDER BY coalesce(passed, true), passed IS NULL, model, metric
     """
-    return catalogue.ask(Metric, sql)
+    return catalogue.ask(ModelMetric, sql)
 
 
 @dataclass(frozen=True)
-class Drift:
+class DistributionDrift:
     """How far a distribution has moved since the segment model was trained."""
 
     subject: str
@@ -333,10 +333,10 @@ class Drift:
     as_of: date
 
 
-def drift(catalogue: Catalogue) -> list[Drift]:
+def drift(catalogue: Catalogue) -> list[DistributionDrift]:
     """The distributions, the one that has moved furthest first."""
     sql = """
         SELECT subject, psi, bound, has_drifted, model_version, trained_as_of, as_of
         FROM gold.model_drift ORDER BY psi DESC NULLS LAST, subject
     """
-    return catalogue.ask(Drift, sql)
+    return catalogue.ask(DistributionDrift, sql)

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 from bridge_cart_assets.reports.formatting import grouped, moment
 from bridge_cart_assets.reports.freshness import Freshness
-from bridge_cart_assets.reports.pipeline.queries import Check, Fates, RefusedFile
+from bridge_cart_assets.reports.pipeline.queries import CheckRow, RecordOutcomes, RefusedFile
 
 NEXT_RUN = "This catalogue was built by an older version: the next run brings it."
 
 
-def last_run(fresh: Freshness, seconds: float | None) -> str:
+def last_run_sentence(fresh: Freshness, seconds: float | None) -> str:
     """When the run finished that built the catalogue, and how long it took."""
     if fresh.finished_at is None:
         return "Nobody has written down which run built this catalogue."
@@ -35,7 +35,7 @@ def age_of_data(fresh: Freshness) -> str:
     return f"The data end on {fresh.as_of}, {days} before that run."
 
 
-def verdict(checks: Sequence[Check]) -> str:
+def verdict(checks: Sequence[CheckRow]) -> str:
     """How the checks came out."""
     failed = [check for check in checks if check.passed is False]
     blocking = sum(check.is_blocking for check in failed)
@@ -53,7 +53,7 @@ def verdict(checks: Sequence[Check]) -> str:
     return f"Of {grouped(len(checks))} checks {_listed([words for n, words in parts if n])}."
 
 
-def balance(fates: Sequence[Fates]) -> str:
+def balance_sentence(fates: Sequence[RecordOutcomes]) -> str:
     """Whether every record is accounted for, with the sums over all sources."""
     if not fates:
         return "No record has come in yet."
@@ -73,7 +73,7 @@ def balance(fates: Sequence[Fates]) -> str:
     return f"Every one of {grouped(records)} records is accounted for: {told}."
 
 
-def refused(files: Sequence[RefusedFile], most: int) -> str:
+def refused_sentence(files: Sequence[RefusedFile], most: int) -> str:
     """How many files could not be taken; '' when all could."""
     if not files:
         return ""

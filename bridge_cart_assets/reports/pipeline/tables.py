@@ -20,16 +20,16 @@ from bridge_cart_assets.reports.formatting import (
 )
 from bridge_cart_assets.reports.pipeline import reasons
 from bridge_cart_assets.reports.pipeline.queries import (
-    Check,
-    Drift,
-    Fates,
-    Landed,
-    Metric,
+    CheckRow,
+    DistributionDrift,
+    FilesByState,
+    ModelMetric,
     OtherColumn,
+    RecordOutcomes,
     Refusal,
     RefusedFile,
-    Stored,
-    Taken,
+    StoredTable,
+    TopicPosition,
 )
 from bridge_cart_assets.reports.pipeline.sentences import NEXT_RUN
 from bridge_cart_assets.reports.tables import Column, Row, Sheet
@@ -38,7 +38,7 @@ _FAILED, _WARNING, _PASSED, _OPEN = "is-failed", "is-warning", "is-passed", "is-
 _AS_A_WHOLE = "the whole record"
 
 
-def tables(stored: Sequence[Stored]) -> Sheet:
+def tables(stored: Sequence[StoredTable]) -> Sheet:
     """Every table of the lake."""
     return Sheet(
         name="tables",
@@ -78,7 +78,7 @@ _CHECK_COLUMNS = (
 )
 
 
-def alerts(checks: Sequence[Check], is_there: bool) -> Sheet:
+def alerts(checks: Sequence[CheckRow], is_there: bool) -> Sheet:
     """The checks that failed, blocking ones first."""
     failed = [check for check in checks if check.passed is False]
     none = "Every check that was evaluated passed." if is_there else NEXT_RUN
@@ -87,12 +87,12 @@ def alerts(checks: Sequence[Check], is_there: bool) -> Sheet:
     )
 
 
-def all_checks(checks: Sequence[Check]) -> Sheet:
+def all_checks(checks: Sequence[CheckRow]) -> Sheet:
     """Every check with its latest verdict."""
     return Sheet("checks", "All checks", _CHECK_COLUMNS, tuple(map(_check, checks)), empty=NEXT_RUN)
 
 
-def _check(check: Check) -> Row:
+def _check(check: CheckRow) -> Row:
     if check.passed is None:
         status, colour = "not evaluated yet", _OPEN
     elif check.passed:
@@ -128,7 +128,7 @@ def _figure(value: float | None, why: str) -> Cell:
     return Cell(shown.text.rstrip("0").rstrip("."), shown.title, shown.value)
 
 
-def _bound(check: Check) -> Cell:
+def _bound(check: CheckRow) -> Cell:
     none = "the check compares with no single figure"
     if check.bound is not None:
         return _figure(check.bound, none)
@@ -142,7 +142,7 @@ def _bound(check: Check) -> Cell:
     return words(f"{low.text} to {high.text}")
 
 
-def _span(check: Check) -> Cell:
+def _span(check: CheckRow) -> Cell:
     if check.first_day is None and check.last_day is None:
         covers = check.covers and check.covers.removeprefix("batch days ")
         return words(covers, "the check was never evaluated")
@@ -151,7 +151,7 @@ def _span(check: Check) -> Cell:
     return words(f"{check.first_day} to {check.last_day}")
 
 
-def accounting(fates: Sequence[Fates], is_there: bool) -> Sheet:
+def accounting(fates: Sequence[RecordOutcomes], is_there: bool) -> Sheet:
     """What became of the records, by source."""
     return Sheet(
         name="accounting",
@@ -226,7 +226,7 @@ def refusals(found: Sequence[Refusal], is_there: bool) -> Sheet:
     )
 
 
-def files(landed: Sequence[Landed]) -> Sheet:
+def files(landed: Sequence[FilesByState]) -> Sheet:
     """Landed files by source and state."""
     return Sheet(
         name="files",
@@ -326,7 +326,7 @@ def other_columns(found: Sequence[OtherColumn]) -> Sheet:
     )
 
 
-def topics(taken: Sequence[Taken]) -> Sheet:
+def topics(taken: Sequence[TopicPosition]) -> Sheet:
     """How far the Kafka topics have been taken."""
     return Sheet(
         name="topics",
@@ -360,7 +360,7 @@ def topics(taken: Sequence[Taken]) -> Sheet:
     )
 
 
-def metrics(found: Sequence[Metric]) -> Sheet:
+def metrics(found: Sequence[ModelMetric]) -> Sheet:
     """How good the models in effect are."""
     return Sheet(
         name="models",
@@ -401,7 +401,7 @@ _VERDICTS = {
 }
 
 
-def drift(found: Sequence[Drift]) -> Sheet:
+def drift(found: Sequence[DistributionDrift]) -> Sheet:
     """How far the customers have moved since the segment model was trained."""
     return Sheet(
         name="drift",

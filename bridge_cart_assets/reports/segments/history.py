@@ -25,7 +25,7 @@ from bridge_cart_assets.tables.gold import SEGMENT_METRICS
 
 
 @dataclass(frozen=True)
-class Metric:
+class HistoryMetric:
     """A figure with a history.
 
     Attributes:
@@ -45,9 +45,11 @@ class Metric:
 METRICS = {
     metric.column: metric
     for metric in (
-        Metric("customers", "Customers", "count", lambda w: w.customers, count, count),
-        Metric("churn_rate", "Churn rate", "percent", lambda w: w.churn_rate, percent, percent),
-        Metric(
+        HistoryMetric("customers", "Customers", "count", lambda w: w.customers, count, count),
+        HistoryMetric(
+            "churn_rate", "Churn rate", "percent", lambda w: w.churn_rate, percent, percent
+        ),
+        HistoryMetric(
             "segment_contribution",
             "Revenue share",
             "percent",
@@ -55,7 +57,7 @@ METRICS = {
             percent,
             percent,
         ),
-        Metric(
+        HistoryMetric(
             "avg_clv",
             "Average CLV so far",
             "money",
@@ -63,7 +65,7 @@ METRICS = {
             money,
             compact_money,
         ),
-        Metric("aov", "Average order", "money", lambda w: w.aov, money, compact_money),
+        HistoryMetric("aov", "Average order", "money", lambda w: w.aov, money, compact_money),
     )
 }
 METRIC = Parameter(
@@ -74,7 +76,7 @@ METRIC = Parameter(
 )
 
 
-def history_chart(weeks: Sequence[Week], metric: Metric, last: date, step: int = 7) -> Chart:
+def history_chart(weeks: Sequence[Week], metric: HistoryMetric, last: date, step: int = 7) -> Chart:
     """One line per segment, the highest of `last` first."""
     days = sorted({week.day for week in weeks})
     names = {week.segment_id: week.segment_name for week in weeks}
@@ -120,7 +122,7 @@ def history_chart(weeks: Sequence[Week], metric: Metric, last: date, step: int =
     )
 
 
-def _headline(weeks: Sequence[Week], metric: Metric, last: date) -> str:
+def _headline(weeks: Sequence[Week], metric: HistoryMetric, last: date) -> str:
     """The segment that moved furthest from its first to its latest figure in the period.
 
     Shares move by points, everything else in relation to what it was. A segment that is no more,

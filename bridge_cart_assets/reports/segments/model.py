@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from bridge_cart_assets.reports.formatting import count, day, decimals, grouped, words
-from bridge_cart_assets.reports.segments.queries import Drift, ModelVersion
+from bridge_cart_assets.reports.segments.queries import ModelVersion, SegmentDrift
 from bridge_cart_assets.reports.tables import Column, Row, Sheet
 from bridge_cart_assets.tables.gold import MODEL_DRIFT, SEGMENT_MODEL
 
@@ -81,7 +81,7 @@ def versions_sheet(versions: Sequence[ModelVersion]) -> Sheet:
     )
 
 
-def drift_sheet(drift: Sequence[Drift]) -> Sheet:
+def drift_sheet(drift: Sequence[SegmentDrift]) -> Sheet:
     """How far each distribution has moved since the training."""
     meaning = MODEL_DRIFT.meaning
     return Sheet(
@@ -108,7 +108,7 @@ def drift_sheet(drift: Sequence[Drift]) -> Sheet:
     )
 
 
-def _drift_headline(drift: Sequence[Drift]) -> str:
+def _drift_headline(drift: Sequence[SegmentDrift]) -> str:
     if not drift:
         return "Drift since the training"
     drifted = sum(of.has_drifted for of in drift)

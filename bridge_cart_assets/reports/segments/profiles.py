@@ -17,7 +17,7 @@ from bridge_cart_assets.reports.formatting import (
     percent,
     words,
 )
-from bridge_cart_assets.reports.segments.queries import Profile, Typical
+from bridge_cart_assets.reports.segments.queries import SegmentProfile, Typical
 from bridge_cart_assets.reports.tables import Column, Row, Sheet
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, CUSTOMER_VALUE, SEGMENT_METRICS
 
@@ -38,7 +38,7 @@ class Card:
     action: str
 
 
-def cards(profiles: Sequence[Profile]) -> tuple[Card, ...]:
+def cards(profiles: Sequence[SegmentProfile]) -> tuple[Card, ...]:
     """One card per living segment."""
     return tuple(
         Card(
@@ -53,7 +53,7 @@ def cards(profiles: Sequence[Profile]) -> tuple[Card, ...]:
     )
 
 
-def segments_now(profiles: Sequence[Profile]) -> Sheet:
+def segments_now(profiles: Sequence[SegmentProfile]) -> Sheet:
     """The current figures of whole segments."""
     meaning = SEGMENT_METRICS.meaning
     return Sheet(
@@ -91,7 +91,7 @@ def segments_now(profiles: Sequence[Profile]) -> Sheet:
 
 
 def typical_customers(
-    profiles: Sequence[Profile], typical: Sequence[Typical], filters: Filters
+    profiles: Sequence[SegmentProfile], typical: Sequence[Typical], filters: Filters
 ) -> Sheet:
     """Who the customers in the filter are, segment by segment."""
     by_id = {of.average.segment_id: of for of in typical}
@@ -126,7 +126,7 @@ def _why_nobody(filters: Filters) -> str:
     return NOBODY if filters.country is filters.category is None else NOBODY_IN_FILTER
 
 
-def _typical_row(profile: Profile, typical: Typical | None) -> Row:
+def _typical_row(profile: SegmentProfile, typical: Typical | None) -> Row:
     colour = segment_colour(profile.segment_id)
     if typical is None:
         why = "nobody of the segment is in the filter"

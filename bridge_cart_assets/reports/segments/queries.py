@@ -15,7 +15,7 @@ from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES
 
 
 @dataclass(frozen=True)
-class Profile:
+class SegmentProfile:
     """A living segment: what it is, and its current figures over all its customers."""
 
     segment_id: int
@@ -29,7 +29,7 @@ class Profile:
     churn_rate: float | None
 
 
-def profiles(catalogue: Catalogue, segment: int | None) -> list[Profile]:
+def profiles(catalogue: Catalogue, segment: int | None) -> list[SegmentProfile]:
     """The living segments, the one that brings most revenue first.
 
     A segment that the latest model has given up keeps the words of the last model that had it,
@@ -47,7 +47,7 @@ def profiles(catalogue: Catalogue, segment: int | None) -> list[Profile]:
         WHERE m.is_current AND ($segment IS NULL OR m.segment_id = $segment)
         ORDER BY m.segment_contribution DESC NULLS LAST, m.segment_id
     """
-    return catalogue.ask(Profile, sql, {"segment": segment})
+    return catalogue.ask(SegmentProfile, sql, {"segment": segment})
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ def model_versions(catalogue: Catalogue, most: int) -> list[ModelVersion]:
 
 
 @dataclass(frozen=True)
-class Drift:
+class SegmentDrift:
     """How far one distribution has moved since the model in effect was trained."""
 
     subject: str
@@ -279,13 +279,13 @@ class Drift:
     has_drifted: bool
 
 
-def drift(catalogue: Catalogue) -> list[Drift]:
+def drift(catalogue: Catalogue) -> list[SegmentDrift]:
     """Every distribution that is watched, the one that has moved furthest first."""
     sql = """
         SELECT subject, trained_as_of, psi, bound, has_drifted
         FROM gold.model_drift ORDER BY psi DESC NULLS LAST, subject
     """
-    return catalogue.ask(Drift, sql)
+    return catalogue.ask(SegmentDrift, sql)
 
 
 def a_customer(catalogue: Catalogue) -> str | None:
