@@ -53,7 +53,7 @@ def _interruptible(verb: Callable[..., None]) -> Callable[..., None]:
     return run_verb
 
 
-class Failed(Exception):
+class CommandError(Exception):
     """The work failed; the message is one or two lines with cause and remedy."""
 
 
@@ -196,7 +196,7 @@ def run(
         raise click.UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
     sources = SOURCES if source_name is None else (known[source_name],)
     if not settings.landing.is_dir() and not settings.kafka:
-        raise Failed(
+        raise CommandError(
             f"there is no landing folder {settings.landing}\n"
             "create it and drop files in, or try: bridge-cart generate --customers 1000 --days 90"
         )
@@ -217,7 +217,7 @@ def run(
             warn_unfinished_rebuild(lake)
             _finish(settings, outcome)
     if due.trouble:
-        raise Failed(due.trouble)
+        raise CommandError(due.trouble)
 
 
 @cli.command()
@@ -255,7 +255,7 @@ def check(settings: Settings, wait: float) -> None:
             f"{verdict.description}"
         )
     if not outcome.success:
-        raise Failed(_failure(outcome))
+        raise CommandError(_failure(outcome))
 
 
 @cli.command()
@@ -278,7 +278,7 @@ def sql(settings: Settings, statement: str, form: str) -> None:
     try:
         answer = query(settings.catalogue, statement)
     except QueryRefusedError as refusal:
-        raise Failed(str(refusal)) from refusal
+        raise CommandError(str(refusal)) from refusal
     print_rows(answer, form, console())
 
 
@@ -349,7 +349,7 @@ def doctor(settings: Settings) -> None:
         )
     hopeless = [finding for finding in findings if not finding.mended]
     if hopeless:
-        raise Failed(
+        raise CommandError(
             f"{len(hopeless)} of {len(findings)} findings cannot be mended from the log\n"
             f"{hopeless[0].table}: {hopeless[0].remedy}"
         )
@@ -361,7 +361,7 @@ def doctor(settings: Settings) -> None:
     for line in lost:
         click.echo(f"LOST    {line}")
     if lost:
-        raise Failed(
+        raise CommandError(
             "records that silver has counted are neither in raw nor in landing\n"
             "land their files again, or put raw back from a backup; silver and gold still have "
             "them, so do not rebuild"
@@ -406,7 +406,7 @@ def topics(settings: Settings, accepted: str | None) -> None:
     for topic in [topic for topic in by_topic if not there[topic]]:
         click.echo(f"{topic} is not there: create it, or let producers do so")
     if any(position.problem for position in found):
-        raise Failed(
+        raise CommandError(
             "messages that were not taken are gone\n"
             "to go on with what is left: bridge-cart topics --accept-loss TOPIC"
         )
@@ -468,7 +468,7 @@ def _again(settings: Settings, wait: float, config: dict[str, object]) -> None:
         refuse_torn(lake, STORED_TABLES)
         as_of = latest_day(lake)
         if as_of is None:
-            raise Failed("silver is empty: land files and run first")
+            raise CommandError("silver is empty: land files and run first")
         today = DayRange(as_of, as_of)
         scope = RunScope(today, pending_in=today)
         _finish(settings, this_turn.refresh(scope, config=config))
@@ -476,7 +476,7 @@ def _again(settings: Settings, wait: float, config: dict[str, object]) -> None:
 
 def _finish(settings: Settings, outcome: "Outcome") -> None:
     if not outcome.success:
-        raise Failed(_failure(outcome))
+        raise CommandError(_failure(outcome))
     for warning in outcome.warnings:
         say_warning(f"{warning.check_name}: {warning.description}")
     from bridge_cart_assets.terminal.style import console

@@ -17,7 +17,7 @@ from bridge_cart_assets.tables import meta
 from bridge_cart_assets.tables.silver import ACCOUNTING, QUARANTINE
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.outcomes import accounting_totals, latest_days
-from bridge_cart_assets.transforms.quarantine_summary import refusals
+from bridge_cart_assets.transforms.quarantine_summary import refusals_by_reason
 
 _NUMBERS = ("value", "bound", "lower_bound", "upper_bound")
 _DAYS = ("first_day", "last_day")
@@ -45,7 +45,7 @@ def run_metadata(
         (meta.CHECKS, verdicts(instance, tables)),
         (meta.ACCOUNTING, accounting_totals(accounting)),
         (meta.ACCOUNTING_DAYS, latest_days(accounting)),
-        (meta.QUARANTINE, refusals(lake.snapshot(QUARANTINE).scan())),
+        (meta.QUARANTINE, refusals_by_reason(lake.snapshot(QUARANTINE).scan())),
     )
 
 

@@ -20,8 +20,8 @@ from bridge_cart_assets.generator.rng import (
     Stream,
     below,
     choose,
-    for_each_day,
     counts_per_day,
+    for_each_day,
 )
 from bridge_cart_assets.generator.seasons import Calendar
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from bridge_cart_assets.generator.defects import Defect, How, Share
-from bridge_cart_assets.generator.rng import Flags, Stream, for_each_day, counts_per_day
+from bridge_cart_assets.generator.rng import Flags, Stream, counts_per_day, for_each_day
 from bridge_cart_assets.generator.transactions import DAY, SALE
 
 LATE_WITHIN, CORRECTED_WITHIN = 60, 14

@@ -20,9 +20,9 @@ from bridge_cart_assets.generator.rng import (
     Ints,
     Stream,
     choose,
+    counts_per_day,
     for_each_day,
     stream,
-    counts_per_day,
 )
 from bridge_cart_assets.generator.transactions import DAY, moment_of_second
 

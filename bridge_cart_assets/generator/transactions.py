@@ -14,7 +14,7 @@ from bridge_cart_assets.generator.behaviour import PlacedOrders
 from bridge_cart_assets.generator.carts import Lines
 from bridge_cart_assets.generator.people import customer_id
 from bridge_cart_assets.generator.product_catalogue import CATEGORIES, PAYMENT_METHODS
-from bridge_cart_assets.generator.rng import Floats, Ints, Stream, for_each_day, counts_per_day
+from bridge_cart_assets.generator.rng import Floats, Ints, Stream, counts_per_day, for_each_day
 
 CANCELLED, REFUNDED = 0.02, 0.035
 # A refunded order gives back its first line, and each of the others with this chance.

@@ -52,7 +52,7 @@ class Reached:
         return {name: value for name, value in found.items() if value is not None}
 
 
-class Changed(FileRefusedError):
+class FileChangedError(FileRefusedError):
     """A file is no longer the one that was read through."""
 
 
@@ -96,7 +96,7 @@ def ingest_large_file(
                 raise
     except FileRefusedError as refusal:
         detail = str(refusal)
-        if intake.reached.records and not isinstance(refusal, Changed):
+        if intake.reached.records and not isinstance(refusal, FileChangedError):
             detail += f"; its first {intake.reached.records:,} records stand in raw"
         return FileRecord(file, "refused", reason=refusal.reason, detail=detail, added=intake.added)
 
@@ -200,7 +200,7 @@ class _Intake:
         if opened.signature == self._content.signature:
             return
         stand = f": its first {self.reached.records:,} records stand in raw"
-        raise Changed(
+        raise FileChangedError(
             "UNREADABLE",
             f"it changed while it was read{stand if self.reached.records else ''}; land it again",
         )

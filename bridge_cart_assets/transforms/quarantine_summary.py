@@ -31,7 +31,7 @@ def masked(value: pl.Expr) -> pl.Expr:
     )
 
 
-def refusals(quarantine: pl.LazyFrame) -> pl.DataFrame:
+def refusals_by_reason(quarantine: pl.LazyFrame) -> pl.DataFrame:
     """Refused records by source, reason and column, with the columns of meta/quarantine.
 
     Examples are the most frequent forms of the refused values; equal forms are one.

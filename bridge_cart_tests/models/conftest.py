@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge_cart_tests.models.cdnow import NotToBeHad, fetched
+from bridge_cart_tests.models.cdnow import CdnowPackageMissingError, fetched
 
 
 @pytest.fixture(scope="session")
@@ -12,5 +12,5 @@ def cdnow_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package that has CDNOW's purchases in it."""
     try:
         return fetched(tmp_path_factory.mktemp("cdnow"))
-    except NotToBeHad as error:
+    except CdnowPackageMissingError as error:
         pytest.skip(str(error))

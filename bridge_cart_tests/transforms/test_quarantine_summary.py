@@ -9,7 +9,7 @@ from bridge_cart_assets.tables.meta import ACCOUNTING, ACCOUNTING_DAYS
 from bridge_cart_assets.tables.meta import QUARANTINE as META
 from bridge_cart_assets.tables.silver import QUARANTINE
 from bridge_cart_assets.transforms.outcomes import accounting_totals, latest_days
-from bridge_cart_assets.transforms.quarantine_summary import masked, refusals
+from bridge_cart_assets.transforms.quarantine_summary import masked, refusals_by_reason
 
 
 def refused(*rows: tuple[str, str, str | None, str | None, int]) -> pl.LazyFrame:
@@ -38,7 +38,7 @@ def test_letters_become_a_and_digits_9(value: str | None, form: str | None) -> N
 
 def test_refusals_are_counted_with_their_most_frequent_forms() -> None:
     bad = ("purchases", "BAD_DATE", "purchase_date")
-    found = refusals(
+    found = refusals_by_reason(
         refused(
             *((*bad, value, 3) for value in ("x1", "y2", "z3")),
             *((*bad, value, 5) for value in ("soon", "2024", "2025", "n/a", "")),
@@ -53,13 +53,13 @@ def test_refusals_are_counted_with_their_most_frequent_forms() -> None:
 
 @pytest.mark.parametrize("column", ["name", "email", "mobile", "city", "something_new", None])
 def test_no_value_is_shown_of_columns_about_persons_or_unknown_ones(column: str | None) -> None:
-    found = refusals(refused(("customers", "BAD", column, "Anna", 1)))
+    found = refusals_by_reason(refused(("customers", "BAD", column, "Anna", 1)))
     assert found["examples"].to_list() == [[]]
     assert found["records"].to_list() == [1]
 
 
 def test_no_refusals_are_no_rows() -> None:
-    assert META.conform(refusals(refused())).height == 0
+    assert META.conform(refusals_by_reason(refused())).height == 0
 
 
 def test_fates_are_summed_by_source_and_kept_for_the_latest_days() -> None:
