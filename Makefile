@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Bytecode is compiled once here: without it every process pays seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo dev test lint unit test-slow test-long test-kills test-faults lock dictionary notebook screenshots clean
+.PHONY: help install demo dev test lint unit test-slow test-long test-kills test-faults lock dictionary docs notebook screenshots clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -82,6 +82,9 @@ lock: ## pin all packages again (needs uv)
 
 dictionary: install ## write docs/data_dictionary.md from the table declarations
 	@$(BIN)/python -m bridge_cart_assets.dictionary > docs/data_dictionary.md
+
+docs: $(VENV)/installed-dev ## build the documentation in build/site, and check its links
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 notebook: $(VENV)/installed-dev ## run docs/notebooks over the data folder (make demo first) and keep its outputs
 	@$(BIN)/python -m bridge_cart_tests.notebook

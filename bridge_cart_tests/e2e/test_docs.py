@@ -1,6 +1,7 @@
 """The documentation's examples run: every SQL block, and every bridge-cart line of the README."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from bridge_cart_assets.generator.shop import Shop, generate
 from bridge_cart_assets.lake.query import query
 from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
 from bridge_cart_assets.settings import Settings
+from bridge_cart_tests.conftest import Command
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -62,3 +64,27 @@ def test_the_readme_asks_questions_in_sql() -> None:
 def test_links_between_the_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+COMMANDS = [
+    line.split("bridge-cart ", 1)[1]
+    for line in re.findall(
+        r"^(?:[\w=/]+ )?bridge-cart .+$|`(?:[\w=/]+ )?bridge-cart [a-z]+ ?[^`]*`",
+        (ROOT / "README.md").read_text(),
+        re.MULTILINE,
+    )
+    if "…" not in line
+]
+
+
+@pytest.mark.slow
+def test_every_bridge_cart_line_of_the_readme_runs(command: Command, tmp_path: Path) -> None:
+    """In their order, on a small shop; what serves until Ctrl-C or needs brokers is left out."""
+    generate(Shop(customers=60, days=70), tmp_path)
+    assert len(COMMANDS) > 10
+    for line in COMMANDS:
+        verb, *options = shlex.split(line.rstrip("`"))
+        if verb in ("report", "topics", "generate") or "VERB" in options:
+            continue
+        done = command(verb, *options)
+        assert done.returncode == 0, (line, done.stderr)
