@@ -3,57 +3,97 @@
 Each takes the column's meaning first: a column without a meaning cannot be declared.
 """
 
-import dataframely as dy
+from dataclasses import dataclass
+
 import polars as pl
 
 MONEY = pl.Decimal(18, 2)
 TIMESTAMP = pl.Datetime("us", "UTC")
 
 
-def text(
-    meaning: str, *, key: bool = False, nullable: bool = False, pii: bool = False
-) -> dy.String:
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        dtype: its Polars type.
+        meaning: what a value stands for, in one line.
+        key: whether it is part of the primary key.
+        nullable: whether it may be null.
+        pii: whether a person could be recognised by it.
+    """
+
+    dtype: pl.DataType
+    meaning: str
+    key: bool = False
+    nullable: bool = False
+    pii: bool = False
+
+
+class Schema:
+    """The columns of a table, declared as attributes of a class.
+
+    A schema that builds on another one has that one's columns behind its own.
+
+    >>> class Visits(Schema):
+    ...     visitor = text("Who came", key=True)
+    ...     visited_on = day("When", nullable=True)
+    >>> list(Visits.columns())
+    ['visitor', 'visited_on']
+    """
+
+    @classmethod
+    def columns(cls) -> dict[str, Column]:
+        """The columns in their order."""
+        names = dict.fromkeys(
+            name
+            for base in cls.__mro__
+            for name, value in vars(base).items()
+            if isinstance(value, Column)
+        )
+        return {name: getattr(cls, name) for name in names}
+
+
+def text(meaning: str, *, key: bool = False, nullable: bool = False, pii: bool = False) -> Column:
     """A string; `pii` when a person could be recognised by it."""
-    return dy.String(nullable=nullable, primary_key=key, description=meaning, metadata={"pii": pii})
+    return Column(pl.String(), meaning, key, nullable, pii)
 
 
-def integer(meaning: str, *, key: bool = False, nullable: bool = False) -> dy.Int64:
+def integer(meaning: str, *, key: bool = False, nullable: bool = False) -> Column:
     """A whole number or a count."""
-    return dy.Int64(nullable=nullable, primary_key=key, description=meaning)
+    return Column(pl.Int64(), meaning, key, nullable)
 
 
-def number(meaning: str, *, nullable: bool = False) -> dy.Float64:
+def number(meaning: str, *, nullable: bool = False) -> Column:
     """A rate, a mean or a distance."""
-    return dy.Float64(nullable=nullable, description=meaning)
+    return Column(pl.Float64(), meaning, nullable=nullable)
 
 
-def money(meaning: str, *, nullable: bool = False) -> dy.Decimal:
+def money(meaning: str, *, nullable: bool = False) -> Column:
     """An amount in the shop's currency, exact to the cent."""
-    return dy.Decimal(18, 2, nullable=nullable, description=meaning)
+    return Column(MONEY, meaning, nullable=nullable)
 
 
-def day(meaning: str, *, key: bool = False, nullable: bool = False) -> dy.Date:
+def day(meaning: str, *, key: bool = False, nullable: bool = False) -> Column:
     """A calendar day (UTC)."""
-    return dy.Date(nullable=nullable, primary_key=key, description=meaning)
+    return Column(pl.Date(), meaning, key, nullable)
 
 
-def timestamp(meaning: str, *, key: bool = False, nullable: bool = False) -> dy.Datetime:
+def timestamp(meaning: str, *, key: bool = False, nullable: bool = False) -> Column:
     """A moment in UTC, to the microsecond."""
-    return dy.Datetime(
-        nullable=nullable, primary_key=key, time_unit="us", time_zone="UTC", description=meaning
-    )
+    return Column(TIMESTAMP, meaning, key, nullable)
 
 
-def flag(meaning: str, *, key: bool = False, nullable: bool = False) -> dy.Bool:
+def flag(meaning: str, *, key: bool = False, nullable: bool = False) -> Column:
     """True or false."""
-    return dy.Bool(nullable=nullable, primary_key=key, description=meaning)
+    return Column(pl.Boolean(), meaning, key, nullable)
 
 
-def numbers(meaning: str) -> dy.List:
+def numbers(meaning: str) -> Column:
     """A vector of floats, one per feature."""
-    return dy.List(dy.Float64(), description=meaning)
+    return Column(pl.List(pl.Float64()), meaning)
 
 
-def texts(meaning: str) -> dy.List:
+def texts(meaning: str) -> Column:
     """A list of names."""
-    return dy.List(dy.String(), description=meaning)
+    return Column(pl.List(pl.String()), meaning)

@@ -1,8 +1,7 @@
 """The gold layer: customers, segments and KPIs. Formulas are in docs/gold.md and the transforms."""
 
-import dataframely as dy
-
 from bridge_cart_assets.tables.columns import (
+    Schema,
     day,
     flag,
     integer,
@@ -15,7 +14,7 @@ from bridge_cart_assets.tables.columns import (
 from bridge_cart_assets.tables.table import Table
 
 
-class CustomerFeatures(dy.Schema):
+class CustomerFeatures(Schema):
     """One row per customer with a sale."""
 
     customer_id = text("The customer", key=True)
@@ -47,7 +46,7 @@ class CustomerFeatures(dy.Schema):
     income_imputed = flag("Whether income was filled in")
 
 
-class CustomerValue(dy.Schema):
+class CustomerValue(Schema):
     """One row per customer with a sale."""
 
     customer_id = text("The customer", key=True)
@@ -66,7 +65,7 @@ class CustomerValue(dy.Schema):
     model_status = text("fitted, 'fallback: why' or 'not_fitted: why'")
 
 
-class CustomerSegments(dy.Schema):
+class CustomerSegments(Schema):
     """One row per customer with a sale."""
 
     customer_id = text("The customer", key=True)
@@ -78,7 +77,7 @@ class CustomerSegments(dy.Schema):
     model_version = integer("Version of the segment model")
 
 
-class CustomerHistory(dy.Schema):
+class CustomerHistory(Schema):
     """One row per customer and version of the customer's state (SCD2)."""
 
     customer_id = text("The customer", key=True)
@@ -91,7 +90,7 @@ class CustomerHistory(dy.Schema):
     change_reason = text("first_seen, segment_changed, lifecycle_changed or model_retrained")
 
 
-class SegmentMetrics(dy.Schema):
+class SegmentMetrics(Schema):
     """One row per segment and version of its figures (SCD2)."""
 
     segment_id = integer("The segment", key=True)
@@ -106,7 +105,7 @@ class SegmentMetrics(dy.Schema):
     is_current = flag("Whether these are the current figures")
 
 
-class SegmentMigration(dy.Schema):
+class SegmentMigration(Schema):
     """One row per month's end and pair of segments between which customers moved."""
 
     period_end = day(
@@ -121,7 +120,7 @@ class SegmentMigration(dy.Schema):
     won_back = integer("Of them, lapsed a month before and not at period_end")
 
 
-class KpisDaily(dy.Schema):
+class KpisDaily(Schema):
     """One row per calendar day from the first sale to as_of."""
 
     day = day("The day", key=True)
@@ -168,7 +167,7 @@ class KpisDaily(dy.Schema):
     gini = number("Gini coefficient of revenue per customer up to the day", nullable=True)
 
 
-class CohortRetention(dy.Schema):
+class CohortRetention(Schema):
     """One row per month of the first sale and months since."""
 
     cohort_month = text("Month of the first sale, YYYY-MM", key=True)
@@ -180,7 +179,7 @@ class CohortRetention(dy.Schema):
     is_complete = flag("Whether the month had ended by as_of")
 
 
-class SalesDaily(dy.Schema):
+class SalesDaily(Schema):
     """One row per day, country, category, payment method and coupon use."""
 
     day = day("Day of the sales and refunds", key=True)
@@ -196,7 +195,7 @@ class SalesDaily(dy.Schema):
     refunds = money("Given back on the day, as a positive amount")
 
 
-class SegmentModel(dy.Schema):
+class SegmentModel(Schema):
     """One row per model version and segment: all that is needed to score a customer."""
 
     model_version = integer("Version, counted from 1", key=True)
@@ -219,7 +218,7 @@ class SegmentModel(dy.Schema):
     trained_because = text("first, asked, age or drift")
 
 
-class ModelDrift(dy.Schema):
+class ModelDrift(Schema):
     """One row per distribution that the segment model in effect was trained on."""
 
     subject = text("A feature of the model, or segment_shares", key=True)
@@ -234,7 +233,7 @@ class ModelDrift(dy.Schema):
     shares_now = numbers("Share of the customers in each of them at as_of")
 
 
-class ValueModel(dy.Schema):
+class ValueModel(Schema):
     """One row per version of the value model, part and parameter."""
 
     model_version = integer("Version: its as_of as a number, YYYYMMDD", key=True)
@@ -248,7 +247,7 @@ class ValueModel(dy.Schema):
     status = text("fitted, or 'fallback: why', as in gold/customer_value")
 
 
-class ModelMetrics(dy.Schema):
+class ModelMetrics(Schema):
     """One row per model version and metric."""
 
     model = text("The model: segments, bg_nbd, nbd, own_rate, gamma_gamma, value_data", key=True)

@@ -6,13 +6,20 @@ history), nor `meta.tables` and `meta.run`, which the catalogue writes by itself
 Nothing in them names a person: values are masked before they get here.
 """
 
-import dataframely as dy
-
-from bridge_cart_assets.tables.columns import day, flag, integer, number, text, texts, timestamp
+from bridge_cart_assets.tables.columns import (
+    Schema,
+    day,
+    flag,
+    integer,
+    number,
+    text,
+    texts,
+    timestamp,
+)
 from bridge_cart_assets.tables.table import Table
 
 
-class Times(dy.Schema):
+class Times(Schema):
     """One row: how long the run has taken that built the catalogue."""
 
     run_id = text("Dagster run that built this catalogue", key=True)
@@ -20,7 +27,7 @@ class Times(dy.Schema):
     seconds = number("Seconds from then until the catalogue was built")
 
 
-class Checks(dy.Schema):
+class Checks(Schema):
     """One row per asset check: its latest verdict when the catalogue was built."""
 
     layer = text("Layer of the table that is checked", key=True)
@@ -41,7 +48,7 @@ class Checks(dy.Schema):
     run_id = text("Dagster run that evaluated it", nullable=True)
 
 
-class Fates(dy.Schema):
+class Fates(Schema):
     """What became of records."""
 
     records = integer("Records in raw; the sum of the other counts")
@@ -68,7 +75,7 @@ class AccountingDays(Fates):
     batch_day = day("One of the latest thirty batch days of the shop", key=True)
 
 
-class Quarantine(dy.Schema):
+class Quarantine(Schema):
     """One row per source, reason and column: how many records were refused, and what they had."""
 
     source = text("The source", key=True)

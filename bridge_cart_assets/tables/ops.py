@@ -1,12 +1,10 @@
 """Tables that the lakehouse keeps about its own work."""
 
-import dataframely as dy
-
-from bridge_cart_assets.tables.columns import day, integer, text, timestamp
+from bridge_cart_assets.tables.columns import Schema, day, integer, text, timestamp
 from bridge_cart_assets.tables.table import Table
 
 
-class Files(dy.Schema):
+class Files(Schema):
     """One row per landed file as it was last seen: the ledger behind `status` and the sensor.
 
     A hint, not the truth: what has been taken in stands in the raw tables' own commits, and this
@@ -48,7 +46,7 @@ FILES = Table(
 )
 
 
-class Offsets(dy.Schema):
+class Offsets(Schema):
     """One row per partition of a Kafka topic: how far it has been taken.
 
     Derived, like the ledger of files: the offsets that count stand in the raw tables' own commits.
@@ -73,7 +71,7 @@ OFFSETS = Table(
 )
 
 
-class Rebuilds(dy.Schema):
+class Rebuilds(Schema):
     """One row per rebuild of silver and gold: when it began, and when it was whole again."""
 
     started_at = timestamp("When silver and gold were emptied (the clock)", key=True)

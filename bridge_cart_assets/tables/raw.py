@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 
-import dataframely as dy
-
-from bridge_cart_assets.tables.columns import day, integer, text, timestamp
+from bridge_cart_assets.tables.columns import Schema, day, integer, text, timestamp
 from bridge_cart_assets.tables.table import Table
 
 
-class Provenance(dy.Schema):
+class Provenance(Schema):
     """Where a record came from and whether it could be read; part of every raw table."""
 
     _source = text("Source that the record was landed for")

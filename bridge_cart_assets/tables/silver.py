@@ -1,12 +1,10 @@
 """The silver layer: what the records say once they are clean, and an account of every record."""
 
-import dataframely as dy
-
-from bridge_cart_assets.tables.columns import day, flag, integer, money, text, timestamp
+from bridge_cart_assets.tables.columns import Schema, day, flag, integer, money, text, timestamp
 from bridge_cart_assets.tables.table import Table
 
 
-class Origin(dy.Schema):
+class Origin(Schema):
     """What decides between several records of one key, and where the record is in raw."""
 
     batch_day = day("Batch day of the record that stands")
@@ -86,7 +84,7 @@ class CustomerRepeats(Profile):
     fate = text("duplicate (same content as a neighbour version) or superseded (other content)")
 
 
-class Quarantine(dy.Schema):
+class Quarantine(Schema):
     """One row per refused record."""
 
     source = text("Source of the record", key=True)
@@ -103,7 +101,7 @@ class Quarantine(dy.Schema):
     )
 
 
-class Accounting(dy.Schema):
+class Accounting(Schema):
     """One row per source and batch day: what became of each record."""
 
     source = text("The source", key=True)

@@ -1,4 +1,4 @@
-"""What a table is: a dataframely schema plus its place, meaning and storage.
+"""What a table is: a schema plus its place, meaning and storage.
 
 Belongs here: the one class from which the Delta schema, the strict cast, the checks, the Dagster
 column table, the DuckDB comments and the data dictionary are derived. Does not belong here: a
@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-import dataframely as dy
 import polars as pl
+
+from bridge_cart_assets.tables.columns import Column, Schema
 
 
 class SchemaMismatchError(ValueError):
@@ -23,14 +24,14 @@ class Table:
 
     Attributes:
         path: layer and name, `gold/kpis_daily`; also the asset key.
-        schema: columns, types, keys and rules.
+        schema: columns, types and keys.
         description: what a row stands for.
         partition_by: columns that become folders.
         interval_of: for SCD2 tables the columns that name the thing whose versions are kept.
     """
 
     path: str
-    schema: type[dy.Schema]
+    schema: type[Schema]
     description: str
     partition_by: tuple[str, ...] = ()
     interval_of: tuple[str, ...] = ()
@@ -46,11 +47,9 @@ class Table:
         return self.path.split("/")[1]
 
     @cached_property
-    def columns(self) -> Mapping[str, dy.Column]:
-        """The declared columns: a schema's own first, then those of the schemas it builds on."""
-        declared = self.schema.columns()
-        order = dict.fromkeys(n for k in self.schema.__mro__ for n in vars(k) if n in declared)
-        return {name: declared[name] for name in order}
+    def columns(self) -> Mapping[str, Column]:
+        """The declared columns: a schema's own first, then those of the schema it builds on."""
+        return self.schema.columns()
 
     @cached_property
     def dtypes(self) -> dict[str, pl.DataType]:
@@ -60,7 +59,7 @@ class Table:
     @cached_property
     def key(self) -> tuple[str, ...]:
         """The columns of the primary key."""
-        return tuple(self.schema.primary_key())
+        return tuple(name for name, column in self.columns.items() if column.key)
 
     @cached_property
     def not_null(self) -> tuple[str, ...]:
@@ -70,11 +69,11 @@ class Table:
     @cached_property
     def pii(self) -> tuple[str, ...]:
         """Columns that say something about a person who could be recognised by it."""
-        return tuple(n for n, c in self.columns.items() if (c.metadata or {}).get("pii"))
+        return tuple(n for n, c in self.columns.items() if c.pii)
 
     def meaning(self, column: str) -> str:
         """The one-line meaning of a column."""
-        return self.columns[column].description or ""
+        return self.columns[column].meaning
 
     def empty(self) -> pl.DataFrame:
         """A frame of this table without rows."""

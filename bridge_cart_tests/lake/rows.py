@@ -3,14 +3,13 @@
 from datetime import date
 from decimal import Decimal
 
-import dataframely as dy
 import polars as pl
 
-from bridge_cart_assets.tables.columns import day, integer, money, number, text
+from bridge_cart_assets.tables.columns import Schema, day, integer, money, number, text
 from bridge_cart_assets.tables.table import Table
 
 
-class Visits(dy.Schema):
+class Visits(Schema):
     """One row per visitor."""
 
     visitor = text("Who came", key=True)
