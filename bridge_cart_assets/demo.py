@@ -1,33 +1,39 @@
-"""`make demo`: some days of a synthetic shop, the pipeline, and again, like a calendar.
+"""`make demo`: some days of a synthetic shop, the pipeline, and again, up to yesterday.
 
 Belongs here: the order of the verbs. Does not belong here: anything that the verbs do.
 """
 
+import argparse
 import itertools
 import os
 import shutil
 import subprocess
 import sys
 import time
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from bridge_cart_assets.generator.ground_truth import arguments_of
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.terminal.style import console
 from bridge_cart_assets.terminal.summary import summarise
 
-CUSTOMERS, NEWCOMERS, START = 2_000, 5, date(2024, 1, 1)
+CUSTOMERS, NEWCOMERS = 2_000, 5
 DELIVERIES = (180, 45, 45)
 
 
 def main() -> int:
     """Let some days happen, run, and again; the exit code of the first verb that fails."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument(
+        "--until", type=date.fromisoformat, default=yesterday(), help="last day; yesterday without"
+    )
     settings = Settings.from_environment()
     has_run = settings.catalogue.exists()
-    shop = ("--customers", str(CUSTOMERS), "--newcomers", str(NEWCOMERS), "--start", str(START))
+    start, ends = deliveries(settings.data, parser.parse_args().until)
+    shop = ("--customers", str(CUSTOMERS), "--newcomers", str(NEWCOMERS), "--start", str(start))
     seconds = 0.0
-    for days in itertools.accumulate(DELIVERIES):
-        last = START + timedelta(days=days - 1)
+    for last in ends:
         print(f"\n— the shop up to {last}", flush=True)
         failed = _verb("generate", *shop, "--until", str(last))
         began = time.monotonic()
@@ -40,10 +46,28 @@ def main() -> int:
     print(f"\nThe pipeline took {seconds:.0f} s.")
     print("Where to look next:")
     print("  make dev      Dagster UI on 127.0.0.1:3000, report page on 127.0.0.1:5010")
-    print(f"  {_command()} generate --until {last + timedelta(days=7)}    one more week, then run")
+    print(f"  {_command()} generate --until {last + timedelta(days=1)}    one more day, then run")
     print(f"  {_command()} status")
     print(f'  {_command()} sql "FROM gold.segment_metrics WHERE is_current"')
     return 0
+
+
+def yesterday() -> date:
+    """The last day that is over (UTC)."""
+    return datetime.now(UTC).date() - timedelta(days=1)
+
+
+def deliveries(data: Path, until: date) -> tuple[date, list[date]]:
+    """The first day of the folder's shop, and the last day of each delivery.
+
+    A new shop is as old on `until` as all deliveries are long. A shop that is there goes on.
+    """
+    known = arguments_of(data, must_be=False)
+    if not known:
+        start = until - timedelta(days=sum(DELIVERIES) - 1)
+        return start, [start + timedelta(days=n - 1) for n in itertools.accumulate(DELIVERIES)]
+    start = date.fromisoformat(known["start"])
+    return start, [max(start, until)]
 
 
 def _verb(*arguments: str) -> int:
