@@ -51,7 +51,7 @@ class Settings:
         storage_options: the object store's usual variables, when the lake is in one.
         kafka: how to reach the brokers, in librdkafka's names; empty when there are none.
         discount_rate: how much less money is worth in a year, as a share.
-        currency: what amounts are in, as the report page says it; empty when nobody has said.
+        currency: what amounts are in, as the report page says it; empty when it was not set.
         encodings: how lines of a source's files that are not UTF-8 are read, by source.
     """
 

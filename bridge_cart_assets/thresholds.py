@@ -23,7 +23,7 @@ class Thresholds:
         segments_fewest, segments_most: how many segments a model may have.
         segment_smallest, segment_largest: share of the customers that a segment may hold.
         segment_stability: mean adjusted Rand index over resamples that is still stable.
-        model_age: a segment model is trained anew when it is so old.
+        model_age: a segment model is trained again when it is so old.
         model_rest: but not because of drift when it is younger than this.
         drift: population stability index above which a distribution has moved.
         trailing_days: days that a figure is compared with the mean of.

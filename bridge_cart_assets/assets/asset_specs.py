@@ -58,7 +58,7 @@ def asset_spec(
 def materialize_result(
     snapshot: Snapshot, **figures: int | float | str | dg.MetadataValue | None
 ) -> dg.MaterializeResult[None]:
-    """What Dagster is told of a table after a run has worked on it.
+    """The materialization result of a table: rows, version, as_of and figures.
 
     Args:
         snapshot: the table as it is now; it is created without rows if nothing was written.

@@ -37,7 +37,7 @@ def run_metadata(
         instance: what has happened so far.
         run_id: the run that builds the catalogue.
         now: the clock.
-        tables: the tables whose checks are told.
+        tables: the tables whose checks are included.
     """
     accounting = lake.snapshot(ACCOUNTING).scan()
     return (
@@ -50,7 +50,7 @@ def run_metadata(
 
 
 def times(instance: dg.DagsterInstance, run_id: str, now: datetime) -> pl.DataFrame:
-    """How long the run has taken; no row when nobody has written down when it began."""
+    """How long the run has taken; no row when its start was not recorded."""
     record = instance.get_run_record_by_id(run_id)
     if record is None or record.start_time is None:
         return meta.TIMES.empty()

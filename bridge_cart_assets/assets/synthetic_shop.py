@@ -1,4 +1,4 @@
-"""shop/day: one more day of the synthetic shop, for whoever wants to watch the lakehouse breathe.
+"""shop/day: one more day of the synthetic shop, to watch the lakehouse at work.
 
 Nothing depends on this asset: raw takes what lies in the landing zone, wherever it came from, and
 the landing sensor finds a new day's files as it would find an export's.

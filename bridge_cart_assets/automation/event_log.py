@@ -74,7 +74,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         self, event: EventLogEntry, event_id: int | None
     ) -> None:
         # A row per check and day, as Dagster has them, written down once and sent as one statement.
-        assert event.dagster_event is not None  # noqa: S101 - whoever calls has looked
+        assert event.dagster_event is not None  # noqa: S101 - the caller has looked
         planned = event.dagster_event.asset_check_planned_data
         days = (
             planned.partitions_subset.get_partition_keys() if planned.partitions_subset else [None]

@@ -1,6 +1,6 @@
 """Whether the models can be trusted, as pure functions of frames.
 
-Belongs here: gates missed, drift, and values that nobody could predict. Does not belong here: the
+Belongs here: gates missed, drift, and values that could not be predicted. Does not belong here: the
 metrics themselves (`models.holdout`) or the bounds (`thresholds`).
 """
 

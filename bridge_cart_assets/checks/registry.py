@@ -128,7 +128,7 @@ def checks_of(table: Table) -> tuple[Check, ...]:
 
 
 def check_specs(table: Table) -> list[dg.AssetCheckSpec]:
-    """What Dagster is told of a table's checks."""
+    """The specs of a table's checks."""
     return [
         dg.AssetCheckSpec(
             check.name,
@@ -389,8 +389,8 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
         ),
         Check(
             "predictions_not_negative",
-            "Expected orders, what one is worth and predicted_clv_365d are not below 0: nobody "
-            "is expected to take money out of the shop.",
+            "Expected orders, what one is worth and predicted_clv_365d are not below 0: no "
+            "customer is expected to take money out of the shop.",
             _in_range(
                 CUSTOMER_VALUE,
                 *("expected_orders_90d", "expected_orders_365d"),
@@ -417,7 +417,7 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
     COHORT_RETENTION.path: (
         Check(
             "rates_in_range",
-            "retention lies in [0, 1]: nobody is active who is not of the cohort.",
+            "retention lies in [0, 1]: only customers of the cohort are active.",
             _in_range(COHORT_RETENTION, "retention"),
         ),
     ),
@@ -487,7 +487,7 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
         Check(
             "customers_add_up",
             "The customers of the latest month's end are those with a sale by then: everybody "
-            "moved or stayed, and nobody twice.",
+            "moved or stayed, each once.",
             lambda context: integrity.customers_add_up(
                 context.rows(SEGMENT_MIGRATION).collect(),
                 context.rows(CUSTOMER_FEATURES).select("first_purchase_day").collect(),
@@ -498,7 +498,7 @@ _OWN: Mapping[str, tuple[Check, ...]] = {
         Check(
             "no_drift",
             f"No distribution has a population stability index above {THRESHOLDS.drift} against "
-            "the training of the segment model. The model is trained anew by itself once it is "
+            "the training of the segment model. The model is trained again by itself once it is "
             f"{THRESHOLDS.model_rest.days} days old; bridge-cart retrain does it now.",
             lambda context: model_quality.not_drifted(context.rows(MODEL_DRIFT).collect()),
             blocking=False,

@@ -132,7 +132,7 @@ def placed_orders(
     """Let every customer order until the drop-out, and tell of it in blocks of whole days.
 
     Gaps are drawn in a time that passes faster on busy days, so that weekdays, seasons and flash
-    sales show. The days before `first` pass without being told of.
+    sales show. The days before `first` pass without records.
 
     Args:
         people: who they are.
@@ -146,7 +146,7 @@ def placed_orders(
     has_ordered = np.zeros(due.size, dtype=np.bool_)
     days: list[Ints] = []
     seconds: list[Ints] = []
-    begin, told = first, 0
+    begin, buyers_in_block = first, 0
     for day, end in enumerate(calendar.ends.tolist()):
         rng = stream(calendar.seed, Stream.ORDERS, day)
         buyers = _order(rng, habits, due, has_ordered, end)
@@ -157,10 +157,10 @@ def placed_orders(
         by_time = np.argsort(second, kind="stable")
         days.append(buyers[by_time])
         seconds.append(86_400 * day + second[by_time])
-        told += buyers.size
-        if told >= size or day + 1 == calendar.days or day + 1 in breaks:
+        buyers_in_block += buyers.size
+        if buyers_in_block >= size or day + 1 == calendar.days or day + 1 in breaks:
             yield _block(begin, days, seconds)
-            begin, told, days, seconds = day + 1, 0, [], []
+            begin, buyers_in_block, days, seconds = day + 1, 0, [], []
 
 
 def table(habits: Habits, came: slice) -> pl.DataFrame:
@@ -214,9 +214,9 @@ def _order(
 ) -> Ints:
     """Who orders on the day that ends then; moves `due` and `has_ordered` on.
 
-    Nobody orders twice a day: whoever is due again waits until tomorrow. Otherwise the days with an
-    order, which are what BG/NBD counts in whole days, would be fewer than the rate says (alpha came
-    out 7 % too large).
+    A customer orders at most once a day; one who is due again waits until tomorrow. Otherwise the
+    days with an order, which are what BG/NBD counts in whole days, would be fewer than the rate
+    says (alpha came out 7 % too large).
     """
     buyers = np.flatnonzero(due < end)
     level, gap = rng.random(buyers.size), rng.exponential(size=buyers.size)

@@ -186,7 +186,7 @@ def _manifest(
     the two lines. A byte that is not UTF-8 is written `\\xe9`.
     """
     how = pl.Series([defect.how.name for defect in defects]).gather(struck["_kind"])
-    told = struck.select(
+    named = struck.select(
         "_day",
         "_settled",
         record=place,
@@ -194,9 +194,9 @@ def _manifest(
         kind=_of_kind([defect.kind for defect in defects]),
         expected=_of_kind([defect.expected for defect in defects]),
     )
-    clean, spoilt = _named_value(struck, told["column"]), _named_value(dirty, told["column"])
-    is_whole = told["column"].is_null()
-    return told.with_columns(
+    clean, spoilt = _named_value(struck, named["column"]), _named_value(dirty, named["column"])
+    is_whole = named["column"].is_null()
+    return named.with_columns(
         _due=struck["_due"],
         _late=how == How.LATE.name,
         clean_value=pl.when(how == How.COPY.name)

@@ -41,7 +41,7 @@ class Defect:
         kind: its name in the manifest and on the command line.
         expected: what should become of the record: `repaired` (silver has the clean value),
             `defaulted` (null, or the contract's default), `kept` (silver has the dirty value:
-            nobody could know), `accepted` (nothing is wrong with the values), `duplicate`,
+            there is no way to know), `accepted` (nothing is wrong with the values), `duplicate`,
             `superseded`, or the reason of the refusal.
         weight: how often, among the defects that can befall a record.
         changes: the text that takes the place of each spoilt column's tidy one.

@@ -65,8 +65,8 @@ def repeats(
     original, ending = f"{source}/{shop.day(day)}", suffix(shop.form, gz=shop.gz)
 
     def file_row(kind: str, name: str, expected: str, settled: int) -> pl.DataFrame:
-        told = (f"{source}/{name}.{ending}", None, None, kind, f"{original}.{ending}")
-        row = (*told, f"{source}/{name}.{ending}", expected, shop.day(settled))
+        manifest_row = (f"{source}/{name}.{ending}", None, None, kind, f"{original}.{ending}")
+        row = (*manifest_row, f"{source}/{name}.{ending}", expected, shop.day(settled))
         return pl.DataFrame([row], schema=MANIFEST, orient="row")
 
     found = []
@@ -87,6 +87,6 @@ def repeats(
             .otherwise(pl.lit("duplicate")),
             settled_on=pl.max_horizontal("settled_on", pl.lit(shop.day(later))),
         )
-        told = file_row(REDELIVERED, file.name, "duplicate", later)
-        found.append(Repeat(later, file, pl.concat([told, copies.select(*MANIFEST)])))
+        manifest_row = file_row(REDELIVERED, file.name, "duplicate", later)
+        found.append(Repeat(later, file, pl.concat([manifest_row, copies.select(*MANIFEST)])))
     return found

@@ -36,10 +36,10 @@ class Market:
     payments: tuple[float, ...]
 
 
-# Mobile numbers that are nobody's. American (555-01…), British (07700 900…) and French ones (06 39
-# 98…) are kept for fiction by the countries' regulators and are few, so some customers share one.
-# German 0165 and 0166 and Indian 50… and 39… are of the right length and have not been given out
-# (by the numbering plans in phonenumbers 9).
+# Mobile numbers that belong to no one. American (555-01…), British (07700 900…) and French ones (06
+# 39 98…) are kept for fiction by the countries' regulators and are few, so some customers share
+# one. German 0165 and 0166 and Indian 50… and 39… are of the right length and have not been given
+# out (by the numbering plans in phonenumbers 9).
 MARKETS = (
     Market(
         country="United Kingdom",

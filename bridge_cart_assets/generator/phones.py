@@ -1,4 +1,4 @@
-"""Mobile numbers that nobody has, as people write them down.
+"""Mobile numbers that belong to no one, as people write them down.
 
 Belongs here: numbers and the ways of writing them. Does not belong here: reading them back, which
 is the cleaning's work.

@@ -37,7 +37,7 @@ AHEAD = (60, 900)
 
 
 class Profiles:
-    """The profiles of a shop's customers, told of in blocks of whole days.
+    """The profiles of a shop's customers, in blocks of whole days.
 
     A record has the columns customer (index), day (since the start, on which it is written down),
     second (since the start, negative for what was before), and city, number, international and

@@ -1,4 +1,4 @@
-"""Other spellings of the values that a tidy file would hold, and values that nobody can read.
+"""Other spellings of the values that a tidy file would hold, and values that cannot be read.
 
 Belongs here: expressions that turn the tidy text of a column into another text, and whether that
 can be done without losing anything. Does not belong here: which record is spoilt

@@ -102,7 +102,7 @@ def not_taken(lake: Lake, source: Source, brokers: Mapping[str, str]) -> list[Po
 
     Raises:
         BrokersUnreachableError: the brokers do not answer, or refuse us.
-        MessagesLostError: what was not taken can no longer be had.
+        MessagesLostError: messages that were not taken are gone.
     """
     return [position for position in _standing(lake, source, brokers) if position.lag]
 
@@ -139,11 +139,11 @@ def take_messages(
         source: the source; without a topic there is nothing to take.
         brokers: how to reach them; empty when there are none.
         run_id: Dagster run that takes them.
-        progress: told the number of messages done and of all.
+        progress: gets the number of messages done and of all.
 
     Raises:
         BrokersUnreachableError: the brokers do not answer, or refuse us.
-        MessagesLostError: what was not taken can no longer be had. What was taken before stays.
+        MessagesLostError: messages that were not taken are gone. What was taken before stays.
     """
     consumed = Consumed()
     standing = _standing(lake, source, brokers)
@@ -259,7 +259,7 @@ class _Reading:
             self.unfinished.remove(number)
 
     def be_patient(self) -> None:
-        """Begin to wait: now something was heard, or nobody listened because of a commit."""
+        """Begin to wait: now something was heard, or a commit kept it from listening."""
         self._heard_at = time.monotonic()
 
     def lose_patience(self) -> None:

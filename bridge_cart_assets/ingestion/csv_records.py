@@ -237,13 +237,13 @@ def _merged(
     """The lines with each that begins a record (to its last line) in the place of all of it."""
     if not merged:
         return lines
-    told = [
+    verdicts = [
         _worst(lines[first : last + 1], layout, text)
         for (first, last), text in zip(merged.items(), texts, strict=True)
     ]
     index = "\0index"
     records = pl.DataFrame(
-        told, schema={n: lines.schema[n] for n in (TEXT, CODE, DETAIL)}, orient="row"
+        verdicts, schema={n: lines.schema[n] for n in (TEXT, CODE, DETAIL)}, orient="row"
     ).with_columns(pl.Series(index, list(merged), dtype=pl.UInt32))
     swallowed = [i for first, last in merged.items() for i in range(first + 1, last + 1)]
     return (

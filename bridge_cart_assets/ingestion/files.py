@@ -112,30 +112,30 @@ class Opened:
             raise FileRefusedError("UNREADABLE", f"cannot be read: {error.strerror}") from error
 
     def pieces(
-        self, start: int = 0, told: Callable[[bytes], object] = lambda piece: None
+        self, start: int = 0, on_stored: Callable[[bytes], object] = lambda piece: None
     ) -> Iterator[bytes]:
         """The unpacked bytes from `start` on, piece by piece.
 
         Args:
             start: how many unpacked bytes are left out.
-            told: gets the bytes as they lie there.
+            on_stored: gets the bytes as they lie there.
 
         Raises:
             FileRefusedError: TRUNCATED, BAD_CHECKSUM, UNREADABLE or TOO_LARGE.
         """
         if not self._is_packed:
-            yield from self._stored_pieces(start, _PIECE, told)
+            yield from self._stored_pieces(start, _PIECE, on_stored)
             return
-        for piece in self._unpacked(self._stored_pieces(0, _PACKED_PIECE, told)):
+        for piece in self._unpacked(self._stored_pieces(0, _PACKED_PIECE, on_stored)):
             if start < len(piece):
                 yield piece[start:]
             start = max(0, start - len(piece))
 
     def _stored_pieces(
-        self, start: int, size: int, told: Callable[[bytes], object]
+        self, start: int, size: int, on_stored: Callable[[bytes], object]
     ) -> Iterator[bytes]:
         while piece := self.stored(start, size):
-            told(piece)
+            on_stored(piece)
             yield piece
             start += len(piece)
 
@@ -201,7 +201,7 @@ def read_file(file: LandedFile) -> Content:
         digest = hashlib.sha256()
         data = bytearray()
         size = 0
-        for piece in opened.pieces(told=digest.update):
+        for piece in opened.pieces(on_stored=digest.update):
             size += len(piece)
             if size <= whole or len(data) < kept:
                 data += piece

@@ -2,7 +2,7 @@
 
 Belongs here: the protocol for files that are taken as a whole, several in a commit. A file's
 fingerprint is an application transaction of the raw table; it is looked up on the very handle that
-writes, so that a file is either wholly in or not at all, whatever is killed and whoever else is
+writes, so that a file is either wholly in or not at all, whatever is killed and whatever else is
 writing. Large files have a protocol of their own (`ingest_large_file`).
 """
 
@@ -88,8 +88,8 @@ def ingest_files(
         source: the source of all the files.
         files: what to take, in any order.
         run_id: Dagster run that takes them.
-        progress: told the number of files done and of all files; after a part of a large file too.
-        within: told how much of a large file is done, and of how much (bytes; rows of Parquet).
+        progress: gets the number of files done and of all files; after a part of a large file too.
+        within: gets how much of a large file is done, and of how much (bytes; rows of Parquet).
     """
     taken = Taken()
     done = 0
@@ -98,11 +98,11 @@ def ingest_files(
         first = group[0]
         if first.is_large and isinstance(first.found, Content):
 
-            def told(part: int, total: int, file: LandedFile = first.file, n: int = done) -> None:
+            def report(part: int, total: int, file: LandedFile = first.file, n: int = done) -> None:
                 within(file, part, total)
                 progress(n, len(files))
 
-            outcome = [ingest_large_file(lake, source, first.file, first.found, run_id, told)]
+            outcome = [ingest_large_file(lake, source, first.file, first.found, run_id, report)]
         else:
             looks = _read(group, source)
             outcome = retry_on_conflict(lambda looks=looks: _commit(lake, source, looks, run_id))  # type: ignore[misc]
@@ -196,7 +196,7 @@ def _commit(lake: Lake, source: Source, group: Sequence[_Look], run_id: str) -> 
             new[fingerprint] = provenance, look.rows
             outcome.append(replace(seen, version=version, added=look.rows.height))
             continue
-        # A ledger that was lost is written anew: what stands in raw under this name was taken.
+        # A ledger that was lost is written again: what stands in raw under this name was taken.
         state = "taken" if (fingerprint, seen.file.object) in standing else "repeated"
         known_by = version if before is None else before
         outcome.append(replace(seen, state=state, version=known_by, is_new=False))

@@ -72,7 +72,7 @@ def ingest_large_file(
     file: LandedFile,
     content: Content,
     run_id: str,
-    told: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> FileRecord:
     """Take in a large file, a commit for each part.
 
@@ -82,14 +82,14 @@ def ingest_large_file(
         file: the file.
         content: what reading it through has shown.
         run_id: Dagster run that takes it.
-        told: told after each part how much of the file is in raw, and how much there is.
+        progress: gets after each part how much of the file is in raw, and how much there is.
     """
     intake = _Intake(lake, source, file, content, run_id)
     try:
         with open_file(file) as opened:
             try:
                 for done, total in intake.steps(opened):
-                    told(done, total)
+                    progress(done, total)
                 return intake.seen(opened)
             except FileRefusedError:
                 intake.refuse_changed(opened)
@@ -206,7 +206,7 @@ class _Intake:
         )
 
     def _provenance(self) -> FileProvenance:
-        """What the records are told by: the name that the first part had."""
+        """The name under which the first part was taken; all parts keep it."""
         own = FileProvenance(
             self._source.name, self._file.object, self._content.fingerprint, self._file.batch_day
         )

@@ -236,7 +236,7 @@ def _offsets(
             except KafkaException as error:
                 trouble = error.args[0]
             else:
-                # After a cut connection it can be negative, and no error is told.
+                # After a cut connection it can be negative, and there is no error.
                 if offset >= 0:
                     found[place.partition] = offset
         if len(found) == len(places):
@@ -250,8 +250,8 @@ def _id_of(admin: "AdminClient", topic: str, seconds: float) -> uuid.UUID | None
     from confluent_kafka import TopicCollection
 
     asked = admin.describe_topics(TopicCollection([topic]), request_timeout=seconds)
-    told = asked[topic].result().topic_id
-    halves = (told.get_most_significant_bits(), told.get_least_significant_bits())
+    topic_id = asked[topic].result().topic_id
+    halves = (topic_id.get_most_significant_bits(), topic_id.get_least_significant_bits())
     high, low = (half & 0xFFFFFFFFFFFFFFFF for half in halves)
     return uuid.UUID(int=high << 64 | low) if high or low else None
 

@@ -2,7 +2,7 @@
 
 Belongs here: the ledger `ops/files` and the questions that it answers: what is new, what was
 refused. It is a hint: whether a file's records have been taken in stands in
-the raw table's own commits, and a ledger that was lost is written anew from there.
+the raw table's own commits, and a ledger that was lost is written again from there.
 """
 
 import csv

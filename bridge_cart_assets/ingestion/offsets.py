@@ -2,10 +2,10 @@
 
 The next offset to take is an application transaction of the raw table, written in the commit that
 adds the rows; the group's offsets, which Kafka keeps elsewhere, are never asked. Beside it stands
-which topic of that name it was: a topic that was deleted and created anew counts from 0 again, and
+which topic of that name it was: a topic that was deleted and created again counts from 0 again, and
 its offsets would be taken for those of the old one.
 
-Belongs here: positions, what is due, what can no longer be had, and the ledger `ops/offsets`. Does
+Belongs here: positions, what is due, what is gone, and the ledger `ops/offsets`. Does
 not belong here: asking the brokers (`kafka_admin`).
 """
 
@@ -22,12 +22,12 @@ from bridge_cart_assets.lake.delta import Change, Commit, Lake, Snapshot, retry_
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.ops import OFFSETS
 
-# Where a partition stands that begins anew, wherever the brokers begin.
+# Where a partition stands that begins again, wherever the brokers begin.
 _ANEW = -1
 
 
 class MessagesLostError(RuntimeError):
-    """Messages that have not been taken can no longer be had."""
+    """Messages are gone before they were taken."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def next_offset(raw: Snapshot, position: Position) -> int | None:
     ) != position.topic_generation:
         raise MessagesLostError(
             f"{position.partition.name}: while it was read, the topic was accepted as created "
-            "anew; nothing was skipped\ntake what the new one has: bridge-cart run"
+            "again; nothing was skipped\ntake what the new one has: bridge-cart run"
         )
     stored = raw.transaction(_next(position.partition.name))
     return None if stored == _ANEW else stored
@@ -159,7 +159,7 @@ def accept_loss(lake: Lake, source: Source, partitions: Sequence[Partition]) -> 
     """Go on with what the brokers have; returns the positions that stood in the way.
 
     Where only retention was faster, the topic goes on at its first message. A topic that was
-    created anew begins a new life: its messages get an identity of their own in raw.
+    created again begins a new life: its messages get an identity of their own in raw.
     """
     topic = source.topic or ""
 
@@ -273,11 +273,11 @@ def _counted(
 
 def _problem(partition: Partition, start: int, known: int | None) -> str | None:
     if known and partition.topic_id and known != _as_number(partition.topic_id):
-        return f"the topic was deleted and created anew; {start:,} had been taken of the old one"
+        return f"the topic was deleted and created again; {start:,} had been taken of the old one"
     if start > partition.high:
         return (
             f"{start:,} messages had been taken and the brokers have {partition.high:,}: "
-            "the topic was created anew, or cut back"
+            "the topic was created again, or cut back"
         )
     if start < partition.low:
         return (

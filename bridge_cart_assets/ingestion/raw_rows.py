@@ -23,7 +23,8 @@ TEXT, CODE, DETAIL, STORED, SIZE, POS, RESCUED = (
 )
 # A detail that begins so is said behind the reason's own words.
 ALSO = "; "
-# So many names of unknown columns are told; a file may have one of its own in every record.
+# At most so many names of unknown columns are recorded; a file may have one of its own in every
+# record.
 MOST_NAMES = 100
 VERDICT = ("_pos", "_status", "_error_code", "_error", "_raw", "_rescued")
 _DETAILS = {
@@ -58,7 +59,7 @@ class Read:
 
 @dataclass(frozen=True)
 class FileProvenance:
-    """What all records of a file are told by, beside their places in it."""
+    """What all records of a file have in common."""
 
     source: str
     object: str
@@ -89,7 +90,7 @@ def add_provenance(
     files: Sequence[tuple[FileProvenance, pl.DataFrame]], run_id: str, now: datetime
 ) -> pl.DataFrame:
     """The rows of several files as rows of the raw table: as `Provenance.put`, for all at once."""
-    told = pl.DataFrame(
+    provenance = pl.DataFrame(
         {
             "_source": [provenance.source for provenance, _ in files],
             "_object": [provenance.object for provenance, _ in files],
@@ -99,7 +100,7 @@ def add_provenance(
     )
     of_row = np.repeat(np.arange(len(files)), [records.height for _, records in files])
     return pl.concat(
-        [pl.concat(records for _, records in files), told[of_row]], how="horizontal"
+        [pl.concat(records for _, records in files), provenance[of_row]], how="horizontal"
     ).with_columns(
         _ingested_at=pl.lit(now, dtype=pl.Datetime("us", "UTC")), _batch_id=pl.lit(run_id)
     )

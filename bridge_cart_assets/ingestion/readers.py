@@ -80,9 +80,9 @@ def read_records(content: Content, source: Source) -> Read:
 def read_all(contents: Sequence[Content], source: Source) -> list[Read | FileRefusedError]:
     """Read whole files; each as `read_records` does, or as the reason why it cannot be read.
 
-    What a call costs is worth a thousand records. So small files that begin with the same header,
-    one behind the other, are read in one go, as long as no quote or mark could make one of them
-    look into the next.
+    A reader call has a fixed cost of about a thousand records. So small files that begin with the
+    same header, one behind the other, are read in one go, as long as no quote or mark could make
+    one of them look into the next.
     """
     found: list[Read | FileRefusedError] = []
     for _, alike in groupby(contents, _plain_header):
@@ -129,7 +129,7 @@ def _plain_header(content: Content) -> bytes | int:
 
 
 def _read_together(contents: Sequence[Content], source: Source) -> list[Read] | None:
-    """Files with one header as one file, taken apart again; None when that is not to be had."""
+    """Files with one header as one file, taken apart again; None when that is impossible."""
     if len(contents) < 2:
         return None
     header = contents[0].data.partition(b"\n")[0]
@@ -262,7 +262,7 @@ def _text_parts(text: _Text, opened: Opened, size: int, start: int) -> Iterator[
         wanted = files.PART_BYTES
         part = Part(read, start, start + left_out + cut, size)
         start = part.stop
-        # Whoever takes it needs the room.
+        # The caller needs the room.
         del read, block
         yield part
         del part

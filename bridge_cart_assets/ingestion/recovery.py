@@ -16,7 +16,7 @@ _RUN = "doctor"
 
 
 def reopen(lake: Lake, findings: Sequence[Damage], listed: Sequence[LandedFile]) -> Iterator[str]:
-    """Make due again whatever the lake no longer has and can have again; says what.
+    """Make due again what the lake has lost and landing still has; a line for each.
 
     Files that raw does not have and that still lie in the landing zone are forgotten, so that they
     are taken again; those that do not stay in the ledger, as lost. When a silver table has lost a

@@ -100,7 +100,7 @@ def drift_of_messages(lake: Lake, source: Source, first: date, last: date) -> pl
     counts = pl.concat(
         [part.select(pl.col(list(source.columns)).count()).collect() for part in (now, before)]
     )
-    told = [
+    drifted = [
         *(
             (name, "unknown")
             for name, is_known in zip(
@@ -117,7 +117,7 @@ def drift_of_messages(lake: Lake, source: Source, first: date, last: date) -> pl
     ).collect()
     if not facts["files"][0]:
         return pl.DataFrame(schema=_DRIFT)
-    names = pl.DataFrame(told, schema=["column", "kind"], orient="row")
+    names = pl.DataFrame(drifted, schema=["column", "kind"], orient="row")
     return (
         names.join(facts, how="cross")
         .with_columns(source=pl.lit(source.name))

@@ -5,7 +5,7 @@ what a line says (`csv_records`, `json_records`), or reading a file (`files`, `p
 
 UTF-16 is rewritten to UTF-8 first, so that all that follows knows one encoding only. Halves of
 characters survive that as bytes that UTF-8 does not have; the line they stand in is no text, and
-its own bytes can be had back.
+its own bytes can be restored.
 """
 
 import re
@@ -169,14 +169,14 @@ def classify_lines(
     odd = (texts.is_null() | (lines.bin.size() > MAX_RECORD_BYTES).fill_null(False)).arg_true()
     if not len(odd):
         return frame
-    told = pl.DataFrame(
+    decoded = pl.DataFrame(
         [_judge(line, layout, encoding) for line in lines.gather(odd)],
         schema=_COLUMNS,
         orient="row",
     )
     index = "\0index"
-    told = told.with_columns(odd.cast(pl.UInt32).alias(index))
-    return frame.with_row_index(index).update(told, on=index, how="left").drop(index)
+    decoded = decoded.with_columns(odd.cast(pl.UInt32).alias(index))
+    return frame.with_row_index(index).update(decoded, on=index, how="left").drop(index)
 
 
 def _texts(lines: pl.Series) -> pl.Series:
@@ -212,7 +212,7 @@ def _judge(
 
 
 def _written(layout: Layout) -> str | None:
-    """How the bytes of a line can be had back from its text, where that is not simply UTF-8."""
+    """How the bytes of a line can be restored from its text, where that is not simply UTF-8."""
     return f"{ALSO}its bytes are {layout.encoding}" if layout.unit > 1 else None
 
 

@@ -1,4 +1,4 @@
-"""Delta tables: look at a version, write through what was looked at, never by halves.
+"""Delta tables: take a snapshot of a version, write through that snapshot, whole commits only.
 
 Belongs here: opening, scanning and committing declared tables. Does not belong here: what the
 rows mean, or anything that knows Dagster.
@@ -6,7 +6,8 @@ rows mean, or anything that knows Dagster.
 How two writers stay apart: every commit carries the application transaction `bridge-cart/writer`
 with the version it was planned on. Delta stores transactions and does not enforce them, but it
 refuses a commit whose transaction was also written since the handle was opened. So a plan made
-on an old version is never written: the caller looks again (`retrying`) and plans anew.
+on an old version is never written: the caller takes a new snapshot (`retry_on_conflict`) and plans
+again.
 """
 
 import math
@@ -37,7 +38,7 @@ from bridge_cart_assets.tables.table import SchemaMismatchError, Table
 _WRITER = "bridge-cart/writer"
 _AS_OF = "bridge-cart/as_of"
 # In a commit's metadata: how many transactions its log entry ends with, so that one that was cut
-# off between two lines can be told.
+# off between two lines can be recognised.
 TRANSACTIONS = "bridge_cart.transactions"
 _ATTEMPTS = 8
 _WAIT_SECONDS = 0.02
@@ -574,6 +575,6 @@ def _refuse_other_schema(table: Table, handle: DeltaTable, uri: str) -> None:
         for n in names
         if stored.get(n) != declared.get(n)
     ]
-    remedies = {"raw": "move it away", "ops": "move it away: it is written anew"}
+    remedies = {"raw": "move it away", "ops": "move it away: it is written again"}
     remedy = remedies.get(table.layer, "move it away, then bridge-cart rebuild")
     raise SchemaMismatchError(f"{table.path} at {uri} differs: {'; '.join(differences)}. {remedy}")

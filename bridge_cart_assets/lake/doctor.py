@@ -1,7 +1,7 @@
 """What a power cut can leave at the end of a table's log, and mending it.
 
 A commit is acknowledged after it has been forced to disk (`fsync`), and the next one is written
-after that. So only the last commit of a table can be torn, nobody has been told of it, and taking
+after that. So only the last commit of a table can be torn, it was not acknowledged, and taking
 it back loses nothing: what it should have said is still due, and the next run does it again.
 
 A torn entry need not be unreadable: one that ends after a whole line opens as a commit that lacks
@@ -149,10 +149,10 @@ def _wrong_with(folder: Path, version: int) -> str | None:
     except ValueError:
         return "its entry is cut off"
     kinds = [kind for action in actions for kind in action]
-    told: dict[str, str] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
-    said = told.get(TRANSACTIONS)
+    commit_info: dict[str, str] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
+    recorded = commit_info.get(TRANSACTIONS)
     is_whole = {"protocol", "metaData"} <= set(kinds) if version == 0 else bool(kinds)
-    if not is_whole or (said is not None and kinds.count("txn") != int(said)):
+    if not is_whole or (recorded is not None and kinds.count("txn") != int(recorded)):
         return "its entry lacks its end"
     added = [a[kind] for a in actions for kind in ("add", "cdc") if kind in a]
     wrong = (_wrong_with_file(folder / unquote(add["path"]), add["size"]) for add in added)

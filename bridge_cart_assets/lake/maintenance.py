@@ -1,7 +1,7 @@
-"""Keeping tables fast and small: small files put together, files that nobody needs removed.
+"""Keeping tables fast and small: small files put together, files that are no longer needed removed.
 
 It may run beside anything that reads or writes. A write that was planned before a table was
-compacted is refused and planned anew, and so is a compaction that a write was faster than; a
+compacted is refused and planned again, and so is a compaction that a write was faster than; a
 reader's files stay for as long as `keep` says.
 
 Belongs here: what is done to a table and in which order, and what came of it. Does not belong

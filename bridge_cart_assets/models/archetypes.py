@@ -37,7 +37,7 @@ class Archetype:
 
 
 # Of two that are equally near the earlier one is taken, so those that claim less stand first:
-# where nobody has come back yet, nobody is called a champion.
+# where no customer has come back yet, none is called a champion.
 ARCHETYPES = (
     Archetype(
         name="Middle ground",

@@ -117,8 +117,8 @@ class BgNbd:
     def prob_no_order(self, seen: Histories, days: float) -> Floats:
         """1 - p_alive (1 - ((alpha + T) / (alpha + T + days))^(r + x)).
 
-        Whoever is still a customer cannot drop out before the next order, so it is only a matter
-        of the rate whether that order comes in time.
+        Somebody who is still a customer cannot drop out before the next order, so it is only a
+        matter of the rate whether that order comes in time.
         """
         silent = _silent(self.r, self.alpha, seen, days)
         none: Floats = 1 - self.p_alive(seen) * (1 - silent)
@@ -137,7 +137,7 @@ class Nbd:
     alpha: float
 
     def p_alive(self, seen: Histories) -> Floats:
-        """1: nobody drops out."""
+        """1: no customer drops out."""
         return np.ones_like(seen.x)
 
     def expected_orders(self, seen: Histories, days: float) -> Floats:
@@ -155,7 +155,7 @@ class NaiveRate:
     """The naive rate: everybody goes on as until now, with x orders in T days."""
 
     def p_alive(self, seen: Histories) -> Floats:
-        """1: nobody drops out."""
+        """1: no customer drops out."""
         return np.ones_like(seen.x)
 
     def expected_orders(self, seen: Histories, days: float) -> Floats:

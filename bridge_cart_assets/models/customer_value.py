@@ -4,7 +4,7 @@ Belongs here: choosing the model that is good enough, keeping it as rows, and ap
 gold/value_model and gold/customer_value. Does not belong here: the models themselves
 (`models.buy_till_you_die`) or how they are judged (`models.holdout`).
 
-The value model is a function of silver and as_of: it is fitted anew for each as_of, in seconds, so
+The value model is a function of silver and as_of: it is fitted again for each as_of, in seconds, so
 it does not matter when the pipeline ran. Its version is the day.
 """
 
@@ -193,7 +193,7 @@ def _value(customers: pl.DataFrame) -> tuple[Fitted[GammaGamma] | None, str | No
     """What an order is worth; without a model, why there is none."""
     paid = customers.filter(pl.col("order_value") > 0)
     if not paid.height:
-        return None, "nobody has paid anything: an order is worth nothing"
+        return None, "no customer has paid anything: an order is worth nothing"
     own = paid["order_value"].to_numpy()
     fitted = fit_gamma_gamma((paid["frequency"] + 1).to_numpy().astype(np.float64), own)
     why = gamma_gamma_rejection(fitted.model, own)

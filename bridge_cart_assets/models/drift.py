@@ -1,4 +1,4 @@
-"""How far the customers have moved since the segment model was trained, and when to train anew.
+"""How far the customers have moved since the segment model was trained, and when to train again.
 
 Belongs here: the population stability index, the distributions that it compares, and the decision
 that follows. Does not belong here: training (`models.segments`), or reading and writing.
@@ -39,7 +39,7 @@ def population_stability(then: Sequence[float], now: Sequence[float]) -> float:
             taken as `FLOOR`.
 
     Raises:
-        ValueError: the bins are not the same number, or one side has nobody.
+        ValueError: the bins are not the same number, or one side has no customer.
     """
     if len(then) != len(now):
         raise ValueError(f"{len(then)} bins then and {len(now)} now: compare the same bins")
@@ -176,6 +176,6 @@ def _row(
 def _shares(counts: Sequence[float]) -> Floats:
     values = np.asarray(counts, dtype=np.float64)
     if not values.sum() > 0:
-        raise ValueError("a distribution of nobody has no shares")
+        raise ValueError("a distribution without customers has no shares")
     shares: Floats = values / values.sum()
     return shares

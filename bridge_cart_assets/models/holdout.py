@@ -261,7 +261,8 @@ def scores(model: Orders, seen: Histories, actual: Floats) -> dict[str, float]:
         actual: order days of each in the 90 days after.
 
     Returns:
-        total_error: expected orders / orders - 1 (0 where nobody ordered and none was expected);
+        total_error: expected orders / orders - 1 (0 where no customer ordered and none was
+            expected);
         mae: mean absolute error of the orders of a customer;
         auc: chance that of one who orders and one who does not the latter has the higher
         churn_probability_90d (Hanley and McNeil 1982); absent when all do the same;

@@ -72,7 +72,7 @@ class PageCache:
                 return self._keep(of, key, kept(body))
         finally:
             with self._lock:
-                # whoever waits has the lock in hand; the next to come may take a new one
+                # the thread that waits has the lock in hand; the next to come may take a new one
                 self._making.pop(key, None)
 
     def _keep(self, identity: Identity, key: str, page: CachedPage) -> CachedPage:

@@ -192,7 +192,7 @@ def open_catalogue(path: Path) -> Iterator[Catalogue]:
 
 @cache
 def _spill_folder() -> TemporaryDirectory[str]:
-    """Where an export goes that sorts more than the memory holds; nobody else can look into it.
+    """Where an export goes that sorts more than the memory holds; no other user can look into it.
 
     Left to itself DuckDB spills into the folder that people happen to be in.
     """

@@ -3,7 +3,7 @@
 Belongs here: reading GET parameters against lists of what there is. Does not belong here: what a
 filter does to a figure (see the `queries` of each page), or HTML.
 A value that is not on the list changes nothing, and the page says so: an address is often old,
-cut off or typed by hand, and an error page helps nobody.
+cut off or typed by hand, and an error page does not help.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -23,7 +23,7 @@ class NotThereError(LookupError):
 
 
 class View(Protocol):
-    """What a template shows; its tables can be had as CSV."""
+    """What a template shows; its tables are there as CSV too."""
 
     @property
     def sheets(self) -> tuple[Sheet, ...]:

@@ -226,7 +226,7 @@ class ModelDrift(Schema):
     model_version = integer("Version of the segment model in effect")
     trained_as_of = day("as_of of its training")
     psi = number("Population stability index of now against the training", nullable=True)
-    bound = number("Above it the distribution has moved, and the model is trained anew")
+    bound = number("Above it the distribution has moved, and the model is trained again")
     has_drifted = flag("psi > bound")
     bins = texts("Ranges of the feature (tenths of the training), or names of the segments")
     shares_then = numbers("Share of the customers in each of them at the training")

@@ -1,7 +1,7 @@
 """What the catalogue says about the lakehouse itself: small tables for the page of the pipeline.
 
 Belongs here: the tables of the schema `meta` that a run hands to the catalogue. Does not belong
-here: tables of the lake (these are none: they are made anew with each catalogue and have no
+here: tables of the lake (these are none: they are made with each catalogue and have no
 history), nor `meta.tables` and `meta.run`, which the catalogue writes by itself.
 Nothing in them names a person: values are masked before they get here.
 """

@@ -32,7 +32,7 @@ class Purchases(Origin):
     payment_method = text("How it was paid: credit_card, debit_card, upi, …, unknown")
     product_category = text("Category of the product, or unknown")
     kind = text("sale, refund (a line that gives money back) or cancelled (a sale undone)")
-    unreadable = text("Optional columns that had a value nobody could read", nullable=True)
+    unreadable = text("Optional columns whose value could not be read", nullable=True)
 
 
 class PurchaseRepeats(Purchases):
@@ -62,7 +62,7 @@ class Profile(Origin):
     city = text("City", nullable=True, pii=True)
     country = text("Country", nullable=True)
     signup_date = day("Day of sign-up", nullable=True)
-    unreadable = text("Optional columns that had a value nobody could read", nullable=True)
+    unreadable = text("Optional columns whose value could not be read", nullable=True)
     valid_from = timestamp("The profile holds from this moment")
 
 

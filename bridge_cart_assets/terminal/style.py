@@ -22,7 +22,7 @@ Good = Literal["up", "down", "neither"]
 
 NOTHING = "–"
 GOOD, WARN, BAD, QUIET = "green", "yellow", "bold red", "dim"
-# Where no terminal is there, rows keep their full width: whoever reads them cuts them.
+# Where no terminal is there, rows keep their full width: their reader cuts them.
 _ENDLESS = 10_000
 
 
@@ -95,7 +95,7 @@ def _change(moved: Decimal, unit: str, good: Good) -> Text:
 
 
 def age(days: int | None) -> Text:
-    """How old a day is, in words; green while nobody needs to worry."""
+    """How old a day is, in words; green while there is no need to worry."""
     if days is None:
         return Text(NOTHING, QUIET)
     return Text(_age(days), style=GOOD if days <= THRESHOLDS.as_of_age.days else WARN)

@@ -47,7 +47,7 @@ _PROVENANCE = {
 
 @dataclass(frozen=True)
 class Cleaned:
-    """Records told apart.
+    """Valid and refused records.
 
     Attributes:
         accepted: typed records, one row per record.

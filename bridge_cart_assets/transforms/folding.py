@@ -1,4 +1,4 @@
-"""Which of several records of one key stands, and what became of the others.
+"""Which of several records of one key is current, and what became of the others.
 
 Belongs here: the fold of accepted records into silver. It depends on the set of records only,
 not on the order or batches in which they came: commutative, associative, idempotent. Does not
@@ -18,10 +18,10 @@ _NOT_CONTENT = ("source", "valid_from", "fate", *_VERSION)
 
 @dataclass(frozen=True)
 class Folded:
-    """Records told apart.
+    """Current and superseded records.
 
     Attributes:
-        current: the records that stand, one row per key (or version of a profile).
+        current: the current records, one row per key (or version of a profile).
         superseded: the others, with `fate` duplicate or superseded.
     """
 
@@ -30,7 +30,7 @@ class Folded:
 
 
 def fold_purchases(records: pl.DataFrame) -> Folded:
-    """Of each order line the record with the highest version stands.
+    """Of each order line, the record with the highest version is current.
 
     Args:
         records: all accepted records of some lines, in any order; a record may be there twice.
@@ -52,8 +52,9 @@ def fold_customers(records: pl.DataFrame) -> Folded:
     Args:
         records: all accepted profile records of some customers, in any order.
 
-    Of several records from one moment the highest version stands; of equal neighbours the first.
-    Adds valid_to (start of the next version, null for the current one) and is_current.
+    Of several records from one moment, the one with the highest version is current; of equal
+    neighbours, the first. Adds valid_to (start of the next version, null for the current one) and
+    is_current.
     """
     ordered = records.unique(_RECORD, keep="first").sort(_VERSION)
     moment = ("customer_id", "valid_from")

@@ -21,7 +21,7 @@ def segment_migration(states: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     the state at the end of a month's last day is compared with the one a month before; who had
     no sale then comes from segment 0. A month that is still going on has no rows.
 
-    Most customers stay where they are, so nobody is looked up month by month: a state that
+    Most customers stay where they are, so no customer is looked up month by month: a state that
     outlasts several month ends is counted as one interval of staying, and only the first month end
     of a state can be a move. The cost follows the states and not customers x months.
 

@@ -13,7 +13,7 @@ from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
 LONGEST = 40
 EXAMPLES = 3
 _KEY = ["source", "reason", "column"]
-# A list of what may be shown: a column that nobody has thought of is not on it.
+# A list of what may be shown: a column that was not considered is not on it.
 _SHOWN = sorted(
     {*PURCHASES.columns, *CUSTOMERS.columns} - {*PURCHASES.pii, *CUSTOMERS.pii, "unreadable"}
 )

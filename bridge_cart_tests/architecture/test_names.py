@@ -15,6 +15,7 @@ SHARED = {
     "topics": "the verb of the command, and the page's table of the same positions",
     "SegmentModel": "the table's schema, and the model that its rows are read into",
     "ValueModel": "the table's schema, and the model that its rows are read into",
+    "Column": "a column of a stored table, and a column of a table on a page",
     "day": "a column of days in a schema, and a day in a cell of the report",
     "money": "a column of money in a schema, and money in a cell of the report",
 }

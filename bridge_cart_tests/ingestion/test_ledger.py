@@ -172,5 +172,5 @@ def test_of_very_many_unknown_columns_a_hundred_are_told(shop: Shop) -> None:
 def test_a_ledger_of_other_columns_is_to_be_moved_away(shop: Shop) -> None:
     old = pl.DataFrame({"source": ["customers"], "object": ["a"]})
     old.write_delta(shop.lake.uri(FILES))
-    with pytest.raises(SchemaMismatchError, match="move it away: it is written anew"):
+    with pytest.raises(SchemaMismatchError, match="move it away: it is written again"):
         shop.lake.snapshot(FILES)

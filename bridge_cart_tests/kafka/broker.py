@@ -277,7 +277,7 @@ def kafka_broker() -> Iterator[Broker]:
 
     With the environment variable BRIDGE_CART_TEST_KAFKA=host:port it is that broker instead, which
     has to be one without security that nobody else needs: the product's topic names are fixed, so
-    the topics bridge-cart.customers and bridge-cart.purchases are DELETED there and created anew.
+    the topics bridge-cart.customers and bridge-cart.purchases are DELETED there and created again.
 
     Times a producer gives may lie in the past without limit, but Kafka refuses messages from more
     than an hour in the future (INVALID_TIMESTAMP) unless the topic has a larger

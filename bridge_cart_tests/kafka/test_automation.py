@@ -163,7 +163,7 @@ def test_a_tick_fails_when_messages_were_deleted_before_they_were_taken(
     take_messages(Lake(settings.lake), PURCHASES, settings.kafka, "run")
     mock_cluster.delete_topic(TOPIC)
     mock_cluster.create_topic(TOPIC)
-    assert "created anew" in failure(settings, instance)
+    assert "created again" in failure(settings, instance)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -591,7 +591,7 @@ def test_a_topic_of_the_same_name_is_not_taken_for_the_old_one(desk: Desk, messa
     desk.send(*(f"new {number}" for number in range(messages)))
 
     assert desk.lost() == (
-        f"{TOPIC}-0: the topic was deleted and created anew; 3 had been taken of the old one; "
+        f"{TOPIC}-0: the topic was deleted and created again; 3 had been taken of the old one; "
         "nothing was skipped"
     )
 
@@ -656,7 +656,7 @@ def test_brokers_without_topic_ids_are_told_by_their_offsets(desk: Desk) -> None
 
     assert desk.lost() == (
         f"{TOPIC}-0: 3 messages had been taken and the brokers have 1: "
-        "the topic was created anew, or cut back; nothing was skipped"
+        "the topic was created again, or cut back; nothing was skipped"
     )
     desk.accept()
     assert desk.take().records == 1
@@ -672,7 +672,7 @@ def test_brokers_that_learn_topic_ids_are_no_loss(desk: Desk) -> None:
     assert desk.take().records == 1
     desk.recreate()
     desk.send(3, 4, 5)
-    assert "created anew" in desk.lost()
+    assert "created again" in desk.lost()
 
 
 def test_a_topic_whose_id_is_not_told_in_time_is_not_trusted(

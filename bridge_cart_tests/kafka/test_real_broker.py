@@ -239,7 +239,7 @@ def test_a_topic_of_the_same_name_is_not_taken_for_the_old_one(desk: Desk) -> No
     desk.recreate()
     desk.send(3, 4, 5)
 
-    assert "created anew" in desk.lost()
+    assert "created again" in desk.lost()
 
     desk.accept()
     assert desk.take().records == 3

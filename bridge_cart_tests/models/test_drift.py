@@ -1,4 +1,4 @@
-"""When customers have moved since the training, and when a model is trained anew."""
+"""When customers have moved since the training, and when a model is trained again."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -73,7 +73,11 @@ def test_an_empty_bin_counts_as_one_in_ten_thousand() -> None:
 
 @pytest.mark.parametrize(
     ("then", "now", "says"),
-    [([1, 2], [1], "2 bins then and 1 now"), ([1, 2], [0, 0], "nobody"), ([], [], "nobody")],
+    [
+        ([1, 2], [1], "2 bins then and 1 now"),
+        ([1, 2], [0, 0], "without customers"),
+        ([], [], "without customers"),
+    ],
 )
 def test_what_cannot_be_compared_is_refused(then: list[int], now: list[int], says: str) -> None:
     with pytest.raises(ValueError, match=says):

@@ -34,7 +34,7 @@ def countries(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
         "Customers by country",
         (Column("country", "Country", "text"), Column("customers", "Customers")),
         tuple(Row((words(name), count(n))) for name, n in rows),
-        empty="Nobody is in this filter: take one of its parts away.",
+        empty="No customer is in this filter: take one of its parts away.",
     )
     drawn = charts.hbars(names, [Series("Customers", values)], "count")
     chart = Chart(

@@ -97,7 +97,7 @@ def test_the_figures_are_those_of_gold(client: TestClient, shop: Path) -> None:
 def test_the_page_names_segment_state_and_what_to_do(client: TestClient) -> None:
     page = seen(client)
     assert text(page["standing"]) == "Growth · Active, bought last 40 days ago"
-    assert text(page["told"]) == "Growth: Who they are, 2.What to do: What to do, 2."
+    assert text(page["summary"]) == "Growth: Who they are, 2.What to do: What to do, 2."
     (card,) = page.all(".//section[@aria-labelledby='customer-title']")
     assert "seg-2" in card.get("class", "")
 
@@ -276,7 +276,7 @@ def test_a_timeline_is_filled_without_a_gap() -> None:
 
 def test_before_the_first_segment_model_the_page_says_so(tmp_path: Path) -> None:
     page = seen(browse(write_customers(tmp_path, segmented=False)))
-    assert "no segment yet" in text(page["told"])
+    assert "no segment yet" in text(page["summary"])
     assert "There is no history yet" in text(page["main"])
 
 

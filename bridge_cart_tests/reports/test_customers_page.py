@@ -93,15 +93,15 @@ def test_value_at_risk_is_the_expected_value_times_the_chance_of_staying_away(
     )
     assert rows(page, "leaving") == [[str(value) for value in row] for row in expected]
     assert values(page["list-leaving"]) == ["2", "540.00"]
-    assert "2 customers are on the list; 540 at risk" in text(page["told"])
+    assert "2 customers are on the list; 540 at risk" in text(page["summary"])
 
 
 def test_the_best_fifth_is_that_of_the_whole_shop_whatever_the_filters(
     client: TestClient, ask: Ask
 ) -> None:
     [(bound,)] = ask("SELECT clv FROM gold.customer_value ORDER BY clv DESC LIMIT 1 OFFSET 3")
-    assert f"(at least {bound:.0f})" in text(seen(client)["told"])
-    assert f"(at least {bound:.0f})" in text(seen(client, "?country=FR")["told"])
+    assert f"(at least {bound:.0f})" in text(seen(client)["summary"])
+    assert f"(at least {bound:.0f})" in text(seen(client, "?country=FR")["summary"])
 
 
 @pytest.mark.parametrize("query", ["?country=FR", "?segment=1", "?category=Toys"])
@@ -196,7 +196,7 @@ def test_without_predictions_lists_go_by_recency_and_say_why(tmp_path: Path) -> 
     page = seen(client)
     assert names(page, "leaving") == ["C001"]
     assert NOT_FITTED in text(page["status"])
-    assert "45 to 89 days ago" in text(page["told"])
+    assert "45 to 89 days ago" in text(page["summary"])
     assert f"Nothing is predicted yet: {NOT_FITTED}." in page_text(page)
     assert names(seen(client, "?list=returning"), "returning") == ["C003"]
     assert names(seen(client, "?list=promising"), "promising") == ["C005", "C006"]
@@ -213,7 +213,7 @@ def test_a_simpler_model_is_named(tmp_path: Path) -> None:
 def test_a_filter_that_leaves_nobody_is_said_in_sentences(client: TestClient) -> None:
     page = seen(client, "?country=FR&category=Books&segment=2&list=promising")
     said = page_text(page)
-    assert "Nobody is on the list now." in said
+    assert "No customer is on the list now." in said
     assert said.count("No customer is in these filters") == 3
     assert not page.all(".//table")
 

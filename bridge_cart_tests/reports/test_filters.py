@@ -181,7 +181,7 @@ def test_a_filter_changes_the_figures_and_an_empty_one_says_what_to_do(site: Tes
     assert rows("?country=DE&category=Toys") == ["DE2"]
     nobody = site.get("/countries?country=%3DUS&category=Toys")
     assert nobody.status_code == 200
-    assert "Nobody is in this filter: take one of its parts away." in nobody.text
+    assert "No customer is in this filter: take one of its parts away." in nobody.text
     assert "countries-table" not in nobody.text
 
 

@@ -238,7 +238,7 @@ def test_a_missing_rate_is_a_dash_that_says_why(tmp_path: Path) -> None:
     missing = first_of(kpi, "./p[@class='now']/span[@class='nothing']")
     assert text(missing).startswith("–")
     assert missing.get("title") == (
-        "nobody bought from 180 to 90 days before: there is nobody who could have left"
+        "no customer bought from 180 to 90 days before: none could have left"
     )
 
 

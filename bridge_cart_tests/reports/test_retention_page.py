@@ -337,7 +337,7 @@ def test_one_cohort_in_its_own_month_has_nothing_to_draw(tmp_path: Path) -> None
     assert page.all(".//div[@class='chart']") == []
     missing = first_of(page["kpi-retention_rate_90d"], ".//span[@class='nothing']")
     assert missing.get("title") == (
-        "nobody bought from 180 to 90 days before: there is nobody who could have stayed"
+        "no customer bought from 180 to 90 days before: none could have stayed"
     )
 
 

@@ -220,7 +220,7 @@ def test_nobody_in_the_filter_is_said(tmp_path: Path) -> None:
         row["top_category"] = "Toys" if row["country"] == "DE" else "Books"
     catalogue = write_catalogue(tmp_path / "c.duckdb", gold(customer_features=features))
     page = opened(browse(catalogue), "?country=DE&category=Books")
-    assert "Nobody is in this filter" in text(page.root)
+    assert "No customer is in this filter" in text(page.root)
     assert page.all(".//table[@id='typical-table']") == []
     assert len(rows(page, "segments")) == 3
 

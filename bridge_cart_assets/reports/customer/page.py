@@ -124,7 +124,7 @@ class Customer:
 
 
 def customer(catalogue: Catalogue, asked: PageQuery) -> Customer | None:
-    """Everything on the page; None while nobody has bought.
+    """Everything on the page; None before the first sale.
 
     Raises:
         NotThereError: no customer who has bought has this id.

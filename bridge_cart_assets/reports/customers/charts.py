@@ -10,7 +10,7 @@ from bridge_cart_assets.reports.customers.queries import Spread, Step, Tenth
 from bridge_cart_assets.reports.formatting import compact, count, money, percent, words
 from bridge_cart_assets.reports.tables import Column, Row, Sheet
 
-NOBODY = "No customer is in these filters: take one of them away."
+NO_CUSTOMER = "No customer is in these filters: take one of them away."
 _DASH = "\N{EN DASH}"
 _MOST_EDGES = 10
 
@@ -58,7 +58,7 @@ def churn_chart(tenths: Sequence[Tenth], why_not: str) -> Chart:
 def value_chart(edges: Sequence[int], steps: Sequence[Step], is_predicted: bool) -> Chart:
     """One bar per step of value, with the customers in it."""
     by_step = {step.step: step for step in steps}
-    # below zero, or below the first edge, there is often nobody
+    # below zero, or below the first edge, there is often no customer
     shown = range(0 if 0 in by_step else 1, len(edges) + 1)
     names = {n: _named(edges, n) for n in shown}
     counts = {n: by_step[n].customers if n in by_step else 0 for n in shown}
@@ -70,7 +70,7 @@ def value_chart(edges: Sequence[int], steps: Sequence[Step], is_predicted: bool)
         figures=hbars(list(names.values()), [Series("Customers", list(counts.values()))], "count")
         if steps
         else None,
-        too_little=NOBODY,
+        too_little=NO_CUSTOMER,
         sheet=Sheet(
             name="value",
             title="Customers by value",

@@ -12,7 +12,7 @@ from bridge_cart_assets.reports.charts import Chart, segment_colour
 from bridge_cart_assets.reports.customer.page import NO_SEGMENT, NOT_PREDICTED, address_of
 from bridge_cart_assets.reports.customers import queries
 from bridge_cart_assets.reports.customers.charts import (
-    NOBODY,
+    NO_CUSTOMER,
     churn_chart,
     value_chart,
     value_edges,
@@ -116,7 +116,7 @@ class CustomersPage:
 
 
 def customers(catalogue: Catalogue, asked: PageQuery) -> CustomersPage | None:
-    """Everything on the page; None while nobody has bought."""
+    """Everything on the page; None before the first sale."""
     statuses = queries.statuses(catalogue)
     if not statuses:
         return None
@@ -136,7 +136,9 @@ def customers(catalogue: Catalogue, asked: PageQuery) -> CustomersPage | None:
     spread = queries.spread(catalogue, asked.filters)
     edges = value_edges(spread)
     steps = queries.value_steps(catalogue, edges, asked.filters) if edges else []
-    why_not = NOBODY if is_predicted else f"Nothing is predicted yet: {statuses[0].model_status}."
+    why_not = (
+        NO_CUSTOMER if is_predicted else f"Nothing is predicted yet: {statuses[0].model_status}."
+    )
     return CustomersPage(
         searched=asked.own["id"],
         search_answer=_search_answer(asked.own["id"], found) if asked.own["id"] else "",
@@ -162,7 +164,7 @@ def _tab(
         + asked.query(list=None if one.name == LIST.default else one.name, id=None),
         is_chosen=one.name == asked.own["list"],
         customers=count(total.customers),
-        worth=compact_money(total.worth, "nobody is on the list"),
+        worth=compact_money(total.worth, "no customer is on the list"),
         worth_title=one.worth_title.lower(),
         who=f"Customers {one.who.format(_threshold(one, at_least))}.",
         together=_together(one, total),
@@ -177,7 +179,7 @@ def _threshold(one: Worklist, at_least: queries.ListBounds) -> str:
 
 def _together(one: Worklist, total: queries.Total) -> str:
     if not total.customers:
-        return "Nobody is on the list now."
+        return "No customer is on the list now."
     verb = "customer is" if total.customers == 1 else "customers are"
     worth = "" if total.worth is None else f"; {compact(total.worth)} {one.worth_words}"
     return f"{grouped(total.customers)} {verb} on the list{worth}."
@@ -267,7 +269,7 @@ def _listed_sheet(one: Worklist, listed: Sequence[queries.Listed], is_predicted:
             replace(column, meaning=_MEANINGS.get(column.name, "")) for column in columns
         ),
         rows=MadeRows(listed, lambda customer: _listed_row(customer, names)),
-        empty="Nobody is on this list in these filters.",
+        empty="No customer is on this list in these filters.",
     )
 
 
@@ -322,7 +324,7 @@ def _bands_sheet(bands: Sequence[queries.Band]) -> Sheet:
             )
             for band in bands
         ),
-        empty=NOBODY,
+        empty=NO_CUSTOMER,
     )
 
 

@@ -58,7 +58,8 @@ def statuses(catalogue: Catalogue) -> list[Status]:
 
 @dataclass(frozen=True)
 class ListBounds:
-    """What it takes to be in the best fifth of all customers of the shop; None: nobody has one."""
+    """What it takes to be in the best fifth of all customers of the shop; None when no customer has
+    one."""
 
     value: Decimal | None
     historic: Decimal | None

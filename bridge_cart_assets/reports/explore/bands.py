@@ -27,7 +27,7 @@ def income_step(high: float | None) -> Decimal | None:
     """The width of an income band: a round number, with which five bands reach up to `high`.
 
     Args:
-        high: an income that few people exceed; None when nobody's is known.
+        high: an income that few people exceed; None when no income is known.
 
     >>> [str(income_step(high)) for high in (86_020, 125_000, 4.2, 0)]
     ['20000', '25000', '1', 'None']

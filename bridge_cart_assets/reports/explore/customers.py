@@ -21,7 +21,7 @@ from bridge_cart_assets.reports.formatting import (
 from bridge_cart_assets.reports.tables import Column, Row, Sheet
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, CUSTOMER_VALUE
 
-NOBODY = "No customers are in this filter."
+NO_CUSTOMER = "No customers are in this filter."
 APPLY = "segment, country and top category apply"
 
 
@@ -34,7 +34,7 @@ class TraitCard:
         trait: which groups it shows.
         column: heading of the names.
         subtitle: what is drawn.
-        missing: the sentence when nobody in the shop has the trait.
+        missing: the sentence when no customer of the shop has the trait.
         without: how a customer is called whose trait is not known: "without an age".
         heading: from groups to a sentence.
         bands: names of the bands by their number; none when the groups have names.
@@ -91,7 +91,7 @@ def _named(card: TraitCard, groups: Sequence[Group]) -> list[Named]:
     return [Named("All others" if g.name is None else spoken(g.name), g) for g in mine]
 
 
-def _sheet(card: TraitCard, title: str, named: Sequence[Named], empty: str = NOBODY) -> Sheet:
+def _sheet(card: TraitCard, title: str, named: Sequence[Named], empty: str = NO_CUSTOMER) -> Sheet:
     return Sheet(
         name=card.name,
         title=title,
@@ -137,7 +137,7 @@ def _too_little(card: TraitCard, named: Sequence[Named], everybody: int, is_know
     if not is_known:
         return card.missing
     if not everybody:
-        return NOBODY
+        return NO_CUSTOMER
     if not named:
         return f"Everybody in this filter is {card.without}."
     return f"All of them: {named[0].name}. There is nothing to compare with."

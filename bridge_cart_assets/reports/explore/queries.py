@@ -27,7 +27,7 @@ class Known:
     """What the shop's data says at all, whatever the filters.
 
     Attributes:
-        high_income: an income that one in twenty exceeds; None when nobody's is known.
+        high_income: an income that one in twenty exceeds; None when no income is known.
     """
 
     categories: bool

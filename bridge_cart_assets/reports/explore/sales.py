@@ -143,7 +143,7 @@ def months_chart(
 
     Args:
         months: revenue by month and category; None stands for categories that are not named.
-        named: the categories that are told apart, most revenue first.
+        named: the categories that are named, most revenue first.
         first: the first day of the period; its month is shown whole.
         last: the latest day.
     """

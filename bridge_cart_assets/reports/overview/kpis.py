@@ -113,7 +113,7 @@ def kpis(
             [day.churn_rate_90d for day in days],
             line_days,
             show=percent,
-            missing="nobody bought from 180 to 90 days before: there is nobody who could have left",
+            missing="no customer bought from 180 to 90 days before: none could have left",
             unit=POINTS,
             rise_is_good=False,
         ),

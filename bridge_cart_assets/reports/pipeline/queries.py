@@ -41,7 +41,7 @@ def stored_tables(catalogue: Catalogue) -> list[StoredTable]:
 
 
 def run_seconds(catalogue: Catalogue) -> float | None:
-    """How long the run took that built the catalogue; None when nobody knows."""
+    """How long the run took that built the catalogue; None when it is unknown."""
     sql = "SELECT seconds FROM meta.times JOIN meta.run USING (run_id)"
     return next(iter(catalogue.ask(_first, sql)), None)
 
@@ -110,9 +110,9 @@ class RecordOutcomes:
 
     @property
     def difference(self) -> int:
-        """Records that nobody can account for; always 0."""
-        told = self.accepted + self.duplicate + self.superseded + self.quarantined + self.blank
-        return self.records - told
+        """Records that are not accounted for; always 0."""
+        accounted = self.accepted + self.duplicate + self.superseded + self.quarantined + self.blank
+        return self.records - accounted
 
 
 def record_outcomes(catalogue: Catalogue) -> list[RecordOutcomes]:

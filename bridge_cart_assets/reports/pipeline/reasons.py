@@ -27,7 +27,7 @@ OF_RECORDS = {
         "Have the file written in UTF-8, or name its encoding in BRIDGE_CART_ENCODINGS.",
     ),
     "LINE_TOO_LONG": Reason(
-        "The line is longer than 8 MiB.", "Look for a quote that nobody has closed."
+        "The line is longer than 8 MiB.", "Look for a quote that is not closed."
     ),
     "MISSING_ORDER_ID": Reason("There is no order id.", _CORRECT),
     "MISSING_CUSTOMER_ID": Reason(
@@ -50,7 +50,7 @@ OF_RECORDS = {
     "BAD_QUANTITY": Reason("The quantity is no whole number, or zero.", _CORRECT),
 }
 
-_AGAIN = "Land it again; it is looked at anew when it changes."
+_AGAIN = "Land it again; it is read again when it changes."
 OF_FILES = {
     "TRUNCATED": Reason("The file ends too early.", _AGAIN),
     "BAD_CHECKSUM": Reason("The file was damaged on its way.", _AGAIN),

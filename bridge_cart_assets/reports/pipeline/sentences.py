@@ -1,7 +1,7 @@
 """The state of the pipeline in sentences: pure functions from figures to words.
 
 Belongs here: what a reader has to know before any table, and its wording. Does not belong here:
-queries, or HTML. Nothing is told beside the clock: a page is kept for as long as its catalogue is
+queries, or HTML. No sentence depends on the clock: a page is kept for as long as its catalogue is
 the latest, and "an hour ago" would be wrong an hour later.
 """
 
@@ -17,7 +17,7 @@ NEXT_RUN = "This catalogue was built by an older version: the next run brings it
 def last_run_sentence(fresh: Freshness, seconds: float | None) -> str:
     """When the run finished that built the catalogue, and how long it took."""
     if fresh.finished_at is None:
-        return "Nobody has written down which run built this catalogue."
+        return "The run that built this catalogue is not recorded."
     took = f" after {grouped(seconds, 1 if seconds < 100 else 0)} seconds" if seconds else ""
     return f"The last run built this catalogue on {moment(fresh.finished_at)}{took}."
 
@@ -69,8 +69,8 @@ def balance_sentence(fates: Sequence[RecordOutcomes]) -> str:
         (sum(f.quarantined for f in fates), "were refused"),
         (sum(f.blank for f in fates), "were empty lines"),
     ]
-    told = _listed([f"{grouped(n)} {words}" for n, words in parts if n])
-    return f"Every one of {grouped(records)} records is accounted for: {told}."
+    parts_in_words = _listed([f"{grouped(n)} {words}" for n, words in parts if n])
+    return f"Every one of {grouped(records)} records is accounted for: {parts_in_words}."
 
 
 def refused_sentence(files: Sequence[RefusedFile], most: int) -> str:

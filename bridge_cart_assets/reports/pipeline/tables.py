@@ -292,7 +292,7 @@ def refused_files(found: Sequence[RefusedFile]) -> Sheet:
 
 def other_columns(found: Sequence[OtherColumn]) -> Sheet:
     """Columns of files that are not those of their source."""
-    told = {
+    meanings = {
         "unknown": "The source does not know it; its values are kept in _rescued.",
         "missing": "These files lack it: its value is null or the default.",
     }
@@ -317,7 +317,7 @@ def other_columns(found: Sequence[OtherColumn]) -> Sheet:
                     count(c.files),
                     day(c.first_day),
                     day(c.latest_day),
-                    words(told.get(c.kind)),
+                    words(meanings.get(c.kind)),
                 )
             )
             for c in found

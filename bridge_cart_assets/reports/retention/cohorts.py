@@ -3,7 +3,7 @@
 Belongs here: what is drawn of the cohorts, and its headlines. Does not belong here: SQL (see
 `queries`).
 Month 0 is the month of the first purchase, in which every customer of the cohort bought: it is
-in the table, but neither drawn nor shaded, because beside it nothing else could be told apart.
+in the table, but neither drawn nor shaded, because beside it nothing else could be distinguished.
 """
 
 from collections.abc import Callable, Sequence

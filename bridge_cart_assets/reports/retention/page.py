@@ -30,7 +30,7 @@ from bridge_cart_assets.tables.gold import COHORT_RETENTION, KPIS_DAILY
 
 NEEDED = frozenset({KPIS_DAILY, COHORT_RETENTION})
 MOST_COHORTS = 24
-_NOBODY = "nobody bought from 180 to 90 days before: there is nobody who could have stayed"
+_NO_CUSTOMER = "no customer bought from 180 to 90 days before: none could have stayed"
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _kpis(days: Sequence[queries.KpiDay], line_days: int) -> tuple[Kpi, ...]:
             [day.retention_rate_90d for day in days],
             line_days,
             show=percent,
-            missing=_NOBODY,
+            missing=_NO_CUSTOMER,
             unit=POINTS,
         ),
         kpi(

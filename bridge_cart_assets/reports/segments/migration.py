@@ -61,7 +61,7 @@ def migration_chart(flows: Sequence[Flow], period_end: date | None, segment: int
         figures=sankey([*left.values(), *right.values()], drawn) if drawn else None,
         too_little=_NO_MONTH
         if period_end is None
-        else f"Nobody was in this segment at the end of {iso_month(period_end)} or a month before.",
+        else f"No customer was in this segment at the end of {iso_month(period_end)} or before.",
         sheet=Sheet(
             name="migration",
             title=title,

@@ -22,8 +22,8 @@ from bridge_cart_assets.reports.tables import Column, Row, Sheet
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, CUSTOMER_VALUE, SEGMENT_METRICS
 
 NO_SEGMENTS = "No segments yet: they begin with the first segment model."
-NOBODY_IN_FILTER = "Nobody is in this filter: take one of its parts away."
-NOBODY = "No customer has a segment on the latest day."
+NO_CUSTOMER_IN_FILTER = "No customer is in this filter: take one of its parts away."
+NO_CUSTOMER = "No customer has a segment on the latest day."
 
 
 @dataclass(frozen=True)
@@ -123,13 +123,13 @@ def typical_customers(
 
 
 def _why_nobody(filters: Filters) -> str:
-    return NOBODY if filters.country is filters.category is None else NOBODY_IN_FILTER
+    return NO_CUSTOMER if filters.country is filters.category is None else NO_CUSTOMER_IN_FILTER
 
 
 def _typical_row(profile: SegmentProfile, typical: Typical | None) -> Row:
     colour = segment_colour(profile.segment_id)
     if typical is None:
-        why = "nobody of the segment is in the filter"
+        why = "no customer of the segment is in the filter"
         missing = tuple(count(None, why) for _ in range(6))
         return Row((words(profile.segment_name), count(0), *missing), colour)
     return Row(
