@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ import psycopg2
 import pytest
 
 from bridge_cart_assets.automation.liveness import end_dead_runs, under_way
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.tables.silver import PURCHASES
 from bridge_cart_tests.automation.dead_runs import (
     LONG_SILENT,
     elsewhere,
@@ -227,3 +230,34 @@ def test_a_run_of_another_machine_is_judged_by_its_heartbeat(
 def test_the_instance_has_the_launcher_that_knows_dead_runs(instance: dg.DagsterInstance) -> None:
     assert instance.run_launcher.supports_check_run_worker_health
     assert instance.run_monitoring_enabled
+
+
+@pytest.mark.slow
+def test_the_command_after_a_killed_one_ends_its_run_and_goes_on(
+    instance: dg.DagsterInstance, postgres: Server, tmp_path: Path
+) -> None:
+    """The real command, killed while it writes silver."""
+    instance.wipe()
+    landed = tmp_path / "landing" / "purchases" / "2024-01-01.csv"
+    landed.parent.mkdir(parents=True)
+    landed.write_text("order_id,customer_id,purchase_date,purchase_amount\nO1,C1,2024-01-01,10\n")
+    command = [sys.executable, "-m", "bridge_cart_assets", "run"]
+    environment = {**os.environ, "BRIDGE_CART_DATA": str(tmp_path)}
+    states = "SELECT status FROM runs WHERE pipeline_name = %s ORDER BY id"
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as first:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "lake/silver/purchases/_delta_log").exists():
+            assert first.poll() is None, "it ended before silver"
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        first.kill()
+    assert postgres.ask(states, "refresh") == [("STARTED",)]
+
+    second = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+    assert second.returncode == 0, second.stderr
+    assert "its process is gone" in " ".join(second.stderr.split())
+    assert postgres.ask(states, "refresh") == [("FAILURE",), ("SUCCESS",)]
+    assert Lake(str(tmp_path / "lake")).snapshot(PURCHASES).rows == 1
