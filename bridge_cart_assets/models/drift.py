@@ -40,6 +40,11 @@ def population_stability(then: Sequence[float], now: Sequence[float]) -> float:
 
     Raises:
         ValueError: the bins are not the same number, or one side has no customer.
+
+    >>> population_stability([50, 50], [50, 50])
+    0.0
+    >>> round(population_stability([50, 50], [80, 20]), 3)
+    0.416
     """
     if len(then) != len(now):
         raise ValueError(f"{len(then)} bins then and {len(now)} now: compare the same bins")

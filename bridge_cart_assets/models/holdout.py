@@ -284,7 +284,11 @@ def scores(model: Orders, seen: Histories, actual: Floats) -> dict[str, float]:
 
 
 def auc(score: Floats, is_positive: Floats) -> float | None:
-    """Area under the ROC curve, by ranks; equal scores count a half. None with one class only."""
+    """Area under the ROC curve, by ranks; equal scores count a half. None with one class only.
+
+    >>> auc(np.array([0.9, 0.4, 0.2]), np.array([1.0, 0.0, 0.0]))
+    1.0
+    """
     from scipy.stats import rankdata
 
     positives = float(is_positive.sum())
@@ -296,7 +300,11 @@ def auc(score: Floats, is_positive: Floats) -> float | None:
 
 
 def calibration_error(probability: Floats, happened: Floats) -> float:
-    """Mean gap between probability and share, over bins of equal size, weighted by size."""
+    """Mean gap between probability and share, over bins of equal size, weighted by size.
+
+    >>> calibration_error(np.array([0.5, 0.5]), np.array([1.0, 0.0]))
+    0.0
+    """
     # Equal probabilities must not be torn apart by the order of the rows.
     places = np.searchsorted(np.sort(probability), probability, side="left")
     bins = places * _BINS // probability.size

@@ -14,12 +14,22 @@ ORDER = ("source", "order_id")
 
 
 def up_to(purchases: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
-    """Order lines up to and including a day; a line may be dated one day ahead of its batch."""
+    """Order lines up to and including a day; a line may be dated one day ahead of its batch.
+
+    >>> lines = pl.LazyFrame({"purchase_day": [date(2024, 1, 1), date(2024, 1, 2)]})
+    >>> up_to(lines, date(2024, 1, 1)).collect().height
+    1
+    """
     return purchases.filter(pl.col("purchase_day") <= as_of)
 
 
 def sales(purchases: pl.LazyFrame) -> pl.LazyFrame:
-    """The lines that count as revenue."""
+    """The lines that count as revenue.
+
+    >>> lines = pl.LazyFrame({"order_id": ["O1", "O2"], "kind": ["sale", "refund"]})
+    >>> sales(lines).collect()["order_id"].to_list()
+    ['O1']
+    """
     return purchases.filter(pl.col("kind") == "sale")
 
 
@@ -29,7 +39,12 @@ def refunds(purchases: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
-    """A rate; null, not zero or infinite, when the denominator is zero."""
+    """A rate; null, not zero or infinite, when the denominator is zero.
+
+    >>> sums = pl.DataFrame({"revenue": [30.0, 0.0], "orders": [2, 0]})
+    >>> sums.select(ratio(pl.col("revenue"), pl.col("orders"))).to_series().to_list()
+    [15.0, None]
+    """
     top, bottom = numerator.cast(pl.Float64), denominator.cast(pl.Float64)
     return pl.when(bottom != 0).then(top / bottom)
 

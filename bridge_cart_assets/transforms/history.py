@@ -61,7 +61,14 @@ def _counted(orders: pl.LazyFrame, name: str) -> pl.LazyFrame:
 
 
 def clip_to(states: pl.DataFrame, first: date | None, end: date | None) -> pl.DataFrame:
-    """The part of the states within [first, end); None means without bound."""
+    """The part of the states within [first, end); None means without bound.
+
+    >>> states = pl.DataFrame({"start": [date(2024, 1, 1)], "end": [date(2024, 2, 1)]})
+    >>> clip_to(states, date(2024, 1, 10), None).rows()
+    [(datetime.date(2024, 1, 10), datetime.date(2024, 2, 1))]
+    >>> clip_to(states, None, date(2024, 1, 1)).rows()
+    []
+    """
     start = pl.col("start") if first is None else pl.max_horizontal("start", pl.lit(first))
     stop = pl.col("end") if end is None else pl.min_horizontal("end", pl.lit(end))
     return states.with_columns(start=start, end=stop).filter(pl.col("start") < pl.col("end"))

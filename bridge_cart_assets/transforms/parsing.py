@@ -68,27 +68,47 @@ _FLAGS = {
 
 
 def present(text: pl.Expr) -> pl.Expr:
-    """The text without outer blanks; null when it says that there is no value."""
+    """The text without outer blanks; null when it says that there is no value.
+
+    >>> texts = pl.DataFrame({"text": [" a ", "N/A", "-"]})
+    >>> texts.select(present(pl.col("text"))).to_series().to_list()
+    ['a', None, None]
+    """
     trimmed = text.str.strip_chars(" \t\r\n\u00a0\u200b\ufeff")
     return pl.when(~trimmed.str.to_lowercase().is_in(MISSING)).then(trimmed)
 
 
 def tidy(text: pl.Expr) -> pl.Expr:
-    """One blank between words; words in capitals or in small letters only get initials."""
+    """One blank between words; words in capitals or in small letters only get initials.
+
+    >>> texts = pl.DataFrame({"text": ["NEW  YORK", "McDonald", "st. ives"]})
+    >>> texts.select(tidy(pl.col("text"))).to_series().to_list()
+    ['New York', 'McDonald', 'St. Ives']
+    """
     words = present(text).str.replace_all(r"[\s\u00a0]+", " ")
     shouted = (words == words.str.to_uppercase()) | (words == words.str.to_lowercase())
     return pl.when(shouted).then(words.str.to_titlecase()).otherwise(words)
 
 
 def snake(text: pl.Expr) -> pl.Expr:
-    """Words in small letters joined by underscores; null when there is no word."""
+    """Words in small letters joined by underscores; null when there is no word.
+
+    >>> texts = pl.DataFrame({"text": ["Home & Garden", "toys", "?"]})
+    >>> texts.select(snake(pl.col("text"))).to_series().to_list()
+    ['home_garden', 'toys', None]
+    """
     small = present(text).str.to_lowercase()
     joined = small.str.replace_all(r"[^\p{L}\p{N}]+", "_").str.strip_chars("_")
     return pl.when(joined != "").then(joined)
 
 
 def parse_flag(text: pl.Expr) -> pl.Expr:
-    """true/false, yes/no, y/n, 1/0 in any case."""
+    """true/false, yes/no, y/n, 1/0 in any case.
+
+    >>> texts = pl.DataFrame({"text": ["Yes", "0", "maybe"]})
+    >>> texts.select(parse_flag(pl.col("text"))).to_series().to_list()
+    [True, False, None]
+    """
     return (
         present(text)
         .str.to_lowercase()
@@ -97,12 +117,23 @@ def parse_flag(text: pl.Expr) -> pl.Expr:
 
 
 def parse_moment(text: pl.Expr) -> pl.Expr:
-    """A moment in UTC: ISO 8601, DD/MM/YYYY, DD-Mon-YYYY, YYYYMMDD, epoch (milli)seconds."""
+    """A moment in UTC: ISO 8601, DD/MM/YYYY, DD-Mon-YYYY, YYYYMMDD, epoch (milli)seconds.
+
+    >>> texts = pl.DataFrame({"text": ["2024-01-31", "31/01/2024 14:05", "soon"]})
+    >>> moments = texts.select(parse_moment(pl.col("text"))).to_series()
+    >>> [None if m is None else f"{m:%Y-%m-%d %H:%M}" for m in moments]
+    ['2024-01-31 00:00', '2024-01-31 14:05', None]
+    """
     return present(text).map_batches(_moments, return_dtype=TIMESTAMP)
 
 
 def amount(text: pl.Expr) -> pl.Expr:
-    """An amount of money, rounded half up (away from zero) to cents."""
+    """An amount of money, rounded half up (away from zero) to cents.
+
+    >>> texts = pl.DataFrame({"text": ["1.234,50 €", "10.005", "free"]})
+    >>> [str(value) for value in texts.select(amount(pl.col("text"))).to_series()]
+    ['1234.50', '10.01', 'None']
+    """
     return present(text).map_batches(_amounts, return_dtype=MONEY)
 
 
@@ -112,7 +143,12 @@ def parse_number(text: pl.Expr) -> pl.Expr:
 
 
 def whole(text: pl.Expr) -> pl.Expr:
-    """A whole number; 2.0 is one, 1.5 is not."""
+    """A whole number; 2.0 is one, 1.5 is not.
+
+    >>> texts = pl.DataFrame({"text": ["2.0", "1.5", "-3"]})
+    >>> texts.select(whole(pl.col("text"))).to_series().to_list()
+    [2, None, -3]
+    """
     return present(text).map_batches(_wholes, return_dtype=pl.Int64)
 
 

@@ -33,6 +33,10 @@ def e164(number: pl.Expr, country: pl.Expr) -> pl.Expr:
     Args:
         number: the number as written.
         country: name (in any language) or ISO code of the customer's country.
+
+    >>> rows = pl.DataFrame({"number": ["030 901820", "none"], "country": ["Germany", "US"]})
+    >>> rows.select(e164(pl.col("number"), pl.col("country"))).to_series().to_list()
+    ['+4930901820', None]
     """
     return pl.struct(number.alias("number"), country.alias("country")).map_batches(
         _read, return_dtype=pl.String

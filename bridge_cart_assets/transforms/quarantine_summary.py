@@ -20,7 +20,12 @@ _SHOWN = sorted(
 
 
 def masked(value: pl.Expr) -> pl.Expr:
-    """The form of a value: letters are a, digits 9, at most 40 characters, in one line."""
+    """The form of a value: letters are a, digits 9, at most 40 characters, in one line.
+
+    >>> values = pl.DataFrame({"value": ["31.13.2024", "Anna-1"]})
+    >>> values.select(masked(pl.col("value"))).to_series().to_list()
+    ['99.99.9999', 'aaaa-9']
+    """
     return (
         value.str.slice(0, LONGEST)
         .str.replace_all(r"\p{M}", "")

@@ -3,7 +3,7 @@
 Belongs here: turning events into one figure per calendar day, in time proportional to the events
 and not to days x customers. Does not belong here: what a KPI means (`kpis`).
 
-A interval is a run of days [start, end) with a weight; its weight enters on `start` and leaves on
+An interval is a run of days [start, end) with a weight; its weight enters on `start` and leaves on
 `end`. Whatever can be said in intervals is a cumulative sum over the calendar.
 """
 
@@ -15,7 +15,11 @@ WINDOW = 90
 
 
 def calendar(first: date, last: date) -> pl.DataFrame:
-    """Every day from `first` to `last`, in the column `day`."""
+    """Every day from `first` to `last`, in the column `day`.
+
+    >>> calendar(date(2024, 2, 28), date(2024, 3, 1))["day"].dt.to_string().to_list()
+    ['2024-02-28', '2024-02-29', '2024-03-01']
+    """
     return pl.DataFrame({"day": pl.date_range(first, last, "1d", eager=True)})
 
 
@@ -26,6 +30,13 @@ def per_day(calendar: pl.DataFrame, intervals: pl.LazyFrame, *weights: str) -> p
         calendar: days without gaps.
         intervals: start, end and the weights (integers or decimals).
         weights: columns to sum; also the names in the result.
+
+    >>> days = calendar(date(2024, 1, 1), date(2024, 1, 4))
+    >>> visits = pl.LazyFrame(
+    ...     {"start": [date(2024, 1, 1)], "end": [date(2024, 1, 3)], "visitors": [2]}
+    ... )
+    >>> per_day(days, visits, "visitors")["visitors"].to_list()
+    [2, 2, 0, 0]
     """
     enters = intervals.select(pl.col("start").alias("day"), *weights)
     leaves = intervals.select(pl.col("end").alias("day"), *(-pl.col(w) for w in weights))
@@ -57,6 +68,12 @@ def activity_intervals(
 
     Returns:
         Disjoint intervals: the key's columns, start, end, `next` (its next active day) and `one`.
+
+    >>> days = [date(2024, 1, 1), date(2024, 1, 3)]
+    >>> active = pl.LazyFrame({"customer_id": "C1", "day": days})
+    >>> intervals = activity_intervals(active, ("customer_id",), days=5).collect()
+    >>> intervals.select(pl.col("start", "end").dt.to_string()).rows()
+    [('2024-01-01', '2024-01-03'), ('2024-01-03', '2024-01-08')]
     """
     # In sorted rows the neighbour is enough: grouping by key costs several times as much.
     is_same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(-1) for name in key)
@@ -77,7 +94,18 @@ def shift_intervals(intervals: pl.LazyFrame, days: int) -> pl.LazyFrame:
 
 
 def merge_adjacent(intervals: pl.LazyFrame, key: str) -> pl.LazyFrame:
-    """Intervals of a key that touch become one: the key, start and end."""
+    """Intervals of a key that touch become one: the key, start and end.
+
+    >>> intervals = pl.LazyFrame(
+    ...     {
+    ...         "customer_id": ["C1", "C1"],
+    ...         "start": [date(2024, 1, 1), date(2024, 1, 3)],
+    ...         "end": [date(2024, 1, 3), date(2024, 1, 8)],
+    ...     }
+    ... )
+    >>> merge_adjacent(intervals, "customer_id").collect().rows()
+    [('C1', datetime.date(2024, 1, 1), datetime.date(2024, 1, 8))]
+    """
     goes_on = (pl.col(key) == pl.col(key).shift(1)) & (pl.col("start") == pl.col("end").shift(1))
     return (
         intervals.sort(key, "start")
