@@ -1,9 +1,9 @@
 """Which column comes from which: as far as a value is taken over, or is a plain sum or ratio.
 
 Belongs here: the one declaration of columns' origins, and its form for Dagster. Does not belong
-here: which table is made from which (the assets' deps). It is right rather than complete: what
-only decides which rows count (the kind of a line, the day of a window) is not named, nor is what
-a model makes of many columns.
+here: which table is made from which (the assets' deps). Tables whose columns come out of a model
+or a history have none, and what only decides which rows count (the kind of a line, the day of a
+window) is not named.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,15 +14,8 @@ from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
     CUSTOMER_FEATURES,
-    CUSTOMER_HISTORY,
-    CUSTOMER_SEGMENTS,
-    CUSTOMER_VALUE,
     KPIS_DAILY,
-    MODEL_DRIFT,
     SALES_DAILY,
-    SEGMENT_METRICS,
-    SEGMENT_MIGRATION,
-    SEGMENT_MODEL,
 )
 from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES, QUARANTINE
 from bridge_cart_assets.tables.table import Table
@@ -135,39 +128,6 @@ LINEAGE: Mapping[str, Mapping[str, Origins]] = {
         _of(CUSTOMERS, age_imputed="age", income_imputed="income"),
         _same(CUSTOMERS, "country gender age income"),
     ),
-    CUSTOMER_VALUE.path: _of(
-        CUSTOMER_FEATURES,
-        customer_id="customer_id",
-        historic_clv="net_revenue",
-        is_churned="recency_days",
-    ),
-    CUSTOMER_SEGMENTS.path: _both(
-        _same(CUSTOMER_FEATURES, "customer_id"),
-        _same(SEGMENT_MODEL, "segment_id segment_name model_version"),
-    ),
-    CUSTOMER_HISTORY.path: _both(
-        _of(PURCHASES, customer_id="customer_id", lifecycle="purchase_day"),
-        _same(SEGMENT_MODEL, "segment_id segment_name"),
-    ),
-    SEGMENT_METRICS.path: _both(
-        _same(SEGMENT_MODEL, "segment_id segment_name"),
-        _of(CUSTOMER_HISTORY, customers="customer_id"),
-        _of(
-            PURCHASES,
-            avg_clv="net_amount",
-            aov="net_amount source order_id",
-            segment_contribution="net_amount",
-        ),
-    ),
-    SEGMENT_MIGRATION.path: _of(
-        CUSTOMER_HISTORY,
-        from_segment_id="segment_id",
-        to_segment_id="segment_id",
-        customers="customer_id",
-        lost="lifecycle",
-        won_back="lifecycle",
-    ),
-    MODEL_DRIFT.path: _same(SEGMENT_MODEL, "model_version trained_as_of"),
     KPIS_DAILY.path: _of(
         PURCHASES,
         day="purchase_day",

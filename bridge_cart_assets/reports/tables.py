@@ -7,10 +7,10 @@ number formats (see `formatting`), or HTML (see templates/tables.html).
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, TypeVar, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from bridge_cart_assets.reports.export import cell, csv_text
-from bridge_cart_assets.reports.formatting import Cell
+from bridge_cart_assets.reports.formatting import Cell, count, day, words
 
 T = TypeVar("T")
 
@@ -19,8 +19,8 @@ _ROWS_AT_A_TIME = 500
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of a sheet.
+class Heading:
+    """What stands above a column of a sheet.
 
     Attributes:
         name: its heading in the CSV, as gold would call it.
@@ -35,6 +35,43 @@ class Column:
     kind: Kind = "number"
     meaning: str = ""
     bar: bool = False
+
+
+@dataclass(frozen=True)
+class Column(Generic[T]):
+    """A column of a sheet: its heading, and how its cell is made of what the row is about.
+
+    Attributes:
+        name, title, kind, meaning, bar: see `Heading`.
+        cell: makes the cell of a row.
+    """
+
+    name: str
+    title: str
+    cell: Callable[[T], Cell]
+    kind: Kind = "number"
+    meaning: str = ""
+    bar: bool = False
+
+    @property
+    def heading(self) -> Heading:
+        """The heading."""
+        return Heading(self.name, self.title, self.kind, self.meaning, self.bar)
+
+
+def text_column(name: str, title: str, meaning: str = "") -> Column[Any]:
+    """A column of the texts that the items have as the attribute `name`."""
+    return Column(name, title, lambda item: words(getattr(item, name)), "text", meaning)
+
+
+def count_column(name: str, title: str, meaning: str = "") -> Column[Any]:
+    """A column of the counts that the items have as the attribute `name`."""
+    return Column(name, title, lambda item: count(getattr(item, name)), "number", meaning)
+
+
+def day_column(name: str, title: str, meaning: str = "") -> Column[Any]:
+    """A column of the days that the items have as the attribute `name`."""
+    return Column(name, title, lambda item: day(getattr(item, name)), "day", meaning)
 
 
 @dataclass(frozen=True)
@@ -91,7 +128,7 @@ class Sheet:
 
     name: str
     title: str
-    columns: tuple[Column, ...]
+    columns: tuple[Heading, ...]
     rows: Sequence[Row]
     empty: str = "There is nothing here yet."
 
@@ -101,6 +138,35 @@ class Sheet:
         for start in range(0, len(self.rows), _ROWS_AT_A_TIME):
             rows = self.rows[start : start + _ROWS_AT_A_TIME]
             yield csv_text([[cell(shown.value) for shown in row.cells] for row in rows])
+
+
+def sheet_of(
+    name: str,
+    title: str,
+    columns: Sequence[Column[T]],
+    items: Sequence[T],
+    *,
+    colour: Callable[[T], str] = lambda item: "",
+    href: Callable[[T], str] = lambda item: "",
+    dagster: Callable[[T], str] = lambda item: "",
+    empty: str = Sheet.empty,
+) -> Sheet:
+    """A sheet with a row for each item; see `Row` for what colour, href and dagster are."""
+    return Sheet(
+        name,
+        title,
+        tuple(column.heading for column in columns),
+        tuple(
+            Row(
+                tuple(column.cell(item) for column in columns),
+                colour(item),
+                href(item),
+                dagster(item),
+            )
+            for item in items
+        ),
+        empty,
+    )
 
 
 def bar_width(shown: Cell) -> str:

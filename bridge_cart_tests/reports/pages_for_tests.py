@@ -7,7 +7,7 @@ from bridge_cart_assets.reports.filters import Option, PageQuery, Parameter
 from bridge_cart_assets.reports.formatting import count, words
 from bridge_cart_assets.reports.overview.page import OVERVIEW, Overview, overview
 from bridge_cart_assets.reports.page import NotThereError, Page
-from bridge_cart_assets.reports.tables import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Heading, Row, Sheet
 
 SORT = Parameter("sort", "Sort by", (Option("customers", "Customers"), Option("name", "Name")))
 SEARCH = Parameter("q", "Search")
@@ -32,7 +32,7 @@ def countries(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
     sheet = Sheet(
         "countries",
         "Customers by country",
-        (Column("country", "Country", "text"), Column("customers", "Customers")),
+        (Heading("country", "Country", "text"), Heading("customers", "Customers")),
         tuple(Row((words(name), count(n))) for name, n in rows),
         empty="No customer is in this filter: take one of its parts away.",
     )

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from bridge_cart_assets.reports import tables
 from bridge_cart_assets.reports.formatting import count, nothing, percent, words
-from bridge_cart_assets.reports.tables import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Heading, Row, Sheet
 from bridge_cart_tests.reports.markup import Markup, first_of, text, values
 
 
@@ -25,7 +25,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 
 def test_csv_has_full_values_and_defused_texts() -> None:
-    columns = (Column("name", "Name", "text"), Column("n", "N"), Column("share", "Share"))
+    columns = (Heading("name", "Name", "text"), Heading("n", "N"), Heading("share", "Share"))
     rows = (
         Row((words("=1+1"), count(12_345), percent(0.123456789))),
         Row((words('a,"b"'), count(-3), nothing("no sale"))),

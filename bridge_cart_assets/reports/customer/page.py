@@ -30,7 +30,7 @@ from bridge_cart_assets.reports.formatting import (
     words,
 )
 from bridge_cart_assets.reports.page import NotThereError, Page
-from bridge_cart_assets.reports.tables import Column, MadeRows, Row, Sheet
+from bridge_cart_assets.reports.tables import Heading, MadeRows, Row, Sheet
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_FEATURES,
     CUSTOMER_HISTORY,
@@ -243,7 +243,7 @@ def _facts(name: str, title: str, table: Table, facts: Sequence[tuple[str, str, 
     return Sheet(
         name=name,
         title=title,
-        columns=(Column("figure", "Figure", "text"), Column("value", "Value")),
+        columns=(Heading("figure", "Figure", "text"), Heading("value", "Value")),
         rows=tuple(
             Row((Cell(label, table.meaning(column), column), shown))
             for column, label, shown in facts
@@ -329,11 +329,11 @@ def _history_sheet(states: Sequence[queries.State]) -> Sheet:
         name="history",
         title="Segment and state over time",
         columns=(
-            Column("valid_from", "From", "day"),
-            Column("valid_to", "Before", "day", CUSTOMER_HISTORY.meaning("valid_to")),
-            Column("segment_name", "Segment", "text"),
-            Column("lifecycle", "State", "text", CUSTOMER_HISTORY.meaning("lifecycle")),
-            Column("change_reason", "Because of", "text"),
+            Heading("valid_from", "From", "day"),
+            Heading("valid_to", "Before", "day", CUSTOMER_HISTORY.meaning("valid_to")),
+            Heading("segment_name", "Segment", "text"),
+            Heading("lifecycle", "State", "text", CUSTOMER_HISTORY.meaning("lifecycle")),
+            Heading("change_reason", "Because of", "text"),
         ),
         rows=tuple(
             Row(
@@ -361,13 +361,15 @@ def _orders_sheet(orders: Sequence[queries.Order]) -> Sheet:
         name="orders",
         title="Orders",
         columns=(
-            Column("purchase_day", "Day", "day"),
-            Column("order_id", "Order", "text"),
-            Column("kind", "Kind", "text", "sale, refund (gives money back) or cancelled (undone)"),
-            Column("lines", "Lines"),
-            Column("net_amount", "Net amount"),
-            Column("categories", "Categories", "text"),
-            Column("source", "Source", "text"),
+            Heading("purchase_day", "Day", "day"),
+            Heading("order_id", "Order", "text"),
+            Heading(
+                "kind", "Kind", "text", "sale, refund (gives money back) or cancelled (undone)"
+            ),
+            Heading("lines", "Lines"),
+            Heading("net_amount", "Net amount"),
+            Heading("categories", "Categories", "text"),
+            Heading("source", "Source", "text"),
         ),
         rows=MadeRows(orders, _order_row),
         empty="No order of this customer is in silver.",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bridge_cart_assets.reports.charts import Chart, Series, hbars
 from bridge_cart_assets.reports.customers.queries import Spread, Step, Tenth
 from bridge_cart_assets.reports.formatting import compact, count, money, percent, words
-from bridge_cart_assets.reports.tables import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Heading, Row, Sheet
 
 NO_CUSTOMER = "No customer is in these filters: take one of them away."
 _DASH = "\N{EN DASH}"
@@ -35,10 +35,10 @@ def churn_chart(tenths: Sequence[Tenth], why_not: str) -> Chart:
             name="churn-probability",
             title="Customers by churn probability",
             columns=(
-                Column("churn_probability_90d", "Churn probability", "text"),
-                Column("customers", "Customers"),
-                Column("share", "Share"),
-                Column("clv", "Value"),
+                Heading("churn_probability_90d", "Churn probability", "text"),
+                Heading("customers", "Customers"),
+                Heading("share", "Share"),
+                Heading("clv", "Value"),
             ),
             rows=tuple(
                 Row(
@@ -75,10 +75,10 @@ def value_chart(edges: Sequence[int], steps: Sequence[Step], is_predicted: bool)
             name="value",
             title="Customers by value",
             columns=(
-                Column("clv", "Value", "text"),
-                Column("customers", "Customers"),
-                Column("share", "Share"),
-                Column("clv_together", "Value together"),
+                Heading("clv", "Value", "text"),
+                Heading("customers", "Customers"),
+                Heading("share", "Share"),
+                Heading("clv_together", "Value together"),
             ),
             rows=tuple(
                 Row(

@@ -33,7 +33,17 @@ from bridge_cart_assets.reports.formatting import (
     words,
 )
 from bridge_cart_assets.reports.page import Page
-from bridge_cart_assets.reports.tables import Column, MadeRows, Row, Sheet
+from bridge_cart_assets.reports.tables import (
+    Column,
+    Heading,
+    MadeRows,
+    Row,
+    Sheet,
+    count_column,
+    day_column,
+    sheet_of,
+    text_column,
+)
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_FEATURES,
     CUSTOMER_SEGMENTS,
@@ -216,50 +226,42 @@ def _search_answer(text: str, found: Sequence[queries.Found]) -> str:
 
 
 def _found_sheet(found: Sequence[queries.Found]) -> Sheet:
-    return Sheet(
-        name="found",
-        title="Customers found",
-        columns=(
-            Column("customer_id", "Customer", "text"),
-            Column("segment_name", "Segment", "text"),
-            Column("orders", "Orders"),
-            Column("last_purchase_day", "Last purchase", "day"),
-            Column("net_revenue", "Net revenue"),
+    column = Column[queries.Found]
+    return sheet_of(
+        "found",
+        "Customers found",
+        (
+            text_column("customer_id", "Customer"),
+            column(
+                "segment_name", "Segment", lambda one: words(one.segment_name, NO_SEGMENT), "text"
+            ),
+            count_column("orders", "Orders"),
+            day_column("last_purchase_day", "Last purchase"),
+            column("net_revenue", "Net revenue", lambda one: money(one.net_revenue)),
         ),
-        rows=tuple(
-            Row(
-                (
-                    words(one.customer_id),
-                    words(one.segment_name, NO_SEGMENT),
-                    count(one.orders),
-                    day(one.last_purchase_day),
-                    money(one.net_revenue),
-                ),
-                colour=_colour(one.segment_id),
-                href=address_of(one.customer_id),
-            )
-            for one in found
-        ),
+        found,
+        colour=lambda one: _colour(one.segment_id),
+        href=lambda one: address_of(one.customer_id),
     )
 
 
 def _listed_sheet(one: Worklist, listed: Sequence[queries.Listed], is_predicted: bool) -> Sheet:
     columns = [
-        Column("customer_id", "Customer", "text"),
-        Column("segment_name", "Segment", "text"),
-        Column("country", "Country", "text"),
-        Column(one.worth_name, one.worth_title),
-        Column("last_purchase_day", "Last purchase", "day"),
-        Column("orders", "Orders"),
-        Column("aov", "AOV"),
+        Heading("customer_id", "Customer", "text"),
+        Heading("segment_name", "Segment", "text"),
+        Heading("country", "Country", "text"),
+        Heading(one.worth_name, one.worth_title),
+        Heading("last_purchase_day", "Last purchase", "day"),
+        Heading("orders", "Orders"),
+        Heading("aov", "AOV"),
     ]
     if one.worth_name != "worth_so_far":
-        columns.append(Column("historic_clv", "Worth so far"))
+        columns.append(Heading("historic_clv", "Worth so far"))
     if is_predicted:
         columns += [
-            Column("predicted_clv_365d", "In 365 days"),
-            Column("expected_orders_90d", "Orders in 90 days"),
-            Column("churn_probability_90d", "Stays away"),
+            Heading("predicted_clv_365d", "In 365 days"),
+            Heading("expected_orders_90d", "Orders in 90 days"),
+            Heading("churn_probability_90d", "Stays away"),
         ]
     names = [column.name for column in columns]
     return Sheet(
@@ -295,35 +297,38 @@ def _listed_row(one: queries.Listed, names: Sequence[str]) -> Row:
 
 
 def _bands_sheet(bands: Sequence[queries.Band]) -> Sheet:
+    column = Column[queries.Band]
     everybody = sum(band.customers for band in bands)
-    return Sheet(
-        name="bands",
-        title="Customers by churn band",
-        columns=(
-            Column("churn_band", "Band", "text"),
-            Column("chance", "Chance of staying away for 90 days", "text"),
-            Column("customers", "Customers"),
-            Column("share", "Share"),
-            Column("historic_clv", "Worth so far"),
-            Column("predicted_clv_365d", "Expected, 365 days"),
-            Column("clv", "Together"),
-            Column("value_at_risk", "Value at risk", meaning=_MEANINGS["value_at_risk"]),
+    return sheet_of(
+        "bands",
+        "Customers by churn band",
+        (
+            column(
+                "churn_band", "Band", lambda band: words(band.churn_band or "not predicted"), "text"
+            ),
+            column(
+                "chance",
+                "Chance of staying away for 90 days",
+                lambda band: words(_BANDS.get(band.churn_band or ""), NOT_PREDICTED),
+                "text",
+            ),
+            count_column("customers", "Customers"),
+            column("share", "Share", lambda band: percent(band.customers / everybody)),
+            column("historic_clv", "Worth so far", lambda band: money(band.historic_clv)),
+            column(
+                "predicted_clv_365d",
+                "Expected, 365 days",
+                lambda band: money(band.predicted_clv_365d, NOT_PREDICTED),
+            ),
+            column("clv", "Together", lambda band: money(band.value)),
+            column(
+                "value_at_risk",
+                "Value at risk",
+                lambda band: money(band.value_at_risk, NOT_PREDICTED),
+                meaning=_MEANINGS["value_at_risk"],
+            ),
         ),
-        rows=tuple(
-            Row(
-                (
-                    words(band.churn_band or "not predicted"),
-                    words(_BANDS.get(band.churn_band or ""), NOT_PREDICTED),
-                    count(band.customers),
-                    percent(band.customers / everybody),
-                    money(band.historic_clv),
-                    money(band.predicted_clv_365d, NOT_PREDICTED),
-                    money(band.value),
-                    money(band.value_at_risk, NOT_PREDICTED),
-                )
-            )
-            for band in bands
-        ),
+        bands,
         empty=NO_CUSTOMER,
     )
 

@@ -18,7 +18,7 @@ from bridge_cart_assets.reports.formatting import (
     grouped,
     percent,
 )
-from bridge_cart_assets.reports.tables import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Heading, Row, Sheet
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, CUSTOMER_VALUE
 
 NO_CUSTOMER = "No customers are in this filter."
@@ -43,7 +43,7 @@ class TraitCard:
 
     name: str
     trait: Trait
-    column: Column
+    column: Heading
     subtitle: str
     missing: str
     without: str
@@ -107,12 +107,12 @@ def _name(named: Named) -> Cell:
 
 
 CUSTOMER_COLUMNS = (
-    Column("customers", "Customers", meaning="Customers with a sale"),
-    Column("revenue", "Revenue", meaning=CUSTOMER_FEATURES.meaning("revenue")),
-    Column("aov", "AOV", meaning="Average order value: revenue / orders"),
-    Column("repeat_share", "Repeat", meaning="Share of the customers with two orders or more"),
-    Column("avg_clv", "Avg CLV", meaning=CUSTOMER_VALUE.meaning("historic_clv")),
-    Column("churn_rate", "Churn", meaning=CUSTOMER_VALUE.meaning("is_churned")),
+    Heading("customers", "Customers", meaning="Customers with a sale"),
+    Heading("revenue", "Revenue", meaning=CUSTOMER_FEATURES.meaning("revenue")),
+    Heading("aov", "AOV", meaning="Average order value: revenue / orders"),
+    Heading("repeat_share", "Repeat", meaning="Share of the customers with two orders or more"),
+    Heading("avg_clv", "Avg CLV", meaning=CUSTOMER_VALUE.meaning("historic_clv")),
+    Heading("churn_rate", "Churn", meaning=CUSTOMER_VALUE.meaning("is_churned")),
 )
 
 

@@ -39,7 +39,7 @@ from bridge_cart_assets.reports.filters import PageQuery
 from bridge_cart_assets.reports.formatting import Cell, compact_money, count
 from bridge_cart_assets.reports.freshness import days_of_figures
 from bridge_cart_assets.reports.page import Page
-from bridge_cart_assets.reports.tables import Column, Sheet
+from bridge_cart_assets.reports.tables import Heading, Sheet
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_FEATURES,
     CUSTOMER_SEGMENTS,
@@ -142,7 +142,7 @@ def explore(catalogue: Catalogue, asked: PageQuery) -> Explore | None:
 _AGES = TraitCard(
     name="ages",
     trait="age",
-    column=Column("age", "Age", "text"),
+    column=Heading("age", "Age", "text"),
     subtitle="Customers by age",
     missing="No ages in this shop’s data.",
     without="without an age",
@@ -152,7 +152,7 @@ _AGES = TraitCard(
 _GENDERS = TraitCard(
     name="genders",
     trait="gender",
-    column=Column("gender", "Gender", "text"),
+    column=Heading("gender", "Gender", "text"),
     subtitle="Customers by gender",
     missing="No genders in this shop’s data.",
     without="without a gender",
@@ -161,7 +161,7 @@ _GENDERS = TraitCard(
 _DISCOUNTS = TraitCard(
     name="discounts",
     trait="discount",
-    column=Column("discount_rate", "Discount", "text"),
+    column=Heading("discount_rate", "Discount", "text"),
     subtitle="Average order by the discounts on all that a customer has bought",
     missing="No discounts in this shop’s data.",
     without="without a discount rate",
@@ -172,7 +172,7 @@ _DISCOUNTS = TraitCard(
 _COUPON_USERS = TraitCard(
     name="coupon_users",
     trait="coupon",
-    column=Column("coupon_used", "Customers who", "text"),
+    column=Heading("coupon_used", "Customers who", "text"),
     subtitle="Customers by coupon use",
     missing="No coupons in this shop’s data.",
     without="without orders",
@@ -182,7 +182,7 @@ _COUPON_USERS = TraitCard(
 _COUNTRIES = TraitCard(
     name="customer_countries",
     trait="country",
-    column=Column("country", "Country", "text"),
+    column=Heading("country", "Country", "text"),
     subtitle="Customers by country",
     missing="No countries in this shop’s data.",
     without="without a country",
@@ -200,7 +200,7 @@ def _incomes(step: Decimal | None) -> TraitCard:
     return TraitCard(
         name="incomes",
         trait="income",
-        column=Column("income", "Income", "text"),
+        column=Heading("income", "Income", "text"),
         subtitle="Customers by yearly income",
         missing="No incomes in this shop’s data.",
         without="without an income",

@@ -24,7 +24,7 @@ from bridge_cart_assets.reports.formatting import (
     money,
     percent,
 )
-from bridge_cart_assets.reports.tables import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Heading, Row, Sheet
 from bridge_cart_assets.tables.gold import SALES_DAILY
 
 MOST_STACKED = 5
@@ -49,7 +49,7 @@ class Kind:
     """
 
     name: str
-    column: Column
+    column: Heading
     plain: str
     subtitle: str
     missing: str
@@ -61,7 +61,7 @@ class Kind:
 
 CATEGORIES = Kind(
     name="categories",
-    column=Column("product_category", "Category", "text"),
+    column=Heading("product_category", "Category", "text"),
     plain="Revenue by category",
     subtitle="Revenue by category; period and country apply, category picks one",
     missing="No categories in this shop’s data.",
@@ -71,7 +71,7 @@ CATEGORIES = Kind(
 )
 PAYMENTS = Kind(
     name="payments",
-    column=Column("payment_method", "Payment", "text"),
+    column=Heading("payment_method", "Payment", "text"),
     plain="How it was paid",
     subtitle="Share of revenue by payment method; period, country and category apply",
     missing="No payment methods in this shop’s data.",
@@ -82,7 +82,7 @@ PAYMENTS = Kind(
 )
 COUNTRIES = Kind(
     name="countries",
-    column=Column("country", "Country", "text"),
+    column=Heading("country", "Country", "text"),
     plain="Revenue by country",
     subtitle="Revenue by country; period and category apply, country picks one",
     missing="No countries in this shop’s data.",
@@ -92,7 +92,7 @@ COUNTRIES = Kind(
 )
 COUPONS = Kind(
     name="coupons",
-    column=Column("coupon_used", "Coupon", "text"),
+    column=Heading("coupon_used", "Coupon", "text"),
     plain="Sales with and without a coupon",
     subtitle="Share of revenue; period, country and category apply",
     missing="No coupons in this shop’s data.",
@@ -174,12 +174,12 @@ def months_chart(
             name="months",
             title=title,
             columns=(
-                Column("month", "Month from", "day"),
+                Heading("month", "Month from", "day"),
                 *(
-                    Column("other_categories" if key is None else key, label)
+                    Heading("other_categories" if key is None else key, label)
                     for key, label in zip(keys, labels, strict=True)
                 ),
-                Column("revenue", "Together"),
+                Heading("revenue", "Together"),
             ),
             rows=tuple(
                 Row(
@@ -209,17 +209,17 @@ def spoken(name: str) -> str:
 
 
 SALES_COLUMNS = (
-    Column("revenue", "Revenue", meaning=SALES_DAILY.meaning("revenue")),
-    Column(
+    Heading("revenue", "Revenue", meaning=SALES_DAILY.meaning("revenue")),
+    Heading(
         "share",
         "Share",
         meaning="Share of the revenue of all rows, also of those that a filter leaves out",
     ),
-    Column("lines", "Lines", meaning=SALES_DAILY.meaning("lines")),
-    Column("average_line", "A line", meaning="Average line: revenue / lines"),
-    Column("discount_rate", "Discount", meaning="discounts / amount of the sales before them"),
-    Column("coupon_share", "Coupons", meaning="Lines with a coupon / lines"),
-    Column("refunds", "Refunds", meaning=SALES_DAILY.meaning("refunds")),
+    Heading("lines", "Lines", meaning=SALES_DAILY.meaning("lines")),
+    Heading("average_line", "A line", meaning="Average line: revenue / lines"),
+    Heading("discount_rate", "Discount", meaning="discounts / amount of the sales before them"),
+    Heading("coupon_share", "Coupons", meaning="Lines with a coupon / lines"),
+    Heading("refunds", "Refunds", meaning=SALES_DAILY.meaning("refunds")),
 )
 
 

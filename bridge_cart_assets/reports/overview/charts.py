@@ -7,7 +7,7 @@ from bridge_cart_assets.reports.charts import Chart, Series, bars, lines, segmen
 from bridge_cart_assets.reports.formatting import day, money, percent
 from bridge_cart_assets.reports.overview.queries import RevenueWeek, SegmentWeek
 from bridge_cart_assets.reports.overview.sentences import churn_headline
-from bridge_cart_assets.reports.tables import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Heading, Row, Sheet
 
 
 def churn_chart(points: Sequence[SegmentWeek], last: date, step: int = 7) -> Chart:
@@ -34,8 +34,8 @@ def churn_chart(points: Sequence[SegmentWeek], last: date, step: int = 7) -> Cha
             name="churn",
             title=title,
             columns=(
-                Column("day", "Day", "day"),
-                *(Column(f"segment_{i}_churn_rate", names[i]) for i in ids),
+                Heading("day", "Day", "day"),
+                *(Heading(f"segment_{i}_churn_rate", names[i]) for i in ids),
             ),
             rows=rows,
         ),
@@ -63,10 +63,10 @@ def revenue_chart(weeks: Sequence[RevenueWeek], step: int = 7) -> Chart:
             name="revenue",
             title=title,
             columns=(
-                Column("week_to", "Week to" if step == 7 else f"{step // 7} weeks to", "day"),
-                Column("revenue_returning", "Returning"),
-                Column("revenue_new", "New"),
-                Column("revenue", "Together"),
+                Heading("week_to", "Week to" if step == 7 else f"{step // 7} weeks to", "day"),
+                Heading("revenue_returning", "Returning"),
+                Heading("revenue_new", "New"),
+                Heading("revenue", "Together"),
             ),
             rows=tuple(
                 Row(

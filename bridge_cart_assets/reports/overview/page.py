@@ -17,7 +17,7 @@ from bridge_cart_assets.reports.overview.charts import churn_chart, revenue_char
 from bridge_cart_assets.reports.overview.kpis import COMPARED_WITH, Kpi, kpis
 from bridge_cart_assets.reports.overview.sentences import what_changed
 from bridge_cart_assets.reports.page import Page
-from bridge_cart_assets.reports.tables import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Heading, Row, Sheet
 from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, KPIS_DAILY, SEGMENT_METRICS
 
 NEEDED = frozenset({KPIS_DAILY, SEGMENT_METRICS, CUSTOMER_VALUE})
@@ -90,12 +90,12 @@ def _segments_now(segments: list[queries.SegmentNow]) -> Sheet:
         name="segments",
         title="Segments now",
         columns=(
-            Column("segment_name", "Segment", "text"),
-            Column("customers", "Customers"),
-            Column("segment_contribution", "Revenue share", bar=True),
-            Column("avg_clv", "Avg CLV"),
-            Column("aov", "AOV"),
-            Column("churn_rate", "Churn"),
+            Heading("segment_name", "Segment", "text"),
+            Heading("customers", "Customers"),
+            Heading("segment_contribution", "Revenue share", bar=True),
+            Heading("avg_clv", "Avg CLV"),
+            Heading("aov", "AOV"),
+            Heading("churn_rate", "Churn"),
         ),
         rows=tuple(_segment_row(segment) for segment in segments),
         empty="No segments yet: they begin with the first segment model.",

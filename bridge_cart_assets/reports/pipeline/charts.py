@@ -6,7 +6,7 @@ from bridge_cart_assets.reports.charts import Chart, Series, bars
 from bridge_cart_assets.reports.formatting import count, day
 from bridge_cart_assets.reports.pipeline.queries import RecordOutcomesOfDay
 from bridge_cart_assets.reports.pipeline.sentences import NEXT_RUN
-from bridge_cart_assets.reports.tables import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Heading, Row, Sheet
 
 _PARTS = (
     ("accepted", "Accepted", "accent"),
@@ -35,10 +35,10 @@ def fates_chart(days: Sequence[RecordOutcomesOfDay], is_there: bool) -> Chart:
             name="fates",
             title="Records by batch day",
             columns=(
-                Column("batch_day", "Batch day", "day"),
-                Column("records", "Records"),
-                *(Column(name, title) for name, title, _ in _PARTS),
-                Column("blank", "Blank"),
+                Heading("batch_day", "Batch day", "day"),
+                Heading("records", "Records"),
+                *(Heading(name, title) for name, title, _ in _PARTS),
+                Heading("blank", "Blank"),
             ),
             rows=tuple(
                 Row(

@@ -32,7 +32,16 @@ from bridge_cart_assets.reports.pipeline.queries import (
     TopicPosition,
 )
 from bridge_cart_assets.reports.pipeline.sentences import NEXT_RUN
-from bridge_cart_assets.reports.tables import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import (
+    Column,
+    Heading,
+    Row,
+    Sheet,
+    count_column,
+    day_column,
+    sheet_of,
+    text_column,
+)
 
 _FAILED, _WARNING, _PASSED, _OPEN = "is-failed", "is-warning", "is-passed", "is-open"
 _AS_A_WHOLE = "the whole record"
@@ -40,41 +49,42 @@ _AS_A_WHOLE = "the whole record"
 
 def tables(stored: Sequence[StoredTable]) -> Sheet:
     """Every table of the lake."""
-    return Sheet(
-        name="tables",
-        title="Tables",
-        columns=(
-            Column("table", "Table", "text"),
-            Column("rows", "Rows"),
-            Column("version", "Version", meaning="Version of the Delta table"),
-            Column("as_of", "As of", "day", "Latest batch day that the table has seen"),
-            Column("description", "What it has", "text"),
+    column = Column[StoredTable]
+    return sheet_of(
+        "tables",
+        "Tables",
+        (
+            column("table", "Table", lambda t: words(f"{t.layer}/{t.name}"), "text"),
+            column("rows", "Rows", lambda t: count(t.rows, "nothing was ever written")),
+            column(
+                "version",
+                "Version",
+                lambda t: count(t.version, "nothing was ever written"),
+                meaning="Version of the Delta table",
+            ),
+            column(
+                "as_of",
+                "As of",
+                lambda t: day(t.as_of, "the table does not follow batch days"),
+                "day",
+                "Latest batch day that the table has seen",
+            ),
+            text_column("description", "What it has"),
         ),
-        rows=tuple(
-            Row(
-                (
-                    words(f"{t.layer}/{t.name}"),
-                    count(t.rows, "nothing was ever written"),
-                    count(t.version, "nothing was ever written"),
-                    day(t.as_of, "the table does not follow batch days"),
-                    words(t.description),
-                ),
-                dagster="" if t.layer == "ops" else _asset(t.layer, t.name),
-            )
-            for t in stored
-        ),
+        stored,
+        dagster=lambda t: "" if t.layer == "ops" else _asset(t.layer, t.name),
     )
 
 
 _CHECK_COLUMNS = (
-    Column("check", "Check", "text"),
-    Column("table", "Table", "text"),
-    Column("status", "Status", "text", "failed stops what is downstream, a warning does not"),
-    Column("says", "What it found", "text"),
-    Column("value", "Value"),
-    Column("bound", "Bound", "text"),
-    Column("days", "Days", "text", "The days that were looked at"),
-    Column("meaning", "What it asks", "text"),
+    Heading("check", "Check", "text"),
+    Heading("table", "Table", "text"),
+    Heading("status", "Status", "text", "failed stops what is downstream, a warning does not"),
+    Heading("says", "What it found", "text"),
+    Heading("value", "Value"),
+    Heading("bound", "Bound", "text"),
+    Heading("days", "Days", "text", "The days that were looked at"),
+    Heading("meaning", "What it asks", "text"),
 )
 
 
@@ -153,243 +163,192 @@ def _span(check: CheckRow) -> Cell:
 
 def accounting(fates: Sequence[RecordOutcomes], is_there: bool) -> Sheet:
     """What became of the records, by source."""
-    return Sheet(
-        name="accounting",
-        title="What became of every record",
-        columns=(
-            Column("source", "Source", "text"),
-            Column("records", "Records", meaning="As many as raw has"),
-            Column("accepted", "Accepted", meaning="They stand in silver now"),
-            Column("duplicate", "Duplicate", meaning="Same content as the record that stands"),
-            Column("superseded", "Superseded", meaning="Other content, older version"),
-            Column("quarantined", "Refused", meaning="Each has a reason"),
-            Column("quarantined_share", "Share refused"),
-            Column("blank", "Blank", meaning="Empty lines"),
-            Column("difference", "Difference", meaning="Records minus all the others: 0"),
-            Column("first_day", "First day", "day"),
-            Column("last_day", "Last day", "day"),
+    column = Column[RecordOutcomes]
+    return sheet_of(
+        "accounting",
+        "What became of every record",
+        (
+            text_column("source", "Source"),
+            count_column("records", "Records", "As many as raw has"),
+            count_column("accepted", "Accepted", "They stand in silver now"),
+            count_column("duplicate", "Duplicate", "Same content as the record that stands"),
+            count_column("superseded", "Superseded", "Other content, older version"),
+            count_column("quarantined", "Refused", "Each has a reason"),
+            column(
+                "quarantined_share",
+                "Share refused",
+                lambda f: percent(f.quarantined / f.records if f.records else None, "no records"),
+            ),
+            count_column("blank", "Blank", "Empty lines"),
+            count_column("difference", "Difference", "Records minus all the others: 0"),
+            day_column("first_day", "First day"),
+            day_column("last_day", "Last day"),
         ),
-        rows=tuple(
-            Row(
-                (
-                    words(f.source),
-                    count(f.records),
-                    count(f.accepted),
-                    count(f.duplicate),
-                    count(f.superseded),
-                    count(f.quarantined),
-                    percent(f.quarantined / f.records if f.records else None, "no records"),
-                    count(f.blank),
-                    count(f.difference),
-                    day(f.first_day),
-                    day(f.last_day),
-                ),
-                dagster=_asset("raw", f.source),
-            )
-            for f in fates
-        ),
+        fates,
+        dagster=lambda f: _asset("raw", f.source),
         empty="No record has come in yet." if is_there else NEXT_RUN,
     )
 
 
 def refusals(found: Sequence[Refusal], is_there: bool) -> Sheet:
     """Refused records by reason, with what to do."""
-    return Sheet(
-        name="refusals",
-        title="Refused records",
-        columns=(
-            Column("reason", "Reason", "text"),
-            Column("source", "Source", "text"),
-            Column("column", "Column", "text"),
-            Column("records", "Records"),
-            Column("last_seen", "Last seen", "day", "Last batch day that has one"),
-            Column("examples", "Such as", "text", "Letters are shown as a, digits as 9"),
-            Column("means", "What it means", "text"),
-            Column("remedy", "What to do", "text"),
+    column = Column[Refusal]
+    return sheet_of(
+        "refusals",
+        "Refused records",
+        (
+            text_column("reason", "Reason"),
+            text_column("source", "Source"),
+            column("column", "Column", lambda r: words(r.column or None, _AS_A_WHOLE), "text"),
+            count_column("records", "Records"),
+            day_column("last_seen", "Last seen", "Last batch day that has one"),
+            column(
+                "examples",
+                "Such as",
+                lambda r: words(" · ".join(r.examples) or None, "no value, or one of a person"),
+                "text",
+                "Letters are shown as a, digits as 9",
+            ),
+            column(
+                "means", "What it means", lambda r: words(reasons.of_record(r.reason).means), "text"
+            ),
+            column(
+                "remedy", "What to do", lambda r: words(reasons.of_record(r.reason).remedy), "text"
+            ),
         ),
-        rows=tuple(
-            Row(
-                (
-                    words(r.reason),
-                    words(r.source),
-                    words(r.column or None, _AS_A_WHOLE),
-                    count(r.records),
-                    day(r.last_seen),
-                    words(" · ".join(r.examples) or None, "no value, or one of a person"),
-                    words(reasons.of_record(r.reason).means),
-                    words(reasons.of_record(r.reason).remedy),
-                )
-            )
-            for r in found
-        ),
+        found,
         empty="No record was refused." if is_there else NEXT_RUN,
     )
 
 
 def files(landed: Sequence[FilesByState]) -> Sheet:
     """Landed files by source and state."""
-    return Sheet(
-        name="files",
-        title="Landed files",
-        columns=(
-            Column("source", "Source", "text"),
-            Column("state", "State", "text"),
-            Column("files", "Files"),
-            Column("records", "Records in them"),
-            Column("latest_day", "Latest batch day", "day"),
-            Column("seen_at", "Last looked at", "text"),
+    column = Column[FilesByState]
+    return sheet_of(
+        "files",
+        "Landed files",
+        (
+            text_column("source", "Source"),
+            text_column("state", "State"),
+            count_column("files", "Files"),
+            column(
+                "records", "Records in them", lambda f: count(f.records, "they could not be read")
+            ),
+            day_column("latest_day", "Latest batch day"),
+            column("seen_at", "Last looked at", lambda f: _moment(f.seen_at), "text"),
         ),
-        rows=tuple(
-            Row(
-                (
-                    words(f.source),
-                    words(f.state),
-                    count(f.files),
-                    count(f.records, "they could not be read"),
-                    day(f.latest_day),
-                    _moment(f.seen_at),
-                )
-            )
-            for f in landed
-        ),
+        landed,
         empty="No file has been landed yet.",
     )
 
 
 def refused_files(found: Sequence[RefusedFile]) -> Sheet:
     """Files that could not be taken, with what to do."""
-    return Sheet(
-        name="refused-files",
-        title="Refused files",
-        columns=(
-            Column("object", "File", "text"),
-            Column("source", "Source", "text"),
-            Column("batch_day", "Batch day", "day"),
-            Column("bytes", "Bytes"),
-            Column("reason", "Reason", "text"),
-            Column("detail", "What was found", "text"),
-            Column("means", "What it means", "text"),
-            Column("remedy", "What to do", "text"),
+    column = Column[RefusedFile]
+    return sheet_of(
+        "refused-files",
+        "Refused files",
+        (
+            text_column("object", "File"),
+            text_column("source", "Source"),
+            day_column("batch_day", "Batch day"),
+            column("bytes", "Bytes", lambda f: count(f.size)),
+            text_column("reason", "Reason"),
+            text_column("detail", "What was found"),
+            column(
+                "means",
+                "What it means",
+                lambda f: words(reasons.of_file(f.reason or "").means),
+                "text",
+            ),
+            column(
+                "remedy",
+                "What to do",
+                lambda f: words(reasons.of_file(f.reason or "").remedy),
+                "text",
+            ),
         ),
-        rows=tuple(
-            Row(
-                (
-                    words(f.object),
-                    words(f.source),
-                    day(f.batch_day),
-                    count(f.size),
-                    words(f.reason),
-                    words(f.detail),
-                    words(reasons.of_file(f.reason or "").means),
-                    words(reasons.of_file(f.reason or "").remedy),
-                )
-            )
-            for f in found
-        ),
+        found,
         empty="Every file that was landed could be taken.",
     )
 
 
 def other_columns(found: Sequence[OtherColumn]) -> Sheet:
     """Columns of files that are not those of their source."""
+    column = Column[OtherColumn]
     meanings = {
         "unknown": "The source does not know it; its values are kept in _rescued.",
         "missing": "These files lack it: its value is null or the default.",
     }
-    return Sheet(
-        name="columns",
-        title="Columns that differ",
-        columns=(
-            Column("column", "Column", "text"),
-            Column("source", "Source", "text"),
-            Column("kind", "Kind", "text"),
-            Column("files", "Files"),
-            Column("first_day", "First seen", "day"),
-            Column("latest_day", "Last seen", "day"),
-            Column("means", "What it means", "text"),
+    return sheet_of(
+        "columns",
+        "Columns that differ",
+        (
+            text_column("column", "Column"),
+            text_column("source", "Source"),
+            text_column("kind", "Kind"),
+            count_column("files", "Files"),
+            day_column("first_day", "First seen"),
+            day_column("latest_day", "Last seen"),
+            column("means", "What it means", lambda c: words(meanings.get(c.kind)), "text"),
         ),
-        rows=tuple(
-            Row(
-                (
-                    words(c.column),
-                    words(c.source),
-                    words(c.kind),
-                    count(c.files),
-                    day(c.first_day),
-                    day(c.latest_day),
-                    words(meanings.get(c.kind)),
-                )
-            )
-            for c in found
-        ),
+        found,
         empty="Every file has exactly the columns of its source.",
     )
 
 
 def topics(taken: Sequence[TopicPosition]) -> Sheet:
     """How far the Kafka topics have been taken."""
-    return Sheet(
-        name="topics",
-        title="Kafka topics",
-        columns=(
-            Column("topic", "Topic", "text"),
-            Column("partition", "Partition"),
-            Column("source", "Source", "text"),
-            Column("next_offset", "Next offset"),
-            Column("records", "Messages"),
-            Column("quarantined", "Unreadable"),
-            Column("latest_day", "Latest batch day", "day"),
-            Column("seen_at", "Last taken", "text"),
+    column = Column[TopicPosition]
+    return sheet_of(
+        "topics",
+        "Kafka topics",
+        (
+            text_column("topic", "Topic"),
+            count_column("partition", "Partition"),
+            text_column("source", "Source"),
+            count_column("next_offset", "Next offset"),
+            count_column("records", "Messages"),
+            count_column("quarantined", "Unreadable"),
+            day_column("latest_day", "Latest batch day"),
+            column("seen_at", "Last taken", lambda t: _moment(t.seen_at), "text"),
         ),
-        rows=tuple(
-            Row(
-                (
-                    words(t.topic),
-                    count(t.partition),
-                    words(t.source),
-                    count(t.next_offset),
-                    count(t.records),
-                    count(t.quarantined),
-                    day(t.latest_day),
-                    _moment(t.seen_at),
-                )
-            )
-            for t in taken
-        ),
+        taken,
         empty="No message has been taken: records come as files.",
     )
 
 
 def metrics(found: Sequence[ModelMetric]) -> Sheet:
     """How good the models in effect are."""
-    return Sheet(
-        name="models",
-        title="How good the models are",
-        columns=(
-            Column("metric", "Metric", "text"),
-            Column("model", "Model", "text"),
-            Column("value", "Value"),
-            Column("gate", "PageQuery", "text", "What is asked of the metric"),
-            Column("passed", "Verdict", "text"),
-            Column("model_version", "Version", "text"),
-            Column("trained_as_of", "Trained on", "day"),
+    column = Column[ModelMetric]
+    return sheet_of(
+        "models",
+        "How good the models are",
+        (
+            text_column("metric", "Metric"),
+            text_column("model", "Model"),
+            column(
+                "value", "Value", lambda m: _figure(m.value, "the metric could not be computed")
+            ),
+            column(
+                "gate",
+                "PageQuery",
+                lambda m: words(m.gate, "nothing is asked of it"),
+                "text",
+                "What is asked of the metric",
+            ),
+            column(
+                "passed",
+                "Verdict",
+                lambda m: words(_VERDICTS[m.passed][0], "nothing is asked of it"),
+                "text",
+            ),
+            column("model_version", "Version", lambda m: words(str(m.model_version)), "text"),
+            day_column("trained_as_of", "Trained on"),
         ),
-        rows=tuple(
-            Row(
-                (
-                    words(m.metric),
-                    words(m.model),
-                    _figure(m.value, "the metric could not be computed"),
-                    words(m.gate, "nothing is asked of it"),
-                    words(_VERDICTS[m.passed][0], "nothing is asked of it"),
-                    words(str(m.model_version)),
-                    day(m.trained_as_of),
-                ),
-                colour=_VERDICTS[m.passed][1],
-                dagster=_asset("gold", "model_metrics"),
-            )
-            for m in found
-        ),
+        found,
+        colour=lambda m: _VERDICTS[m.passed][1],
+        dagster=lambda m: _asset("gold", "model_metrics"),
         empty="No model has been judged yet.",
     )
 
@@ -403,32 +362,31 @@ _VERDICTS = {
 
 def drift(found: Sequence[DistributionDrift]) -> Sheet:
     """How far the customers have moved since the segment model was trained."""
-    return Sheet(
-        name="drift",
-        title="Have the customers changed?",
-        columns=(
-            Column("subject", "Distribution", "text"),
-            Column("psi", "Index", meaning="Population stability index against the training"),
-            Column("bound", "Allowed"),
-            Column("has_drifted", "Verdict", "text"),
-            Column("trained_as_of", "Trained on", "day"),
-            Column("as_of", "Compared on", "day"),
+    column = Column[DistributionDrift]
+    return sheet_of(
+        "drift",
+        "Have the customers changed?",
+        (
+            text_column("subject", "Distribution"),
+            column(
+                "psi",
+                "Index",
+                lambda d: decimals(d.psi, 3, "there is nothing to compare"),
+                meaning="Population stability index against the training",
+            ),
+            column("bound", "Allowed", lambda d: decimals(d.bound, 3)),
+            column(
+                "has_drifted",
+                "Verdict",
+                lambda d: words("moved" if d.has_drifted else "as at the training"),
+                "text",
+            ),
+            day_column("trained_as_of", "Trained on"),
+            day_column("as_of", "Compared on"),
         ),
-        rows=tuple(
-            Row(
-                (
-                    words(d.subject),
-                    decimals(d.psi, 3, "there is nothing to compare"),
-                    decimals(d.bound, 3),
-                    words("moved" if d.has_drifted else "as at the training"),
-                    day(d.trained_as_of),
-                    day(d.as_of),
-                ),
-                colour=_WARNING if d.has_drifted else _PASSED,
-                dagster=_asset("gold", "model_drift"),
-            )
-            for d in found
-        ),
+        found,
+        colour=lambda d: _WARNING if d.has_drifted else _PASSED,
+        dagster=lambda d: _asset("gold", "model_drift"),
         empty="No segment model to compare with yet.",
     )
 

@@ -25,7 +25,7 @@ from bridge_cart_assets.reports.formatting import (
     words,
 )
 from bridge_cart_assets.reports.retention.queries import CohortMonth, MonthSince
-from bridge_cart_assets.reports.tables import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Heading, Row, Sheet
 from bridge_cart_assets.tables.gold import COHORT_RETENTION
 
 SHADES = 6
@@ -186,14 +186,14 @@ def _cohort_sheet(cohorts: dict[str, list[CohortMonth]], longest: int, measure: 
         name="cohorts",
         title=f"{measure.label}, by month of the first purchase and months since",
         columns=(
-            Column(
+            Heading(
                 "cohort_month", "First purchase", "text", COHORT_RETENTION.meaning("cohort_month")
             ),
-            Column("cohort_size", "Customers", meaning=COHORT_RETENTION.meaning("cohort_size")),
-            Column(
+            Heading("cohort_size", "Customers", meaning=COHORT_RETENTION.meaning("cohort_size")),
+            Heading(
                 "complete_months", "Ended months", meaning="Months of the cohort that had ended"
             ),
-            *(Column(f"month_{index}", str(index)) for index in range(longest + 1)),
+            *(Heading(f"month_{index}", str(index)) for index in range(longest + 1)),
         ),
         rows=tuple(
             Row(
@@ -248,13 +248,13 @@ def curve_chart(since: Sequence[MonthSince], measure: Measure) -> Chart:
             name="curve",
             title=title,
             columns=(
-                Column("month_index", "Months since"),
-                Column("revenue_per_customer" if per_customer else "retention", measure.label),
-                Column("revenue", "Revenue")
+                Heading("month_index", "Months since"),
+                Heading("revenue_per_customer" if per_customer else "retention", measure.label),
+                Heading("revenue", "Revenue")
                 if per_customer
-                else Column("active_customers", "Customers who bought"),
-                Column("customers", "Customers of the cohorts"),
-                Column("cohorts", "Cohorts"),
+                else Heading("active_customers", "Customers who bought"),
+                Heading("customers", "Customers of the cohorts"),
+                Heading("cohorts", "Cohorts"),
             ),
             rows=tuple(
                 Row(

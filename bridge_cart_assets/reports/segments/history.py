@@ -20,7 +20,7 @@ from bridge_cart_assets.reports.formatting import (
     percent,
 )
 from bridge_cart_assets.reports.segments.queries import Week
-from bridge_cart_assets.reports.tables import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Heading, Row, Sheet
 from bridge_cart_assets.tables.gold import SEGMENT_METRICS
 
 
@@ -103,8 +103,8 @@ def history_chart(weeks: Sequence[Week], metric: HistoryMetric, last: date, step
             name="history",
             title=title,
             columns=(
-                Column("day", "Day", "day"),
-                *(Column(f"segment_{i}_{metric.column}", names[i]) for i in ids),
+                Heading("day", "Day", "day"),
+                *(Heading(f"segment_{i}_{metric.column}", names[i]) for i in ids),
             ),
             rows=tuple(
                 Row(

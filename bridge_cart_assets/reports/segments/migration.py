@@ -10,7 +10,7 @@ from bridge_cart_assets.reports.charts import Chart, Node, sankey, segment_colou
 from bridge_cart_assets.reports.filters import Option, PageQuery, Parameter
 from bridge_cart_assets.reports.formatting import count, day, grouped, percent, words
 from bridge_cart_assets.reports.segments.queries import Flow
-from bridge_cart_assets.reports.tables import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Heading, Row, Sheet
 from bridge_cart_assets.tables.gold import SEGMENT_MIGRATION
 
 # which months there are depends on the catalogue: the page looks it up, and says what it took
@@ -66,15 +66,17 @@ def migration_chart(flows: Sequence[Flow], period_end: date | None, segment: int
             name="migration",
             title=title,
             columns=(
-                Column("from_segment", "From", "text"),
-                Column("to_segment", "To", "text"),
-                Column("customers", "Customers", meaning=SEGMENT_MIGRATION.meaning("customers")),
-                Column("share_of_from", "Of those from there", meaning="customers / all from there")
+                Heading("from_segment", "From", "text"),
+                Heading("to_segment", "To", "text"),
+                Heading("customers", "Customers", meaning=SEGMENT_MIGRATION.meaning("customers")),
+                Heading(
+                    "share_of_from", "Of those from there", meaning="customers / all from there"
+                )
                 if segment is None
-                else Column("share_of_from", "Of those from there shown here"),
-                Column("lost", "Lapsed", meaning=SEGMENT_MIGRATION.meaning("lost")),
-                Column("won_back", "Won back", meaning=SEGMENT_MIGRATION.meaning("won_back")),
-                Column("period_end", "Month to", "day"),
+                else Heading("share_of_from", "Of those from there shown here"),
+                Heading("lost", "Lapsed", meaning=SEGMENT_MIGRATION.meaning("lost")),
+                Heading("won_back", "Won back", meaning=SEGMENT_MIGRATION.meaning("won_back")),
+                Heading("period_end", "Month to", "day"),
             ),
             rows=tuple(
                 Row(

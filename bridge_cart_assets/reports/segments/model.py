@@ -7,9 +7,9 @@ themselves (see `profiles`).
 from collections.abc import Sequence
 from datetime import date
 
-from bridge_cart_assets.reports.formatting import count, day, decimals, grouped, words
+from bridge_cart_assets.reports.formatting import decimals, grouped, words
 from bridge_cart_assets.reports.segments.queries import ModelVersion, SegmentDrift
-from bridge_cart_assets.reports.tables import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Sheet, count_column, day_column, sheet_of
 from bridge_cart_assets.tables.gold import MODEL_DRIFT, SEGMENT_MODEL
 
 _BECAUSE = {
@@ -50,60 +50,74 @@ def _gate(gate: str) -> str:
 
 def versions_sheet(versions: Sequence[ModelVersion]) -> Sheet:
     """The latest versions of the model, the latest first."""
+    column = Column[ModelVersion]
     meaning = SEGMENT_MODEL.meaning
-    return Sheet(
-        name="model",
-        title="The model behind the segments",
-        columns=(
-            Column("model_version", "Version", meaning=meaning("model_version")),
-            Column("trained_as_of", "Trained as of", "day", meaning("trained_as_of")),
-            Column("trained_because", "Because", "text", meaning("trained_because")),
-            Column("trained_on", "Customers", meaning=meaning("trained_on")),
-            Column("segments", "Segments"),
-            Column("stability", "Stability", meaning=meaning("stability")),
-            Column("silhouette", "Silhouette", meaning=meaning("silhouette")),
+    return sheet_of(
+        "model",
+        "The model behind the segments",
+        (
+            count_column("model_version", "Version", meaning("model_version")),
+            day_column("trained_as_of", "Trained as of", meaning("trained_as_of")),
+            column(
+                "trained_because",
+                "Because",
+                lambda version: words(
+                    _BECAUSE.get(version.trained_because, version.trained_because)
+                ),
+                "text",
+                meaning("trained_because"),
+            ),
+            count_column("trained_on", "Customers", meaning("trained_on")),
+            count_column("segments", "Segments"),
+            column(
+                "stability",
+                "Stability",
+                lambda version: decimals(version.stability, 3, _NOT_MEASURED),
+                meaning=meaning("stability"),
+            ),
+            column(
+                "silhouette",
+                "Silhouette",
+                lambda version: decimals(version.silhouette, 3, _NOT_MEASURED),
+                meaning=meaning("silhouette"),
+            ),
         ),
-        rows=tuple(
-            Row(
-                (
-                    count(version.model_version),
-                    day(version.trained_as_of),
-                    words(_BECAUSE.get(version.trained_because, version.trained_because)),
-                    count(version.trained_on),
-                    count(version.segments),
-                    decimals(version.stability, 3, _NOT_MEASURED),
-                    decimals(version.silhouette, 3, _NOT_MEASURED),
-                )
-            )
-            for version in versions
-        ),
+        versions,
         empty="No segment model yet: it needs a shop with some customers and a run.",
     )
 
 
 def drift_sheet(drift: Sequence[SegmentDrift]) -> Sheet:
     """How far each distribution has moved since the training."""
+    column = Column[SegmentDrift]
     meaning = MODEL_DRIFT.meaning
-    return Sheet(
-        name="drift",
-        title=_drift_headline(drift),
-        columns=(
-            Column("subject", "What is watched", "text", meaning("subject")),
-            Column("psi", "Moved by (PSI)", meaning=meaning("psi")),
-            Column("bound", "Bound", meaning=meaning("bound")),
-            Column("verdict", "Verdict", "text", meaning("has_drifted")),
+    return sheet_of(
+        "drift",
+        _drift_headline(drift),
+        (
+            column(
+                "subject",
+                "What is watched",
+                lambda of: words(_SUBJECTS.get(of.subject, of.subject)),
+                "text",
+                meaning("subject"),
+            ),
+            column(
+                "psi",
+                "Moved by (PSI)",
+                lambda of: decimals(of.psi, 3, "there is nothing to compare"),
+                meaning=meaning("psi"),
+            ),
+            column("bound", "Bound", lambda of: decimals(of.bound, 3), meaning=meaning("bound")),
+            column(
+                "verdict",
+                "Verdict",
+                lambda of: words("has drifted" if of.has_drifted else "within the bound"),
+                "text",
+                meaning("has_drifted"),
+            ),
         ),
-        rows=tuple(
-            Row(
-                (
-                    words(_SUBJECTS.get(of.subject, of.subject)),
-                    decimals(of.psi, 3, "there is nothing to compare"),
-                    decimals(of.bound, 3),
-                    words("has drifted" if of.has_drifted else "within the bound"),
-                )
-            )
-            for of in drift
-        ),
+        drift,
         empty="Drift is measured as soon as there is a segment model.",
     )
 

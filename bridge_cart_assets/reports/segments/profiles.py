@@ -18,7 +18,15 @@ from bridge_cart_assets.reports.formatting import (
     words,
 )
 from bridge_cart_assets.reports.segments.queries import SegmentProfile, Typical
-from bridge_cart_assets.reports.tables import Column, Row, Sheet
+from bridge_cart_assets.reports.tables import (
+    Column,
+    Heading,
+    Row,
+    Sheet,
+    count_column,
+    sheet_of,
+    text_column,
+)
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, CUSTOMER_VALUE, SEGMENT_METRICS
 
 NO_SEGMENTS = "No segments yet: they begin with the first segment model."
@@ -55,37 +63,44 @@ def cards(profiles: Sequence[SegmentProfile]) -> tuple[Card, ...]:
 
 def segments_now(profiles: Sequence[SegmentProfile]) -> Sheet:
     """The current figures of whole segments."""
+    column = Column[SegmentProfile]
     meaning = SEGMENT_METRICS.meaning
-    return Sheet(
-        name="segments",
-        title="Segments now",
-        columns=(
-            Column("segment_name", "Segment", "text"),
-            Column("customers", "Customers", meaning=meaning("customers")),
-            Column(
+    return sheet_of(
+        "segments",
+        "Segments now",
+        (
+            text_column("segment_name", "Segment"),
+            count_column("customers", "Customers", meaning("customers")),
+            column(
                 "segment_contribution",
                 "Revenue share",
+                lambda profile: percent(
+                    profile.segment_contribution, "the shop has no revenue yet"
+                ),
                 meaning=meaning("segment_contribution"),
                 bar=True,
             ),
-            Column("avg_clv", "Avg CLV so far", meaning=meaning("avg_clv")),
-            Column("aov", "AOV", meaning=meaning("aov")),
-            Column("churn_rate", "Churn", meaning=meaning("churn_rate")),
+            column(
+                "avg_clv",
+                "Avg CLV so far",
+                lambda profile: compact_money(profile.avg_clv, "the segment has no customers"),
+                meaning=meaning("avg_clv"),
+            ),
+            column(
+                "aov",
+                "AOV",
+                lambda profile: compact_money(profile.aov, "the segment has no orders"),
+                meaning=meaning("aov"),
+            ),
+            column(
+                "churn_rate",
+                "Churn",
+                lambda profile: percent(profile.churn_rate, "the segment has no customers"),
+                meaning=meaning("churn_rate"),
+            ),
         ),
-        rows=tuple(
-            Row(
-                (
-                    words(profile.segment_name),
-                    count(profile.customers),
-                    percent(profile.segment_contribution, "the shop has no revenue yet"),
-                    compact_money(profile.avg_clv, "the segment has no customers"),
-                    compact_money(profile.aov, "the segment has no orders"),
-                    percent(profile.churn_rate, "the segment has no customers"),
-                ),
-                colour=segment_colour(profile.segment_id),
-            )
-            for profile in profiles
-        ),
+        profiles,
+        colour=lambda profile: segment_colour(profile.segment_id),
         empty=NO_SEGMENTS,
     )
 
@@ -100,20 +115,20 @@ def typical_customers(
         name="typical",
         title="Typical customers",
         columns=(
-            Column("segment_name", "Segment", "text"),
-            Column("customers", "Customers", meaning="Customers of the segment in the filter"),
-            Column(
+            Heading("segment_name", "Segment", "text"),
+            Heading("customers", "Customers", meaning="Customers of the segment in the filter"),
+            Heading(
                 "historic_clv", "Avg CLV so far", meaning=CUSTOMER_VALUE.meaning("historic_clv")
             ),
-            Column(
+            Heading(
                 "predicted_clv_365d",
                 "Avg CLV, next 365 days",
                 meaning=CUSTOMER_VALUE.meaning("predicted_clv_365d"),
             ),
-            Column("median_recency_days", "Days since last sale", meaning=meaning("recency_days")),
-            Column("median_frequency", "Repeat purchases", meaning=meaning("frequency")),
-            Column("median_revenue", "Revenue", meaning=meaning("revenue")),
-            Column("median_coupon_rate", "Orders with coupon", meaning=meaning("coupon_rate")),
+            Heading("median_recency_days", "Days since last sale", meaning=meaning("recency_days")),
+            Heading("median_frequency", "Repeat purchases", meaning=meaning("frequency")),
+            Heading("median_revenue", "Revenue", meaning=meaning("revenue")),
+            Heading("median_coupon_rate", "Orders with coupon", meaning=meaning("coupon_rate")),
         ),
         rows=tuple(_typical_row(profile, by_id.get(profile.segment_id)) for profile in profiles)
         if typical
