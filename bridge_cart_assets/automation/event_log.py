@@ -1,12 +1,12 @@
 """Dagster's event log in SQLite, with connections that stay open and events that come together.
 
 Belongs here: only that. Dagster opens and closes a SQLite connection for every event, and the
-last one to close a file makes it checkpoint: 500 partition events of one run took 9.2 s, and
-1.8 s with connections kept. A run over a range of days has a planned event and one of the
-materialization for every asset and day; Dagster hands them over together when asked to, and its
-own class then stores them one by one all the same. In the write-ahead log the synchronous mode
-NORMAL cannot corrupt the file; a power cut may cost the last events of Dagster's history, never
-data of the lake.
+last one to close a file makes it checkpoint (dagster-io/dagster#19618): 500 partition events of one
+run took 9.2 s, and 1.8 s with connections kept. A run over a range of days has a planned event and
+one of the materialization for every asset and day; Dagster hands them over together when asked to,
+and its own class then stores them one by one all the same. In the write-ahead log the synchronous
+mode NORMAL cannot corrupt the file; a power cut may cost the last events of Dagster's history,
+never data of the lake.
 """
 
 import os

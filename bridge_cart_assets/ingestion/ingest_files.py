@@ -9,6 +9,7 @@ writing. Large files have a protocol of their own (`ingest_large_file`).
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import partial
 
 import polars as pl
 
@@ -66,7 +67,7 @@ class _Opened:
 
 
 @dataclass(frozen=True)
-class _Look:
+class _InspectedFile:
     """What was found in a file, and its records if it has any that can be taken."""
 
     seen: FileRecord
@@ -104,10 +105,10 @@ def ingest_files(
 
             outcome = [ingest_large_file(lake, source, first.file, first.found, run_id, report)]
         else:
-            looks = _read(group, source)
-            outcome = retry_on_conflict(lambda looks=looks: _commit(lake, source, looks, run_id))  # type: ignore[misc]
+            inspected = _read(group, source)
+            outcome = retry_on_conflict(partial(_commit, lake, source, inspected, run_id))
             # The next ones are read while this name still holds them.
-            looks.clear()
+            inspected.clear()
         upsert_files(lake, outcome, run_id, now)
         for one in outcome:
             _count(taken, one)
@@ -146,22 +147,22 @@ def _open(file: LandedFile) -> _Opened:
         return _Opened(file, refusal)
 
 
-def _read(group: Sequence[_Opened], source: Source) -> list[_Look]:
+def _read(group: Sequence[_Opened], source: Source) -> list[_InspectedFile]:
     contents = [opened.found for opened in group if isinstance(opened.found, Content)]
     reads = iter(read_all(contents, source))
     return [
-        _look(opened.file, opened.found, next(reads))
+        _inspect(opened.file, opened.found, next(reads))
         if isinstance(opened.found, Content)
         else _refused(opened.file, opened.found)
         for opened in group
     ]
 
 
-def _refused(file: LandedFile, why: FileRefusedError) -> _Look:
-    return _Look(FileRecord(file, "refused", reason=why.reason, detail=str(why)))
+def _refused(file: LandedFile, why: FileRefusedError) -> _InspectedFile:
+    return _InspectedFile(FileRecord(file, "refused", reason=why.reason, detail=str(why)))
 
 
-def _look(file: LandedFile, content: Content, read: Read | FileRefusedError) -> _Look:
+def _inspect(file: LandedFile, content: Content, read: Read | FileRefusedError) -> _InspectedFile:
     if isinstance(read, FileRefusedError):
         return _refused(file, read)
     seen = FileRecord(
@@ -173,10 +174,12 @@ def _look(file: LandedFile, content: Content, read: Read | FileRefusedError) -> 
         unknown=read.unknown,
         missing=read.missing,
     )
-    return _Look(seen, read.records)
+    return _InspectedFile(seen, read.records)
 
 
-def _commit(lake: Lake, source: Source, group: Sequence[_Look], run_id: str) -> list[FileRecord]:
+def _commit(
+    lake: Lake, source: Source, group: Sequence[_InspectedFile], run_id: str
+) -> list[FileRecord]:
     raw = lake.snapshot(source.raw)
     version = (raw.version or 0) + 1
     fingerprints = [look.seen.fingerprint for look in group if look.seen.fingerprint]

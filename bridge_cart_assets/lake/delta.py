@@ -4,10 +4,10 @@ Belongs here: opening, scanning and committing declared tables. Does not belong 
 rows mean, or anything that knows Dagster.
 
 How two writers stay apart: every commit carries the application transaction `bridge-cart/writer`
-with the version it was planned on. Delta stores transactions and does not enforce them, but it
-refuses a commit whose transaction was also written since the handle was opened. So a plan made
-on an old version is never written: the caller takes a new snapshot (`retry_on_conflict`) and plans
-again.
+with the version it was planned on. Delta stores transactions and does not enforce them
+(delta-io/delta-rs#2580), but it refuses a commit whose transaction was also written since the
+handle was opened. So a plan made on an old version is never written: the caller takes a new
+snapshot (`retry_on_conflict`) and plans again.
 """
 
 import math

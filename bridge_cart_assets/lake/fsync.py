@@ -1,10 +1,10 @@
 """Forcing a commit to disk: what has been acknowledged survives a power cut.
 
-delta-rs writes files and renames them, and calls fsync nowhere. After kill -9 that is enough; after
-a power cut the file system may have kept the name of a file and lost its content. So on local disks
-a commit counts only when it has been forced: first the data, then the log entry, then the folders
-that name them. Whatever a power cut leaves of a commit that was not acknowledged lies at the end of
-the log, where `doctor` finds it.
+delta-rs writes files and renames them, and calls fsync nowhere (apache/arrow-rs-object-store#661).
+After kill -9 that is enough; after a power cut the file system may have kept the name of a file and
+lost its content. So on local disks a commit counts only when it has been forced: first the data,
+then the log entry, then the folders that name them. Whatever a power cut leaves of a commit that
+was not acknowledged lies at the end of the log, where `doctor` finds it.
 
 Belongs here: fsync and its order. Does not belong here: repairing (`doctor`).
 """

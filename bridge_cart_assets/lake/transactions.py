@@ -4,6 +4,8 @@ delta-rs answers for one name at a time and looks through all of them for it: wi
 files taken in, a millisecond and more for each file that is asked for. Reading the last checkpoint
 and the entries behind it costs the same as one such answer.
 
+`bridge_cart_tests/architecture/test_workarounds.py` notices when delta-rs can do it.
+
 Belongs here: reading transactions. Does not belong here: writing them (`delta`).
 """
 
