@@ -1,7 +1,7 @@
 """Bridge-Cart: a lakehouse for a shop's orders and customers.
 
-The rooms, from the top: `definitions` (the Dagster code location on one page) and `cli`; then
-`automation`, `assets`, `checks`; `reports` and `generator`, which know no Dagster; `ingestion`
-and `sources`; `models` and `transforms`, which are pure; `lake` and `tables` at the bottom.
+The rooms, from the top: `cli` and `terminal`; `definitions` (the Dagster code location on one
+page); `automation`, `assets`, `checks`. The rooms below know no Dagster: `pipeline`; `reports`,
+`generator` and `ingestion`; `sources` and `models`; `transforms`; `lake`; `tables`.
 Imports run downward only. docs/architecture.md has the whole picture.
 """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from bridge_cart_assets.automation.interruption import exit_on_signals, run_interruptibly, saying
+from bridge_cart_assets.automation.interruption import exit_on_signals, on_signal, run_interruptibly
 from bridge_cart_assets.settings import Settings, SettingsError
 from bridge_cart_assets.terminal.messages import (
     say_error,
@@ -207,7 +207,7 @@ def run(
         if due.days is None:
             warn_refused(settings, lake)
             warn_missing(lake)
-            if due.trouble is None:
+            if due.kafka_problem is None:
                 topics = ", and no message waits" if settings.kafka else ""
                 click.echo(f"nothing new among {len(due.listed):,} files{topics}")
         else:
@@ -216,8 +216,8 @@ def run(
             warn_missing(lake)
             warn_unfinished_rebuild(lake)
             _finish(settings, outcome)
-    if due.trouble:
-        raise CommandError(due.trouble)
+    if due.kafka_problem:
+        raise CommandError(due.kafka_problem)
 
 
 @cli.command()
@@ -319,7 +319,7 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
             return
         if accept_loss:
             forget(lake, not_in_raw(lake), "rebuild")
-        with saying(warn_interrupted_rebuild):
+        with on_signal(warn_interrupted_rebuild):
             begin_rebuild(lake, datetime.now(UTC))
             due = plan(settings, lake, arrivals=())
             outcome = this_turn.refresh(RunScope.of_plan(due))
@@ -454,7 +454,7 @@ def main() -> NoReturn:
 
 
 def _again(settings: Settings, wait: float, config: dict[str, object]) -> None:
-    """Run the chain from as_of's day on, although nothing is new."""
+    """Run the chain for the day as_of, although nothing is new."""
     from bridge_cart_assets.assets.run_scope import RunScope
     from bridge_cart_assets.batch_days import DayRange
     from bridge_cart_assets.ingestion.pending import latest_day

@@ -64,7 +64,7 @@ def materialize_result(
         snapshot: the table as it is now; it is created without rows if nothing was written.
         figures: further numbers, and a chart where there is one, shown by name.
     """
-    snapshot.declare()
+    snapshot.create_if_missing()
     version = snapshot.version or 0
     as_of = snapshot.as_of.isoformat() if snapshot.as_of else None
     shown: dict[str, int | float | str | dg.MetadataValue | None] = {"as_of": as_of, **figures}

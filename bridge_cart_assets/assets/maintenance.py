@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from bridge_cart_assets.assets.asset_specs import OWNERS
-from bridge_cart_assets.lake.delta import REMEMBERED, Lake
+from bridge_cart_assets.lake.delta import TOMBSTONE_RETENTION, Lake
 from bridge_cart_assets.lake.maintenance import Done, maintain, versions_served
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.table import Table
@@ -25,7 +25,7 @@ KEY = dg.AssetKey(["ops", "maintenance"])
 class MaintenanceConfig(dg.Config):
     """For how many days earlier versions of the tables can be read."""
 
-    keep_days: int = Field(default=REMEMBERED.days, ge=1, le=REMEMBERED.days)
+    keep_days: int = Field(default=TOMBSTONE_RETENTION.days, ge=1, le=TOMBSTONE_RETENTION.days)
 
 
 def maintenance_asset(tables: Sequence[Table]) -> dg.AssetsDefinition:

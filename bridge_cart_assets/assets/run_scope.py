@@ -35,7 +35,7 @@ class RunScope:
     @classmethod
     def of_plan(cls, plan: Plan) -> "RunScope":
         """The scope of the run that does what is due."""
-        return cls(plan.days, plan.within, plan.arrivals)
+        return cls(plan.days, pending_in=plan.allowed_days, arrivals=plan.arrivals)
 
     @classmethod
     def from_tags(cls, tags: Mapping[str, str]) -> "RunScope":

@@ -42,7 +42,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "PooledSqliteEventLogStorage":
-        """Dagster's own names its own class here."""
+        """Make this class; the inherited method makes the base class."""
         # Read by Dagster in every process that writes events; without it they come one by one.
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(_TOGETHER))
         return cls(inst_data=inst_data, **config_value)

@@ -32,7 +32,7 @@ _farewells: list[Farewell] = []
 
 
 @contextmanager
-def saying(farewell: Farewell) -> Iterator[None]:
+def on_signal(farewell: Farewell) -> Iterator[None]:
     """Have `farewell` called before a signal ends the process within the block."""
     _farewells.append(farewell)
     try:
@@ -96,7 +96,7 @@ def ending_late_workers(farewell: Farewell) -> Iterator[None]:
         while numbers := reader.recv(16):
             received = [signal.Signals(n) for n in numbers if n in set(SIGNALS)]
             if received and not over.wait(_GRACE_SECONDS):
-                with saying(farewell):
+                with on_signal(farewell):
                     _end(received[0])
 
     before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)

@@ -1,4 +1,4 @@
-"""The jobs, and how a run of the refresh job is described."""
+"""The jobs, and which assets a run of the refresh job has."""
 
 from collections.abc import Sequence
 

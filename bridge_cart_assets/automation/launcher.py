@@ -13,7 +13,7 @@ from bridge_cart_assets.automation.liveness import PROCESS_GONE, cause_of_death,
 class LivenessRunLauncher(dg.DefaultRunLauncher):
     """`DefaultRunLauncher`; run monitoring asks it about runs, and ends those that it calls dead.
 
-    The one of Dagster answers nothing, so that a run whose process was killed together with its
+    Dagster's own launcher does not answer, so that a run whose process was killed together with its
     code server, or that `bridge-cart run` executes, would stay started for ever.
     """
 
@@ -21,7 +21,7 @@ class LivenessRunLauncher(dg.DefaultRunLauncher):
     def from_config_value(
         cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]
     ) -> "LivenessRunLauncher":
-        """Dagster's own names no class to make."""
+        """Make this class; the inherited method makes the base class."""
         return cls(inst_data=inst_data)
 
     @property

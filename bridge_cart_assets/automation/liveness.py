@@ -209,7 +209,7 @@ def describe(record: dg.RunRecord) -> str:
     return f"run {run.run_id[:8]} ({state}{who}since {clock(_since(record))})"
 
 
-def cut_off(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> int:
+def count_cut_off_runs(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> int:
     """How many runs with these tags were killed or stopped, and did not fail on their own."""
     failed, canceled = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED
     runs: Sequence[dg.DagsterRun] = instance.get_runs(
@@ -247,10 +247,12 @@ def _lost_in_launch(instance: dg.DagsterInstance, record: dg.RunRecord) -> str |
         path = json.loads(run.tags[_CODE_SERVER]).get("socket")
     except ValueError:
         return None
-    return "the code server that was to start it is gone" if path and _is_deaf(path) else None
+    if path and _is_unreachable(path):
+        return "the code server that was to start it is gone"
+    return None
 
 
-def _is_deaf(path: str) -> bool:
+def _is_unreachable(path: str) -> bool:
     """Whether no server listens on a socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(_CONNECT_SECONDS)

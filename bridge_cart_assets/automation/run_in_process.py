@@ -1,7 +1,7 @@
 """Running a job in this process, with progress that people can read.
 
-Belongs here: what `bridge-cart` needs of Dagster: an instance, the code location, a run, its
-outcome. Does not belong here: words for the terminal (`cli`).
+Belongs here: what `bridge-cart` needs of Dagster: the code location, a run, its outcome. Does not
+belong here: the instance (`instance`), or words for the terminal (`terminal`).
 """
 
 import logging
@@ -18,7 +18,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from bridge_cart_assets.automation.executor import cancel
 from bridge_cart_assets.automation.instance import dagster_home, dagster_instance
-from bridge_cart_assets.automation.interruption import saying
+from bridge_cart_assets.automation.interruption import on_signal
 from bridge_cart_assets.automation.jobs import REFRESH
 from bridge_cart_assets.automation.liveness import heartbeat, lease_tags
 from bridge_cart_assets.definitions import build_defs
@@ -87,7 +87,7 @@ def run_in_process(
     """
     definitions = build_defs(settings, loggers={"console": _progress_logger(progress)})
     run_id = str(uuid.uuid4())
-    with heartbeat(instance, run_id), saying(partial(_cancel, settings, run_id)):
+    with heartbeat(instance, run_id), on_signal(partial(_cancel, settings, run_id)):
         result = definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
             run_id=run_id,

@@ -25,7 +25,7 @@ class PatientSqliteRunStorage(SqliteRunStorage):
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "PatientSqliteRunStorage":
-        """Dagster's own names its own class here."""
+        """Make this class; the inherited method makes the base class."""
         return cls.from_local(inst_data=inst_data, **config_value)
 
     @contextmanager

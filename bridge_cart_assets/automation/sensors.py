@@ -1,4 +1,5 @@
-"""The sensors: they ask for a refresh run when files, messages or partitions by hand are new."""
+"""The sensors: for new files, for new messages, and for partitions that were materialized by
+hand."""
 
 import time
 
@@ -6,7 +7,12 @@ import dagster as dg
 
 from bridge_cart_assets.assets.run_scope import RunScope
 from bridge_cart_assets.automation.jobs import QUIET, REFRESH, refresh_job, refresh_selection
-from bridge_cart_assets.automation.liveness import cut_off, describe, end_dead_runs, under_way
+from bridge_cart_assets.automation.liveness import (
+    count_cut_off_runs,
+    describe,
+    end_dead_runs,
+    under_way,
+)
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.plan import FILES, MESSAGES, Plan, plan
 from bridge_cart_assets.settings import Settings
@@ -48,7 +54,7 @@ def landing_sensor(
     due = plan(settings, lake, arrivals=(FILES,))
     if due.days is None:
         return dg.SkipReason(f"nothing new among {len(due.listed)} files")
-    attempt = cut_off(context.instance, {_PLAN: due.run_key})
+    attempt = count_cut_off_runs(context.instance, {_PLAN: due.run_key})
     if attempt >= _MOST_ATTEMPTS:
         return dg.SkipReason(
             f"{attempt} runs for the same files were cut off: see why, then bridge-cart run"
@@ -72,12 +78,12 @@ def kafka_sensor(
     if busy := _busy(context):
         return busy
     due = plan(settings, lake, arrivals=(MESSAGES,))
-    if due.trouble:
-        raise dg.Failure(due.trouble)
+    if due.kafka_problem:
+        raise dg.Failure(due.kafka_problem)
     if due.days is None:
         return dg.SkipReason("no message waits")
     # Brokers come back without any news: what failed is asked for again after a while.
-    cut = cut_off(context.instance, {_PLAN: due.run_key})
+    cut = count_cut_off_runs(context.instance, {_PLAN: due.run_key})
     return run_request(due, attempt=int(time.time() // _AGAIN_SECONDS) + min(cut, _MOST_ATTEMPTS))
 
 

@@ -69,7 +69,7 @@ class CheckContext:
         return self.lake.snapshot(table).scan() if frame is None else frame.lazy()
 
     def touched(self, table: Table) -> pl.LazyFrame:
-        """The rows of keys that have a row in the run's days; all rows without days."""
+        """Rows whose key occurs in the run's batch days; the whole table when `days` is None."""
         rows = self.rows(table)
         day = next((c for c in ("batch_day", "_batch_day") if c in table.dtypes), None)
         if self.days is None or day is None:
@@ -121,7 +121,7 @@ def checks_of(table: Table) -> tuple[Check, ...]:
                 lambda context: integrity.intervals(table, context.touched(table)),
             )
         )
-    checks = (*derived, *_OWN.get(table.path, ()))
+    checks = (*derived, *_CHECKS_BY_TABLE.get(table.path, ()))
     if table.layer != "gold":
         return checks
     return tuple(replace(check, compute=_with_days(table, check.compute)) for check in checks)
@@ -328,7 +328,7 @@ _SHARES = (
     *("discount_rate_90d", "top_decile_share", "gini"),
 )
 _REVENUE_AGREES = "Its revenue is the net amount of the sales in silver up to as_of, to the cent."
-_OWN: Mapping[str, tuple[Check, ...]] = {
+_CHECKS_BY_TABLE: Mapping[str, tuple[Check, ...]] = {
     **{
         source.raw.path: (
             Check(

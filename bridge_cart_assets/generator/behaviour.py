@@ -57,8 +57,8 @@ class Habits:
         drop_out: chance that a repeat order is the last one.
         spending: factor on prices, about 1.
         coupon: chance that an order uses a coupon.
-        category: favourite, an index into `assortment.CATEGORIES`.
-        payment: favourite, an index into `assortment.PAYMENT_METHODS`.
+        category: favourite, an index into `product_catalogue.CATEGORIES`.
+        payment: favourite, an index into `product_catalogue.PAYMENT_METHODS`.
     """
 
     persona: Ints

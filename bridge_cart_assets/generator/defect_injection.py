@@ -35,7 +35,8 @@ class Spoilt:
     """Records as they land.
 
     Attributes:
-        records: what `landing.render` returns, and `_day` of the file, in the order of the files.
+        records: what `landing.render_file` returns, and `_day` of the file, in the order of the
+            files.
         places: of each given record the position in its file, from 1.
         manifest: grain (file, record), one row per defect; `_day` of the file and the columns of
             `MANIFEST` but `file`.

@@ -23,7 +23,7 @@ from bridge_cart_assets.ingestion.raw_rows import (
     SIZE,
     STORED,
     TEXT,
-    Read,
+    ParsedRecords,
     as_raw,
     missing_of,
     require,
@@ -130,7 +130,7 @@ def _names(record: bytes, layout: Layout, source: Source, strict: bool) -> tuple
 
 def read_csv(
     block: bytes, layout: Layout, header: Header, source: Source, is_last: bool
-) -> tuple[Read, int]:
+) -> tuple[ParsedRecords, int]:
     """Read whole lines of a CSV file's body.
 
     Args:
@@ -162,7 +162,7 @@ def read_csv(
         source,
         [n for n in header.names if n not in source.columns],
     )
-    return Read(records, unknown, missing_of(header.names, source)), used
+    return ParsedRecords(records, unknown, missing_of(header.names, source)), used
 
 
 def _judge(lines: pl.DataFrame, layout: Layout, header: Header) -> pl.DataFrame:

@@ -23,8 +23,8 @@ from bridge_cart_assets.ingestion.ledger import (
     upsert_files,
     without_records,
 )
-from bridge_cart_assets.ingestion.raw_rows import FileProvenance, Read, add_provenance
-from bridge_cart_assets.ingestion.readers import is_large, read_all, surprises_refuse
+from bridge_cart_assets.ingestion.raw_rows import FileProvenance, ParsedRecords, add_provenance
+from bridge_cart_assets.ingestion.readers import is_large, read_all, refuse_on_unexpected_error
 from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retry_on_conflict
 from bridge_cart_assets.sources import Source
 
@@ -34,7 +34,7 @@ COMMIT_RECORDS = 200_000
 
 
 @dataclass
-class Taken:
+class FilesTaken:
     """What an intake came to.
 
     Attributes:
@@ -81,7 +81,7 @@ def ingest_files(
     run_id: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
     within: Callable[[LandedFile, int, int], None] = lambda file, done, total: None,
-) -> Taken:
+) -> FilesTaken:
     """Take in landed files, in commits of at most 64 MiB of them; large ones in several commits.
 
     Args:
@@ -92,7 +92,7 @@ def ingest_files(
         progress: gets the number of files done and of all files; after a part of a large file too.
         within: gets how much of a large file is done, and of how much (bytes; rows of Parquet).
     """
-    taken = Taken()
+    taken = FilesTaken()
     done = 0
     for group in _groups(files, source):
         now = datetime.now(UTC)
@@ -141,7 +141,7 @@ def _groups(files: Sequence[LandedFile], source: Source) -> Iterator[list[_Opene
 def _open(file: LandedFile) -> _Opened:
     try:
         content = read_file(file)
-        with surprises_refuse():
+        with refuse_on_unexpected_error():
             return _Opened(file, content, is_large=is_large(content))
     except FileRefusedError as refusal:
         return _Opened(file, refusal)
@@ -162,7 +162,9 @@ def _refused(file: LandedFile, why: FileRefusedError) -> _InspectedFile:
     return _InspectedFile(FileRecord(file, "refused", reason=why.reason, detail=str(why)))
 
 
-def _inspect(file: LandedFile, content: Content, read: Read | FileRefusedError) -> _InspectedFile:
+def _inspect(
+    file: LandedFile, content: Content, read: ParsedRecords | FileRefusedError
+) -> _InspectedFile:
     if isinstance(read, FileRefusedError):
         return _refused(file, read)
     seen = FileRecord(
@@ -184,7 +186,7 @@ def _commit(
     version = (raw.version or 0) + 1
     fingerprints = [look.seen.fingerprint for look in group if look.seen.fingerprint]
     taken = raw.transactions([transaction_of(fingerprint) for fingerprint in fingerprints])
-    standing = _standing(lake, raw, source, [look.seen for look in group], taken)
+    standing = _ingested_names(lake, raw, source, [look.seen for look in group], taken)
     outcome: list[FileRecord] = []
     new: dict[str, tuple[FileProvenance, pl.DataFrame]] = {}
     for look in group:
@@ -212,7 +214,7 @@ def _commit(
     return outcome
 
 
-def _standing(
+def _ingested_names(
     lake: Lake, raw: Snapshot, source: Source, group: Sequence[FileRecord], taken: Collection[str]
 ) -> set[tuple[str, str]]:
     """Fingerprint and object of those files of a group that had been taken before by this name."""
@@ -229,7 +231,7 @@ def _standing(
     return standing | set(owners.items())
 
 
-def _count(taken: Taken, seen: FileRecord) -> None:
+def _count(taken: FilesTaken, seen: FileRecord) -> None:
     taken.records += seen.added
     if seen.added or (seen.state == "taken" and seen.is_new):
         taken.days.add(seen.file.batch_day)

@@ -17,8 +17,8 @@ import polars as pl
 from bridge_cart_assets.ingestion.files import Content, FileRefusedError, Opened, open_file
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.ledger import FileRecord, transaction_of, upsert_files
-from bridge_cart_assets.ingestion.raw_rows import MOST_NAMES, FileProvenance, Read
-from bridge_cart_assets.ingestion.readers import Part, read_parts, surprises_refuse
+from bridge_cart_assets.ingestion.raw_rows import MOST_NAMES, FileProvenance, ParsedRecords
+from bridge_cart_assets.ingestion.readers import Part, read_parts, refuse_on_unexpected_error
 from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retry_on_conflict
 from bridge_cart_assets.sources import Source
 
@@ -26,7 +26,7 @@ _SLICE = 1_000_000
 
 
 @dataclass(frozen=True)
-class Reached:
+class FileProgress:
     """How far a file has got in raw.
 
     Attributes:
@@ -56,9 +56,9 @@ class FileChangedError(FileRefusedError):
     """A file is no longer the one that was read through."""
 
 
-def reached(raw: Snapshot, fingerprint: str) -> Reached:
+def reached(raw: Snapshot, fingerprint: str) -> FileProgress:
     """How far a file has got in this version of a raw table."""
-    return Reached(
+    return FileProgress(
         raw.transaction(_stop(fingerprint)),
         raw.transaction(_records(fingerprint)) or 0,
         raw.transaction(_quarantined(fingerprint)) or 0,
@@ -84,7 +84,7 @@ def ingest_large_file(
         run_id: Dagster run that takes it.
         progress: gets after each part how much of the file is in raw, and how much there is.
     """
-    intake = _Intake(lake, source, file, content, run_id)
+    intake = _LargeFileWriter(lake, source, file, content, run_id)
     try:
         with open_file(file) as opened:
             try:
@@ -101,7 +101,7 @@ def ingest_large_file(
         return FileRecord(file, "refused", reason=refusal.reason, detail=detail, added=intake.added)
 
 
-class _Intake:
+class _LargeFileWriter:
     """One run at one large file: how far it is, and what it has added."""
 
     def __init__(
@@ -124,11 +124,11 @@ class _Intake:
         self.refuse_changed(opened)
         while self.reached.version is None:
             provenance = self._provenance()
-            with surprises_refuse():
+            with refuse_on_unexpected_error():
                 parts = read_parts(self._content, opened, self._source, self.reached.stop)
             is_ahead = True
             while is_ahead and self.reached.version is None:
-                with surprises_refuse():
+                with refuse_on_unexpected_error():
                     part = next(parts)
                 # Also what was read before the change is still the file that was read through.
                 self.refuse_changed(opened)
@@ -151,7 +151,7 @@ class _Intake:
             self.reached = found
             return False
         rows = provenance.put(part.read, found.records, self._run_id, datetime.now(UTC))
-        after = Reached(
+        after = FileProgress(
             part.stop,
             found.records + rows.height,
             found.quarantined + part.read.quarantined,
@@ -221,7 +221,7 @@ class _Intake:
         """Columns beyond the source's, and those that it lacks."""
         if self._content.format != "ndjson":
             if self._header is None:
-                with surprises_refuse():
+                with refuse_on_unexpected_error():
                     part = next(read_parts(self._content, opened, self._source, None))
                 self._header = part.read.unknown, part.read.missing
             return self._header
@@ -231,7 +231,7 @@ class _Intake:
                 self._columns.add(read)
         return self._columns.unknown, self._columns.missing
 
-    def _stored(self) -> Iterator[Read]:
+    def _stored(self) -> Iterator[ParsedRecords]:
         """The file's records as raw has them, not too many at once."""
         provenance = self._provenance()
         raw = self._lake.snapshot(self._source.raw).scan()
@@ -243,7 +243,7 @@ class _Intake:
             some = rows.filter(pl.col("_pos").is_between(first, first + _SLICE - 1)).collect()
             rescued = some["_rescued"].drop_nulls().unique()
             names = {name for text in rescued for name in json.loads(text)}
-            yield Read(some, sorted(names), [])
+            yield ParsedRecords(some, sorted(names), [])
 
 
 class _Columns:
@@ -255,7 +255,7 @@ class _Columns:
         self._is_readable = False
         self.unknown: list[str] = []
 
-    def add(self, read: Read) -> None:
+    def add(self, read: ParsedRecords) -> None:
         """Look at some records more."""
         readable = read.records.filter(pl.col("_status") == "ok")
         self._is_readable |= readable.height > 0

@@ -22,7 +22,7 @@ from bridge_cart_assets.ingestion.raw_rows import (
     POS,
     RESCUED,
     TEXT,
-    Read,
+    ParsedRecords,
     as_raw,
     match_column_names,
     require,
@@ -44,11 +44,11 @@ _IS_PLAIN = re.compile(_PLAIN)
 Fields = dict[str, str | None]
 
 
-def read_json(texts: pl.DataFrame, source: Source, is_file: bool) -> Read:
+def read_json(texts: pl.DataFrame, source: Source, is_file: bool) -> ParsedRecords:
     """Read objects.
 
     Args:
-        texts: TEXT, and CODE for those that are no text at all; see `verdicts.as_raw`.
+        texts: TEXT, and CODE for those that are no text at all; see `raw_rows.as_raw`.
         source: whose records they are.
         is_file: whether a required name that no object has is a reason to refuse all.
 
@@ -82,7 +82,7 @@ def read_json(texts: pl.DataFrame, source: Source, is_file: bool) -> Read:
         require(names, source)
     records = as_raw(judged, source)
     missing = [n for n in source.columns if is_readable and not records[n].count()]
-    return Read(records, sorted(unknown)[:MOST_NAMES], missing)
+    return ParsedRecords(records, sorted(unknown)[:MOST_NAMES], missing)
 
 
 def _shapes(texts: pl.Series) -> list[Sequence[str]]:

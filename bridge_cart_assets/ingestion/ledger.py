@@ -23,7 +23,7 @@ _SIGNATURE = ["source", "object", "size", "modified_ns", "changed_ns"]
 
 @dataclass(frozen=True)
 class FileRecord:
-    """What a look at one file came to.
+    """What became of one landed file.
 
     Attributes:
         file: the file.

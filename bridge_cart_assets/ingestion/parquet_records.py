@@ -16,7 +16,7 @@ from bridge_cart_assets.ingestion.raw_rows import (
     CODE,
     POS,
     TEXT,
-    Read,
+    ParsedRecords,
     as_raw,
     match_column_names,
     missing_of,
@@ -49,7 +49,7 @@ def count_rows(parquet: str | bytes) -> int:
     return int(_reading(lambda: scan().select(pl.len()).collect()).item())
 
 
-def read_parquet(data: bytes, source: Source) -> Read:
+def read_parquet(data: bytes, source: Source) -> ParsedRecords:
     """Read all rows of a file.
 
     Raises:
@@ -59,7 +59,7 @@ def read_parquet(data: bytes, source: Source) -> Read:
     return _records(_reading(lambda: pl.read_parquet(io.BytesIO(data))), source)
 
 
-def read_rows(path: str, start: int, rows: int, source: Source) -> Read:
+def read_rows(path: str, start: int, rows: int, source: Source) -> ParsedRecords:
     """Read some rows of a file.
 
     Raises:
@@ -78,7 +78,7 @@ def _reading(read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         raise FileRefusedError("UNREADABLE", f"not a Parquet file: {error}"[:200]) from error
 
 
-def _records(frame: pl.DataFrame, source: Source) -> Read:
+def _records(frame: pl.DataFrame, source: Source) -> ParsedRecords:
     header = match_column_names(frame.columns, source)
     frame = frame.rename(dict(zip(frame.columns, header, strict=True)))
     require(header, source)
@@ -92,7 +92,7 @@ def _records(frame: pl.DataFrame, source: Source) -> Read:
         pl.lit(None, dtype=pl.String).alias(CODE), pl.lit(None, dtype=pl.String).alias(TEXT)
     )
     records = as_raw(judged, source, [n for n in header if n not in source.columns])
-    return Read(records, unknown_of(header, source), missing_of(header, source))
+    return ParsedRecords(records, unknown_of(header, source), missing_of(header, source))
 
 
 def _text(column: pl.Expr, name: str, dtype: pl.DataType) -> pl.Expr:

@@ -22,7 +22,7 @@ TEXT, CODE, DETAIL, STORED, SIZE, POS, RESCUED = (
     for name in ("text", "code", "detail", "stored", "size", "pos", "rescued")
 )
 # A detail that begins so is said behind the reason's own words.
-ALSO = "; "
+APPENDED_DETAIL = "; "
 # At most so many names of unknown columns are recorded; a file may have one of its own in every
 # record.
 MOST_NAMES = 100
@@ -37,7 +37,7 @@ _DETAILS = {
 
 
 @dataclass(frozen=True)
-class Read:
+class ParsedRecords:
     """Records, and how their columns differ from the source's.
 
     Attributes:
@@ -66,7 +66,7 @@ class FileProvenance:
     fingerprint: str
     batch_day: date
 
-    def put(self, read: Read, before: int, run_id: str, now: datetime) -> pl.DataFrame:
+    def put(self, read: ParsedRecords, before: int, run_id: str, now: datetime) -> pl.DataFrame:
         """Rows of the raw table.
 
         Args:
@@ -89,7 +89,7 @@ class FileProvenance:
 def add_provenance(
     files: Sequence[tuple[FileProvenance, pl.DataFrame]], run_id: str, now: datetime
 ) -> pl.DataFrame:
-    """The rows of several files as rows of the raw table: as `Provenance.put`, for all at once."""
+    """The rows of several files as rows of the raw table; `FileProvenance.put` for all at once."""
     provenance = pl.DataFrame(
         {
             "_source": [provenance.source for provenance, _ in files],
@@ -166,7 +166,7 @@ def as_raw(frame: pl.DataFrame, source: Source, rescued: Sequence[str] = ()) -> 
             .otherwise(pl.lit("ok")),
             _error_code=pl.when(bad).then(pl.col(CODE)),
             _error=pl.when(bad).then(
-                pl.when(pl.col(DETAIL).str.starts_with(ALSO))
+                pl.when(pl.col(DETAIL).str.starts_with(APPENDED_DETAIL))
                 .then(in_words + pl.col(DETAIL))
                 .otherwise(pl.coalesce(pl.col(DETAIL), in_words))
             ),

@@ -25,7 +25,7 @@ from bridge_cart_assets.ingestion.parquet_records import (
     read_rows,
     refuse_cut_off,
 )
-from bridge_cart_assets.ingestion.raw_rows import Read
+from bridge_cart_assets.ingestion.raw_rows import ParsedRecords
 from bridge_cart_assets.ingestion.text_decoding import (
     Layout,
     classify_lines,
@@ -50,7 +50,7 @@ class Part:
         total: where the last part stops.
     """
 
-    read: Read
+    read: ParsedRecords
     start: int
     stop: int
     total: int
@@ -61,7 +61,7 @@ class Part:
         return self.stop >= self.total
 
 
-def read_records(content: Content, source: Source) -> Read:
+def read_records(content: Content, source: Source) -> ParsedRecords:
     """Read all records of a file that is in memory.
 
     Returns:
@@ -77,21 +77,21 @@ def read_records(content: Content, source: Source) -> Read:
     return text.read(text.layout.normal(content.data[text.start :]), text.start, is_last=True)[0]
 
 
-def read_all(contents: Sequence[Content], source: Source) -> list[Read | FileRefusedError]:
+def read_all(contents: Sequence[Content], source: Source) -> list[ParsedRecords | FileRefusedError]:
     """Read whole files; each as `read_records` does, or as the reason why it cannot be read.
 
     A reader call has a fixed cost of about a thousand records. So small files that begin with the
     same header, one behind the other, are read in one go, as long as no quote or mark could make
     one of them look into the next.
     """
-    found: list[Read | FileRefusedError] = []
+    found: list[ParsedRecords | FileRefusedError] = []
     for _, alike in groupby(contents, _plain_header):
         together = list(alike)
         found += _read_together(together, source) or [_read_one(c, source) for c in together]
     return found
 
 
-def read_objects(texts: pl.Series, source: Source) -> Read:
+def read_objects(texts: pl.Series, source: Source) -> ParsedRecords:
     """Read JSON objects, one per element, as the values of messages are.
 
     Never raises for what they say: a required column that no object has is null.
@@ -108,9 +108,9 @@ def read_objects(texts: pl.Series, source: Source) -> Read:
     )
 
 
-def _read_one(content: Content, source: Source) -> Read | FileRefusedError:
+def _read_one(content: Content, source: Source) -> ParsedRecords | FileRefusedError:
     try:
-        with surprises_refuse():
+        with refuse_on_unexpected_error():
             return read_records(content, source)
     except FileRefusedError as refusal:
         return refusal
@@ -128,7 +128,7 @@ def _plain_header(content: Content) -> bytes | int:
     return data.partition(b"\n")[0]
 
 
-def _read_together(contents: Sequence[Content], source: Source) -> list[Read] | None:
+def _read_together(contents: Sequence[Content], source: Source) -> list[ParsedRecords] | None:
     """Files with one header as one file, taken apart again; None when that is impossible."""
     if len(contents) < 2:
         return None
@@ -144,13 +144,13 @@ def _read_together(contents: Sequence[Content], source: Source) -> list[Read] | 
     rows = whole.records.with_columns(_pos=pl.Series(positions, dtype=pl.Int64))
     starts = np.cumsum([0, *counts]).tolist()
     return [
-        Read(rows.slice(start, count), whole.unknown, whole.missing)
+        ParsedRecords(rows.slice(start, count), whole.unknown, whole.missing)
         for start, count in zip(starts, counts, strict=False)
     ]
 
 
 @contextmanager
-def surprises_refuse() -> Iterator[None]:
+def refuse_on_unexpected_error() -> Iterator[None]:
     """Whatever a reader did not expect refuses its file: one must never stop the others."""
     try:
         yield
@@ -219,7 +219,7 @@ class _Text:
             self._header = read_header(content.data, self.layout, source)
         self.start = self._header.size if self._header else self.layout.mark
 
-    def read(self, block: bytes, start: int, is_last: bool) -> tuple[Read, int]:
+    def read(self, block: bytes, start: int, is_last: bool) -> tuple[ParsedRecords, int]:
         """The records of whole lines of UTF-8, and how many of its bytes they are."""
         if self._header is not None:
             return read_csv(block, self.layout, self._header, self._source, is_last)

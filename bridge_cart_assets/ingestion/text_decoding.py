@@ -1,7 +1,7 @@
 """Lines: how the bytes of a text file become text, and which of them are none.
 
 Belongs here: byte-order marks, line ends, encodings and the longest line. Does not belong here:
-what a line says (`csv_records`, `json_records`), or reading a file (`files`, `parts`).
+what a line says (`csv_records`, `json_records`), or reading a file (`files`, `readers`).
 
 UTF-16 is rewritten to UTF-8 first, so that all that follows knows one encoding only. Halves of
 characters survive that as bytes that UTF-8 does not have; the line they stand in is no text, and
@@ -15,7 +15,7 @@ import polars as pl
 from polars.exceptions import ComputeError
 
 from bridge_cart_assets.ingestion.files import HEAD_BYTES
-from bridge_cart_assets.ingestion.raw_rows import ALSO, CODE, DETAIL, SIZE, STORED, TEXT
+from bridge_cart_assets.ingestion.raw_rows import APPENDED_DETAIL, CODE, DETAIL, SIZE, STORED, TEXT
 
 MAX_RECORD_BYTES = 8 * 1024**2
 # A longer line than that is kept by its beginning: it need not fit into memory.
@@ -201,7 +201,7 @@ def _judge(
     stored = layout.stored(line)
     text, written = _decoded(line, "utf-8"), _written(layout)
     if text is None and encoding is not None and layout == UTF_8:
-        text, written = _decoded(stored, encoding), f"{ALSO}its bytes are {encoding}"
+        text, written = _decoded(stored, encoding), f"{APPENDED_DETAIL}its bytes are {encoding}"
     if text is not None and not is_long:
         return text, None, written, stored
     if text is not None:
@@ -213,7 +213,7 @@ def _judge(
 
 def _written(layout: Layout) -> str | None:
     """How the bytes of a line can be restored from its text, where that is not simply UTF-8."""
-    return f"{ALSO}its bytes are {layout.encoding}" if layout.unit > 1 else None
+    return f"{APPENDED_DETAIL}its bytes are {layout.encoding}" if layout.unit > 1 else None
 
 
 def _beginning(line: bytes) -> bytes:

@@ -46,7 +46,7 @@ _CHECKPOINT_EVERY = 20
 _FEW_NAMES = 10
 # How long Delta remembers that a file was removed. What was removed earlier looks like what was
 # never committed.
-REMEMBERED = timedelta(days=7)
+TOMBSTONE_RETENTION = timedelta(days=7)
 # A file younger than that may belong to a commit that is still being written.
 _LONGEST_WRITE = timedelta(days=1)
 _PRIMITIVES: Mapping[type[pl.DataType], str] = {
@@ -109,7 +109,8 @@ class Change:
 
 
 class Snapshot:
-    """One version of a table, and the only way to write the next one."""
+    """One version of a table, and the only way to write the next one; a write moves it on to
+    that."""
 
     def __init__(self, table: Table, root: str, options: dict[str, str]) -> None:
         self.table = table
@@ -188,7 +189,7 @@ class Snapshot:
         """All rows of this version."""
         return self.scan().collect()
 
-    def declare(self) -> None:
+    def create_if_missing(self) -> None:
         """Create the table without rows, if there is none yet."""
         self._existing_or_new()
 
@@ -218,8 +219,8 @@ class Snapshot:
     def apply(self, change: Change, commit: Commit, *, even_if_empty: bool = False) -> int:
         """Insert, update and delete by key in one commit.
 
-        Without changes a commit is made only if it has something else to record, or if it is to
-        turn away those who have looked at the table before.
+        Without changes a commit is made only if it has something else to record, or if
+        `even_if_empty` asks for one, which makes writers with an older snapshot conflict.
 
         Raises:
             SchemaMismatchError: a frame does not fit; nothing is written.
@@ -274,7 +275,7 @@ class Snapshot:
         handle.load_as_version(before + 1)
         return self._fsync_commit(handle)
 
-    def vacuum(self, keep: timedelta = REMEMBERED, spare: int | None = None) -> list[str]:
+    def vacuum(self, keep: timedelta = TOMBSTONE_RETENTION, spare: int | None = None) -> list[str]:
         """Remove files that no version younger than `keep` needs, and those that no version has.
 
         Files that are not in the log stay for a day at least: they may be about to be committed.
@@ -304,13 +305,13 @@ class Snapshot:
         return gone
 
     def unreferenced_files(
-        self, keep: timedelta = REMEMBERED, spare: int | None = None
+        self, keep: timedelta = TOMBSTONE_RETENTION, spare: int | None = None
     ) -> list[str]:
         """What `vacuum` would remove, as paths below the table."""
-        if keep > REMEMBERED:
+        if keep > TOMBSTONE_RETENTION:
             raise ValueError(
-                f"keep is {keep}: what was removed {REMEMBERED.days} days ago is forgotten, and "
-                f"then goes; name {REMEMBERED.days} days at most"
+                f"keep is {keep}: what was removed {TOMBSTONE_RETENTION.days} days ago is "
+                f"forgotten, and then goes; name {TOMBSTONE_RETENTION.days} days at most"
             )
         handle = self._handle
         if handle is None:

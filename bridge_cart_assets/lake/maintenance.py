@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from bridge_cart_assets.lake.delta import (
-    REMEMBERED,
+    TOMBSTONE_RETENTION,
     Commit,
     CommitConflictError,
     Lake,
@@ -55,7 +55,7 @@ def maintain(
     lake: Lake,
     tables: Iterable[Table],
     run_id: str,
-    keep: timedelta = REMEMBERED,
+    keep: timedelta = TOMBSTONE_RETENTION,
     served: Mapping[str, int] | None = None,
 ) -> list[Done]:
     """Put small files together and remove superfluous ones, one table after the other.
@@ -83,7 +83,7 @@ def maintain(
 
 
 def needs_maintenance(
-    lake: Lake, table: Table, keep: timedelta = REMEMBERED, served: int | None = None
+    lake: Lake, table: Table, keep: timedelta = TOMBSTONE_RETENTION, served: int | None = None
 ) -> bool:
     """Whether `maintain` would change anything about a table.
 

@@ -30,7 +30,7 @@ class Answer:
 
 
 def query(catalogue: Path, statement: str) -> Answer:
-    """Answer one SELECT over schemas gold, silver and meta.
+    """Answer one SELECT over the schemas gold, silver, ops and meta.
 
     Raises:
         QueryRefusedError: there is no catalogue, the SQL is wrong, or it would write.

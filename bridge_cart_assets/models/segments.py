@@ -261,12 +261,11 @@ def _logs(customers: pl.DataFrame) -> Floats:
 
 
 def squared(points: Floats, centroids: Floats) -> Floats:
-    """Squared distances, points x centroids.
+    """Squared distances, points x centroids, without a cube in between.
 
     >>> squared(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [0.0, 1.0]])).tolist()
     [[25.0, 1.0]]
     """
-    """Points x centroids, without a cube in between."""
     columns = [reduce(add, ((points - centre) ** 2).T) for centre in centroids]
     result: Floats = np.column_stack(columns)
     return result

@@ -1,7 +1,7 @@
 """How many segments: as many as come out the same when other customers of the kind had come.
 
 Belongs here: K-Means for each number of segments, how stable and how clear the outcome is, and the
-choice. Does not belong here: what a point is, or what a segment is called (`segments`).
+choice. Does not belong here: what a point is, or what a segment is called (`archetypes`).
 """
 
 import warnings

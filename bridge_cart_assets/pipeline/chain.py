@@ -1,4 +1,8 @@
-"""The whole chain in one call: what the assets of one run do, in the same order."""
+"""The whole chain in one call: raw, silver, gold and the catalogue, without checks.
+
+Belongs here: what tests, engines and notebooks call. The assets of a run do the same steps in the
+same order, each followed by its checks.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,7 +13,7 @@ from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES, recipes, update_gold
 from bridge_cart_assets.pipeline.intake import take_in_source
-from bridge_cart_assets.pipeline.silver import fold_pending
+from bridge_cart_assets.pipeline.silver import fold_due_days
 from bridge_cart_assets.pipeline.stored_tables import RAW_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES, Source
@@ -56,7 +60,7 @@ def refresh_silver(
     """Take in what is new and fold what is pending."""
     for source in sources:
         take_in_source(lake, source, landing, run_id, brokers=brokers)
-    fold_pending(lake, sources, pending_days(lake, sources), run_id)
+    fold_due_days(lake, sources, pending_days(lake, sources), run_id)
 
 
 def refresh_gold(

@@ -6,8 +6,8 @@ from datetime import date
 from pathlib import Path
 
 from bridge_cart_assets.batch_days import DayRange
-from bridge_cart_assets.ingestion.consume import Consumed, take_messages
-from bridge_cart_assets.ingestion.ingest_files import Taken, ingest_files
+from bridge_cart_assets.ingestion.ingest_files import FilesTaken, ingest_files
+from bridge_cart_assets.ingestion.ingest_messages import MessagesTaken, ingest_messages
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import new_files
 from bridge_cart_assets.lake.delta import Lake
@@ -22,8 +22,8 @@ from bridge_cart_assets.tables.ops import TABLES as OPS_TABLES
 class Intake:
     """What was taken in for one source; None for what was not looked at."""
 
-    files: Taken | None = None
-    messages: Consumed | None = None
+    files: FilesTaken | None = None
+    messages: MessagesTaken | None = None
 
     @property
     def message_days(self) -> set[date]:
@@ -102,7 +102,7 @@ def take_in_source(
             ),
         )
     if MESSAGES in arrivals and brokers and source.topic:
-        messages = take_messages(
+        messages = ingest_messages(
             lake,
             source,
             brokers,

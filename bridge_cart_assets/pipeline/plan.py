@@ -12,7 +12,7 @@ from datetime import date
 import duckdb
 
 from bridge_cart_assets.batch_days import DayRange, last_batch_day
-from bridge_cart_assets.ingestion.consume import days_to_come, not_taken
+from bridge_cart_assets.ingestion.ingest_messages import estimated_batch_days, lagging_partitions
 from bridge_cart_assets.ingestion.kafka_admin import BrokersUnreachableError
 from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
 from bridge_cart_assets.ingestion.ledger import new_files
@@ -35,11 +35,12 @@ class Plan:
 
     Attributes:
         days: the batch days to run; None when nothing is due.
-        within: the batch days that are looked at: partitions that there are, and were asked for.
+        allowed_days: the batch days that are looked at: partitions that there are, and were asked
+            for.
         sources: sources that have something new or records that silver has not seen.
         files: new files to take.
         messages: partitions of topics with messages to take.
-        trouble: why messages cannot be taken; None when they can.
+        kafka_problem: why messages cannot be taken; None when they can.
         outside: batch days that have no partition, of files and records that wait.
         listed: all files in the landing zone.
         arrivals: what is taken, files or messages or both.
@@ -48,11 +49,11 @@ class Plan:
     """
 
     days: DayRange | None
-    within: DayRange
+    allowed_days: DayRange
     sources: tuple[Source, ...]
     files: tuple[LandedFile, ...]
     messages: tuple[Position, ...]
-    trouble: str | None
+    kafka_problem: str | None
     outside: tuple[date, ...]
     listed: tuple[LandedFile, ...]
     arrivals: frozenset[str]
@@ -89,28 +90,30 @@ def plan(
     files_of = sources if FILES in arrivals else ()
     listed = [f for source in files_of for f in list_landing(settings.landing, source.name)]
     messages: list[Position] = []
-    trouble = None
+    kafka_problem = None
     if MESSAGES in arrivals:
         try:
-            messages = [p for source in sources for p in not_taken(lake, source, settings.kafka)]
+            messages = [
+                p for source in sources for p in lagging_partitions(lake, source, settings.kafka)
+            ]
         except (BrokersUnreachableError, MessagesLostError) as error:
-            trouble, arrivals = str(error), arrivals - {MESSAGES}
+            kafka_problem, arrivals = str(error), arrivals - {MESSAGES}
     new = new_files(lake, listed)
     there = DayRange(settings.start_date, last_batch_day())
-    within = DayRange(max(there.first, first or date.min), min(there.last, last or date.max))
-    files = [file for file in new if file.batch_day in within]
+    allowed_days = DayRange(max(there.first, first or date.min), min(there.last, last or date.max))
+    files = [file for file in new if file.batch_day in allowed_days]
     pending = pending_days(lake, sources)
     due: dict[str, set[date]] = {
         source.name: {f.batch_day for f in files if f.source == source.name}
-        | {day for day in pending[source.name] if day in within}
+        | {day for day in pending[source.name] if day in allowed_days}
         for source in sources
     }
     for source in sources:
         mine = [p for p in messages if p.partition.topic == source.topic]
-        come = days_to_come(settings.kafka, mine) if mine else set()
+        come = estimated_batch_days(settings.kafka, mine) if mine else set()
         # Of messages whose days are no partitions only the intake is due: any day will do.
-        inside = {day for day in come if day in within}
-        due[source.name] |= inside or {within.last for _ in come}
+        inside = {day for day in come if day in allowed_days}
+        due[source.name] |= inside or {allowed_days.last for _ in come}
     days: set[date] = set().union(*due.values())
     if not days and not _is_served(settings, lake):
         as_of = latest_day(lake)
@@ -118,11 +121,11 @@ def plan(
     waiting = {day for found in pending.values() for day in found}
     return Plan(
         days=DayRange.around(days) if days else None,
-        within=within,
+        allowed_days=allowed_days,
         sources=tuple(source for source in sources if due[source.name]),
         files=tuple(files),
         messages=tuple(messages),
-        trouble=trouble,
+        kafka_problem=kafka_problem,
         outside=tuple(day for day in (*(f.batch_day for f in new), *waiting) if day not in there),
         listed=tuple(listed),
         arrivals=arrivals,

@@ -60,7 +60,7 @@ _FOLDS: Mapping[str, tuple[Table, tuple[str, ...], Callable[[pl.DataFrame], Fold
 }
 
 
-def fold_pending(
+def fold_due_days(
     lake: Lake,
     sources: Sequence[Source],
     due: Mapping[str, Iterable[date]],

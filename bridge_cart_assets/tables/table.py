@@ -20,7 +20,7 @@ class SchemaMismatchError(ValueError):
 
 @dataclass(frozen=True)
 class Table:
-    """One Delta table of the lakehouse.
+    """One table of the lakehouse: a Delta table, or (of meta) one of the catalogue only.
 
     Attributes:
         path: layer and name, `gold/kpis_daily`; also the asset key.
@@ -38,7 +38,7 @@ class Table:
 
     @property
     def layer(self) -> str:
-        """raw, silver, gold or ops."""
+        """raw, silver, gold, ops or meta."""
         return self.path.split("/")[0]
 
     @property

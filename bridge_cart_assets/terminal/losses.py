@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bridge_cart_assets.automation.liveness import clock
-from bridge_cart_assets.ingestion.consume import not_taken
+from bridge_cart_assets.ingestion.ingest_messages import lagging_partitions
 from bridge_cart_assets.ingestion.kafka_admin import BrokersUnreachableError
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.losses import Missing, cannot_come_again, lost_files
@@ -50,7 +50,7 @@ def _sources_with_messages(settings: Settings, lake: Lake) -> list[str]:
     waiting = []
     for source in SOURCES if settings.kafka else ():
         try:
-            if any(not_taken(lake, source, settings.kafka)):
+            if any(lagging_partitions(lake, source, settings.kafka)):
                 waiting.append(source.name)
         except (BrokersUnreachableError, MessagesLostError):
             continue

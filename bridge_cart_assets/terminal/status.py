@@ -1,7 +1,7 @@
 """`bridge-cart status`: tables, accounting, refused files, checks, last run.
 
 Belongs here: what there is to tell, as plain values and as words. Does not belong here: how a
-figure, an age or a verdict looks (`look`).
+figure, an age or a verdict looks (`style`).
 """
 
 from datetime import UTC, date, datetime

@@ -1,7 +1,7 @@
 """The end of a run: the KPIs against four weeks before, the segments, and what to look at next.
 
 Belongs here: which figures, and which of them is worth a look. Does not belong here: how a figure
-looks (`look`), or how it is counted (`transforms`, `models`).
+looks (`style`), or how it is counted (`transforms`, `models`).
 """
 
 from decimal import Decimal

@@ -72,14 +72,14 @@ def clean_purchases(records: pl.LazyFrame) -> Cleaned:
         **_PROVENANCE,
         order_id=parsing.present(pl.col("order_id")),
         customer_id=parsing.present(pl.col("customer_id")),
-        line_number=parsing.whole(pl.col("line_number")),
+        line_number=parsing.parse_whole(pl.col("line_number")),
         purchase_date=parsing.parse_moment(pl.col("purchase_date")),
-        purchase_amount=parsing.amount(pl.col("purchase_amount")),
-        discount_amount=parsing.amount(pl.col("discount_amount")),
+        purchase_amount=parsing.parse_amount(pl.col("purchase_amount")),
+        discount_amount=parsing.parse_amount(pl.col("discount_amount")),
         coupon_used=parsing.parse_flag(pl.col("coupon_used")),
         payment_method=_one_of(_PAYMENT_METHODS, pl.col("payment_method"), keep_others=True),
         product_category=parsing.tidy(pl.col("product_category")),
-        quantity=parsing.whole(pl.col("quantity")),
+        quantity=parsing.parse_whole(pl.col("quantity")),
         status=_one_of(_STATUSES, pl.col("status")),
         updated_at=parsing.parse_moment(pl.col("updated_at")),
         **_received("order_id", "customer_id", "purchase_date", "purchase_amount"),
@@ -120,8 +120,8 @@ def clean_customers(records: pl.LazyFrame) -> Cleaned:
     """
     country = parsing.tidy(pl.col("country"))
     email = parsing.present(pl.col("email")).str.to_lowercase()
-    age = parsing.whole(pl.col("age"))
-    income = parsing.amount(pl.col("income"))
+    age = parsing.parse_whole(pl.col("age"))
+    income = parsing.parse_amount(pl.col("income"))
     read = records.select(
         **_PROVENANCE,
         customer_id=parsing.present(pl.col("customer_id")),

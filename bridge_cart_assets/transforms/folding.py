@@ -22,7 +22,8 @@ class Folded:
 
     Attributes:
         current: the current records, one row per key (or version of a profile).
-        superseded: the others, with `fate` duplicate or superseded.
+        superseded: the other records; `fate` says whether the content is the same (duplicate) or
+            another (superseded).
     """
 
     current: pl.DataFrame

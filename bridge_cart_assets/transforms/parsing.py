@@ -127,11 +127,11 @@ def parse_moment(text: pl.Expr) -> pl.Expr:
     return present(text).map_batches(_moments, return_dtype=TIMESTAMP)
 
 
-def amount(text: pl.Expr) -> pl.Expr:
+def parse_amount(text: pl.Expr) -> pl.Expr:
     """An amount of money, rounded half up (away from zero) to cents.
 
     >>> texts = pl.DataFrame({"text": ["1.234,50 €", "10.005", "free"]})
-    >>> [str(value) for value in texts.select(amount(pl.col("text"))).to_series()]
+    >>> [str(value) for value in texts.select(parse_amount(pl.col("text"))).to_series()]
     ['1234.50', '10.01', 'None']
     """
     return present(text).map_batches(_amounts, return_dtype=MONEY)
@@ -142,11 +142,11 @@ def parse_number(text: pl.Expr) -> pl.Expr:
     return present(text).map_batches(_exact_numbers, return_dtype=EXACT)
 
 
-def whole(text: pl.Expr) -> pl.Expr:
+def parse_whole(text: pl.Expr) -> pl.Expr:
     """A whole number; 2.0 is one, 1.5 is not.
 
     >>> texts = pl.DataFrame({"text": ["2.0", "1.5", "-3"]})
-    >>> texts.select(whole(pl.col("text"))).to_series().to_list()
+    >>> texts.select(parse_whole(pl.col("text"))).to_series().to_list()
     [2, None, -3]
     """
     return present(text).map_batches(_wholes, return_dtype=pl.Int64)
@@ -275,10 +275,10 @@ def _plain_money(text: pl.Series) -> pl.Series:
 
 def _plain_whole(text: pl.Series) -> pl.Series:
     exact = text.cast(pl.Decimal(38, 18), strict=False)
-    parse_number = exact.cast(pl.Int64, strict=False)
-    is_whole = exact == parse_number.cast(pl.Decimal(38, 18), strict=False)
-    inside = parse_number.abs() <= int(_WHOLE_LIMIT)
-    return pl.select(pl.when(is_whole & inside).then(parse_number)).to_series()
+    number = exact.cast(pl.Int64, strict=False)
+    is_whole = exact == number.cast(pl.Decimal(38, 18), strict=False)
+    inside = number.abs() <= int(_WHOLE_LIMIT)
+    return pl.select(pl.when(is_whole & inside).then(number)).to_series()
 
 
 def _as_money(text: str) -> Decimal | None:

@@ -10,7 +10,7 @@ ROOT = Path(bridge_cart_assets.__file__).parent
 # Names that two rooms share, and why that is no second meaning.
 SHARED = {
     "main": "the entry point of each command",
-    "run": "the verb of the command, and the chain that it runs",
+    "run": "the verb of the command, and the same steps without Dagster",
     "generate": "the verb of the command, and the function that it calls",
     "topics": "the verb of the command, and the page's table of the same positions",
     "SegmentModel": "the table's schema, and the model that its rows are read into",

@@ -24,14 +24,14 @@ WORK = {
     "Python": "while True: pass",
 }
 PROGRAM = """
-from bridge_cart_assets.automation.interruption import exit_on_signals, run_interruptibly, saying
+from bridge_cart_assets.automation.interruption import exit_on_signals, run_interruptibly, on_signal
 
 def work():
     print("begun", flush=True)
     {work}
 
 exit_on_signals()
-with saying(lambda received: print("farewell", received.name, flush=True)):
+with on_signal(lambda received: print("farewell", received.name, flush=True)):
     {call}
 """
 

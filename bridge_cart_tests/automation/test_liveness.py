@@ -23,7 +23,7 @@ from bridge_cart_assets.automation.liveness import (
     HEARTBEAT,
     PROCESS_GONE,
     STOPPED,
-    cut_off,
+    count_cut_off_runs,
     end_dead_runs,
     heartbeat,
     identity_of,
@@ -219,11 +219,11 @@ def test_runs_that_were_cut_off_are_counted_and_those_that_failed_on_their_own_a
     cut_off_run(instance, PROCESS_GONE, failed, plan)
     cut_off_run(instance, STOPPED, canceled, plan)
     started(instance, tags=plan, status=failed)  # by the code server, when it saw its worker die
-    assert cut_off(instance, plan) == 3
+    assert count_cut_off_runs(instance, plan) == 3
     started(instance, tags={**plan, "dagster/failure_reason": "STEP_FAILURE"}, status=failed)
     started(instance, tags=plan, status=canceled)  # by somebody, in the UI
     cut_off_run(instance, STOPPED, canceled, {"bridge_cart/plan": "2"})
-    assert cut_off(instance, plan) == 3
+    assert count_cut_off_runs(instance, plan) == 3
 
 
 def test_a_run_that_is_executed_again_is_not_taken_for_the_dead_one(
@@ -242,7 +242,7 @@ def test_a_run_that_is_executed_again_is_not_taken_for_the_dead_one(
 
     assert end_dead_runs(instance) == []
     assert state(instance, again) == "STARTED"
-    assert cut_off(instance, plan) == 1
+    assert count_cut_off_runs(instance, plan) == 1
 
 
 def test_run_monitoring_is_told_by_the_launcher(instance: dg.DagsterInstance) -> None:

@@ -20,8 +20,8 @@ from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 
-from bridge_cart_assets.ingestion.consume import take_messages
 from bridge_cart_assets.ingestion.ingest_files import ingest_files
+from bridge_cart_assets.ingestion.ingest_messages import ingest_messages
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import new_files
 from bridge_cart_assets.lake.delta import Lake
@@ -115,7 +115,7 @@ def take(data: Path) -> None:
     brokers = data / "brokers"
     if brokers.exists():
         settings = {"bootstrap.servers": brokers.read_text()}
-        taken = take_messages(lake, PURCHASES, settings, "bench").records
+        taken = ingest_messages(lake, PURCHASES, settings, "bench").records
     else:
         due = new_files(lake, list_landing(data / "landing", PURCHASES.name))
         taken = ingest_files(lake, PURCHASES, due, "bench").records

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bridge_cart_assets.ingestion import consume, ingest_files
+from bridge_cart_assets.ingestion import ingest_files, ingest_messages
 from bridge_cart_assets.lake import catalogue, delta, fsync
 from bridge_cart_assets.lake.delta import Lake, Snapshot
 from bridge_cart_assets.pipeline import chain, intake, silver
@@ -93,10 +93,10 @@ POINTS: dict[str, tuple[Any, str, Callable[[Function, Killer], Function]]] = {
 # The same places on the way of a message.
 WITH_KAFKA = {
     **POINTS,
-    "listed": (consume, "partitions_of", after),
-    "read": (consume, "_rows", before),
-    "parsed": (consume, "_rows", after),
-    "remembered": (consume, "upsert_offsets", after),
+    "listed": (ingest_messages, "partitions_of", after),
+    "read": (ingest_messages, "_rows", before),
+    "parsed": (ingest_messages, "_rows", after),
+    "remembered": (ingest_messages, "upsert_offsets", after),
 }
 
 

@@ -7,7 +7,7 @@ from polars.testing import assert_frame_equal
 
 from bridge_cart_assets.ingestion import readers
 from bridge_cart_assets.ingestion.files import Content, FileRefusedError
-from bridge_cart_assets.ingestion.raw_rows import Read
+from bridge_cart_assets.ingestion.raw_rows import ParsedRecords
 from bridge_cart_assets.ingestion.readers import read_all, read_records
 from bridge_cart_assets.sources.customers import CUSTOMERS
 
@@ -18,8 +18,8 @@ def csv(*bodies: bytes, header: bytes = HEADER) -> list[Content]:
     return [Content("csv", str(n), header + body) for n, body in enumerate(bodies)]
 
 
-def one_by_one(contents: list[Content]) -> list[Read | FileRefusedError]:
-    found: list[Read | FileRefusedError] = []
+def one_by_one(contents: list[Content]) -> list[ParsedRecords | FileRefusedError]:
+    found: list[ParsedRecords | FileRefusedError] = []
     for content in contents:
         try:
             found.append(read_records(content, CUSTOMERS))
@@ -29,7 +29,7 @@ def one_by_one(contents: list[Content]) -> list[Read | FileRefusedError]:
 
 
 def assert_equal(
-    found: list[Read | FileRefusedError], wanted: list[Read | FileRefusedError]
+    found: list[ParsedRecords | FileRefusedError], wanted: list[ParsedRecords | FileRefusedError]
 ) -> None:
     assert len(found) == len(wanted)
     for one, other in zip(found, wanted, strict=True):
@@ -61,7 +61,7 @@ def test_whatever_they_say_each_file_is_read_as_by_itself(
 def test_files_with_one_header_are_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = 0
 
-    def counted(*args: object) -> Read:
+    def counted(*args: object) -> ParsedRecords:
         nonlocal calls
         calls += 1
         return read_records(*args)  # type: ignore[arg-type]
@@ -72,13 +72,15 @@ def test_files_with_one_header_are_one_call(monkeypatch: pytest.MonkeyPatch) -> 
     found = read_all(contents, CUSTOMERS)
     assert calls == 1
     assert_equal(found, wanted)
-    heights = [read.records.height for read in found if isinstance(read, Read)]
+    heights = [read.records.height for read in found if isinstance(read, ParsedRecords)]
     assert heights == [1, 0, 1, 1, 2]
 
 
 def test_an_open_quote_does_not_reach_into_the_next_file() -> None:
     found = read_all(csv(b'1,"a,x\n', b'2,b",y\n'), CUSTOMERS)
-    codes = [read.records["_error_code"].to_list() for read in found if isinstance(read, Read)]
+    codes = [
+        read.records["_error_code"].to_list() for read in found if isinstance(read, ParsedRecords)
+    ]
     assert codes == [["MALFORMED"], [None]]
 
 

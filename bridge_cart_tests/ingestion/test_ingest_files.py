@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from bridge_cart_assets.ingestion import ingest_files as module
-from bridge_cart_assets.ingestion.ingest_files import Taken, ingest_files
+from bridge_cart_assets.ingestion.ingest_files import FilesTaken, ingest_files
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import new_files, refused_in_landing
 from bridge_cart_assets.ingestion.pending import arrived_days, pending_days
@@ -36,7 +36,7 @@ class Shop:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return path
 
-    def run(self, run_id: str = "run") -> Taken:
+    def run(self, run_id: str = "run") -> FilesTaken:
         """Take in what is new, as the raw asset does."""
         files = new_files(self.lake, list_landing(self.landing, "customers"))
         return ingest_files(self.lake, CUSTOMERS, files, run_id)
@@ -254,7 +254,7 @@ def test_two_intakes_at_once_from_the_same_version_double_nothing(
     shop.land("2024-01-01.csv", ANNA)
     shop.land("2024-01-02.csv", CY)
     before = len(shop.records())
-    others: list[Taken] = []
+    others: list[FilesTaken] = []
     between_look_and_write(
         monkeypatch, CUSTOMERS.raw, lambda: others.append(shop.run("the other run"))
     )
@@ -314,7 +314,7 @@ def test_a_crash_between_the_records_and_the_ledger_loses_and_doubles_nothing(
     again = shop.run()
     assert (again.files, again.repeated) == (0, 2)
     assert shop.records() == landed
-    assert shop.run() == Taken()
+    assert shop.run() == FilesTaken()
 
 
 def test_a_crash_before_the_records_are_committed_loses_and_doubles_nothing(

@@ -13,7 +13,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from bridge_cart_assets.ingestion import files, ingest_large_file
-from bridge_cart_assets.ingestion.ingest_files import Taken, ingest_files
+from bridge_cart_assets.ingestion.ingest_files import FilesTaken, ingest_files
 from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
 from bridge_cart_assets.ingestion.ledger import new_files, refused_in_landing, transaction_of
 from bridge_cart_assets.lake import delta
@@ -67,7 +67,7 @@ class Shop:
         path.write_bytes(data)
         return path
 
-    def run(self, **more: Any) -> Taken:
+    def run(self, **more: Any) -> FilesTaken:
         return ingest_files(self.lake, CUSTOMERS, self.due(), "run", **more)
 
     def due(self) -> list[LandedFile]:

@@ -11,7 +11,7 @@ from bridge_cart_assets.assets.run_scope import ARRIVALS, ONLY_PENDING, RunScope
 from bridge_cart_assets.automation.sensors import kafka_sensor, landing_sensor
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.ingestion import kafka_admin
-from bridge_cart_assets.ingestion.consume import take_messages
+from bridge_cart_assets.ingestion.ingest_messages import ingest_messages
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.plan import plan
 from bridge_cart_assets.settings import Settings
@@ -160,7 +160,7 @@ def test_a_tick_fails_when_messages_were_deleted_before_they_were_taken(
     settings: Settings, mock_cluster: MockCluster, instance: dg.DagsterInstance
 ) -> None:
     send(mock_cluster, "2024-01-05")
-    take_messages(Lake(settings.lake), PURCHASES, settings.kafka, "run")
+    ingest_messages(Lake(settings.lake), PURCHASES, settings.kafka, "run")
     mock_cluster.delete_topic(TOPIC)
     mock_cluster.create_topic(TOPIC)
     assert "created again" in failure(settings, instance)
@@ -181,7 +181,7 @@ def test_a_plan_for_both_goes_on_with_the_files_and_tells_the_trouble(
         "2024-01-01/2024-01-01",
         "files",
     )
-    assert str(due.trouble).startswith("Kafka at ")
+    assert str(due.kafka_problem).startswith("Kafka at ")
     assert due.messages == ()
 
 
@@ -193,7 +193,7 @@ def test_messages_of_days_without_a_partition_wait_and_ask_for_nothing(
     due = plan(settings, Lake(settings.lake))
     assert str(due.days) == f"{TOMORROW}/{TOMORROW}", "a run has to take them"
 
-    take_messages(Lake(settings.lake), PURCHASES, settings.kafka, "run")
+    ingest_messages(Lake(settings.lake), PURCHASES, settings.kafka, "run")
 
     waiting = plan(settings, Lake(settings.lake))
     assert (waiting.days, waiting.messages) == (None, ())
@@ -217,4 +217,4 @@ def test_without_brokers_there_is_no_sensor_and_nothing_is_asked(settings: Setti
     assert "kafka_sensor" in sensors(settings)
     without = replace(settings, kafka={})
     assert sensors(without) == sensors(settings) - {"kafka_sensor"}
-    assert [take_messages(Lake(without.lake), s, {}, "run").records for s in SOURCES] == [0] * 3
+    assert [ingest_messages(Lake(without.lake), s, {}, "run").records for s in SOURCES] == [0] * 3

@@ -16,7 +16,11 @@ from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.landing import PURCHASES as ORDERS
 from bridge_cart_assets.generator.landing import Form, Target
 from bridge_cart_assets.generator.shop import TOPICS, generate
-from bridge_cart_assets.ingestion.consume import Consumed, days_to_come, not_taken
+from bridge_cart_assets.ingestion.ingest_messages import (
+    MessagesTaken,
+    estimated_batch_days,
+    lagging_partitions,
+)
 from bridge_cart_assets.ingestion.kafka_admin import BrokersUnreachableError
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.chain import refresh_silver
@@ -25,7 +29,7 @@ from bridge_cart_assets.tables import silver
 from bridge_cart_tests.generator.shop_factory import Made, make
 from bridge_cart_tests.kafka.broker import Broker, wait_until
 from bridge_cart_tests.kafka.producing import Message, produce
-from bridge_cart_tests.kafka.test_consume import DAY, MIDNIGHT, NOON, TOPIC, Desk, order
+from bridge_cart_tests.kafka.test_ingest_messages import DAY, MIDNIGHT, NOON, TOPIC, Desk, order
 from bridge_cart_tests.lakehouse.test_truth import (
     KEY,
     LINE,
@@ -182,7 +186,7 @@ def test_aborted_messages_are_not_read_and_markers_are_no_lag(
     assert (position.lag, position.problem) == (0, None)
     assert position.next == 9  # five messages and four markers
     before = desk.version
-    assert desk.take() == Consumed()
+    assert desk.take() == MessagesTaken()
     assert desk.version == before
 
     transaction(producer, "D")
@@ -191,13 +195,13 @@ def test_aborted_messages_are_not_read_and_markers_are_no_lag(
 
 def test_nothing_but_aborted_messages_is_taken_as_nothing(desk: Desk, producer: Producer) -> None:
     transaction(producer, "gone", "gone", ends=False)
-    due = not_taken(desk.lake, PURCHASES, desk.brokers)
+    due = lagging_partitions(desk.lake, PURCHASES, desk.brokers)
     assert [position.lag for position in due] == [3]
-    assert days_to_come(desk.brokers, due) == {datetime.now(UTC).date()}
+    assert estimated_batch_days(desk.brokers, due) == {datetime.now(UTC).date()}
 
-    assert desk.take() == Consumed()
+    assert desk.take() == MessagesTaken()
 
-    assert not_taken(desk.lake, PURCHASES, desk.brokers) == []
+    assert lagging_partitions(desk.lake, PURCHASES, desk.brokers) == []
 
 
 def test_messages_behind_an_open_transaction_wait_for_its_end(
@@ -210,7 +214,7 @@ def test_messages_behind_an_open_transaction_wait_for_its_end(
     desk.send("C")
 
     assert desk.take().records == 1
-    assert desk.take() == Consumed()
+    assert desk.take() == MessagesTaken()
 
     producer.commit_transaction(10)
     assert desk.take().records == 2
@@ -269,7 +273,7 @@ def test_compaction_leaves_gaps_and_no_lag(desk: Desk, broker: Broker) -> None:
 
     assert taken.records < 6
     assert desk.positions()[0].next == 6
-    assert desk.take() == Consumed()
+    assert desk.take() == MessagesTaken()
 
 
 def test_where_the_broker_decides_on_the_time_it_counts(desk: Desk, broker: Broker) -> None:

@@ -363,8 +363,8 @@ def test_a_stored_table_with_other_columns_is_refused_with_the_difference(lake: 
 
 
 def test_a_declared_table_is_there_without_rows_and_says_what_it_is(lake: Lake) -> None:
-    lake.snapshot(BY_MONTH).declare()
-    lake.snapshot(BY_MONTH).declare()
+    lake.snapshot(BY_MONTH).create_if_missing()
+    lake.snapshot(BY_MONTH).create_if_missing()
     stored = DeltaTable(lake.uri(BY_MONTH))
     assert (stored.version(), held(lake, BY_MONTH)) == (0, [])
     assert stored.metadata().name == "silver/visits"
@@ -377,7 +377,7 @@ def test_a_declared_table_is_there_without_rows_and_says_what_it_is(lake: Lake) 
 
 
 def test_money_days_and_numbers_are_stored_as_such(lake: Lake) -> None:
-    lake.snapshot(VISITS).declare()
+    lake.snapshot(VISITS).create_if_missing()
     types = {f.name: str(f.type) for f in DeltaTable(lake.uri(VISITS)).schema().fields}
     assert types == {
         "visitor": 'PrimitiveType("string")',

@@ -376,7 +376,7 @@ def test_a_lake_elsewhere_is_maintained_too(tmp_path: Path) -> None:
 
 def test_all_tables_are_maintained_and_what_was_done_is_told(lake: Lake) -> None:
     fill(lake, VISITS, files=6)
-    lake.snapshot(BY_MONTH).declare()
+    lake.snapshot(BY_MONTH).create_if_missing()
     absent = Table(path="gold/absent", schema=VISITS.schema, description="Not there.")
 
     visited, by_month = maintain(lake, [VISITS, absent, BY_MONTH], "upkeep", NOW)

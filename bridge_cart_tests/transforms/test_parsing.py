@@ -143,7 +143,7 @@ def test_a_moment_that_cannot_be_read_or_cannot_be_meant_is_null(text: str) -> N
     ],
 )
 def test_an_amount_is_read_in_every_accepted_spelling(text: str, expected: str) -> None:
-    assert read(parsing.amount, text) == [Decimal(expected)]
+    assert read(parsing.parse_amount, text) == [Decimal(expected)]
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_an_amount_is_read_in_every_accepted_spelling(text: str, expected: str) 
     ],
 )
 def test_an_amount_is_rounded_half_up_away_from_zero(text: str, expected: str) -> None:
-    assert read(parsing.amount, text) == [Decimal(expected)]
+    assert read(parsing.parse_amount, text) == [Decimal(expected)]
 
 
 @pytest.mark.parametrize(
@@ -174,11 +174,11 @@ def test_an_amount_is_rounded_half_up_away_from_zero(text: str, expected: str) -
     ],
 )
 def test_an_amount_that_cannot_be_read_is_null(text: str) -> None:
-    assert read(parsing.amount, text) == [None]
+    assert read(parsing.parse_amount, text) == [None]
 
 
 def test_an_amount_has_the_type_of_money() -> None:
-    frame = pl.DataFrame({"text": ["1", "€ 1"]}).select(parsing.amount(pl.col("text")))
+    frame = pl.DataFrame({"text": ["1", "€ 1"]}).select(parsing.parse_amount(pl.col("text")))
     assert frame.schema == {"text": pl.Decimal(18, 2)}
 
 
@@ -200,7 +200,7 @@ def test_an_amount_has_the_type_of_money() -> None:
 def test_a_whole_number_may_end_in_zeros_behind_the_point_but_has_no_fraction(
     text: str, expected: int | None
 ) -> None:
-    assert read(parsing.whole, text) == [expected]
+    assert read(parsing.parse_whole, text) == [expected]
 
 
 @pytest.mark.parametrize("text", ["true", "TRUE", "True", "yes", "Yes", "y", "Y", "1", " 1 "])

@@ -21,7 +21,7 @@ class Worklist:
         title: on the page.
         who: who is on it, as the end of "Customers …"; {} stands for the threshold.
         advice: what to do with it.
-        threshold: which of the shop's thresholds counts, as `queries.Thresholds` has them.
+        threshold: which of the shop's thresholds counts, as `queries.ListBounds` has them.
         condition, worth: SQL over the columns of `queries`; worth is an amount per customer, and
             the highest comes first.
         worth_name, worth_title: the column of that amount.

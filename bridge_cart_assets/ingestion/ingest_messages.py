@@ -46,7 +46,7 @@ PATIENCE_SECONDS = 60.0
 
 
 @dataclass
-class Consumed:
+class MessagesTaken:
     """What was taken of a source's topic.
 
     Attributes:
@@ -97,17 +97,17 @@ class _Batch:
         return len(self.values) >= COMMIT_MESSAGES or self.bytes >= COMMIT_BYTES
 
 
-def not_taken(lake: Lake, source: Source, brokers: Mapping[str, str]) -> list[Position]:
+def lagging_partitions(lake: Lake, source: Source, brokers: Mapping[str, str]) -> list[Position]:
     """The partitions of a source's topic that have messages which raw does not have.
 
     Raises:
         BrokersUnreachableError: the brokers do not answer, or refuse us.
         MessagesLostError: messages that were not taken are gone.
     """
-    return [position for position in _standing(lake, source, brokers) if position.lag]
+    return [position for position in _positions_of(lake, source, brokers) if position.lag]
 
 
-def _standing(lake: Lake, source: Source, brokers: Mapping[str, str]) -> list[Position]:
+def _positions_of(lake: Lake, source: Source, brokers: Mapping[str, str]) -> list[Position]:
     if not brokers or source.topic is None:
         return []
     found = positions(lake.snapshot(source.raw), source.topic, partitions_of(brokers, source.topic))
@@ -115,7 +115,7 @@ def _standing(lake: Lake, source: Source, brokers: Mapping[str, str]) -> list[Po
     return found
 
 
-def days_to_come(brokers: Mapping[str, str], due: Sequence[Position]) -> set[date]:
+def estimated_batch_days(brokers: Mapping[str, str], due: Sequence[Position]) -> set[date]:
     """The batch days of the first and the last message of each partition.
 
     A hint for the range of a run: in between there may be others.
@@ -125,13 +125,13 @@ def days_to_come(brokers: Mapping[str, str], due: Sequence[Position]) -> set[dat
     return first | last or {datetime.now(UTC).date()}
 
 
-def take_messages(
+def ingest_messages(
     lake: Lake,
     source: Source,
     brokers: Mapping[str, str],
     run_id: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Consumed:
+) -> MessagesTaken:
     """Take in the messages that the topic has now; those that come meanwhile are the next run's.
 
     Args:
@@ -145,8 +145,8 @@ def take_messages(
         BrokersUnreachableError: the brokers do not answer, or refuse us.
         MessagesLostError: messages that were not taken are gone. What was taken before stays.
     """
-    consumed = Consumed()
-    standing = _standing(lake, source, brokers)
+    consumed = MessagesTaken()
+    standing = _positions_of(lake, source, brokers)
     due = [position for position in standing if position.lag]
     if not due:
         upsert_offsets(
@@ -334,7 +334,7 @@ def _commit(
     return new
 
 
-def _count(consumed: Consumed, rows: pl.DataFrame, unknown: Sequence[str]) -> None:
+def _count(consumed: MessagesTaken, rows: pl.DataFrame, unknown: Sequence[str]) -> None:
     consumed.records += rows.height
     consumed.quarantined += rows.filter(pl.col("_status") == "quarantined").height
     consumed.unknown |= set(unknown)

@@ -19,8 +19,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from deltalake import DeltaTable
 
-from bridge_cart_assets.ingestion import consume, kafka_admin
-from bridge_cart_assets.ingestion.consume import Consumed, take_messages
+from bridge_cart_assets.ingestion import ingest_messages as module
+from bridge_cart_assets.ingestion import kafka_admin
+from bridge_cart_assets.ingestion.ingest_messages import MessagesTaken, ingest_messages
 from bridge_cart_assets.ingestion.kafka_admin import (
     BrokersUnreachableError,
     Partition,
@@ -74,8 +75,8 @@ class Desk:
     def send_bytes(self, *values: bytes | None, partition: int = 0, at: int = NOON) -> None:
         produce(self.cluster.bootstrap, TOPIC, [Message(v, at, partition) for v in values])
 
-    def take(self) -> Consumed:
-        return take_messages(self.lake, PURCHASES, self.brokers, "run")
+    def take(self) -> MessagesTaken:
+        return ingest_messages(self.lake, PURCHASES, self.brokers, "run")
 
     def raw(self) -> pl.DataFrame:
         rows = self.lake.snapshot(PURCHASES.raw).read()
@@ -132,7 +133,7 @@ def desk(mock_cluster: MockCluster, tmp_path: Path) -> Desk:
 def impatience(seconds: float = 0.5) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kafka_admin, "SECONDS", seconds)
-        patch.setattr(consume, "PATIENCE_SECONDS", seconds)
+        patch.setattr(module, "PATIENCE_SECONDS", seconds)
         yield
 
 
@@ -142,19 +143,19 @@ def after_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[],
 
     def arrange(number: int, happen: Callable[[], Any]) -> None:
         left = [number]
-        commit = consume._commit
+        commit = module._commit
 
         def committed(*args: Any) -> pl.DataFrame:
             rows = commit(*args)
             left[0] -= 1
             if not left[0]:
-                monkeypatch.setattr(consume, "COMMIT_MESSAGES", 100_000)
+                monkeypatch.setattr(module, "COMMIT_MESSAGES", 100_000)
                 happen()
             return rows
 
-        monkeypatch.setattr(consume, "COMMIT_MESSAGES", 1)
-        monkeypatch.setattr(consume, "_FETCH", 1)
-        monkeypatch.setattr(consume, "_commit", committed)
+        monkeypatch.setattr(module, "COMMIT_MESSAGES", 1)
+        monkeypatch.setattr(module, "_FETCH", 1)
+        monkeypatch.setattr(module, "_commit", committed)
 
     return arrange
 
@@ -164,14 +165,14 @@ def while_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]],
     """Something happens between the reading of the messages and their first commit."""
 
     def arrange(happen: Callable[[], Any]) -> None:
-        rows_of = consume._rows
+        rows_of = module._rows
 
         def read(*args: Any) -> Any:
-            monkeypatch.setattr(consume, "_rows", rows_of)
+            monkeypatch.setattr(module, "_rows", rows_of)
             happen()
             return rows_of(*args)
 
-        monkeypatch.setattr(consume, "_rows", read)
+        monkeypatch.setattr(module, "_rows", read)
 
     return arrange
 
@@ -203,7 +204,7 @@ def test_nothing_new_makes_no_commit(desk: Desk) -> None:
     desk.take()
     before = desk.version
 
-    assert desk.take() == Consumed()
+    assert desk.take() == MessagesTaken()
 
     assert (desk.version, desk.orders()) == (before, ["A"])
 
@@ -293,7 +294,7 @@ def test_messages_that_come_while_it_reads_are_the_next_runs(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.send("A", "B")
-    looked = consume.partitions_of
+    looked = module.partitions_of
 
     def then_more_come(*args: Any) -> list[Partition]:
         found = looked(*args)
@@ -301,7 +302,7 @@ def test_messages_that_come_while_it_reads_are_the_next_runs(
         desk.send("E", partition=1)
         return found
 
-    monkeypatch.setattr(consume, "partitions_of", then_more_come)
+    monkeypatch.setattr(module, "partitions_of", then_more_come)
     assert desk.take().records == 2
     monkeypatch.undo()
     assert desk.orders() == ["A", "B"]
@@ -341,7 +342,7 @@ def test_a_ledger_that_a_crash_left_behind_is_mended_although_no_message_waits(
     desk.send(1)
 
     with monkeypatch.context() as patch:
-        patch.setattr(consume, "upsert_offsets", lambda *_: None)
+        patch.setattr(module, "upsert_offsets", lambda *_: None)
         desk.take()
     assert desk.ledger() == [(0, 1, 1, 0, DAY)]
 
@@ -368,7 +369,7 @@ def test_two_at_once_take_each_message_once(
     desk: Desk, while_read: Callable[[Callable[[], Any]], None]
 ) -> None:
     desk.send(1, 2, 3)
-    other: list[Consumed] = []
+    other: list[MessagesTaken] = []
 
     def the_other_is_faster() -> None:
         other.append(desk.take())
@@ -390,13 +391,13 @@ def test_of_two_at_once_the_one_that_began_later_goes_on(
     desk.send(1, 2)
 
     def the_other_took_some() -> None:
-        due = consume.partitions_of(desk.brokers, TOPIC)
+        due = module.partitions_of(desk.brokers, TOPIC)
         short = [Partition(TOPIC, p.number, p.low, min(p.high, 1), p.topic_id) for p in due]
-        looked, consume.partitions_of = consume.partitions_of, lambda *_: short
+        looked, module.partitions_of = module.partitions_of, lambda *_: short
         try:
             desk.take()
         finally:
-            consume.partitions_of = looked
+            module.partitions_of = looked
 
     while_read(the_other_took_some)
     assert desk.take().records == 1
@@ -422,7 +423,7 @@ def test_no_consumer_groups_offsets_are_written(desk: Desk) -> None:
 
 def test_a_topic_that_is_not_there_is_looked_for_again(desk: Desk) -> None:
     desk.cluster.delete_topic(TOPIC)
-    assert desk.take() == Consumed()
+    assert desk.take() == MessagesTaken()
     assert desk.positions() == []
     assert partitions_of(desk.brokers, TOPIC) == [], "looking has created it"
 
@@ -453,8 +454,8 @@ def test_partitions_are_added(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> No
     """The mock cannot add any: at first the second one is hidden."""
     desk.send("A")
     desk.send("B", partition=1)
-    looked = consume.partitions_of
-    monkeypatch.setattr(consume, "partitions_of", lambda *args: looked(*args)[:1])
+    looked = module.partitions_of
+    monkeypatch.setattr(module, "partitions_of", lambda *args: looked(*args)[:1])
     assert desk.take().records == 1
     monkeypatch.undo()
 
@@ -466,8 +467,8 @@ def test_a_partition_that_was_added_has_lost_what_came_before_its_first_offset(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.send("A")
-    looked = consume.partitions_of
-    monkeypatch.setattr(consume, "partitions_of", lambda *args: looked(*args)[:1])
+    looked = module.partitions_of
+    monkeypatch.setattr(module, "partitions_of", lambda *args: looked(*args)[:1])
     desk.take()
     monkeypatch.undo()
     desk.send(1, 2, 3, partition=1)
@@ -520,7 +521,7 @@ def test_what_retention_removes_after_it_was_taken_is_no_loss(desk: Desk) -> Non
     desk.send(1, 2, 3)
     desk.take()
     desk.cluster.delete_records(TOPIC, 0, 3)
-    assert desk.take() == Consumed()
+    assert desk.take() == MessagesTaken()
     desk.send(4)
     assert desk.take().records == 1
 
@@ -563,7 +564,7 @@ def test_what_was_read_before_the_rest_was_deleted_is_kept(
     """Nobody else has it any more."""
     desk.settings = BIT_BY_BIT
     desk.send(*range(1, 31))
-    taken = consume._Reading.take
+    taken = module._Reading.take
     heard = [0]
 
     def then_deleted(self: Any, got: Any) -> None:
@@ -572,8 +573,8 @@ def test_what_was_read_before_the_rest_was_deleted_is_kept(
             desk.cluster.delete_records(TOPIC, 0, 29)
         taken(self, got)
 
-    monkeypatch.setattr(consume, "_FETCH", 1)
-    monkeypatch.setattr(consume._Reading, "take", then_deleted)
+    monkeypatch.setattr(module, "_FETCH", 1)
+    monkeypatch.setattr(module._Reading, "take", then_deleted)
 
     with pytest.raises(MessagesLostError):
         desk.take()
@@ -597,7 +598,7 @@ def test_a_topic_of_the_same_name_is_not_taken_for_the_old_one(desk: Desk, messa
 
     desk.accept()
     assert desk.take().records == messages
-    assert desk.take() == Consumed()
+    assert desk.take() == MessagesTaken()
     rows = desk.raw()
     assert not rows.select("_fingerprint", "_pos").is_duplicated().any()
     lives = rows.group_by("_fingerprint").len().sort("_fingerprint").rows()
@@ -625,7 +626,7 @@ def test_a_topic_that_is_gone_is_a_loss(desk: Desk, partition: int) -> None:
     assert desk.lost() == f"{TOPIC}-{partition}: it is no longer there; nothing was skipped"
 
     desk.accept()
-    assert desk.take() == Consumed()
+    assert desk.take() == MessagesTaken()
     desk.cluster.create_topic(TOPIC, 2)
     desk.send("B", partition=partition)
     assert desk.take().records == 1
@@ -796,25 +797,25 @@ def heard(offset: int) -> SimpleNamespace:
 def test_a_commit_may_take_longer_than_the_brokers_may_be_silent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(consume, "COMMIT_MESSAGES", 1)
+    monkeypatch.setattr(module, "COMMIT_MESSAGES", 1)
     now = [0.0]
-    monkeypatch.setattr(consume, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     due = {0: Position(Partition(TOPIC, 0, 0, 2), 0)}
 
-    batches = consume._batches(Scripted([heard(0)], [], [heard(1)]), due)  # type: ignore[arg-type]
+    batches = module._batches(Scripted([heard(0)], [], [heard(1)]), due)  # type: ignore[arg-type]
     next(batches)
-    now[0] += consume.PATIENCE_SECONDS + 1
+    now[0] += module.PATIENCE_SECONDS + 1
 
     assert next(batches).offsets == [1]
 
 
 def test_silence_is_not_waited_out_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter(range(1_000))
-    monkeypatch.setattr(consume, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(now)))
     due = {0: Position(Partition(TOPIC, 0, 0, 2), 0)}
 
     with pytest.raises(KafkaException, match="no message came"):
-        next(consume._batches(Scripted([heard(0)]), due))  # type: ignore[arg-type]
+        next(module._batches(Scripted([heard(0)]), due))  # type: ignore[arg-type]
 
 
 def test_leaders_move_while_it_reads(
