@@ -104,6 +104,7 @@ def test_the_catalogue_has_gold_tables_silver_views_comments_and_an_old_format(
     assert "v1.0" in version[0][0]
 
 
+@pytest.mark.slow
 def test_a_shop_goes_on_like_a_calendar(tmp_path: Path, command: Command) -> None:
     begun = command("generate", "--customers", "150", "--newcomers", "2", "--until", "2024-01-20")
     assert begun.returncode == 0, begun.stderr

@@ -267,6 +267,7 @@ def changes_nothing_when_run_again(shop: Shop) -> None:
         assert rows.equals(before[path][1]), path
 
 
+@pytest.mark.slow
 def test_bad_files_under_other_names_add_nothing(tmp_path: Path) -> None:
     small = [b for b in CORPUS if not b.alone and b.kind == "file" and len(b.data) < 1_000_000]
     with fresh_process():

@@ -120,6 +120,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_run_in_two_lines_and_room_lets_it_go_on(
     shop: Path, small_disk: Path
 ) -> None:

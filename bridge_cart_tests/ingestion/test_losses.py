@@ -117,6 +117,7 @@ def test_files_that_are_landed_again_make_it_whole(lost: Path, command: Command)
     assert orders(command) == 3
 
 
+@pytest.mark.slow
 def test_a_loss_can_be_accepted(lost: Path, command: Command) -> None:
     kill_target.run(lost)
     done = command("rebuild", "--accept-loss")

@@ -85,6 +85,7 @@ def silver_orders(data: Path) -> int:
     return Lake(str(data / "lake")).snapshot(silver.PURCHASES).rows
 
 
+@pytest.mark.slow
 def test_a_shop_goes_through_the_topics(
     tmp_path: Path, command: Command, call: Call, cluster: MockCluster
 ) -> None:

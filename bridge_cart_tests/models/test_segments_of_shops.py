@@ -8,6 +8,7 @@ from bridge_cart_assets.thresholds import THRESHOLDS
 from bridge_cart_tests.benchmarks.segments import real_purchases, recovery, refits
 
 
+@pytest.mark.slow
 def test_segments_find_the_personas_of_the_synthetic_shop() -> None:
     found = recovery(seed=7, trees=60)
     assert found.ours >= 0.6 * found.ceiling
