@@ -243,6 +243,9 @@ def _is_behind(
     row = known.get((position.partition.topic, position.partition.number))
     if row is not None:
         return bool(row["next_offset"] < position.next)
+    if position.next == 0:
+        # Nothing was ever taken of it; to look for it in raw would cost more with each day.
+        return False
     of_it = raw.scan().filter(pl.col("_object") == position.partition.name)
     return not of_it.head(1).collect().is_empty()
 

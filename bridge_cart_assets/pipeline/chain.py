@@ -11,7 +11,7 @@ from pathlib import Path
 from bridge_cart_assets.ingestion.pending import pending_days
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.pipeline.gold import GOLD_TABLES, recipes, update_gold
+from bridge_cart_assets.pipeline.gold import GOLD_TABLES, recipes, update_table
 from bridge_cart_assets.pipeline.intake import take_in_source
 from bridge_cart_assets.pipeline.silver import fold_due_days
 from bridge_cart_assets.pipeline.stored_tables import RAW_TABLES
@@ -66,5 +66,6 @@ def refresh_silver(
 def refresh_gold(
     lake: Lake, *, discount_rate: float = Settings.discount_rate, run_id: str = "pipeline"
 ) -> None:
-    """Build all tables of gold from silver."""
-    update_gold(lake, recipes(discount_rate), run_id)
+    """Build all tables of gold, one after the other."""
+    for recipe in recipes(discount_rate):
+        update_table(lake, recipe, run_id)

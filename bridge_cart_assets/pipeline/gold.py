@@ -1,6 +1,6 @@
 """Gold: each table is one pure function of silver, or of gold tables before it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -126,9 +126,3 @@ def update_table(lake: Lake, recipe: Recipe, run_id: str) -> pl.DataFrame | None
     commit = Commit(run_id, as_of)
     retry_on_conflict(lambda: write_table(lake, recipe.table, rows, commit))
     return rows
-
-
-def update_gold(lake: Lake, recipes: Sequence[Recipe], run_id: str) -> None:
-    """Build and write all tables of gold, one after the other."""
-    for recipe in recipes:
-        update_table(lake, recipe, run_id)

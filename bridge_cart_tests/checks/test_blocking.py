@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from deltalake import write_deltalake
 
+from bridge_cart_assets.assets import gold as assets_gold
 from bridge_cart_assets.assets.run_scope import RunScope
 from bridge_cart_assets.automation.jobs import QUIET, refresh_selection
 from bridge_cart_assets.batch_days import DayRange
@@ -18,10 +19,16 @@ from bridge_cart_assets.checks.registry import CheckContext, checks_of
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import range_tags
+from bridge_cart_assets.pipeline.gold import Recipe, update_table
 from bridge_cart_assets.pipeline.plan import plan
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.columns import MONEY
-from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, KPIS_DAILY
+from bridge_cart_assets.tables.gold import (
+    CUSTOMER_FEATURES,
+    CUSTOMER_VALUE,
+    KPIS_DAILY,
+    SEGMENT_METRICS,
+)
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.faults import kill_target
@@ -114,6 +121,32 @@ def test_a_failed_check_stops_gold_in_the_run_and_in_later_runs(
         assert "keys_unique" in {check.check_name for check in wrong}
         assert not {key for key in materialized(result) if key.startswith(("gold", "catalogue"))}
     assert version(settings, KPIS_DAILY) == gold
+
+
+def test_a_failed_check_within_gold_holds_back_what_is_built_from_its_table(
+    begun: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one step: the tables behind the failed one are not built, the others are."""
+
+    def with_a_row_twice(lake: Lake, recipe: Recipe, run_id: str) -> pl.DataFrame | None:
+        rows = update_table(lake, recipe, run_id)
+        if rows is None or recipe.table is not CUSTOMER_FEATURES:
+            return rows
+        return pl.concat([rows, rows])
+
+    monkeypatch.setattr(assets_gold, "update_table", with_a_row_twice)
+    land(begun, "2024-01-02", "O3,C3,2024-01-02,30")
+    before = version(begun, CUSTOMER_VALUE), version(begun, SEGMENT_METRICS)
+
+    result = run(begun, instance)
+
+    assert not result.success
+    built = {key for key in materialized(result) if key.startswith("gold/")}
+    assert {"gold/customer_features", "gold/kpis_daily", "gold/sales_daily"} <= built
+    # From the table itself, and from tables that are built from it.
+    assert built.isdisjoint({"gold/segment_model", "gold/customer_value", "gold/segment_metrics"})
+    assert "catalogue" not in materialized(result)
+    assert before == (version(begun, CUSTOMER_VALUE), version(begun, SEGMENT_METRICS))
 
 
 @pytest.mark.slow
