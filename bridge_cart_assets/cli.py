@@ -31,6 +31,8 @@ from bridge_cart_assets.terminal.warnings import (
 
 if TYPE_CHECKING:
     from bridge_cart_assets.automation.run_in_process import Outcome
+    from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.pipeline.plan import Plan
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 _wait = click.option(
@@ -183,11 +185,10 @@ def run(
     wait: float,
 ) -> None:
     """Take in what is new and bring silver, gold, models, checks and catalogue up to date."""
-    from bridge_cart_assets.assets.run_scope import RunScope
+    from bridge_cart_assets.automation.unfinished_runs import may_be_unfinished
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.pipeline.plan import plan
     from bridge_cart_assets.sources import SOURCES
-    from bridge_cart_assets.terminal.running import turn
 
     known = {source.name: source for source in SOURCES}
     if source_name is not None and source_name not in known:
@@ -201,21 +202,12 @@ def run(
             "create it and drop files in, or try: bridge-cart generate --customers 1000 --days 90"
         )
     lake = Lake(settings.lake, settings.storage_options)
-    with turn(settings, wait) as this_turn:
-        due = plan(settings, lake, sources, _date(first), _date(last))
-        warn_outside(settings, due.outside)
-        if due.days is None:
-            warn_refused(settings, lake)
-            warn_missing(lake)
-            if due.kafka_problem is None:
-                topics = ", and no message waits" if settings.kafka else ""
-                click.echo(f"nothing new among {len(due.listed):,} files{topics}")
-        else:
-            outcome = this_turn.refresh(RunScope.of_plan(due), due.sources)
-            warn_refused(settings, lake)
-            warn_missing(lake)
-            warn_unfinished_rebuild(lake)
-            _finish(settings, outcome)
+    find_due = partial(plan, settings, lake, sources, _date(first), _date(last))
+    due = find_due()
+    if due.days is not None or may_be_unfinished(settings):
+        due = _refresh(settings, lake, find_due, wait)
+    else:
+        _say_nothing_new(settings, lake, due)
     if due.kafka_problem:
         raise CommandError(due.kafka_problem)
 
@@ -472,6 +464,36 @@ def _again(settings: Settings, wait: float, config: dict[str, object]) -> None:
         today = DayRange(as_of, as_of)
         scope = RunScope(today, pending_in=today)
         _finish(settings, this_turn.refresh(scope, config=config))
+
+
+def _refresh(
+    settings: Settings, lake: "Lake", find_due: Callable[[], "Plan"], wait: float
+) -> "Plan":
+    """Wait for the turn, then do what is due by then."""
+    from bridge_cart_assets.assets.run_scope import RunScope
+    from bridge_cart_assets.terminal.running import turn
+
+    with turn(settings, wait) as this_turn:
+        due = find_due()
+        if due.days is None:
+            _say_nothing_new(settings, lake, due)
+            return due
+        warn_outside(settings, due.outside)
+        outcome = this_turn.refresh(RunScope.of_plan(due), due.sources)
+        warn_refused(settings, lake)
+        warn_missing(lake)
+        warn_unfinished_rebuild(lake)
+        _finish(settings, outcome)
+    return due
+
+
+def _say_nothing_new(settings: Settings, lake: "Lake", due: "Plan") -> None:
+    warn_outside(settings, due.outside)
+    warn_refused(settings, lake)
+    warn_missing(lake)
+    if due.kafka_problem is None:
+        topics = ", and no message waits" if settings.kafka else ""
+        click.echo(f"nothing new among {len(due.listed):,} files{topics}")
 
 
 def _finish(settings: Settings, outcome: "Outcome") -> None:

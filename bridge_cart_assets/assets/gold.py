@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from bridge_cart_assets.assets.asset_checks import check_specs, evaluate
 from bridge_cart_assets.assets.asset_metadata import asset_metadata
 from bridge_cart_assets.assets.asset_specs import asset_key, asset_spec, materialize_result
-from bridge_cart_assets.checks.registry import CheckContext, check_specs, evaluate
+from bridge_cart_assets.checks.registry import CheckContext
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import recipes, update_table
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from bridge_cart_assets.assets.asset_checks import check_specs, evaluate
 from bridge_cart_assets.assets.asset_specs import asset_spec, materialize_result
 from bridge_cart_assets.assets.run_scope import RunScope
 from bridge_cart_assets.batch_days import DayRange, last_batch_day
-from bridge_cart_assets.checks.registry import CheckContext, check_specs, evaluate
+from bridge_cart_assets.checks.registry import CheckContext
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.intake import take_in_source
 from bridge_cart_assets.settings import Settings

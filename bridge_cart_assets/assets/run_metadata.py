@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 import dagster as dg
 import polars as pl
 
-from bridge_cart_assets.assets.asset_specs import asset_key
-from bridge_cart_assets.checks.registry import Check, checks_of
+from bridge_cart_assets.assets.asset_checks import latest_verdicts
+from bridge_cart_assets.checks.registry import Check
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.tables import meta
 from bridge_cart_assets.tables.silver import ACCOUNTING, QUARANTINE
@@ -61,27 +61,14 @@ def times(instance: dg.DagsterInstance, run_id: str, now: datetime) -> pl.DataFr
 
 
 def verdicts(instance: dg.DagsterInstance, tables: Sequence[Table]) -> pl.DataFrame:
-    """The latest verdict of every check of some tables; those never evaluated have none.
-
-    All of them in one question to the event log: one by one they take a second.
-    """
-    checks = {
-        dg.AssetCheckKey(asset_key(table), check.name): (table, check)
-        for table in tables
-        for check in checks_of(table)
-    }
-    latest = instance.event_log_storage.get_asset_check_summary_records(list(checks))
+    """The latest verdict of every check of some tables; those never evaluated have none."""
     rows = []
-    for key, (table, check) in checks.items():
-        summary = latest.get(key)
-        # The latest that came to an end: another run may be at it now.
-        record = summary.last_completed_check_execution_record if summary else None
-        event = record.event if record else None
-        said = event.dagster_event.event_specific_data if event and event.dagster_event else None
-        row = _declared(table, check)
-        if event is not None and isinstance(said, dg.AssetCheckEvaluation):
-            at = datetime.fromtimestamp(event.timestamp, tz=UTC)
-            row |= {"evaluated_at": at, "run_id": event.run_id, **dict(_verdict(said))}
+    for verdict in latest_verdicts(instance, tables):
+        row = _declared(verdict.table, verdict.check)
+        if verdict.evaluation is not None and verdict.timestamp is not None:
+            at = datetime.fromtimestamp(verdict.timestamp, tz=UTC)
+            figures = dict(_figures(verdict.evaluation))
+            row |= {"evaluated_at": at, "run_id": verdict.run_id, **figures}
         rows.append(row)
     return pl.DataFrame(rows, schema=meta.CHECKS.dtypes)
 
@@ -96,12 +83,12 @@ def _declared(table: Table, check: Check) -> dict[str, object]:
     }
 
 
-def _verdict(said: dg.AssetCheckEvaluation) -> Iterator[tuple[str, object]]:
-    figures: dict[str, object] = {name: entry.value for name, entry in said.metadata.items()}
+def _figures(evaluation: dg.AssetCheckEvaluation) -> Iterator[tuple[str, object]]:
+    figures: dict[str, object] = {name: entry.value for name, entry in evaluation.metadata.items()}
     # Where a score is held against the bounds, it is not the figure itself that they are for.
     figures["value"] = figures.get("z", figures.get("value"))
-    yield "passed", said.passed
-    yield "says", said.description
+    yield "passed", evaluation.passed
+    yield "says", evaluation.description
     yield "covers", figures.get("covers")
     for name in _NUMBERS:
         figure = figures.get(name)

@@ -17,7 +17,7 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from bridge_cart_assets.automation.executor import cancel
-from bridge_cart_assets.automation.instance import dagster_home, dagster_instance
+from bridge_cart_assets.automation.instance import dagster_home
 from bridge_cart_assets.automation.interruption import on_signal
 from bridge_cart_assets.automation.jobs import REFRESH
 from bridge_cart_assets.automation.liveness import heartbeat, lease_tags
@@ -113,13 +113,10 @@ def _cancel(settings: Settings, run_id: str, received: signal.Signals) -> None:
         cancel(instance, run_id, received.name)
 
 
-def last_run(settings: Settings) -> LastRun | None:
+def last_run(instance: dg.DagsterInstance) -> LastRun | None:
     """The latest finished run of the refresh job."""
     finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
-    with dagster_instance(settings) as instance:
-        records = instance.get_run_records(
-            dg.RunsFilter(job_name=REFRESH, statuses=finished), limit=1
-        )
+    records = instance.get_run_records(dg.RunsFilter(job_name=REFRESH, statuses=finished), limit=1)
     if not records or records[0].end_time is None or records[0].start_time is None:
         return None
     record = records[0]
@@ -129,25 +126,6 @@ def last_run(settings: Settings) -> LastRun | None:
         seconds=(record.end_time or 0) - (record.start_time or 0),
         success=record.dagster_run.status == dg.DagsterRunStatus.SUCCESS,
     )
-
-
-def latest_checks(settings: Settings) -> list[dg.AssetCheckEvaluation]:
-    """The latest verdict of every asset check that was ever evaluated."""
-    definitions = build_defs(settings)
-    keys = sorted(
-        definitions.resolve_asset_graph().asset_check_keys, key=lambda k: k.to_user_string()
-    )
-    found = []
-    with dagster_instance(settings) as instance:
-        for key in keys:
-            history = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
-            event = history[0].event if history else None
-            data = (
-                event.dagster_event.event_specific_data if event and event.dagster_event else None
-            )
-            if isinstance(data, dg.AssetCheckEvaluation):
-                found.append(data)
-    return found
 
 
 def _problems(events: Sequence[dg.DagsterEvent]) -> tuple[str, ...]:

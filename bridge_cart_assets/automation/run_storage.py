@@ -14,8 +14,12 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
+from bridge_cart_assets.automation.migration_scripts import read_once
+
 # Longer than the command's own patience (`waiting`): there it is said who writes, and for how long.
 BUSY_SECONDS = 90
+
+read_once()
 
 
 class PatientSqliteRunStorage(SqliteRunStorage):

@@ -3,19 +3,16 @@
 Belongs here: which checks a table has, how serious they are and what they look at. Does not
 belong here: how a result is computed (`integrity`) or its bounds (`thresholds`).
 
-A blocking check that fails stops everything downstream. In a run the checks of silver cover what
-the run touched; on their own, or when they failed the last time, they cover whole tables: what
-was found wrong yesterday is not forgotten because today's rows are right.
+A blocking check that fails stops everything downstream. The checks know no Dagster:
+`assets.asset_checks` runs them.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-import dagster as dg
 import polars as pl
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.checks import anomalies, integrity, model_quality
@@ -46,7 +43,6 @@ from bridge_cart_assets.transforms.features import sales, up_to
 
 # The days that a gold table is about, by the first of these columns that it has.
 _DAYS = ("day", "as_of", "valid_from", "period_end", "trained_as_of", "cohort_month")
-_FINISHED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 
 
 @dataclass(frozen=True)
@@ -125,72 +121,6 @@ def checks_of(table: Table) -> tuple[Check, ...]:
     if table.layer != "gold":
         return checks
     return tuple(replace(check, compute=_with_days(table, check.compute)) for check in checks)
-
-
-def check_specs(table: Table) -> list[dg.AssetCheckSpec]:
-    """The specs of a table's checks."""
-    return [
-        dg.AssetCheckSpec(
-            check.name,
-            asset=dg.AssetKey(table.path.split("/")),
-            description=check.meaning,
-            blocking=check.blocking,
-        )
-        for check in checks_of(table)
-    ]
-
-
-def evaluate(
-    context: dg.AssetExecutionContext, check_context: CheckContext, tables: tuple[Table, ...]
-) -> Iterator[dg.AssetCheckResult]:
-    """Run the selected checks of some tables."""
-    selected = context.selected_asset_check_keys
-    for table in tables:
-        key = dg.AssetKey(table.path.split("/"))
-        for check in checks_of(table):
-            check_key = dg.AssetCheckKey(key, check.name)
-            if check_key not in selected:
-                continue
-            scope = check_context
-            if check_context.days is not None and _failed_last_time(context.instance, check_key):
-                scope = CheckContext(check_context.lake, None, check_context.frames)
-            result = check.compute(scope)
-            yield dg.AssetCheckResult(
-                asset_key=key,
-                check_name=check.name,
-                passed=result.passed,
-                severity=(
-                    dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
-                ),
-                description=result.message,
-                metadata={**_days_of(scope), **result.metadata, "covers": _covers(scope)},
-            )
-
-
-def _failed_last_time(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> bool:
-    record = next(
-        iter(
-            instance.event_log_storage.get_asset_check_execution_history(
-                key, limit=1, status=_FINISHED
-            )
-        ),
-        None,
-    )
-    return record is not None and record.status == AssetCheckExecutionRecordStatus.FAILED
-
-
-def _covers(context: CheckContext) -> str:
-    if context.days is None:
-        return "whole tables"
-    return f"batch days {context.days.first} to {context.days.last}"
-
-
-def _days_of(context: CheckContext) -> dict[str, str]:
-    """The days that were looked at, for checks that name no others."""
-    if context.days is None:
-        return {}
-    first, last = context.days.first, context.days.last
-    return {"first_day": first.isoformat(), "last_day": last.isoformat()}
 
 
 def _with_days(

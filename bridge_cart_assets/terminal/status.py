@@ -13,20 +13,21 @@ from rich.console import Console
 from rich.table import Table as Shown
 from rich.text import Text
 
-from bridge_cart_assets.automation.run_in_process import last_run, latest_checks
+from bridge_cart_assets.assets.asset_checks import latest_verdicts
+from bridge_cart_assets.automation.instance import dagster_instance
+from bridge_cart_assets.automation.run_in_process import last_run
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import refused_in_landing
 from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.pipeline.rebuild import unfinished_rebuild
+from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, RAW_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import OFFSETS
 from bridge_cart_assets.tables.silver import ACCOUNTING
-from bridge_cart_assets.tables.silver import TABLES as SILVER
 from bridge_cart_assets.terminal.style import (
     BAD,
     GOOD,
@@ -53,19 +54,25 @@ def collect(settings: Settings) -> dict[str, Any]:
     """
     lake = Lake(settings.lake, settings.storage_options)
     as_of = latest_day(lake)
+    with dagster_instance(settings) as instance:
+        run = last_run(instance)
+        verdicts = [
+            verdict.evaluation
+            for verdict in latest_verdicts(instance, (*RAW_TABLES, *PUBLISHED_TABLES))
+            if verdict.evaluation is not None
+        ]
     checks = [
         {
-            "table": "/".join(c.asset_key.path),
-            "check": c.check_name,
-            "passed": c.passed,
-            "severity": c.severity.value,
-            "blocking": c.blocking,
-            "says": c.description,
+            "table": "/".join(verdict.asset_key.path),
+            "check": verdict.check_name,
+            "passed": verdict.passed,
+            "severity": verdict.severity.value,
+            "blocking": verdict.blocking,
+            "says": verdict.description,
         }
-        for c in latest_checks(settings)
+        for verdict in verdicts
     ]
     listed = [file for s in SOURCES for file in list_landing(settings.landing, s.name)]
-    run = last_run(settings)
     began = unfinished_rebuild(lake)
     return {
         "rebuild": None if began is None else {"started_at": began.isoformat(timespec="seconds")},
@@ -229,7 +236,7 @@ def _plain(rows: pl.DataFrame) -> list[dict[str, Any]]:
 def _tables(lake: Lake, checks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     today = datetime.now(UTC).date()
     described = {}
-    for table in (*(source.raw for source in SOURCES), *SILVER, *GOLD_TABLES):
+    for table in (*RAW_TABLES, *PUBLISHED_TABLES):
         snapshot = lake.snapshot(table)
         if snapshot.version is None:
             continue

@@ -1,0 +1,121 @@
+"""The checks of the tables as Dagster's asset checks.
+
+Belongs here: their specs, their evaluation within a run, and their latest verdicts in Dagster's
+event log. Does not belong here: which checks a table has (`checks.registry`).
+
+In a run the checks of silver cover what the run touched; on their own, or when they failed the last
+time, they cover whole tables: what was found wrong yesterday is not forgotten because today's rows
+are right.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+from bridge_cart_assets.assets.asset_specs import asset_key
+from bridge_cart_assets.checks.registry import Check, CheckContext, checks_of
+from bridge_cart_assets.tables.table import Table
+
+_FINISHED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The latest verdict of a check that came to an end.
+
+    Attributes:
+        table, check: which check of which table.
+        evaluation: the verdict; None when the check was never evaluated.
+        run_id: the run that gave it.
+        timestamp: when that was, in seconds since 1970.
+    """
+
+    table: Table
+    check: Check
+    evaluation: dg.AssetCheckEvaluation | None = None
+    run_id: str | None = None
+    timestamp: float | None = None
+
+
+def check_specs(table: Table) -> list[dg.AssetCheckSpec]:
+    """The specs of a table's checks."""
+    return [
+        dg.AssetCheckSpec(
+            check.name,
+            asset=asset_key(table),
+            description=check.meaning,
+            blocking=check.blocking,
+        )
+        for check in checks_of(table)
+    ]
+
+
+def evaluate(
+    context: dg.AssetExecutionContext, check_context: CheckContext, tables: Sequence[Table]
+) -> Iterator[dg.AssetCheckResult]:
+    """Run the selected checks of some tables."""
+    selected = context.selected_asset_check_keys
+    for table in tables:
+        for check in checks_of(table):
+            key = _check_key(table, check)
+            if key not in selected:
+                continue
+            scope = check_context
+            if scope.days is not None and _failed_last_time(context.instance, key):
+                scope = replace(scope, days=None)
+            result = check.compute(scope)
+            yield dg.AssetCheckResult(
+                asset_key=key.asset_key,
+                check_name=key.name,
+                passed=result.passed,
+                severity=(
+                    dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
+                ),
+                description=result.message,
+                metadata={**_days_of(scope), **result.metadata, "covers": _covers(scope)},
+            )
+
+
+def latest_verdicts(instance: dg.DagsterInstance, tables: Sequence[Table]) -> Iterator[Verdict]:
+    """The latest verdict of every check of some tables, in the order of their declaration."""
+    checks = {
+        _check_key(table, check): (table, check) for table in tables for check in checks_of(table)
+    }
+    latest = instance.event_log_storage.get_asset_check_summary_records(list(checks))
+    for key, (table, check) in checks.items():
+        summary = latest.get(key)
+        # The latest that came to an end: another run may be at it now.
+        record = summary.last_completed_check_execution_record if summary else None
+        event = record.event if record else None
+        data = event.dagster_event.event_specific_data if event and event.dagster_event else None
+        if event is not None and isinstance(data, dg.AssetCheckEvaluation):
+            yield Verdict(table, check, data, event.run_id, event.timestamp)
+        else:
+            yield Verdict(table, check)
+
+
+def _check_key(table: Table, check: Check) -> dg.AssetCheckKey:
+    return dg.AssetCheckKey(asset_key(table), check.name)
+
+
+def _failed_last_time(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> bool:
+    history = instance.event_log_storage.get_asset_check_execution_history(
+        key, limit=1, status=_FINISHED
+    )
+    return any(record.status == AssetCheckExecutionRecordStatus.FAILED for record in history)
+
+
+def _covers(context: CheckContext) -> str:
+    if context.days is None:
+        return "whole tables"
+    return f"batch days {context.days.first} to {context.days.last}"
+
+
+def _days_of(context: CheckContext) -> dict[str, str]:
+    """The days that were looked at, for checks that name no others."""
+    if context.days is None:
+        return {}
+    first, last = context.days.first, context.days.last
+    return {"first_day": first.isoformat(), "last_day": last.isoformat()}
