@@ -18,6 +18,8 @@ class Thresholds:
         value_days: days of history that it needs, first sale to as_of, both counted.
         value_repeaters: of the customers, those with a second purchase day that it needs.
         drop_out_visible: mean drop-out chance a / (a + b) below which none is visible.
+        value_age: a value model is fitted again when it is so old.
+        value_growth: and when there are so many more or fewer customers, as a share.
         value_agreement: what customers pay for an order, as a share of what Gamma-Gamma expects.
         calibration_error: mean gap between predicted and observed churn that is still calibrated.
         segments_fewest, segments_most: how many segments a model may have.
@@ -40,6 +42,8 @@ class Thresholds:
     value_days: int = 180
     value_repeaters: int = 50
     drop_out_visible: float = 0.01
+    value_age: timedelta = timedelta(days=7)
+    value_growth: float = 0.10
     value_agreement: float = 0.50
     calibration_error: float = 0.10
     segments_fewest: int = 3

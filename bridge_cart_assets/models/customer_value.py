@@ -4,8 +4,9 @@ Belongs here: choosing the model that is good enough, keeping it as rows, and ap
 gold/value_model and gold/customer_value. Does not belong here: the models themselves
 (`models.buy_till_you_die`) or how they are judged (`models.holdout`).
 
-The value model is a function of silver and as_of: it is fitted again for each as_of, in seconds, so
-it does not matter when the pipeline ran. Its version is the day.
+The value model is fitted when it is due: when there is none, a week after the last fit, when the
+number of customers has changed by a tenth, and on request. In between its parameters score the
+customers as they are. Its version is the as_of of the fit.
 """
 
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ from bridge_cart_assets.models.holdout import (
     NAIVE,
     VALUE,
     gamma_gamma_rejection,
+    last_judged,
     needs_of,
     version_of,
     worse_than_naive,
@@ -77,24 +79,40 @@ class ValueModel:
     status: str
 
 
+def models_up_to(models: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """The rows of gold/value_model that may be applied at `as_of`."""
+    return models.filter(pl.col("model_version") <= version_of(as_of)).collect()
+
+
 def value_model(
-    earlier: pl.LazyFrame, features: pl.LazyFrame, metrics: pl.LazyFrame, as_of: date
+    earlier: pl.LazyFrame,
+    features: pl.LazyFrame,
+    metrics: pl.LazyFrame,
+    as_of: date,
+    *,
+    asked: bool = False,
 ) -> pl.DataFrame:
-    """Fit the value model: the first of BG/NBD, NBD and the naive rate that nothing speaks against.
+    """The value models up to now, with one more when it is due.
+
+    The new one is the first of BG/NBD, NBD and the naive rate that nothing speaks against.
 
     Args:
-        earlier: rows of gold/value_model as they are; those of earlier days are kept.
+        earlier: rows of gold/value_model as they are.
         features: rows of gold/customer_features.
-        metrics: rows of gold/model_metrics, those of as_of among them.
+        metrics: rows of gold/model_metrics; a model is due when it was judged after the last fit.
         as_of: latest batch day in silver.
+        asked: whether a new version was asked for.
 
     Returns:
-        The columns of gold/value_model; without rows of as_of when there is too little to fit to.
+        The columns of gold/value_model; without rows of as_of when no model is due, or when there
+        is too little to fit to.
     """
-    customers = _histories(features)
-    kept = earlier.filter(pl.col("model_version") < version_of(as_of)).collect()
-    if not all(need.is_met for need in needs_of(customers)):
-        return kept
+    customers, models = _histories(features), models_up_to(earlier, as_of)
+    fitted_last = models.select(pl.max("model_version").fill_null(0)).item()
+    is_due = asked or last_judged(metrics.collect(), as_of) > fitted_last
+    if not is_due or not all(need.is_met for need in needs_of(customers)):
+        return models
+    kept = models.filter(pl.col("model_version") < version_of(as_of))
     part, fitted, status = _orders_model(customers, metrics.collect(), as_of)
     value, why = _value(customers)
     rows = _rows(part, fitted, customers.height) + _rows(VALUE, value, customers.height)
@@ -120,13 +138,14 @@ def customer_value(
         discount_rate: how much less money is worth in a year, as a share.
 
     Returns:
-        The columns of gold/customer_value. Without a model of as_of the predictive ones are null
-        and model_status says why.
+        The columns of gold/customer_value, by the latest model up to as_of. Without one, and while
+        there is too little to fit to, the predictive ones are null and model_status says why.
     """
     customers = _histories(features)
     rows = customers.select("customer_id", "historic_clv", "is_churned")
-    model = _from_rows(models.filter(pl.col("model_version") == version_of(as_of)).collect())
-    if model is None:
+    versions = models_up_to(models, as_of)
+    model = _from_rows(versions.filter(pl.col("model_version") == pl.max("model_version")))
+    if model is None or not all(need.is_met for need in needs_of(customers)):
         unknown = [pl.lit(None, dtype=kind).alias(name) for name, kind in _PREDICTIONS.items()]
         valued, version, status = rows.with_columns(unknown), None, _not_fitted(customers)
     else:

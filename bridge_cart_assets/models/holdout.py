@@ -8,7 +8,7 @@ The measure is the naive rate: everybody goes on ordering as until now
 (`buy_till_you_die.NaiveRate`). A model that does worse says nothing that a division would not say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -27,7 +27,7 @@ from bridge_cart_assets.models.buy_till_you_die import (
 )
 from bridge_cart_assets.models.likelihood import Floats
 from bridge_cart_assets.tables.gold import MODEL_METRICS
-from bridge_cart_assets.thresholds import THRESHOLDS
+from bridge_cart_assets.thresholds import THRESHOLDS, Thresholds
 from bridge_cart_assets.transforms.features import refunds, sales, up_to
 from bridge_cart_assets.transforms.windows import WINDOW
 
@@ -150,19 +150,86 @@ def value_metrics(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     now = seen_until(purchases, as_of, as_of)
     if not now.height:
         return MODEL_METRICS.empty()
-    needed = needs_of(now)
-    rows = [_row(DATA, n.metric, n.value, f">= {n.least}", passed=n.is_met) for n in needed]
-    trained = [as_of] * len(rows)
+    data = data_metrics(needs_of(now), as_of)
     cut = as_of - timedelta(days=WINDOW)
     then = seen_until(purchases, cut, as_of)
-    if all(n.is_met for n in needs_of(then)):
-        rows += _judged(then)
-        trained += [cut] * (len(rows) - len(trained))
+    if not all(n.is_met for n in needs_of(then)):
+        return data
+    return pl.concat([data, _metrics(list(_judged(then)), as_of, cut)])
+
+
+def data_metrics(needed: Sequence[Needed], as_of: date) -> pl.DataFrame:
+    """What there is to fit to, as rows of gold/model_metrics.
+
+    >>> needed = needs(customers=700, days=200, repeaters=20)
+    >>> data_metrics(needed, date(2024, 7, 1)).select("metric", "value", "passed").rows()
+    [('customers', 700.0, True), ('history_days', 200.0, True), ('repeat_customers', 20.0, False)]
+    """
+    rows = [_row(DATA, n.metric, n.value, f">= {n.least}", passed=n.is_met) for n in needed]
+    return _metrics(rows, as_of, as_of)
+
+
+def _metrics(rows: Sequence[Row], as_of: date, trained_as_of: date) -> pl.DataFrame:
+    found = pl.DataFrame(rows, schema_overrides={"gate": pl.String, "passed": pl.Boolean})
     return MODEL_METRICS.conform(
-        pl.DataFrame(rows, schema_overrides={"gate": pl.String, "passed": pl.Boolean}).with_columns(
-            model_version=pl.lit(version_of(as_of), pl.Int64), trained_as_of=pl.Series(trained)
+        found.with_columns(
+            model_version=pl.lit(version_of(as_of), pl.Int64), trained_as_of=pl.lit(trained_as_of)
         )
     )
+
+
+def last_judged(metrics: pl.DataFrame, as_of: date) -> int:
+    """The latest version up to `as_of` for which it was counted what there is to fit to; or 0.
+
+    Args:
+        metrics: rows of gold/model_metrics.
+        as_of: latest batch day in silver.
+
+    >>> metrics = pl.DataFrame({"model": ["value_data"] * 2, "model_version": [20240101, 20240108]})
+    >>> [last_judged(metrics, date(2024, 1, day)) for day in (7, 31)]
+    [20240101, 20240108]
+    """
+    is_earlier = pl.col("model_version") <= version_of(as_of)
+    latest = metrics.filter(is_earlier, model=DATA).select(pl.max("model_version").fill_null(0))
+    return int(latest.item())
+
+
+def judging_due(
+    metrics: pl.DataFrame,
+    customers: int,
+    as_of: date,
+    *,
+    asked: bool = False,
+    thresholds: Thresholds = THRESHOLDS,
+) -> str | None:
+    """Why the value models have to be judged and one be fitted now, if they have to.
+
+    Args:
+        metrics: rows of gold/model_metrics.
+        customers: customers with a sale at `as_of`.
+        as_of: latest batch day in silver.
+        asked: whether a new version was asked for.
+        thresholds: how old a model may become, and by how much the customers may grow.
+
+    Returns:
+        first (so far there was too little to fit to), asked, age, growth, or None.
+
+    >>> needed = needs(customers=1000, days=200, repeaters=300)
+    >>> metrics = data_metrics(needed, date(2024, 7, 1))
+    >>> [judging_due(metrics, 1050, date(2024, 7, day)) for day in (2, 8)]
+    [None, 'age']
+    >>> judging_due(metrics, 1101, date(2024, 7, 2))
+    'growth'
+    """
+    data = metrics.filter(model=DATA, model_version=last_judged(metrics, as_of))
+    if not data.height or not data["passed"].all():
+        return "first"
+    if asked:
+        return "asked"
+    counted, judged_as_of = data.filter(metric="customers").select("value", "trained_as_of").row(0)
+    if as_of - judged_as_of >= thresholds.value_age:
+        return "age"
+    return "growth" if abs(customers - counted) > thresholds.value_growth * counted else None
 
 
 def version_of(as_of: date) -> int:
@@ -181,9 +248,7 @@ def worse_than_naive(metrics: pl.DataFrame, model: str, as_of: date) -> str | No
     Returns:
         None also where there was no holdout to judge it on.
     """
-    scored = metrics.filter(
-        (pl.col("metric") == DECISIVE) & (pl.col("model_version") == version_of(as_of))
-    )
+    scored = metrics.filter(metric=DECISIVE, model_version=last_judged(metrics, as_of))
     values = dict(scored.select("model", "value").iter_rows())
     if model not in values or NAIVE not in values or values[model] <= values[NAIVE]:
         return None

@@ -8,7 +8,13 @@ from datetime import date
 
 import polars as pl
 
-from bridge_cart_assets.models.holdout import value_metrics, version_of
+from bridge_cart_assets.models.holdout import (
+    data_metrics,
+    judging_due,
+    needs_of,
+    value_metrics,
+    version_of,
+)
 from bridge_cart_assets.tables.gold import MODEL_METRICS
 from bridge_cart_assets.thresholds import THRESHOLDS
 
@@ -20,30 +26,35 @@ def model_metrics(
     purchases: pl.LazyFrame,
     segment_models: pl.LazyFrame,
     drift: pl.LazyFrame,
+    features: pl.LazyFrame,
     as_of: date,
+    *,
+    asked: bool = False,
 ) -> pl.DataFrame:
-    """How good the models are: those of value at as_of and before, and every segment model.
+    """How good the models are: those of value, judged when one is due, and every segment model.
 
     Args:
         earlier: rows of gold/model_metrics as they are.
         purchases: rows of silver/purchases.
         segment_models: rows of gold/segment_model.
         drift: rows of gold/model_drift.
+        features: rows of gold/customer_features.
         as_of: latest batch day in silver.
+        asked: whether a new value model was asked for.
 
     Returns:
         The columns of gold/model_metrics.
     """
-    kept = earlier.filter(
-        (pl.col("model") != SEGMENTS) & (pl.col("model_version") < version_of(as_of))
-    )
-    return pl.concat(
-        [
-            kept.collect(),
-            value_metrics(purchases, as_of),
-            segment_model_metrics(segment_models.collect(), drift.collect()),
-        ]
-    ).sort("model", "model_version", "metric")
+    of_value = (pl.col("model") != SEGMENTS) & (pl.col("model_version") <= version_of(as_of))
+    kept = earlier.filter(of_value).collect()
+    customers = features.select("frequency", "tenure_days").collect()
+    if customers.height and judging_due(kept, customers.height, as_of, asked=asked):
+        needed = needs_of(customers)
+        is_enough = all(need.is_met for need in needed)
+        judged = value_metrics(purchases, as_of) if is_enough else data_metrics(needed, as_of)
+        kept = pl.concat([kept.filter(pl.col("model_version") < version_of(as_of)), judged])
+    of_segments = segment_model_metrics(segment_models.collect(), drift.collect())
+    return pl.concat([kept, of_segments]).sort("model", "model_version", "metric")
 
 
 def segment_model_metrics(models: pl.DataFrame, drift: pl.DataFrame) -> pl.DataFrame:

@@ -51,15 +51,24 @@ class Recipe:
     Attributes:
         table: the table.
         deps: the tables that it is built from.
-        build: the function; its arguments are the deps in this order, then as_of.
+        build: the function; its arguments are the inputs in this order, then as_of.
         includes_previous_rows: whether `build` gets the table's own rows first. A model table keeps
             the rows of every version.
+        further: tables that it reads beside the deps. They are built before the deps are, so they
+            need no edge of their own.
     """
 
     table: Table
     deps: tuple[Table, ...]
     build: Callable[..., pl.DataFrame]
     includes_previous_rows: bool = False
+    further: tuple[Table, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[Table, ...]:
+        """The tables whose rows `build` gets."""
+        own = (self.table,) if self.includes_previous_rows else ()
+        return (*own, *self.deps, *self.further)
 
 
 def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
@@ -67,9 +76,11 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
 
     Args:
         discount_rate: by how much money is worth less in a year, as a share.
-        retrain: whether a segment model is trained although one is in effect.
+        retrain: whether models are trained although those in effect are not due.
     """
     trained = partial(segment_models, asked=retrain)
+    judged = partial(model_metrics, asked=retrain)
+    fitted = partial(value_model, asked=retrain)
     worth = partial(customer_value, discount_rate=discount_rate)
     valued_by = (CUSTOMER_FEATURES, MODEL_METRICS)
     judged_by = (PURCHASES, SEGMENT_MODEL, MODEL_DRIFT)
@@ -81,8 +92,14 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
         Recipe(SEGMENT_METRICS, (CUSTOMER_HISTORY, PURCHASES, SEGMENT_MODEL), segment_metrics),
         Recipe(SEGMENT_MIGRATION, (CUSTOMER_HISTORY,), segment_migration),
         Recipe(MODEL_DRIFT, (PURCHASES, SEGMENT_MODEL), model_drift),
-        Recipe(MODEL_METRICS, judged_by, model_metrics, includes_previous_rows=True),
-        Recipe(VALUE_MODEL, valued_by, value_model, includes_previous_rows=True),
+        Recipe(
+            MODEL_METRICS,
+            judged_by,
+            judged,
+            includes_previous_rows=True,
+            further=(CUSTOMER_FEATURES,),
+        ),
+        Recipe(VALUE_MODEL, valued_by, fitted, includes_previous_rows=True),
         Recipe(CUSTOMER_VALUE, (CUSTOMER_FEATURES, VALUE_MODEL), worth),
         Recipe(KPIS_DAILY, (PURCHASES,), kpis_daily),
         Recipe(COHORT_RETENTION, (PURCHASES,), cohort_retention),
@@ -95,8 +112,7 @@ GOLD_TABLES: tuple[Table, ...] = tuple(recipe.table for recipe in recipes(0.0))
 
 def build_rows(recipe: Recipe, lake: Lake, as_of: date) -> pl.DataFrame:
     """The rows that a table should have now, as its declaration types them."""
-    inputs = (recipe.table, *recipe.deps) if recipe.includes_previous_rows else recipe.deps
-    rows = recipe.build(*(lake.snapshot(table).scan() for table in inputs), as_of)
+    rows = recipe.build(*(lake.snapshot(table).scan() for table in recipe.inputs), as_of)
     return recipe.table.conform(rows)
 
 

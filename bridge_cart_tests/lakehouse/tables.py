@@ -9,6 +9,7 @@ from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_HISTORY,
     CUSTOMER_SEGMENTS,
+    CUSTOMER_VALUE,
     MODEL_DRIFT,
     MODEL_METRICS,
     SEGMENT_METRICS,
@@ -19,11 +20,10 @@ from bridge_cart_assets.tables.gold import (
 from bridge_cart_assets.tables.silver import TABLES as SILVER
 from bridge_cart_assets.tables.table import Table
 
-# The segment model's versions depend on when the pipeline ran, and with them what is made from it;
-# the value model is a function of silver, and only its earlier versions do.
+# The models' versions depend on when the pipeline ran, and with them what is made from them.
 MODEL_DEPENDENT = (
     *(SEGMENT_MODEL, CUSTOMER_SEGMENTS, CUSTOMER_HISTORY, SEGMENT_METRICS, SEGMENT_MIGRATION),
-    *(MODEL_DRIFT, MODEL_METRICS, VALUE_MODEL),
+    *(MODEL_DRIFT, MODEL_METRICS, VALUE_MODEL, CUSTOMER_VALUE),
 )
 ALL = (*SILVER, *GOLD_TABLES)
 WITHOUT_MODEL = tuple(table for table in ALL if table not in MODEL_DEPENDENT)

@@ -178,18 +178,33 @@ def test_a_customer_who_gave_everything_back_is_expected_to_spend_less(lines: li
     assert 0 < returned < paid
 
 
-def test_a_later_as_of_keeps_the_earlier_models(lines: list[Line]) -> None:
+def test_a_model_scores_until_the_next_one_is_due(lines: list[Line]) -> None:
     features = customer_features(purchases(lines), customers(), AS_OF).lazy()
-    metrics = value_metrics(purchases(lines), AS_OF).lazy()
-    first = value_model(VALUE_MODEL.empty().lazy(), features, metrics, AS_OF)
-    again = value_model(first.lazy(), features, metrics, AS_OF)
-    assert again.equals(first)
+    metrics = value_metrics(purchases(lines), AS_OF)
+    first = value_model(VALUE_MODEL.empty().lazy(), features, metrics.lazy(), AS_OF)
     tomorrow = AS_OF + timedelta(days=1)
-    both = value_model(first.lazy(), features, metrics, tomorrow)
-    assert both["model_version"].unique().sort().to_list() == [20250304, 20250305]
-    # Values of tomorrow never come from the model of today.
-    [status] = set(customer_value(features, first.lazy(), tomorrow, RATE)["model_status"])
-    assert status == "not_fitted: the model has not been made yet"
+    for day in (AS_OF, tomorrow):
+        assert value_model(first.lazy(), features, metrics.lazy(), day).equals(first)
+    value = customer_value(features, first.lazy(), tomorrow, RATE)
+    assert set(value["model_status"]) == {"fitted"}
+    assert set(value["model_version"]) == {20250304}
+    # What is judged is fitted, and what is asked for.
+    judged = pl.concat([metrics, value_metrics(purchases(lines), tomorrow)]).lazy()
+    for both in (
+        value_model(first.lazy(), features, judged, tomorrow),
+        value_model(first.lazy(), features, metrics.lazy(), tomorrow, asked=True),
+    ):
+        assert both["model_version"].unique().sort().to_list() == [20250304, 20250305]
+    # A model of tomorrow says nothing about today.
+    [status] = set(customer_value(features, both.lazy(), AS_OF, RATE)["model_version"])
+    assert status == 20250304
+
+
+def test_with_too_little_left_to_fit_to_an_earlier_model_does_not_speak(lines: list[Line]) -> None:
+    model, _ = fitted(lines, AS_OF)
+    features = customer_features(purchases([line(0)]), customers(), AS_OF).lazy()
+    [status] = set(customer_value(features, model.lazy(), AS_OF, RATE)["model_status"])
+    assert status.startswith("not_fitted: 1 customers with a sale")
 
 
 @settings(max_examples=25, deadline=None)

@@ -27,10 +27,11 @@ from bridge_cart_assets.models.holdout import (
 )
 from bridge_cart_assets.models.metrics import model_metrics, segment_model_metrics
 from bridge_cart_assets.tables.gold import MODEL_DRIFT, MODEL_METRICS, SEGMENT_MODEL
+from bridge_cart_assets.transforms.features import customer_features
 from bridge_cart_tests.benchmarks.value import AliveOrNot, Flag
 from bridge_cart_tests.models.buyers import AS_OF, shop_of_buyers
 from bridge_cart_tests.models.cdnow import orders
-from bridge_cart_tests.transforms.shops import START, Line, line, purchases, shops
+from bridge_cart_tests.transforms.shops import START, Line, customers, line, purchases, shops
 
 
 def values(rows: pl.DataFrame, model: str) -> dict[str, float]:
@@ -185,7 +186,8 @@ def test_a_model_that_is_worse_than_the_naive_rate_is_named_with_both_scores(
     assert why is not None
     assert "0.5000" in why
     assert f"{values(judged, 'own_rate')['brier']:.4f}" in why
-    assert worse_than_naive(spoilt, "bg_nbd", AS_OF + timedelta(days=1)) is None
+    assert worse_than_naive(spoilt, "bg_nbd", AS_OF + timedelta(days=1)) == why
+    assert worse_than_naive(spoilt, "bg_nbd", AS_OF - timedelta(days=1)) is None
     assert worse_than_naive(spoilt, "nbd", AS_OF) is None
 
 
@@ -197,14 +199,44 @@ def test_without_ninety_days_to_spare_nothing_is_judged() -> None:
     assert rows["passed"].to_list() == [True] * 3
 
 
-def test_earlier_versions_are_kept_and_those_of_today_are_replaced() -> None:
-    lines = purchases([line(0)])
+def metrics_after(
+    earlier: pl.DataFrame, lines: list[Line], as_of: date, *, asked: bool = False
+) -> pl.DataFrame:
     nothing = (SEGMENT_MODEL.empty().lazy(), MODEL_DRIFT.empty().lazy())
-    first = model_metrics(MODEL_METRICS.empty().lazy(), lines, *nothing, on(0))
-    again = model_metrics(first.lazy(), lines, *nothing, on(0))
-    assert again.equals(first)
-    later = model_metrics(first.lazy(), lines, *nothing, on(1))
+    features = customer_features(purchases(lines), customers(), as_of).lazy()
+    return model_metrics(earlier.lazy(), purchases(lines), *nothing, features, as_of, asked=asked)
+
+
+def test_earlier_versions_are_kept_and_those_of_today_are_replaced() -> None:
+    first = metrics_after(MODEL_METRICS.empty(), [line(0)], on(0))
+    assert metrics_after(first, [line(0)], on(0)).equals(first)
+    later = metrics_after(first, [line(0)], on(1))
     assert later["model_version"].unique().sort().to_list() == [20240101, 20240102]
+
+
+def test_models_are_judged_after_a_week_or_on_request() -> None:
+    lines = shop_of_buyers(seed=1)
+    first = metrics_after(MODEL_METRICS.empty(), lines, AS_OF)
+    assert {"value_data", "bg_nbd", "nbd", "own_rate"} <= set(first["model"])
+    for days in (0, 1, 6):
+        assert metrics_after(first, lines, AS_OF + timedelta(days=days)).equals(first)
+    week = metrics_after(first, lines, AS_OF + timedelta(days=7))
+    assert set(week["model_version"]) == {20250304, 20250311}
+    asked = metrics_after(first, lines, AS_OF + timedelta(days=1), asked=True)
+    assert set(asked["model_version"]) == {20250304, 20250305}
+
+
+def test_models_are_judged_when_the_customers_have_become_a_tenth_more() -> None:
+    lines = shop_of_buyers(seed=1)
+    first = metrics_after(MODEL_METRICS.empty(), lines, AS_OF)
+    count = len({one["customer_id"] for one in lines})
+
+    def judged_with(newcomers: int) -> bool:
+        new = [line(AS_OF, f"new{n}", order=f"new{n}") for n in range(newcomers)]
+        return metrics_after(first, lines + new, AS_OF).equals(first)
+
+    assert judged_with(count // 10)
+    assert not judged_with(count // 10 + 1)
 
 
 def test_a_segment_model_is_judged_by_stability_and_size() -> None:
