@@ -1,6 +1,6 @@
 """How good the models are, as rows of gold/model_metrics.
 
-Belongs here: putting together what is known of each model, the segments' among them. Does not
+Belongs here: putting together the metrics of all models, the segments' among them. Does not
 belong here: how the models of value are judged (`models.holdout`).
 """
 
@@ -33,6 +33,21 @@ def model_metrics(
 
     Returns:
         The columns of gold/model_metrics.
+
+    The metrics of earlier days stay; those of `as_of` are computed again:
+
+    >>> from bridge_cart_assets.tables.gold import MODEL_DRIFT, SEGMENT_MODEL
+    >>> from bridge_cart_assets.tables.silver import PURCHASES
+    >>> earlier = pl.LazyFrame(
+    ...     [{"model": "nbd", "model_version": version} for version in (20240130, 20240131)],
+    ...     schema=MODEL_METRICS.dtypes,
+    ... )
+    >>> purchases, models, drift = (
+    ...     table.empty().lazy() for table in (PURCHASES, SEGMENT_MODEL, MODEL_DRIFT)
+    ... )
+    >>> metrics = model_metrics(earlier, purchases, models, drift, as_of=date(2024, 1, 31))
+    >>> metrics["model_version"].to_list()
+    [20240130]
     """
     kept = earlier.filter(
         (pl.col("model") != SEGMENTS) & (pl.col("model_version") < version_of(as_of))
@@ -55,6 +70,13 @@ def segment_model_metrics(models: pl.DataFrame, drift: pl.DataFrame) -> pl.DataF
 
     Returns:
         Rows of gold/model_metrics.
+
+    >>> version = {"model_version": [1], "trained_as_of": date(2024, 1, 31)}
+    >>> models = pl.DataFrame({**version, "stability": 0.8, "silhouette": 0.3})
+    >>> shares = {"subject": "segment_shares", "shares_then": [[0.02, 0.38, 0.6]]}
+    >>> metrics = segment_model_metrics(models, pl.DataFrame({**version, **shares}))
+    >>> metrics.select("metric", "passed").rows()
+    [('stability', True), ('silhouette', None), ('smallest_share', False), ('largest_share', True)]
     """
     bounds = THRESHOLDS
     shares = (
