@@ -1,7 +1,7 @@
-"""Kinds of customers as a marketer knows them: what a segment is called, and what to do with it.
+"""Kinds of customers as a marketer knows them: the name of a segment, and the advice for it.
 
 Belongs here: the kinds, as data, which segment gets which, and its figures in words. Does not
-belong here: what the segments are (`stability`) or which one keeps its name (`segments`).
+belong here: finding the segments (`stability`) or which one keeps its name (`segments`).
 """
 
 from collections.abc import Collection
@@ -24,10 +24,10 @@ class Archetype:
     """A kind of customer.
 
     Attributes:
-        name: what a segment of the kind is called.
+        name: name of a segment of the kind.
         place: recency, frequency, revenue, coupon habit, in scaled space.
-        description: who they are, against the shop's average customer.
-        action: what to do with them.
+        description: its customers, against the shop's average customer.
+        action: the advice for the shop.
     """
 
     name: str
@@ -123,6 +123,12 @@ def name_segments(centroids: Floats, taken: Collection[str] = ()) -> list[Archet
     Args:
         centroids: segments x features, scaled.
         taken: names that other segments bear.
+
+    >>> lately_often_and_much = np.array([[-0.8, 0.8, 0.8, 0.0]])
+    >>> [archetype.name for archetype in name_segments(lately_often_and_much)]
+    ['Champions']
+    >>> [archetype.name for archetype in name_segments(lately_often_and_much, taken=["Champions"])]
+    ['Middle ground']
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -134,7 +140,12 @@ def name_segments(centroids: Floats, taken: Collection[str] = ()) -> list[Archet
 
 
 def archetype_of(name: str, centroid: Floats) -> Archetype:
-    """The archetype with a name; for a name that none bears any more, the nearest one."""
+    """The archetype with a name, or the nearest one when no archetype has the name any more.
+
+    >>> centroid = np.array([-0.8, 0.8, 0.8, 0.0])
+    >>> archetype_of("Dormant", centroid).name, archetype_of("VIPs", centroid).name
+    ('Dormant', 'Champions')
+    """
     known = [one for one in ARCHETYPES if one.name == name]
     return known[0] if known else name_segments(centroid[None, :])[0]
 
@@ -147,6 +158,11 @@ def figures(recency_days: float, frequency: float, revenue: float, coupon_habit:
         frequency: purchase days - 1.
         revenue: in all.
         coupon_habit: orders with a coupon / (orders + 1).
+
+    >>> figures(recency_days=3, frequency=3, revenue=200, coupon_habit=0)
+    'Typically last bought 3 days ago, 4 purchase days, 50.00 a purchase day.'
+    >>> figures(0, 3, 200, coupon_habit=2 / 5).removeprefix("Typically last bought today, ")
+    '4 purchase days, 50.00 a purchase day, a coupon in 50% of the orders.'
     """
     purchase_days = 1 + max(frequency, 0.0)
     days_ago, bought = round(recency_days), round(purchase_days)

@@ -1,10 +1,10 @@
-"""How often customers will order, whether they still are customers, and what an order is worth.
+"""How often customers will order, whether they still are customers, and the value of an order.
 
-Belongs here: BG/NBD, NBD and Gamma-Gamma, each as a likelihood, a fit and what follows from the
+Belongs here: BG/NBD, NBD and Gamma-Gamma, each as a likelihood, a fit and the forecasts from the
 parameters. Does not belong here: which of them is trusted (`models.holdout`,
 `models.customer_value`), or reading and writing.
 
-What a customer has done is three numbers (Fader, Hardie and Lee 2005): frequency x, the days with
+The history of a customer is three numbers (Fader, Hardie and Lee 2005): frequency x, the days with
 a sale after the first one; t_x, days from the first to the latest sale; and T, days from the first
 sale to as_of. Time is in days throughout. Customers with the same three numbers are one row with a
 weight: a million customers at day grain are far fewer rows.
@@ -27,7 +27,7 @@ HISTORY = ("frequency", "t_x", "tenure_days")
 
 @dataclass(frozen=True)
 class Histories:
-    """What customers have done, equal ones together; one entry per row in every array."""
+    """Histories of customers, equal ones in one row; one entry per row in every array."""
 
     x: Floats
     t_x: Floats
@@ -36,13 +36,24 @@ class Histories:
 
     @classmethod
     def of(cls, customers: pl.DataFrame) -> Self:
-        """Group customers by the columns of `HISTORY`."""
+        """Group customers by the columns of `HISTORY`.
+
+        >>> columns = {"frequency": [0, 2, 0], "t_x": [0, 20, 0], "tenure_days": [30, 60, 30]}
+        >>> histories = Histories.of(pl.DataFrame(columns))
+        >>> histories.T.tolist(), histories.weight.tolist()
+        ([30.0, 60.0], [2.0, 1.0])
+        """
         rows = customers.group_by(HISTORY).len().sort(HISTORY).cast(pl.Float64)
         return cls._in(rows, rows["len"].to_numpy())
 
     @classmethod
     def each(cls, customers: pl.DataFrame) -> Self:
-        """Every customer by itself, in the order of the rows."""
+        """Every customer by itself, in the order of the rows.
+
+        >>> columns = {"frequency": [0, 2, 0], "t_x": [0, 20, 0], "tenure_days": [30, 60, 30]}
+        >>> Histories.each(pl.DataFrame(columns)).T.tolist()
+        [30.0, 60.0, 30.0]
+        """
         return cls._in(
             customers.select(pl.col(HISTORY).cast(pl.Float64)), np.ones(customers.height)
         )
@@ -73,6 +84,20 @@ class BgNbd:
     Attributes:
         r, alpha: the rates (orders a day) are gamma distributed, mean r / alpha.
         a, b: the chances of dropping out are beta distributed, mean a / (a + b).
+
+    Two customers, 30 days after their first order. The second ordered again on day 10:
+
+    >>> columns = {"frequency": [0, 1], "t_x": [0, 10], "tenure_days": [30, 30]}
+    >>> histories = Histories.each(pl.DataFrame(columns))
+    >>> model = BgNbd(r=1.0, alpha=10.0, a=2.0, b=2.0)
+    >>> model.drop_out
+    0.5
+    >>> model.p_alive(histories).round(3).tolist()
+    [1.0, 0.2]
+    >>> model.prob_no_order(histories, days=40).round(3).tolist()
+    [0.5, 0.85]
+    >>> model.expected_orders(histories, days=40).round(3).tolist()
+    [0.682, 0.254]
     """
 
     r: float
@@ -86,7 +111,7 @@ class BgNbd:
         return self.a / (self.a + self.b)
 
     def p_alive(self, seen: Histories) -> Floats:
-        """By equation 12; 1 for those who have ordered once, who cannot have dropped out."""
+        """By equation 12; 1 for customers with one order, who cannot have dropped out."""
         gone = np.zeros_like(seen.x)
         back = seen.x > 0
         x, until = seen.x[back], np.log(self.alpha + seen.t_x[back])
@@ -117,8 +142,8 @@ class BgNbd:
     def prob_no_order(self, seen: Histories, days: float) -> Floats:
         """1 - p_alive (1 - ((alpha + T) / (alpha + T + days))^(r + x)).
 
-        Somebody who is still a customer cannot drop out before the next order, so it is only a
-        matter of the rate whether that order comes in time.
+        A customer who has not dropped out cannot do so before the next order. So the rate alone
+        decides whether that order comes in time.
         """
         silent = _silent(self.r, self.alpha, seen, days)
         none: Floats = 1 - self.p_alive(seen) * (1 - silent)
@@ -131,6 +156,18 @@ class Nbd:
 
     Attributes:
         r, alpha: the rates (orders a day) are gamma distributed, mean r / alpha.
+
+    The same customers and rates as in `BgNbd`:
+
+    >>> columns = {"frequency": [0, 1], "t_x": [0, 10], "tenure_days": [30, 30]}
+    >>> histories = Histories.each(pl.DataFrame(columns))
+    >>> model = Nbd(r=1.0, alpha=10.0)
+    >>> model.p_alive(histories).tolist()
+    [1.0, 1.0]
+    >>> model.expected_orders(histories, days=40).tolist()
+    [1.0, 2.0]
+    >>> model.prob_no_order(histories, days=40).round(3).tolist()
+    [0.5, 0.25]
     """
 
     r: float
@@ -141,7 +178,7 @@ class Nbd:
         return np.ones_like(seen.x)
 
     def expected_orders(self, seen: Histories, days: float) -> Floats:
-        """The mean of the rate, given what was seen, times the days."""
+        """The mean of the rate, given the history, times the days."""
         orders: Floats = (self.r + seen.x) / (self.alpha + seen.T) * days
         return orders
 
@@ -152,14 +189,24 @@ class Nbd:
 
 @dataclass(frozen=True)
 class NaiveRate:
-    """The naive rate: everybody goes on as until now, with x orders in T days."""
+    """The naive rate: each customer goes on as until now, with x orders in T days.
+
+    >>> columns = {"frequency": [0, 3], "t_x": [0, 20], "tenure_days": [30, 30]}
+    >>> histories = Histories.each(pl.DataFrame(columns))
+    >>> NaiveRate().p_alive(histories).tolist()
+    [1.0, 1.0]
+    >>> NaiveRate().expected_orders(histories, days=10).tolist()
+    [0.0, 1.0]
+    >>> NaiveRate().prob_no_order(histories, days=10).round(3).tolist()
+    [1.0, 0.368]
+    """
 
     def p_alive(self, seen: Histories) -> Floats:
         """1: no customer drops out."""
         return np.ones_like(seen.x)
 
     def expected_orders(self, seen: Histories, days: float) -> Floats:
-        """x / T times the days; none of those who have ordered once."""
+        """x / T times the days; 0 for customers with one order."""
         orders: Floats = seen.x / np.maximum(seen.T, 1.0) * days
         return orders
 
@@ -176,6 +223,14 @@ class GammaGamma:
     Attributes:
         p: shape of the values about the level.
         q, v: the levels are inverse gamma distributed; v is in money.
+
+    The levels have the mean 2 x 10 / (3 - 1) = 10. One order of 30 counts as much as this mean:
+
+    >>> model = GammaGamma(p=2.0, q=3.0, v=10.0)
+    >>> model.agreement(np.array([8.0, 12.0]))
+    1.0
+    >>> model.expected_value(np.array([1.0, 9.0]), np.array([30.0, 30.0])).tolist()
+    [20.0, 28.0]
     """
 
     p: float
@@ -183,11 +238,11 @@ class GammaGamma:
     v: float
 
     def agreement(self, mean: Floats) -> float:
-        """The mean that was observed, as a share of the one that the model expects: about 1.
+        """The observed mean as a share of the mean that the model expects: about 1.
 
-        The model's mean over customers is p v / (q - 1). With q at 1 or below the levels are so
-        uneven that they have none: the share is then 0 or less, and `expected_value` may be
-        negative or beyond every order that there was.
+        The model's mean over customers is p v / (q - 1). With q at 1 or below, the levels are so
+        uneven that they have no mean. The share is then 0 or less, and `expected_value` may be
+        negative or above every order so far.
 
         Args:
             mean: mean value of the orders of each customer that the model was fitted to.
@@ -195,12 +250,12 @@ class GammaGamma:
         return float(mean.mean()) * (self.q - 1) / (self.p * self.v)
 
     def expected_value(self, orders: Floats, mean: Floats) -> Floats:
-        """Expected value of an order, by equation 5: the own mean, drawn to everybody's.
+        """Expected value of an order, by equation 5: the own mean, drawn to that of all customers.
 
-        Only where `agreement` is well above 0.
+        It holds only where `agreement` is well above 0.
 
         Args:
-            orders: how many the mean is over.
+            orders: number of orders that the mean is over.
             mean: mean value of an order, 0 or more.
         """
         value: Floats = self.p * (self.v + orders * mean) / (self.p * orders + self.q - 1)
@@ -212,6 +267,12 @@ def fit_bg_nbd(seen: Histories) -> Fitted[BgNbd]:
 
     Args:
         seen: at least one customer.
+
+    Four repeat orders within 50 days, and none for 950, are one drop-out in four chances:
+
+    >>> columns = {"frequency": [4], "t_x": [50], "tenure_days": [1000]}
+    >>> round(fit_bg_nbd(Histories.of(pl.DataFrame(columns))).model.drop_out, 3)
+    0.25
     """
     from scipy.special import digamma, gammaln
 
@@ -268,10 +329,18 @@ def fit_bg_nbd(seen: Histories) -> Fitted[BgNbd]:
 
 
 def fit_nbd(seen: Histories) -> Fitted[Nbd]:
-    """Fit NBD by maximum likelihood: what is left of BG/NBD when a goes to 0.
+    """Fit NBD by maximum likelihood: the limit of BG/NBD when a goes to 0.
 
     Args:
         seen: at least one customer.
+
+    Where all customers are seen for the same time, the mean rate is the observed one, here 4
+    repeat orders in 4 x 10 days:
+
+    >>> columns = {"frequency": [0, 0, 0, 4], "t_x": [0, 0, 0, 9], "tenure_days": 10}
+    >>> model = fit_nbd(Histories.of(pl.DataFrame(columns))).model
+    >>> round(model.r / model.alpha, 4)
+    0.1
     """
     from scipy.special import digamma, gammaln
 
@@ -303,6 +372,13 @@ def fit_gamma_gamma(orders: Floats, mean: Floats) -> Fitted[GammaGamma]:
     Args:
         orders: number of orders per customer, at least 1; at least one customer.
         mean: mean value of these orders; above zero.
+
+    In cents instead of euros only v differs, by the factor 100:
+
+    >>> orders, mean = np.array([1.0, 2.0, 3.0, 4.0]), np.array([8.0, 12.0, 9.0, 11.0])
+    >>> euros, cents = (fit_gamma_gamma(orders, mean * unit).model for unit in (1, 100))
+    >>> [round(ratio, 3) for ratio in (cents.p / euros.p, cents.q / euros.q, cents.v / euros.v)]
+    [1.0, 1.0, 100.0]
     """
     from scipy.special import digamma, gammaln
 
@@ -349,12 +425,12 @@ def fit_gamma_gamma(orders: Floats, mean: Floats) -> Fitted[GammaGamma]:
 
 
 def _silent(r: float, alpha: float, seen: Histories, days: float) -> Floats:
-    """Chance that a process whose rate is what x orders in T days say gives no order."""
+    """Chance of no order in the next days, given x orders in T days and no drop-out."""
     silent: Floats = np.exp(-(r + seen.x) * np.log1p(days / (alpha + seen.T)))
     return silent
 
 
 def _mean_rate(seen: Histories) -> float:
-    """Orders a day over everybody: where the search for the parameters begins."""
+    """Orders a day over all customers: the search for the parameters begins here."""
     orders, days = seen.weight @ seen.x, seen.weight @ seen.T
     return float((orders + 0.5) / (days + 1.0))

@@ -1,4 +1,4 @@
-"""What each customer will be worth, and the risk that they leave.
+"""The value that each customer will have, and the risk that they leave.
 
 Belongs here: choosing the model that is good enough, keeping it as rows, and applying it:
 gold/value_model and gold/customer_value. Does not belong here: the models themselves
@@ -69,7 +69,7 @@ class ValueModel:
     Attributes:
         version: the as_of of the training as YYYYMMDD.
         orders: when customers order.
-        value: what an order is worth; None for everybody's own mean.
+        value: the value of an order; None for each customer's own mean.
         status: fitted, or fallback and why.
     """
 
@@ -79,7 +79,7 @@ class ValueModel:
     status: str
 
 
-def models_up_to(models: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+def _up_to(models: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     """The rows of gold/value_model that may be applied at `as_of`."""
     return models.filter(pl.col("model_version") <= version_of(as_of)).collect()
 
@@ -106,8 +106,17 @@ def value_model(
     Returns:
         The columns of gold/value_model; without rows of as_of when no model is due, or when there
         is too little to fit to.
+
+    One customer is too few:
+
+    >>> from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, MODEL_METRICS
+    >>> customer = {"customer_id": "C1", "frequency": 3, "tenure_days": 400}
+    >>> features = pl.LazyFrame([customer], schema=CUSTOMER_FEATURES.dtypes)
+    >>> earlier, metrics = VALUE_MODEL.empty().lazy(), MODEL_METRICS.empty().lazy()
+    >>> value_model(earlier, features, metrics, as_of=date(2024, 1, 31)).rows()
+    []
     """
-    customers, models = _histories(features), models_up_to(earlier, as_of)
+    customers, models = _histories(features), _up_to(earlier, as_of)
     fitted_last = models.select(pl.max("model_version").fill_null(0)).item()
     is_due = asked or last_judged(metrics.collect(), as_of) > fitted_last
     if not is_due or not all(need.is_met for need in needs_of(customers)):
@@ -129,7 +138,7 @@ def value_model(
 def customer_value(
     features: pl.LazyFrame, models: pl.LazyFrame, as_of: date, discount_rate: float
 ) -> pl.DataFrame:
-    """What each customer has been worth and is expected to be.
+    """The value of each customer so far, and the expected one.
 
     Args:
         features: rows of gold/customer_features.
@@ -138,14 +147,26 @@ def customer_value(
         discount_rate: how much less money is worth in a year, as a share.
 
     Returns:
-        The columns of gold/customer_value, by the latest model up to as_of. Without one, and while
-        there is too little to fit to, the predictive ones are null and model_status says why.
+        The columns of gold/customer_value, by the latest model up to as_of. Without one the
+        predictive ones are null and model_status says why.
+
+    By the naive rate, 2 repeat purchases in 60 days are 3 in 90. Three purchase days brought 60:
+
+    >>> from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES
+    >>> customer = {"customer_id": "C1", "frequency": 2, "tenure_days": 60}
+    >>> rows = [{**customer, "recency_days": 10, "net_revenue": 60}]
+    >>> features = pl.LazyFrame(rows, schema=CUSTOMER_FEATURES.dtypes)
+    >>> parts = {"part": ["own_rate", "gamma_gamma"], "parameter": "none", "value": 0.0}
+    >>> models = pl.LazyFrame({**parts, "model_version": 20240131, "status": "fallback: a reason"})
+    >>> values = customer_value(features, models, date(2024, 1, 31), discount_rate=0.1)
+    >>> values.select("expected_orders_90d", "expected_order_value", "churn_band").rows()
+    [(3.0, Decimal('20.00'), 'low')]
     """
     customers = _histories(features)
     rows = customers.select("customer_id", "historic_clv", "is_churned")
-    versions = models_up_to(models, as_of)
+    versions = _up_to(models, as_of)
     model = _from_rows(versions.filter(pl.col("model_version") == pl.max("model_version")))
-    if model is None or not all(need.is_met for need in needs_of(customers)):
+    if model is None:
         unknown = [pl.lit(None, dtype=kind).alias(name) for name, kind in _PREDICTIONS.items()]
         valued, version, status = rows.with_columns(unknown), None, _not_fitted(customers)
     else:
@@ -170,7 +191,7 @@ def customer_value(
 
 
 def _histories(features: pl.LazyFrame) -> pl.DataFrame:
-    """What each customer has done, with order_value: net revenue per purchase day, not below 0.
+    """The history of each customer, with order_value: net revenue per purchase day, not below 0.
 
     Orders of one day are one to BG/NBD, so the value goes by days as well: together they give the
     money that is expected.
@@ -209,7 +230,7 @@ def _orders_model(
 
 
 def _value(customers: pl.DataFrame) -> tuple[Fitted[GammaGamma] | None, str | None]:
-    """What an order is worth; without a model, why there is none."""
+    """The model of order values, or the reason why there is none."""
     paid = customers.filter(pl.col("order_value") > 0)
     if not paid.height:
         return None, "no customer has paid anything: an order is worth nothing"

@@ -53,19 +53,34 @@ def population_stability(then: Sequence[float], now: Sequence[float]) -> float:
 
 
 def model_drift(purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date) -> pl.DataFrame:
-    """How the customers of now are distributed, against those that the model was trained on.
+    """The distributions of the customers at `as_of` and at the training of the model.
 
     Both days are computed from silver as it is now, so a late correction of old sales moves both
     and is not taken for drift.
 
     Args:
         purchases: rows of silver/purchases.
-        models: rows of gold/segment_model; the last version is looked at.
+        models: rows of gold/segment_model; the last version counts.
         as_of: latest batch day in silver.
 
     Returns:
         The columns of gold/model_drift: a row per feature, over tenths of the customers at the
         training, and one for the shares of the segments. No row without a model or a customer.
+
+    A customer bought on the day of the training, and not again in the month after it:
+
+    >>> from bridge_cart_assets.tables.gold import SEGMENT_MODEL
+    >>> from bridge_cart_assets.tables.silver import PURCHASES
+    >>> day = date(2024, 1, 1)
+    >>> line = {"customer_id": "C1", "kind": "sale", "purchase_day": day, "net_amount": 10}
+    >>> purchases = pl.LazyFrame([line], schema=PURCHASES.dtypes)
+    >>> scaling = {"features": list(FEATURES), "means": [0.0] * 4, "scales": [1.0] * 4}
+    >>> segment = {"segment_id": 1, "segment_name": "Recent buyers", "centroid": [0.0] * 4}
+    >>> rows = [{**segment, **scaling, "model_version": 1, "trained_as_of": day}]
+    >>> models = pl.LazyFrame(rows, schema=SEGMENT_MODEL.dtypes)
+    >>> drift = model_drift(purchases, models, as_of=date(2024, 2, 1))
+    >>> drift.filter("has_drifted")["subject"].to_list()
+    ['recency_days']
     """
     versions = from_rows(models.collect())
     if not versions:
@@ -99,17 +114,22 @@ def model_drift(purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date) -> p
 def retraining_due(
     models: pl.DataFrame, drift: pl.DataFrame, as_of: date, thresholds: Thresholds = THRESHOLDS
 ) -> str | None:
-    """Why a segment model has to be trained now, if it has to.
+    """The reason to train a segment model now, if there is one.
 
     Args:
         models: rows of gold/segment_model.
-        drift: rows of gold/model_drift; those of another version than the last say nothing about
-            it, or one drift would be answered by two trainings.
+        drift: rows of gold/model_drift. Those of another version than the last do not count, or
+            two trainings would answer one drift.
         as_of: latest batch day in silver.
         thresholds: how old a model may become, and how young it is left alone.
 
     Returns:
-        first (there is none), age, drift, or None.
+        first (no model exists), age, drift, or None.
+
+    >>> models = pl.DataFrame({"model_version": [1], "trained_as_of": date(2024, 1, 1)})
+    >>> drift = pl.DataFrame({"model_version": [1], "has_drifted": True})
+    >>> [retraining_due(models, drift, date(2024, 1, day)) for day in (7, 8, 31)]
+    [None, 'drift', 'age']
     """
     if not models.height:
         return "first"
@@ -123,7 +143,7 @@ def retraining_due(
 
 
 def _customers(states: pl.DataFrame, day: date) -> pl.DataFrame:
-    """What the features of each customer are made from at the end of a day."""
+    """The columns from which the features of each customer follow at the end of a day."""
     held = history.clip_to(states, day, day + timedelta(days=1))
     recency = (pl.lit(day) - pl.col("last")).dt.total_days()
     return held.with_columns(recency_days=recency)
@@ -136,7 +156,7 @@ def _values(name: str, customers: pl.DataFrame) -> Floats:
 
 
 def _feature(name: str, then: Floats, now: Floats) -> dict[str, object]:
-    """A row of gold/model_drift, but for what all rows share."""
+    """A row of gold/model_drift without the columns that all rows share."""
     cuts = _cuts(then)
     counts = [np.bincount(np.searchsorted(cuts, v), minlength=cuts.size + 1) for v in (then, now)]
     return _row(name, _ranges(cuts), counts[0].tolist(), counts[1].tolist())

@@ -4,8 +4,8 @@ Belongs here: whether there is enough to fit at all, and the figures by which on
 better than another. Does not belong here: fitting (`models.buy_till_you_die`), or which model is
 used in the end (`models.customer_value`).
 
-The measure is the naive rate: everybody goes on ordering as until now
-(`buy_till_you_die.NaiveRate`). A model that does worse says nothing that a division would not say.
+The measure is the naive rate: each customer goes on ordering as until now
+(`buy_till_you_die.NaiveRate`). A model that does worse adds nothing to a division.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Needed:
-    """One thing that a value model needs, how much of it there is, and how much there has to be."""
+    """One requirement of a value model, with its present and its least value.
+
+    >>> Needed("customers", value=500, least=500, says="customers with a sale").is_met
+    True
+    """
 
     metric: str
     value: int
@@ -51,17 +55,20 @@ class Needed:
 
     @property
     def is_met(self) -> bool:
-        """Whether there is enough."""
+        """Whether the value is enough."""
         return self.value >= self.least
 
 
 def needs(customers: int, days: int, repeaters: int) -> tuple[Needed, ...]:
-    """What a fit needs, beside what there is.
+    """The requirements of a fit, each with its present value.
 
     Args:
         customers: with a sale.
         days: from the first sale to the day of the fit, both counted.
         repeaters: customers with a second purchase day.
+
+    >>> [need.says for need in needs(customers=500, days=179, repeaters=80) if not need.is_met]
+    ['days of history']
     """
     bounds = THRESHOLDS
     return (
@@ -72,10 +79,14 @@ def needs(customers: int, days: int, repeaters: int) -> tuple[Needed, ...]:
 
 
 def needs_of(customers: pl.DataFrame) -> tuple[Needed, ...]:
-    """What a fit to these customers needs, beside what there is.
+    """The requirements of a fit to these customers, each with its present value.
 
     Args:
         customers: frequency and tenure_days; one row per customer with a sale.
+
+    >>> customers = pl.DataFrame({"frequency": [0, 2, 1], "tenure_days": [0, 179, 30]})
+    >>> [(need.metric, need.value) for need in needs_of(customers)]
+    [('customers', 3), ('history_days', 180), ('repeat_customers', 2)]
     """
     days, repeaters = customers.select(
         (pl.max("tenure_days") + 1).fill_null(0), (pl.col("frequency") > 0).sum()
@@ -84,17 +95,27 @@ def needs_of(customers: pl.DataFrame) -> tuple[Needed, ...]:
 
 
 def seen_until(purchases: pl.LazyFrame, day: date, as_of: date) -> pl.DataFrame:
-    """What each customer had done by the end of a day, and what came after it.
+    """The history of each customer at the end of a day, and the orders after it.
 
     Args:
         purchases: rows of silver/purchases.
-        day: the day up to which history is seen.
-        as_of: the day up to which the future is.
+        day: the last day of the history.
+        as_of: the last day of the orders after it.
 
     Returns:
         One row per customer with a sale up to `day`, by customer: frequency, t_x, tenure_days,
         order_value (net revenue per purchase day, not below 0); orders and revenue (of the days
         after it; net of refunds).
+
+    >>> days = [date(2024, 1, 1), date(2024, 1, 11), date(2024, 2, 1), date(2024, 2, 5)]
+    >>> kinds = ["sale", "sale", "sale", "refund"]
+    >>> lines = {"purchase_day": days, "kind": kinds, "net_amount": [30, 10, 20, -5]}
+    >>> purchases = pl.LazyFrame({"customer_id": "C1", **lines})
+    >>> histories = seen_until(purchases, date(2024, 1, 31), as_of=date(2024, 2, 29))
+    >>> histories.select("frequency", "t_x", "tenure_days", "order_value").rows()
+    [(1, 10, 30, 20.0)]
+    >>> histories.select("orders", "revenue").rows()
+    [(1, 15.0)]
     """
     lines = up_to(purchases, as_of)
     per_day = [
@@ -136,16 +157,22 @@ def seen_until(purchases: pl.LazyFrame, day: date, as_of: date) -> pl.DataFrame:
 
 
 def value_metrics(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
-    """What speaks for and against the models of value.
+    """The evidence for and against the models of value.
 
     Args:
         purchases: rows of silver/purchases.
         as_of: latest batch day in silver.
 
     Returns:
-        Rows of gold/model_metrics: what there is to fit to (`value_data`); where there is enough
+        Rows of gold/model_metrics: the data that a fit can use (`value_data`); where these suffice
         90 days before as_of, the errors of bg_nbd, nbd and own_rate on these days, and of
-        gamma_gamma. Nothing without a sale.
+        gamma_gamma. No row without a sale.
+
+    >>> day = date(2024, 1, 1)
+    >>> line = {"customer_id": ["C1"], "purchase_day": day, "kind": "sale", "net_amount": 10}
+    >>> metrics = value_metrics(pl.LazyFrame(line), as_of=date(2024, 6, 28))
+    >>> metrics.select("metric", "value", "passed").rows()
+    [('customers', 1.0, False), ('history_days', 180.0, True), ('repeat_customers', 0.0, False)]
     """
     now = seen_until(purchases, as_of, as_of)
     if not now.height:
@@ -233,12 +260,16 @@ def judging_due(
 
 
 def version_of(as_of: date) -> int:
-    """The version of a model that is a function of silver at `as_of`: the day as YYYYMMDD."""
+    """The version of a model that is a function of silver at `as_of`: the day as YYYYMMDD.
+
+    >>> version_of(date(2024, 1, 31))
+    20240131
+    """
     return as_of.year * 10_000 + as_of.month * 100 + as_of.day
 
 
 def worse_than_naive(metrics: pl.DataFrame, model: str, as_of: date) -> str | None:
-    """The sentence that says by how much a model was worse than the naive rate, if it was.
+    """A sentence that says by how much a model was worse than the naive rate, if it was.
 
     Args:
         metrics: rows of gold/model_metrics.
@@ -247,6 +278,14 @@ def worse_than_naive(metrics: pl.DataFrame, model: str, as_of: date) -> str | No
 
     Returns:
         None also where there was no holdout to judge it on.
+
+    >>> scores_of = {"value_data": None, "bg_nbd": 0.2, "nbd": 0.19, "own_rate": 0.19}
+    >>> models = {"model": list(scores_of), "value": list(scores_of.values())}
+    >>> metrics = pl.DataFrame({**models, "metric": "brier", "model_version": 20240131})
+    >>> worse_than_naive(metrics, "bg_nbd", date(2024, 1, 31))
+    'bg_nbd was worse than the naive rate on the last 90 days (Brier score 0.2000, naive 0.1900)'
+    >>> worse_than_naive(metrics, "nbd", date(2024, 1, 31)) is None
+    True
     """
     scored = metrics.filter(metric=DECISIVE, model_version=last_judged(metrics, as_of))
     values = dict(scored.select("model", "value").iter_rows())
@@ -259,11 +298,20 @@ def worse_than_naive(metrics: pl.DataFrame, model: str, as_of: date) -> str | No
 
 
 def gamma_gamma_rejection(model: GammaGamma, own: Floats) -> str | None:
-    """The sentence that says why Gamma-Gamma cannot speak about these order values, if it cannot.
+    """A sentence that says why Gamma-Gamma does not fit these order values, if it does not.
 
     Args:
         model: fitted to them.
         own: mean value of the orders of each customer.
+
+    Levels with the mean 2 x 10 / (3 - 1) = 10 agree with order values of 5, not with those of 4:
+
+    >>> model = GammaGamma(p=2.0, q=3.0, v=10.0)
+    >>> gamma_gamma_rejection(model, np.array([5.0])) is None
+    True
+    >>> print(gamma_gamma_rejection(model, np.array([4.0])))  # doctest: +NORMALIZE_WHITESPACE
+    order values are too uneven for Gamma-Gamma (what customers pay is 0.40 of what it expects of
+    them, 0.5 is needed): an order is worth the customer's own mean
     """
     agreement, least = model.agreement(own), THRESHOLDS.value_agreement
     if agreement >= least:
@@ -294,7 +342,7 @@ def _judged(then: pl.DataFrame) -> Iterator[Row]:
 
 
 def _judged_value(then: pl.DataFrame, expected: Floats) -> Iterator[Row]:
-    """How far expected order values are from what those who ordered in the 90 days have paid."""
+    """Errors of expected order values, against the payments of the 90 days."""
     count = then["frequency"].to_numpy() + 1.0
     own = then["order_value"].to_numpy()
     if not (own > 0).any():
@@ -318,10 +366,10 @@ def _judged_value(then: pl.DataFrame, expected: Floats) -> Iterator[Row]:
 
 
 def scores(model: Orders, seen: Histories, actual: Floats) -> dict[str, float]:
-    """How far a model's forecasts are from what happened in the 90 days after.
+    """The errors of a model's forecasts for the 90 days after.
 
     Args:
-        model: fitted to what was seen.
+        model: fitted to the histories.
         seen: every customer by itself.
         actual: order days of each in the 90 days after.
 
@@ -329,11 +377,21 @@ def scores(model: Orders, seen: Histories, actual: Floats) -> dict[str, float]:
         total_error: expected orders / orders - 1 (0 where no customer ordered and none was
             expected);
         mae: mean absolute error of the orders of a customer;
-        auc: chance that of one who orders and one who does not the latter has the higher
-        churn_probability_90d (Hanley and McNeil 1982); absent when all do the same;
+        auc: chance that, of a customer with and a customer without an order, the latter has the
+        higher churn_probability_90d (Hanley and McNeil 1982); absent when all do the same;
         brier: mean squared error of churn_probability_90d (Brier 1950);
         calibration_error: mean gap between it and the share that did not order, in ten bins of
         equal size by probability.
+
+    One of two customers ordered again after 90 days, and does so once more. The naive rate gives
+    this one the churn probability exp(-1) = 0.368, so the Brier score is 0.368 squared / 2:
+
+    >>> columns = {"frequency": [0, 1], "t_x": [0, 90], "tenure_days": [90, 90]}
+    >>> errors = scores(NaiveRate(), Histories.each(pl.DataFrame(columns)), np.array([0.0, 1.0]))
+    >>> errors["total_error"], errors["mae"], errors["auc"]
+    (0.0, 0.0, 1.0)
+    >>> round(errors["brier"], 4)
+    0.0677
     """
     expected, churn = model.expected_orders(seen, WINDOW), model.prob_no_order(seen, WINDOW)
     gone = (actual == 0).astype(np.float64)
@@ -379,7 +437,7 @@ def calibration_error(probability: Floats, happened: Floats) -> float:
 
 
 def _gate(metric: str, value: float, naive: dict[str, float]) -> tuple[str, bool]:
-    """What is asked of a metric: to be as good as the naive rate's, or calibrated."""
+    """The bound of a metric: the naive rate's value, or that of calibration; and if it holds."""
     if metric == "calibration_error":
         bound = THRESHOLDS.calibration_error
         return f"<= {bound}", value <= bound

@@ -1,4 +1,4 @@
-"""Maximum likelihood: the parameters that make what was seen most likely, and how sure they are.
+"""Maximum likelihood: the parameters that make the data most likely, with their standard errors.
 
 Belongs here: the search, its bounds, and standard errors. Does not belong here: any particular
 likelihood (`models.buy_till_you_die`).
@@ -26,13 +26,17 @@ _STEP = 1e-4
 
 @dataclass(frozen=True)
 class Fitted(Generic[Model]):
-    """A model with what is known about its fit.
+    """A model with the results of its fit.
 
     Attributes:
         model: the model at the estimates.
         covariance: of the logarithms of the parameters; None where a bound was reached.
         log_likelihood: at the estimates; None when nothing was fitted.
         customers: how many it was fitted to.
+
+    >>> from bridge_cart_assets.models.buy_till_you_die import Nbd
+    >>> Fitted(Nbd(r=2.0, alpha=10.0), np.diag([0.01, 0.04]), None, 500).errors
+    {'r': 0.2, 'alpha': 2.0}
     """
 
     model: Model
@@ -62,6 +66,20 @@ def maximise(
     """The best of several bounded climbs, with standard errors from the curvature at the top.
 
     The search is in logarithms, where parameters are above zero by themselves.
+
+    Args:
+        kind: makes the model from the parameters by name.
+        likelihood: log-likelihood and gradient at the logarithms of the parameters.
+        starts: where the climbs begin.
+        customers: number of customers behind the likelihood.
+
+    Ten orders in five days are two a day. The variance of the logarithm of this rate is 1 / 10:
+
+    >>> def ten_orders_in_five_days(logs):
+    ...     return float(10 * logs[0] - 5 * np.exp(logs[0])), 10 - 5 * np.exp(logs)
+    >>> fitted = maximise(dict, ten_orders_in_five_days, [{"rate": 1.0}], customers=1)
+    >>> round(fitted.model["rate"], 4), round(fitted.covariance.item(), 4)
+    (2.0, 0.1)
     """
     from scipy.optimize import minimize
 
@@ -93,7 +111,7 @@ def maximise(
 
 
 def _covariance(likelihood: Likelihood, logs: Floats, bounds: tuple[float, float]) -> Floats | None:
-    """What the curvature at the top says; None where a bound was reached or it is flat."""
+    """The covariance by the curvature at the top; None where a bound was reached or it is flat."""
     if np.any(logs <= bounds[0] + _STEP) or np.any(logs >= bounds[1] - _STEP):
         return None
     steps = np.eye(len(logs)) * _STEP
@@ -109,5 +127,10 @@ def _covariance(likelihood: Likelihood, logs: Floats, bounds: tuple[float, float
 
 
 def parameters(model: object) -> dict[str, float]:
-    """The parameters of a model by name."""
+    """The parameters of a model by name.
+
+    >>> from bridge_cart_assets.models.buy_till_you_die import Nbd
+    >>> parameters(Nbd(r=0.5, alpha=20.0))
+    {'r': 0.5, 'alpha': 20.0}
+    """
     return {field.name: getattr(model, field.name) for field in fields(model)}  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """How good the models are, as rows of gold/model_metrics.
 
-Belongs here: putting together what is known of each model, the segments' among them. Does not
+Belongs here: putting together the metrics of all models, the segments' among them. Does not
 belong here: how the models of value are judged (`models.holdout`).
 """
 
@@ -44,6 +44,19 @@ def model_metrics(
 
     Returns:
         The columns of gold/model_metrics.
+
+    One customer is too few for a fit, so what is missing is counted again in each run:
+
+    >>> from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, MODEL_DRIFT, SEGMENT_MODEL
+    >>> from bridge_cart_assets.tables.silver import PURCHASES
+    >>> earlier, purchases, models, drift = (
+    ...     table.empty().lazy() for table in (MODEL_METRICS, PURCHASES, SEGMENT_MODEL, MODEL_DRIFT)
+    ... )
+    >>> customer = {"customer_id": "C1", "frequency": 3, "tenure_days": 400}
+    >>> features = pl.LazyFrame([customer], schema=CUSTOMER_FEATURES.dtypes)
+    >>> found = model_metrics(earlier, purchases, models, drift, features, date(2024, 1, 31))
+    >>> found.select("metric", "value", "passed").rows()
+    [('customers', 1.0, False), ('history_days', 401.0, True), ('repeat_customers', 1.0, False)]
     """
     of_value = (pl.col("model") != SEGMENTS) & (pl.col("model_version") <= version_of(as_of))
     kept = earlier.filter(of_value).collect()
@@ -66,6 +79,13 @@ def segment_model_metrics(models: pl.DataFrame, drift: pl.DataFrame) -> pl.DataF
 
     Returns:
         Rows of gold/model_metrics.
+
+    >>> version = {"model_version": [1], "trained_as_of": date(2024, 1, 31)}
+    >>> models = pl.DataFrame({**version, "stability": 0.8, "silhouette": 0.3})
+    >>> shares = {"subject": "segment_shares", "shares_then": [[0.02, 0.38, 0.6]]}
+    >>> metrics = segment_model_metrics(models, pl.DataFrame({**version, **shares}))
+    >>> metrics.select("metric", "passed").rows()
+    [('stability', True), ('silhouette', None), ('smallest_share', False), ('largest_share', True)]
     """
     bounds = THRESHOLDS
     shares = (

@@ -27,7 +27,19 @@ def segment_models(
         features: rows of gold/customer_features.
         purchases: rows of silver/purchases.
         as_of: latest batch day in silver; a new version applies from this day on.
-        asked: whether somebody wants a new version in any case.
+        asked: whether a user wants a new version in any case.
+
+    >>> from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, SEGMENT_MODEL
+    >>> from bridge_cart_assets.tables.silver import PURCHASES
+    >>> columns = ("recency_days", "frequency", "revenue", "coupon_rate", "orders")
+    >>> customer = {**dict.fromkeys(columns, 1), "first_purchase_day": date(2024, 1, 1)}
+    >>> features = pl.LazyFrame([customer], schema=CUSTOMER_FEATURES.dtypes)
+    >>> models, purchases = SEGMENT_MODEL.empty().lazy(), PURCHASES.empty().lazy()
+    >>> day = date(2024, 1, 2)
+    >>> for asked in (False, False, True):
+    ...     models = segment_models(models, features, purchases, day, asked=asked).lazy()
+    >>> models.collect()["trained_because"].to_list()
+    ['first', 'asked']
     """
     models, customers = earlier.collect(), features.collect()
     if not customers.height:

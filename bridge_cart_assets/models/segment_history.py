@@ -1,4 +1,4 @@
-"""Segments applied: now, on every day so far, and what each segment amounts to.
+"""The segments of customers now and on every day so far, and the figures of each segment.
 
 Belongs here: putting the models (`models.segments`) and the history of states
 (`transforms.history`) together. Does not belong here: fitting, or reading and writing.
@@ -31,7 +31,21 @@ def with_new_model(
         models: rows of gold/segment_model.
         features: rows of gold/customer_features, at least one.
         as_of: latest batch day in silver.
-        because: first, asked, age or drift: why there is one more.
+        because: first, asked, age or drift: the reason for one more.
+
+    A version that is trained on the same customers keeps the ids of their segments:
+
+    >>> from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, SEGMENT_MODEL
+    >>> customers = [
+    ...     {"customer_id": "C1", "recency_days": 3, "frequency": 9, "revenue": 900, "orders": 10},
+    ...     {"customer_id": "C2", "recency_days": 90, "frequency": 0, "revenue": 40, "orders": 1},
+    ... ]
+    >>> features = pl.DataFrame(customers, schema=CUSTOMER_FEATURES.dtypes)
+    >>> features = features.with_columns(coupon_rate=0.0)
+    >>> models = with_new_model(SEGMENT_MODEL.empty(), features, date(2024, 1, 31))
+    >>> models = with_new_model(models, features, date(2024, 3, 1), "age")
+    >>> models.select("model_version", "segment_id", "trained_because").rows()
+    [(1, 1, 'first'), (1, 2, 'first'), (2, 1, 'age'), (2, 2, 'age')]
     """
     model = fit(features, as_of, from_rows(models), because)
     return pl.concat([models, model.rows().select(models.columns).cast(models.schema)])
@@ -47,6 +61,22 @@ def customer_segments(features: pl.LazyFrame, models: pl.LazyFrame, as_of: date)
 
     Returns:
         The columns of gold/customer_segments.
+
+    Of two versions the latest is the model in effect:
+
+    >>> from bridge_cart_assets.models.segments import FEATURES
+    >>> from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, SEGMENT_MODEL
+    >>> vectors = {"means": [0.0] * 4, "scales": [1.0] * 4, "centroid": [0.0] * 4}
+    >>> model = {"segment_id": 1, "features": list(FEATURES), **vectors}
+    >>> rows = [
+    ...     {**model, "model_version": 1, "segment_name": "Dormant"},
+    ...     {**model, "model_version": 2, "segment_name": "Recent buyers"},
+    ... ]
+    >>> models = pl.LazyFrame(rows, schema=SEGMENT_MODEL.dtypes)
+    >>> features = pl.LazyFrame([{"customer_id": "C1"}], schema=CUSTOMER_FEATURES.dtypes)
+    >>> segments = customer_segments(features.fill_null(0), models, date(2024, 1, 31))
+    >>> segments.select("segment_name", "model_version", "distance").rows()
+    [('Recent buyers', 2, 0.0)]
     """
     versions = from_rows(models.collect())
     if not versions:
@@ -78,6 +108,23 @@ def customer_history(purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date)
 
     Returns:
         The columns of gold/customer_history.
+
+    The boundary of these two segments is at log1p(recency) = 2, between 6 and 7 days:
+
+    >>> from bridge_cart_assets.models.segments import FEATURES
+    >>> from bridge_cart_assets.tables.gold import SEGMENT_MODEL
+    >>> from bridge_cart_assets.tables.silver import PURCHASES
+    >>> scaling = {"features": list(FEATURES), "means": [0.0] * 4, "scales": [1.0] * 4}
+    >>> segments = [
+    ...     {**scaling, "segment_id": 1, "centroid": [0.0, 0.0, 0.0, 0.0]},
+    ...     {**scaling, "segment_id": 2, "centroid": [4.0, 0.0, 0.0, 0.0]},
+    ... ]
+    >>> models = pl.LazyFrame(segments, schema=SEGMENT_MODEL.dtypes)
+    >>> line = {"customer_id": "C1", "kind": "sale", "purchase_day": date(2024, 1, 1)}
+    >>> purchases = pl.LazyFrame([{**line, "net_amount": 10}], schema=PURCHASES.dtypes)
+    >>> states = customer_history(purchases, models, as_of=date(2024, 2, 1))
+    >>> states.select(pl.col("valid_from").dt.to_string(), "segment_id", "lifecycle").rows()
+    [('2024-01-01', 1, 'new'), ('2024-01-08', 2, 'new'), ('2024-01-31', 2, 'active')]
     """
     intervals = effective_intervals(from_rows(models.collect()), as_of)
     states = history.purchase_states(purchases, as_of)
@@ -130,6 +177,19 @@ def effective_intervals(
     """Each model with the days [first, end) on which it decides; the first has no beginning.
 
     Of models that take effect on the same day the latest decides.
+
+    >>> from bridge_cart_assets.models.segments import FEATURES
+    >>> from bridge_cart_assets.tables.gold import SEGMENT_MODEL
+    >>> model = {"segment_id": 1, "features": list(FEATURES)}
+    >>> rows = [
+    ...     {**model, "model_version": 1, "effective_from": date(2024, 1, 1)},
+    ...     {**model, "model_version": 2, "effective_from": date(2024, 2, 1)},
+    ...     {**model, "model_version": 3, "effective_from": date(2024, 2, 1)},
+    ... ]
+    >>> models = from_rows(pl.DataFrame(rows, schema=SEGMENT_MODEL.dtypes))
+    >>> intervals = effective_intervals(models, as_of=date(2024, 2, 9))
+    >>> [(model.version, str(first), str(end)) for model, first, end in intervals]
+    [(1, 'None', '2024-02-01'), (3, '2024-02-01', '2024-02-10')]
     """
     if not models:
         return []

@@ -1,8 +1,8 @@
 """K-Means segments of customers: fit, keep as rows, and score.
 
 Belongs here: the features of a customer, the model on them, and the identity of its segments. Does
-not belong here: how many segments there are (`stability`), what they are called (`archetypes`), on
-which days a customer moves from one to another (`trajectory`), or reading and writing.
+not belong here: the number of segments (`stability`), their names (`archetypes`), the days on which
+a customer moves from one to another (`trajectory`), or reading and writing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,10 +48,23 @@ class SegmentModel:
         trained_because: first, asked, age or drift.
         means, scales: per feature, of log1p.
         ids, names: per segment; both keep their meaning through retrainings.
-        descriptions, actions: per segment: who they are, and what to do with them.
+        descriptions, actions: per segment: its customers, and the advice for them.
         centroids: segments x features, in scaled space.
         stability: mean adjusted Rand index over resamples of the customers.
         silhouette: mean silhouette; None where it is not defined.
+
+    >>> columns = ["recency_days", "frequency", "revenue", "orders"]
+    >>> customers = pl.DataFrame([(3, 9, 900, 10), (90, 0, 40, 1)], columns, orient="row")
+    >>> customers = customers.with_columns(
+    ...     customer_id=pl.format("C{}", pl.int_range(2)),
+    ...     coupon_rate=0.0,
+    ...     first_purchase_day=date(2024, 1, 1),
+    ... )
+    >>> model = fit(customers, as_of=date(2024, 6, 30))
+    >>> model.scaled(customers).round(6).tolist()
+    [[-1.0, 1.0, 1.0, 0.0], [1.0, -1.0, -1.0, 0.0]]
+    >>> model.rows().select("segment_id", "segment_name").rows()
+    [(1, 'Champions'), (2, 'Dormant')]
     """
 
     version: int
@@ -104,6 +117,16 @@ def from_rows(rows: pl.DataFrame) -> list[SegmentModel]:
 
     Raises:
         ValueError: a model was trained on other features than these.
+
+    >>> from bridge_cart_assets.tables.gold import SEGMENT_MODEL
+    >>> rows = [
+    ...     {"model_version": 2, "segment_id": 1, "features": list(FEATURES)},
+    ...     {"model_version": 1, "segment_id": 2, "features": list(FEATURES)},
+    ...     {"model_version": 1, "segment_id": 1, "features": list(FEATURES)},
+    ... ]
+    >>> models = from_rows(pl.DataFrame(rows, schema=SEGMENT_MODEL.dtypes))
+    >>> [(model.version, model.ids) for model in models]
+    [(1, (1, 2)), (2, (1,))]
     """
     return [
         _from_rows(part)
@@ -155,7 +178,15 @@ def fit(
     A refit starts at the last model's centroids. Segments are then matched to the last model's
     (assignment problem, Kuhn 1955, by distance in its space); one further than one standard
     deviation from its match is a new segment with a new id and the archetype that is nearest of
-    those not taken.
+    those not taken. The segments of a first model are numbered by revenue, the highest first:
+
+    >>> columns = ["customer_id", "recency_days", "frequency", "revenue", "orders"]
+    >>> rows = [("C1", 90, 1, 40, 2), ("C2", 15, 2, 90, 3), ("C3", 3, 9, 900, 10)]
+    >>> customers = pl.DataFrame(rows, columns, orient="row")
+    >>> customers = customers.with_columns(coupon_rate=0.0, first_purchase_day=date(2024, 1, 1))
+    >>> model = fit(customers, as_of=date(2024, 6, 30))
+    >>> list(zip(model.ids, model.names, strict=True))
+    [(1, 'Champions'), (2, 'Middle ground'), (3, 'Dormant')]
     """
     sample = _sample(features)
     logs = _logs(sample)
@@ -201,6 +232,18 @@ def scored(model: SegmentModel, customers: pl.LazyFrame) -> pl.LazyFrame:
     Returns:
         The rows with segment_id, segment_name, distance and margin (to the next segment; null
         with one). Of segments that are equally near it is the first in the model.
+
+    >>> from bridge_cart_assets.tables.gold import SEGMENT_MODEL
+    >>> scaling = {"features": list(FEATURES), "means": [0.0] * 4, "scales": [1.0] * 4}
+    >>> segments = [
+    ...     {**scaling, "segment_id": 1, "centroid": [-1.0, 0.0, 0.0, 0.0]},
+    ...     {**scaling, "segment_id": 2, "centroid": [1.0, 0.0, 0.0, 0.0]},
+    ... ]
+    >>> [model] = from_rows(pl.DataFrame(segments, schema=SEGMENT_MODEL.dtypes))
+    >>> columns = {"frequency": 0, "revenue": 0, "coupon_rate": 0.0, "orders": 1}
+    >>> customers = pl.LazyFrame({"recency_days": [0, 1], **columns})
+    >>> scored(model, customers).select("segment_id", pl.col("margin").round(3)).collect().rows()
+    [(1, 0.0), (2, 1.386)]
     """
     squares = [f"_squared_{place}" for place in range(len(model.ids))]
     nearest = pl.min_horizontal(squares)
@@ -228,7 +271,16 @@ def scored(model: SegmentModel, customers: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def assign(model: SegmentModel, features: pl.DataFrame) -> pl.DataFrame:
-    """segment_id, segment_name, distance and margin of each row, in the order of the rows."""
+    """segment_id, segment_name, distance and margin of each row, in the order of the rows.
+
+    >>> from bridge_cart_assets.tables.gold import SEGMENT_MODEL
+    >>> scaling = {"features": list(FEATURES), "means": [0.0] * 4, "scales": [1.0] * 4}
+    >>> segment = {"segment_id": 1, "segment_name": "Dormant", "centroid": [0.0, 3.0, 4.0, 0.0]}
+    >>> [model] = from_rows(pl.DataFrame([{**segment, **scaling}], schema=SEGMENT_MODEL.dtypes))
+    >>> columns = {"frequency": 0, "revenue": 0, "coupon_rate": 0.0, "orders": 1}
+    >>> assign(model, pl.DataFrame({"recency_days": [0], **columns})).rows()
+    [(1, 'Dormant', 5.0, None)]
+    """
     columns = ("segment_id", "segment_name", "distance", "margin")
     return scored(model, features.lazy()).select(columns).collect()
 
@@ -256,7 +308,7 @@ def _log(name: str) -> pl.Expr:
 
 
 def _logs(customers: pl.DataFrame) -> Floats:
-    """Customers x features: log1p, what is below zero as zero."""
+    """Customers x features: log1p, with values below zero as zero."""
     return customers.select(_log(name).alias(name) for name in FEATURES).to_numpy()
 
 

@@ -1,7 +1,7 @@
-"""How many segments: as many as come out the same when other customers of the kind had come.
+"""The number of segments: the one that comes out the same for other customers of the kind.
 
 Belongs here: K-Means for each number of segments, how stable and how clear the outcome is, and the
-choice. Does not belong here: what a point is, or what a segment is called (`archetypes`).
+choice. Does not belong here: the features of a point, or the name of a segment (`archetypes`).
 """
 
 import warnings
@@ -36,6 +36,10 @@ class Candidate:
         stability: mean adjusted Rand index over resamples.
         silhouette: mean silhouette; None where it is not defined.
         smallest, largest: shares of the points in the smallest and the largest segment.
+
+    >>> one_is_too_small = Candidate(3, stability=0.9, silhouette=0.4, smallest=0.01, largest=0.5)
+    >>> round(one_is_too_small.violation(Thresholds(segment_smallest=0.03)), 6)
+    0.02
     """
 
     segments: int
@@ -76,6 +80,12 @@ def cluster(
         current: centroids of the segments so far. A fit with as many segments starts there, and
             that many has an advantage.
         bounds: how many segments there may be, and how large.
+
+    Points at two places make two segments, although three are the fewest by `bounds`:
+
+    >>> clustering = cluster(np.array([[0.0], [0.0], [0.0], [5.0], [5.0], [5.0]]))
+    >>> sorted(clustering.centroids.tolist()), clustering.stability
+    ([[0.0], [5.0]], 1.0)
     """
     sample = _some(points, _SAMPLE)
     distinct = len(np.unique(sample, axis=0))
@@ -103,6 +113,15 @@ def pick(candidates: Sequence[Candidate], current: int | None, bounds: Threshold
         candidates: at least one.
         current: the number of segments so far.
         bounds: how large segments may be.
+
+    >>> sizes = {"smallest": 0.1, "largest": 0.5}
+    >>> candidates = [
+    ...     Candidate(3, stability=0.92, silhouette=0.3, **sizes),
+    ...     Candidate(4, stability=0.90, silhouette=0.5, **sizes),
+    ...     Candidate(5, stability=0.80, silhouette=0.6, **sizes),
+    ... ]
+    >>> pick(candidates, None, THRESHOLDS).segments, pick(candidates, 3, THRESHOLDS).segments
+    (4, 3)
     """
     fitting = [one for one in candidates if one.violation(bounds) == 0]
     if not fitting:

@@ -1,7 +1,7 @@
 """The days on which a customer moves from one segment to another.
 
 Belongs here: following one model through time. Does not belong here: the model (`segments`), which
-model decides on a day (`segment_history`), or what follows from it (`transforms.history`).
+model decides on a day (`segment_history`), or the history that follows (`transforms.history`).
 """
 
 import numpy as np
@@ -19,12 +19,31 @@ def trajectory(model: SegmentModel, states: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         model: the model.
-        states: customer_id, last (day of the latest purchase), start, end (exclusive), and what
-            `FEATURES` are made from besides recency_days: what holds on the days [start, end).
+        states: customer_id, last (day of the latest purchase), start, end (exclusive), and the
+            columns that `FEATURES` are made from besides recency_days, with their values on the
+            days [start, end).
 
     Returns:
         customer_id, start, end, segment_id, segment_name; intervals may be equal to their
         neighbour.
+
+    The boundary of these two segments is at log1p(recency) = 2, between 6 and 7 days:
+
+    >>> from datetime import date
+    >>> from bridge_cart_assets.models.segments import FEATURES, from_rows
+    >>> from bridge_cart_assets.tables.gold import SEGMENT_MODEL
+    >>> scaling = {"features": list(FEATURES), "means": [0.0] * 4, "scales": [1.0] * 4}
+    >>> segments = [
+    ...     {**scaling, "segment_id": 1, "centroid": [0.0, 0.0, 0.0, 0.0]},
+    ...     {**scaling, "segment_id": 2, "centroid": [4.0, 0.0, 0.0, 0.0]},
+    ... ]
+    >>> [model] = from_rows(pl.DataFrame(segments, schema=SEGMENT_MODEL.dtypes))
+    >>> first, end = date(2024, 1, 1), date(2024, 2, 1)
+    >>> days = {"customer_id": ["C1"], "last": first, "start": first, "end": end}
+    >>> features = {"frequency": 0, "revenue": 10, "coupon_rate": 0.0, "orders": 1}
+    >>> intervals = trajectory(model, pl.DataFrame({**days, **features}))
+    >>> intervals.select(pl.col("start", "end").dt.to_string(), "segment_id").rows()
+    [('2024-01-01', '2024-01-08', 1), ('2024-01-08', '2024-02-01', 2)]
     """
     offset = (states["start"] - states["last"]).dt.total_days().to_numpy().astype(np.int64)
     days = (states["end"] - states["last"]).dt.total_days().to_numpy().astype(np.int64)

@@ -17,7 +17,7 @@ class Column:
 
     Attributes:
         dtype: its Polars type.
-        meaning: what a value stands for, in one line.
+        meaning: the meaning of a value, in one line.
         key: whether it is part of the primary key.
         nullable: whether it may be null.
         pii: whether a person could be recognised by it.
@@ -55,45 +55,82 @@ class Schema:
 
 
 def text(meaning: str, *, key: bool = False, nullable: bool = False, pii: bool = False) -> Column:
-    """A string; `pii` when a person could be recognised by it."""
+    """A string; `pii` when a person could be recognised by it.
+
+    >>> column = text("Full name", nullable=True, pii=True)
+    >>> column.dtype, column.key, column.nullable, column.pii
+    (String, False, True, True)
+    """
     return Column(pl.String(), meaning, key, nullable, pii)
 
 
 def integer(meaning: str, *, key: bool = False, nullable: bool = False) -> Column:
-    """A whole number or a count."""
+    """A whole number or a count.
+
+    >>> integer("Lines of the order").dtype
+    Int64
+    """
     return Column(pl.Int64(), meaning, key, nullable)
 
 
 def number(meaning: str, *, nullable: bool = False) -> Column:
-    """A rate, a mean or a distance."""
+    """A rate, a mean or a distance.
+
+    >>> number("Share of orders with a coupon").dtype
+    Float64
+    """
     return Column(pl.Float64(), meaning, nullable=nullable)
 
 
 def money(meaning: str, *, nullable: bool = False) -> Column:
-    """An amount in the shop's currency, exact to the cent."""
+    """An amount in the shop's currency, exact to the cent.
+
+    >>> pl.Series(["0.10", "0.20"]).cast(money("Discount").dtype).sum()
+    Decimal('0.30')
+    """
     return Column(MONEY, meaning, nullable=nullable)
 
 
 def day(meaning: str, *, key: bool = False, nullable: bool = False) -> Column:
-    """A calendar day (UTC)."""
+    """A calendar day (UTC).
+
+    >>> day("Day of the order").dtype
+    Date
+    """
     return Column(pl.Date(), meaning, key, nullable)
 
 
 def timestamp(meaning: str, *, key: bool = False, nullable: bool = False) -> Column:
-    """A moment in UTC, to the microsecond."""
+    """A moment in UTC, to the microsecond.
+
+    >>> timestamp("When the order was placed").dtype
+    Datetime(time_unit='us', time_zone='UTC')
+    """
     return Column(TIMESTAMP, meaning, key, nullable)
 
 
 def flag(meaning: str, *, key: bool = False, nullable: bool = False) -> Column:
-    """True or false."""
+    """True or false.
+
+    >>> flag("Whether a coupon was used").dtype
+    Boolean
+    """
     return Column(pl.Boolean(), meaning, key, nullable)
 
 
 def numbers(meaning: str) -> Column:
-    """A vector of floats, one per feature."""
+    """A vector of floats, one per feature.
+
+    >>> numbers("Mean of each feature").dtype
+    List(Float64)
+    """
     return Column(pl.List(pl.Float64()), meaning)
 
 
 def texts(meaning: str) -> Column:
-    """A list of names."""
+    """A list of names.
+
+    >>> texts("Names of the features").dtype
+    List(String)
+    """
     return Column(pl.List(pl.String()), meaning)

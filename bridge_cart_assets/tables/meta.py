@@ -1,4 +1,4 @@
-"""What the catalogue says about the lakehouse itself: small tables for the page of the pipeline.
+"""The catalogue's tables about the lakehouse itself, small ones for the page of the pipeline.
 
 Belongs here: the tables of the schema `meta` that a run hands to the catalogue. Does not belong
 here: tables of the lake (these are none: they are made with each catalogue and have no
@@ -49,7 +49,7 @@ class Checks(Schema):
 
 
 class Fates(Schema):
-    """What became of records."""
+    """Counts of records by outcome."""
 
     records = integer("Records in raw; the sum of the other counts")
     blank = integer("Empty lines")
@@ -60,7 +60,7 @@ class Fates(Schema):
 
 
 class Accounting(Fates):
-    """One row per source: what became of all its records."""
+    """One row per source: all its records by outcome."""
 
     source = text("The source", key=True)
     days = integer("Batch days with records")
@@ -69,14 +69,14 @@ class Accounting(Fates):
 
 
 class AccountingDays(Fates):
-    """One row per source and day: what became of its records on the latest batch days."""
+    """One row per source and day: its records by outcome on the latest batch days."""
 
     source = text("The source", key=True)
     batch_day = day("One of the latest thirty batch days of the shop", key=True)
 
 
 class Quarantine(Schema):
-    """One row per source, reason and column: how many records were refused, and what they had."""
+    """One row per source, reason and column: refused records, with the forms of their values."""
 
     source = text("The source", key=True)
     reason = text("Reason code, for instance BAD_DATE", key=True)

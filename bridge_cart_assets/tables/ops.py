@@ -7,7 +7,7 @@ from bridge_cart_assets.tables.table import Table
 class Files(Schema):
     """One row per landed file as it was last seen: the ledger behind `status` and the sensor.
 
-    A hint, not the truth: what has been taken in stands in the raw tables' own commits, and this
+    A hint, not the truth: the files in raw stand in the raw tables' own commits, and this
     table can be lost without losing or doubling a record.
     """
 

@@ -29,6 +29,12 @@ def raw_table(source: str, columns: Mapping[str, str]) -> Table:
     Args:
         source: the source's name, also the table's.
         columns: the source's own columns with their meaning; all are kept as strings.
+
+    >>> table = raw_table("purchases", {"order_id": "Order's id"})
+    >>> table.path, table.key
+    ('raw/purchases', ('_pos', '_fingerprint'))
+    >>> list(table.columns)[:3]
+    ['order_id', '_source', '_object']
     """
     own = {name: text(meaning, nullable=True, pii=True) for name, meaning in columns.items()}
     schema = type(f"Raw_{source}", (Provenance,), {"__annotations__": {}, **own})

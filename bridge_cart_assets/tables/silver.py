@@ -1,11 +1,11 @@
-"""The silver layer: what the records say once they are clean, and an account of every record."""
+"""The silver layer: the content of the clean records, and an account of every record."""
 
 from bridge_cart_assets.tables.columns import Schema, day, flag, integer, money, text, timestamp
 from bridge_cart_assets.tables.table import Table
 
 
 class Origin(Schema):
-    """What decides between several records of one key, and where the record is in raw."""
+    """The columns that decide between records of one key, and the place of the record in raw."""
 
     batch_day = day("Batch day of the record that stands")
     version_at = timestamp("Version of the record: updated_at, or else its own date")
@@ -49,7 +49,7 @@ class PurchaseRepeats(Purchases):
 
 
 class Profile(Origin):
-    """What a customer record says of a person."""
+    """A person's data in a customer record."""
 
     customer_id = text("The customer")
     source = text("Source that the profile came from")
@@ -102,7 +102,7 @@ class Quarantine(Schema):
 
 
 class Accounting(Schema):
-    """One row per source and batch day: what became of each record."""
+    """One row per source and batch day: the records by outcome."""
 
     source = text("The source", key=True)
     batch_day = day("The batch day", key=True)

@@ -1,4 +1,4 @@
-"""What a table is: a schema plus its place, meaning and storage.
+"""A table: a schema with its place, meaning and storage.
 
 Belongs here: the one class from which the Delta schema, the strict cast, the checks, the Dagster
 column table, the DuckDB comments and the data dictionary are derived. Does not belong here: a
@@ -25,9 +25,23 @@ class Table:
     Attributes:
         path: layer and name, `gold/kpis_daily`; also the asset key.
         schema: columns, types and keys.
-        description: what a row stands for.
+        description: the meaning of a row.
         partition_by: columns that become folders.
         interval_of: for SCD2 tables the columns that name the thing whose versions are kept.
+
+    >>> from bridge_cart_assets.tables.columns import text
+    >>> class Visitors(Schema):
+    ...     visitor = text("Number of the visitor", key=True)
+    ...     email = text("E-mail address", nullable=True, pii=True)
+    >>> table = Table("silver/visitors", Visitors, "One row per visitor.")
+    >>> table.layer, table.name
+    ('silver', 'visitors')
+    >>> table.dtypes
+    {'visitor': String, 'email': String}
+    >>> table.key, table.not_null, table.pii
+    (('visitor',), ('visitor',), ('email',))
+    >>> table.meaning("email"), table.columns["email"].nullable, table.empty().height
+    ('E-mail address', True, 0)
     """
 
     path: str
@@ -68,7 +82,7 @@ class Table:
 
     @cached_property
     def pii(self) -> tuple[str, ...]:
-        """Columns that say something about a person who could be recognised by it."""
+        """Columns by which a person could be recognised."""
         return tuple(n for n, c in self.columns.items() if c.pii)
 
     def meaning(self, column: str) -> str:
@@ -87,6 +101,17 @@ class Table:
 
         Raises:
             SchemaMismatchError: says which column is missing, unknown, of another type, or null.
+
+        >>> from bridge_cart_assets.tables.columns import integer
+        >>> class Visits(Schema):
+        ...     visits = integer("Visits of the day")
+        >>> table = Table("silver/visits", Visits, "One row per day.")
+        >>> table.conform(pl.DataFrame({"visits": [3]}, schema={"visits": pl.Int8}))["visits"].dtype
+        Int64
+        >>> table.conform(pl.DataFrame({"visits": [2.5]}))  # doctest: +NORMALIZE_WHITESPACE
+        Traceback (most recent call last):
+        bridge_cart_assets.tables.table.SchemaMismatchError: frame does not fit silver/visits:
+        visits is Float64, declared Int64
         """
         differences = _name_differences(self.dtypes.keys(), frame.columns)
         for name in self.dtypes.keys() & set(frame.columns):

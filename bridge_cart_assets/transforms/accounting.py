@@ -1,4 +1,4 @@
-"""What became of every record, counted; nothing is derived by subtraction.
+"""The outcomes of all records, counted; no count is derived by subtraction.
 
 Belongs here: counts per batch day. Does not belong here: the verdicts that are counted
 (`cleaning`, `folding`).
@@ -14,7 +14,7 @@ def account(
     current: pl.LazyFrame,
     superseded: pl.LazyFrame,
 ) -> pl.DataFrame:
-    """Count a source's records on some batch days.
+    """Count a source's records on some batch days by outcome.
 
     Args:
         source: the source.
@@ -25,6 +25,14 @@ def account(
 
     Returns:
         The columns of silver/accounting, one row per batch day that has raw records.
+
+    >>> from datetime import date
+    >>> day = pl.LazyFrame({"batch_day": [date(2024, 1, 1)]})
+    >>> raw = pl.LazyFrame({"_status": ["ok", "ok", "ok", "blank"], "_batch_day": date(2024, 1, 1)})
+    >>> duplicates = day.with_columns(fate=pl.lit("duplicate"))
+    >>> counts = account("purchases", raw, quarantine=day, current=day, superseded=duplicates)
+    >>> counts.select("records", "blank", "quarantined", "accepted", "duplicate").rows()
+    [(4, 1, 1, 1, 1)]
     """
     records = raw.group_by(batch_day="_batch_day").agg(
         records=pl.len().cast(pl.Int64), blank=_count(pl.col("_status") == "blank")

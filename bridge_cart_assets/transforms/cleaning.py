@@ -1,6 +1,6 @@
 """Records in the contract's columns -> typed, valid records, and refused ones with a reason.
 
-Belongs here: what each column may hold, defaults, and the order of the reasons. Does not belong
+Belongs here: valid values of each column, defaults, and the order of the reasons. Does not belong
 here: spellings (`parsing`, `phones`), or which of several records of one key stands (`folding`).
 """
 
@@ -66,7 +66,21 @@ def clean_purchases(records: pl.LazyFrame) -> Cleaned:
 
     Returns:
         accepted: the columns of silver/purchases. Amounts are rounded half up to cents before
-        anything is derived; version_at is updated_at or else purchase_date.
+        net_amount and kind are derived. version_at is updated_at, or else purchase_date.
+
+    >>> from bridge_cart_assets.tables.raw import raw_table
+    >>> columns = (
+    ...     "order_id line_number customer_id purchase_date purchase_amount discount_amount "
+    ...     "coupon_used payment_method product_category quantity status updated_at"
+    ... )
+    >>> raw = raw_table("purchases", dict.fromkeys(columns.split(), ""))
+    >>> line = {"order_id": "O1", "customer_id": "C1", "purchase_date": "31/01/2024"}
+    >>> lines = [{**line, "purchase_amount": amount} for amount in ("10.005", "-5")]
+    >>> cleaned = clean_purchases(pl.LazyFrame(lines, schema=raw.dtypes))
+    >>> cleaned.accepted.select("net_amount", "quantity", "kind").rows()
+    [(Decimal('10.01'), 1, 'sale')]
+    >>> cleaned.refused.select("reason", "column", "value").rows()
+    [('NON_POSITIVE_AMOUNT', 'purchase_amount', '-5')]
     """
     read = records.select(
         **_PROVENANCE,
@@ -115,8 +129,18 @@ def clean_customers(records: pl.LazyFrame) -> Cleaned:
         records: the contract's customer columns as strings, and the provenance columns.
 
     Returns:
-        accepted: the columns of silver/customers but valid_to and is_current; valid_from is
+        accepted: the columns of silver/customers without valid_to and is_current. valid_from is
         updated_at, or else the start of the batch day.
+
+    >>> from bridge_cart_assets.tables.raw import raw_table
+    >>> columns = "customer_id name email mobile gender age income city country signup_date"
+    >>> raw = raw_table("customers", dict.fromkeys([*columns.split(), "updated_at"], ""))
+    >>> profiles = [{"customer_id": "C1", "gender": "F", "age": "130"}, {"customer_id": "n/a"}]
+    >>> cleaned = clean_customers(pl.LazyFrame(profiles, schema=raw.dtypes))
+    >>> cleaned.accepted.select("gender", "age", "unreadable").rows()
+    [('female', None, 'age')]
+    >>> cleaned.refused.select("reason", "value").rows()
+    [('MISSING_CUSTOMER_ID', 'n/a')]
     """
     country = parsing.tidy(pl.col("country"))
     email = parsing.present(pl.col("email")).str.to_lowercase()
@@ -253,7 +277,7 @@ def _missing(column: str) -> pl.Expr:
 
 
 def _unreadable(*columns: str) -> pl.Expr:
-    """Names of the columns that had a value which could not be read."""
+    """Names of the columns with an unreadable value."""
     names = pl.concat_str(
         [
             pl.when(~_missing(c) & pl.col(c).is_null()).then(pl.lit(c)).otherwise(pl.lit(None))

@@ -19,6 +19,18 @@ def cohort_retention(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
 
     Returns:
         The columns of gold/cohort_retention.
+
+    >>> lines = pl.LazyFrame(
+    ...     {
+    ...         "customer_id": ["C1", "C2", "C1"],
+    ...         "purchase_day": [date(2024, 1, 5), date(2024, 1, 9), date(2024, 2, 1)],
+    ...         "net_amount": [10, 20, 5],
+    ...         "kind": "sale",
+    ...     }
+    ... )
+    >>> months = cohort_retention(lines, as_of=date(2024, 3, 30))
+    >>> months.select("month_index", "active_customers", "retention", "is_complete").rows()
+    [(0, 2, 1.0, True), (1, 1, 0.5, True), (2, 0, 0.0, False)]
     """
     monthly = (
         sales(up_to(purchases, as_of))

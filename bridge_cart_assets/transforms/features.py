@@ -1,4 +1,4 @@
-"""What each customer has done so far.
+"""Features of each customer: their purchases so far, with the current profile.
 
 Belongs here: customer_features, and the few facts about sales that other transforms start from.
 Does not belong here: predictions (`models`) or the shop's KPIs (`kpis`).
@@ -34,7 +34,12 @@ def sales(purchases: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def refunds(purchases: pl.LazyFrame) -> pl.LazyFrame:
-    """The lines that give money back."""
+    """The lines that give money back.
+
+    >>> lines = pl.LazyFrame({"order_id": ["O1", "O2"], "kind": ["refund", "cancelled"]})
+    >>> refunds(lines).collect()["order_id"].to_list()
+    ['O1']
+    """
     return purchases.filter(pl.col("kind") == "refund")
 
 
@@ -50,7 +55,12 @@ def ratio(numerator: pl.Expr, denominator: pl.Expr) -> pl.Expr:
 
 
 def exact_sum(expression: pl.Expr) -> pl.Expr:
-    """A sum of money in the lakehouse's type."""
+    """A sum of money in the lakehouse's type.
+
+    >>> amounts = pl.DataFrame({"amount": ["0.10", "0.20"]}).cast(MONEY)
+    >>> amounts.select(exact_sum(pl.sum("amount"))).item()
+    Decimal('0.30')
+    """
     return expression.cast(MONEY)
 
 
@@ -66,6 +76,18 @@ def customer_features(
 
     Returns:
         The columns of gold/customer_features, ordered by customer.
+
+    >>> from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
+    >>> line = {"customer_id": "C1", "order_id": "O1", "kind": "sale"}
+    >>> lines = [
+    ...     {**line, "purchase_day": date(2024, 1, 1), "net_amount": 30},
+    ...     {**line, "purchase_day": date(2024, 1, 11), "net_amount": 10, "order_id": "O2"},
+    ...     {**line, "purchase_day": date(2024, 1, 12), "net_amount": -10, "kind": "refund"},
+    ... ]
+    >>> purchases = pl.LazyFrame(lines, schema=PURCHASES.dtypes)
+    >>> features = customer_features(purchases, CUSTOMERS.empty().lazy(), date(2024, 1, 31))
+    >>> features.select("orders", "frequency", "recency_days", "revenue", "net_revenue").rows()
+    [(2, 1, 20, Decimal('40.00'), Decimal('30.00'))]
     """
     seen = up_to(purchases, as_of)
     sold = sales(seen)

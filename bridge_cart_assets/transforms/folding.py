@@ -1,4 +1,4 @@
-"""Which of several records of one key is current, and what became of the others.
+"""The current one of several records of one key, and the fate of the others.
 
 Belongs here: the fold of accepted records into silver. It depends on the set of records only,
 not on the order or batches in which they came: commutative, associative, idempotent. Does not
@@ -34,10 +34,25 @@ def fold_purchases(records: pl.DataFrame) -> Folded:
     """Of each order line, the record with the highest version is current.
 
     Args:
-        records: all accepted records of some lines, in any order; a record may be there twice.
+        records: all accepted records of some lines, in any order. The same record may occur
+            twice.
 
-    The version is (version_at, batch_day, object, position). A record that says the same as the
-    current one is a duplicate, any other is superseded.
+    The version is (version_at, batch_day, object, position). A record with the content of the
+    current one is a duplicate. Any other is superseded.
+
+    >>> from datetime import UTC, datetime
+    >>> from bridge_cart_assets.tables.silver import PURCHASES
+    >>> line = {"source": "purchases", "order_id": "O1", "line_number": 1}
+    >>> records = [
+    ...     {**line, "pos": 1, "version_at": datetime(2024, 1, 2, tzinfo=UTC), "net_amount": 12},
+    ...     {**line, "pos": 2, "version_at": datetime(2024, 1, 1, tzinfo=UTC), "net_amount": 10},
+    ...     {**line, "pos": 3, "version_at": datetime(2024, 1, 2, tzinfo=UTC), "net_amount": 12},
+    ... ]
+    >>> folded = fold_purchases(pl.DataFrame(records, schema=PURCHASES.dtypes))
+    >>> folded.current["pos"].to_list()
+    [3]
+    >>> sorted(folded.superseded.select("pos", "fate").rows())
+    [(1, 'duplicate'), (2, 'superseded')]
     """
     ordered = records.unique(_RECORD, keep="first").sort(_VERSION)
     last = pl.struct(PURCHASE_KEY).is_last_distinct()
@@ -53,9 +68,23 @@ def fold_customers(records: pl.DataFrame) -> Folded:
     Args:
         records: all accepted profile records of some customers, in any order.
 
-    Of several records from one moment, the one with the highest version is current; of equal
-    neighbours, the first. Adds valid_to (start of the next version, null for the current one) and
-    is_current.
+    Of several records from one moment, the one with the highest version is current. Of
+    neighbours with equal content, the first is. The fold adds valid_to (start of the next version,
+    null for the current one) and is_current.
+
+    >>> from datetime import UTC, datetime
+    >>> from bridge_cart_assets.tables.silver import CUSTOMERS
+    >>> profile = {"customer_id": "C1", "city": "Bonn"}
+    >>> records = [
+    ...     {**profile, "pos": 1, "valid_from": datetime(2024, 1, 1, tzinfo=UTC)},
+    ...     {**profile, "pos": 2, "valid_from": datetime(2024, 2, 1, tzinfo=UTC)},
+    ...     {**profile, "pos": 3, "valid_from": datetime(2024, 3, 1, tzinfo=UTC), "city": "Kiel"},
+    ... ]
+    >>> folded = fold_customers(pl.DataFrame(records, schema=CUSTOMERS.dtypes))
+    >>> folded.current.select("city", pl.col("valid_to").dt.strftime("%Y-%m-%d")).rows()
+    [('Bonn', '2024-03-01'), ('Kiel', None)]
+    >>> folded.superseded.select("pos", "fate").rows()
+    [(2, 'duplicate')]
     """
     ordered = records.unique(_RECORD, keep="first").sort(_VERSION)
     moment = ("customer_id", "valid_from")

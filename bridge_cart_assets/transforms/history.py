@@ -1,4 +1,4 @@
-"""What state each customer was in on every day, and what that makes of each segment.
+"""The state of each customer on every day, and the figures of each segment that follow from it.
 
 Belongs here: customer_history and segment_metrics, both SCD2 by calendar day. Does not belong
 here: which segment is nearest (`models.segments`).
@@ -18,7 +18,7 @@ _METRICS = ("customers", "avg_clv", "churn_rate", "aov", "segment_contribution")
 
 
 def purchase_states(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
-    """What holds between two purchase days of a customer.
+    """The state of each customer between two purchase days.
 
     Args:
         purchases: rows of silver/purchases.
@@ -28,6 +28,18 @@ def purchase_states(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
         One row per customer and purchase day: customer_id, first, last (= start), start, end
         (the next purchase day, or the day after as_of), and up to then frequency, revenue, orders
         and coupon_rate, as in gold/customer_features.
+
+    >>> order = {"source": "purchases", "customer_id": "C1", "kind": "sale"}
+    >>> lines = [
+    ...     {**order, "order_id": "O1", "purchase_day": date(2024, 1, 1), "net_amount": 10},
+    ...     {**order, "order_id": "O2", "purchase_day": date(2024, 1, 11), "net_amount": 30},
+    ... ]
+    >>> purchases = pl.LazyFrame(lines).with_columns(coupon_used=pl.col("order_id") == "O2")
+    >>> states = purchase_states(purchases, as_of=date(2024, 1, 31))
+    >>> states.select(pl.col("start", "end").dt.to_string(), "frequency", "revenue").rows()
+    [('2024-01-01', '2024-01-11', 0, 10), ('2024-01-11', '2024-02-01', 1, 40)]
+    >>> states["coupon_rate"].to_list()
+    [0.0, 0.5]
     """
     sold = sales(up_to(purchases, as_of))
     amounts = sold.group_by("customer_id", start="purchase_day").agg(revenue=pl.sum("net_amount"))
@@ -78,6 +90,12 @@ def lifecycles(states: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """The days on which a customer's lifecycle changes: customer_id, day, lifecycle.
 
     new: first sale within the last 30 days; lapsed: no sale within the last 90; else active.
+
+    >>> first, end = date(2024, 1, 1), date(2024, 5, 1)
+    >>> states = pl.DataFrame({"customer_id": "C1", "first": [first], "last": first, "end": end})
+    >>> changes = lifecycles(states, as_of=date(2024, 4, 30)).sort("day")
+    >>> changes.select(pl.col("day").dt.to_string(), "lifecycle").rows()
+    [('2024-01-01', 'new'), ('2024-01-31', 'active'), ('2024-03-31', 'lapsed')]
     """
     customer = pl.col("customer_id")
     firsts = states.group_by("customer_id").agg(pl.first("first"))
@@ -108,6 +126,16 @@ def merge_states(
 
     Returns:
         The columns of gold/customer_history, ordered by customer and day.
+
+    >>> first, retraining = date(2024, 1, 1), date(2024, 1, 8)
+    >>> names = {"segment_id": [1, 2], "segment_name": ["Champions", "Dormant"]}
+    >>> segments = pl.DataFrame({"customer_id": "C1", "start": [first, retraining], **names})
+    >>> lifecycle = pl.DataFrame({"customer_id": "C1", "day": [first], "lifecycle": "new"})
+    >>> kept = pl.DataFrame({"customer_id": "C1", "day": [retraining], "kept": 1})
+    >>> merge_states(segments, lifecycle, kept).select("segment_id", "change_reason").rows()
+    [(1, 'first_seen'), (2, 'model_retrained')]
+    >>> merge_states(segments, lifecycle, kept.clear())["change_reason"].to_list()
+    ['first_seen', 'segment_changed']
     """
     moves = segments.select("customer_id", "segment_id", "segment_name", day="start")
     key = ["customer_id", "day"]
@@ -163,6 +191,22 @@ def segment_versions(
     Returns:
         The columns of gold/segment_metrics. A segment without customers keeps a version with
         customers 0 as long as the model in effect has it.
+
+    >>> from bridge_cart_assets.tables.gold import CUSTOMER_HISTORY
+    >>> from bridge_cart_assets.tables.silver import PURCHASES
+    >>> first, second, after = date(2024, 1, 1), date(2024, 1, 2), date(2024, 1, 3)
+    >>> states = [
+    ...     {"customer_id": "C1", "segment_id": 1, "valid_from": first, "valid_to": second},
+    ...     {"customer_id": "C1", "segment_id": 2, "valid_from": second},
+    ... ]
+    >>> history = pl.DataFrame(states, schema=CUSTOMER_HISTORY.dtypes)
+    >>> line = {"customer_id": "C1", "kind": "sale", "purchase_day": first, "net_amount": 10}
+    >>> purchases = pl.LazyFrame([line], schema=PURCHASES.dtypes)
+    >>> names = {"segment_id": [1, 2], "segment_name": ["Champions", "Dormant"]}
+    >>> segments = pl.DataFrame({**names, "start": [first] * 2, "end": after})
+    >>> versions = segment_versions(history, purchases, segments, as_of=second)
+    >>> versions.select("segment_id", "customers", "avg_clv", "segment_contribution").rows()
+    [(1, 1, Decimal('10.00'), 1.0), (1, 0, None, 0.0), (2, 1, Decimal('10.00'), 1.0)]
     """
     days = calendar(history["valid_from"].min(), as_of)  # type: ignore[arg-type]
     events = _segment_events(history, purchases, as_of)
@@ -189,8 +233,8 @@ def segment_versions(
 
 
 def _segment_events(history: pl.DataFrame, purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
-    """What changes in a segment on a day: customers who come and go with all that they have
-    bought so far, and what its customers buy while they are in it."""
+    """Changes of a segment on a day: customers who come and go with all their purchases so far,
+    and the purchases of its customers while they are in it."""
     sums = ["orders", "revenue", "net"]
     money = _money_days(up_to(purchases, as_of)).sort("day")
     so_far = money.with_columns(pl.col(sums).cum_sum().over("customer_id"))

@@ -40,6 +40,14 @@ def kpis_daily(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
 
     Returns:
         The columns of gold/kpis_daily; no row when there is no sale.
+
+    >>> from bridge_cart_assets.tables.silver import PURCHASES
+    >>> line = {"customer_id": "C1", "order_id": "O1", "purchase_day": date(2024, 1, 1)}
+    >>> lines = [{**line, "kind": "sale", "net_amount": 10}]
+    >>> days = kpis_daily(pl.LazyFrame(lines, schema=PURCHASES.dtypes), as_of=date(2024, 3, 31))
+    >>> last_days = days.select(pl.col("day").dt.to_string(), "active_90d", "churned_90d").tail(2)
+    >>> last_days.rows()
+    [('2024-03-30', 1, 0), ('2024-03-31', 0, 1)]
     """
     seen = up_to(purchases, as_of)
     lines = _lines(sales(seen)).collect().lazy()

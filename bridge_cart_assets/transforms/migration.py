@@ -1,7 +1,7 @@
 """From which segment to which customers move between the ends of two months.
 
 Belongs here: gold/segment_migration. Does not belong here: in which segment a customer is on a
-day (`history`), or what a segment amounts to.
+day (`history`), or the figures of a segment.
 """
 
 from datetime import date, timedelta
@@ -18,8 +18,8 @@ def segment_migration(states: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     """One row per month's end up to `as_of` and pair of segments with a customer.
 
     A customer's state on a day is the row of the history whose days hold it. Of each customer,
-    the state at the end of a month's last day is compared with the one a month before; who had
-    no sale then comes from segment 0. A month that is still going on has no rows.
+    the state at the end of a month's last day is compared with the one a month before. A customer
+    without a sale by then comes from segment 0. A month that is still going on has no rows.
 
     Most customers stay where they are, so no customer is looked up month by month: a state that
     outlasts several month ends is counted as one interval of staying, and only the first month end
@@ -34,6 +34,19 @@ def segment_migration(states: pl.LazyFrame, as_of: date) -> pl.DataFrame:
         (lapsed now and not a month before) and won_back (lapsed then and not any more). The
         customers of a month add up to all who had a sale by its end; those who left a segment
         or stayed in it add up to the customers that it had a month before.
+
+    >>> states = pl.LazyFrame(
+    ...     {
+    ...         "customer_id": "C1",
+    ...         "segment_id": [1, 2],
+    ...         "lifecycle": ["new", "lapsed"],
+    ...         "valid_from": [date(2024, 1, 10), date(2024, 2, 20)],
+    ...         "valid_to": [date(2024, 2, 20), None],
+    ...     }
+    ... )
+    >>> moves = segment_migration(states, as_of=date(2024, 3, 30))
+    >>> moves.select(pl.col("period_end").dt.to_string(), pl.exclude("period_end")).rows()
+    [('2024-01-31', 0, 1, 1, 0, 0), ('2024-02-29', 1, 2, 1, 1, 0)]
     """
     intervals = _spells(states, as_of).collect()
     if not intervals.height:
@@ -69,7 +82,7 @@ def _spells(states: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
 
 
 def _moves(intervals: pl.DataFrame) -> pl.DataFrame:
-    """What each state's first month end is against the month end before it."""
+    """Each state at its first month end against the state at the month end before."""
     # In sorted rows the neighbour is enough: windows over customers cost several times as much.
     is_first = pl.col("customer_id").ne_missing(pl.col("customer_id").shift(1))
     before = intervals.select(
@@ -90,7 +103,7 @@ def _moves(intervals: pl.DataFrame) -> pl.DataFrame:
 
 
 def _stays(intervals: pl.DataFrame) -> pl.DataFrame:
-    """Customers whose state at a month's end is the very one of the month end before."""
+    """Customers whose state at a month's end is the same row as at the month end before."""
     one = pl.lit(1, pl.Int64)
     changes = pl.concat(
         [

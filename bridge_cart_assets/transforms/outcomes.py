@@ -1,4 +1,4 @@
-"""silver/accounting in short: what became of each source's records, in all and lately.
+"""A summary of silver/accounting: the outcomes of each source's records, in all and lately.
 
 Belongs here: sums of counts that silver has. Does not belong here: counting (see `accounting`).
 """
@@ -10,7 +10,18 @@ LATEST_DAYS = 30
 
 
 def accounting_totals(accounting: pl.LazyFrame) -> pl.DataFrame:
-    """One row per source, with the columns of meta/accounting."""
+    """One row per source, with the columns of meta/accounting.
+
+    >>> from datetime import date
+    >>> from bridge_cart_assets.tables.silver import ACCOUNTING
+    >>> counts = [
+    ...     {"source": "purchases", "batch_day": date(2024, 1, 1), "records": 3, "accepted": 2},
+    ...     {"source": "purchases", "batch_day": date(2024, 1, 5), "records": 1, "accepted": 1},
+    ... ]
+    >>> totals = accounting_totals(pl.LazyFrame(counts, schema=ACCOUNTING.dtypes))
+    >>> totals.select("records", "accepted", "days").rows()
+    [(4, 3, 2)]
+    """
     return (
         accounting.group_by("source")
         .agg(
@@ -25,7 +36,20 @@ def accounting_totals(accounting: pl.LazyFrame) -> pl.DataFrame:
 
 
 def latest_days(accounting: pl.LazyFrame, days: int = LATEST_DAYS) -> pl.DataFrame:
-    """The rows of the latest batch days that any source has, with those of meta/accounting_days."""
+    """The rows of the latest batch days of all sources, with the columns of meta/accounting_days.
+
+    A day counts when any source has it.
+
+    >>> from datetime import date
+    >>> from bridge_cart_assets.tables.silver import ACCOUNTING
+    >>> counts = [
+    ...     {"source": "customers", "batch_day": date(2024, 1, 1), "records": 3},
+    ...     {"source": "purchases", "batch_day": date(2024, 1, 2), "records": 1},
+    ... ]
+    >>> days = latest_days(pl.LazyFrame(counts, schema=ACCOUNTING.dtypes), days=1)
+    >>> days["source"].to_list()
+    ['purchases']
+    """
     latest = accounting.select(pl.col("batch_day").unique()).sort("batch_day").tail(days)
     return (
         accounting.join(latest, on="batch_day", how="semi")

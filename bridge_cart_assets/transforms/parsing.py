@@ -1,4 +1,4 @@
-"""Text as people and programs write it -> typed values; what cannot be read becomes null.
+"""Text as people and programs write it -> typed values; unreadable text becomes null.
 
 Belongs here: the accepted spellings of moments, amounts, whole numbers, flags and names.
 Does not belong here: which columns a record has and when it is refused (`cleaning`).
@@ -138,7 +138,12 @@ def parse_amount(text: pl.Expr) -> pl.Expr:
 
 
 def parse_number(text: pl.Expr) -> pl.Expr:
-    """A number as it is written, with ten decimals: a factor, which must not be rounded first."""
+    """A number as it is written, with ten decimals: a factor, which must not be rounded first.
+
+    >>> texts = pl.DataFrame({"text": ["1.005", "1/3"]})
+    >>> texts.select(parse_number(pl.col("text"))).to_series().to_list()
+    [Decimal('1.0050000000'), None]
+    """
     return present(text).map_batches(_exact_numbers, return_dtype=EXACT)
 
 

@@ -1,6 +1,7 @@
 """Phone numbers in any format -> E.164, with the numbering plans of the phonenumbers library.
 
-Belongs here: reading phone numbers and country names. Does not belong here: what a customer is.
+Belongs here: reading phone numbers and country names. Does not belong here: other columns
+(`cleaning`).
 """
 
 from functools import cache

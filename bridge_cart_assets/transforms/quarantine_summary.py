@@ -1,9 +1,9 @@
-"""silver/quarantine in short: how often for which reason, and what such values look like.
+"""A summary of silver/quarantine: the refused records by reason, and the forms of their values.
 
-Belongs here: counting refused records, and masking their values so that they can be shown to
-everybody. Does not belong here: refusing (see `cleaning`).
-The record itself is never looked at, and of a column that says something about a person no value
-is shown, masked or not: the length of a name is a hint, too.
+Belongs here: counting refused records, and masking their values so that every reader may see them.
+Does not belong here: refusing (see `cleaning`).
+The summary never reads the record itself. Of a column about a person it shows no value, masked or
+not: the length of a name is a hint, too.
 """
 
 import polars as pl
@@ -39,7 +39,14 @@ def masked(value: pl.Expr) -> pl.Expr:
 def refusals_by_reason(quarantine: pl.LazyFrame) -> pl.DataFrame:
     """Refused records by source, reason and column, with the columns of meta/quarantine.
 
-    Examples are the most frequent forms of the refused values; equal forms are one.
+    Examples are the most frequent forms of the refused values. Equal forms count as one.
+
+    >>> from datetime import date
+    >>> refusals = {"source": "purchases", "reason": "BAD_DATE", "column": "purchase_date"}
+    >>> values = {"value": ["31.13.2024", "30.14.2024", "soon"], "batch_day": date(2024, 1, 1)}
+    >>> summary = refusals_by_reason(pl.LazyFrame({**refusals, **values}))
+    >>> summary.select("reason", "records", "examples").rows()
+    [('BAD_DATE', 3, ['99.99.9999', 'aaaa'])]
     """
     rows = quarantine.select(
         "source",

@@ -1,4 +1,4 @@
-"""What was sold on each day, to which country, of which category, and how it was paid.
+"""Sales of each day by country, category, payment method and coupon use.
 
 Belongs here: gold/sales_daily, figures that may be added up over any of its dimensions. Does not
 belong here: orders or customers, which would count twice when added up (see `kpis`, `features`).
@@ -17,7 +17,7 @@ UNKNOWN = "unknown"
 def sales_daily(purchases: pl.LazyFrame, customers: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     """One row per day, country, category, payment method and coupon use with a sale or refund.
 
-    Refunds stand on the day on which the money was given back, so a row may have nothing else.
+    Refunds count on the day on which the shop gave the money back, so a row may hold refunds only.
 
     Args:
         purchases: rows of silver/purchases.
@@ -26,6 +26,17 @@ def sales_daily(purchases: pl.LazyFrame, customers: pl.LazyFrame, as_of: date) -
 
     Returns:
         The columns of gold/sales_daily, ordered by their grain.
+
+    >>> from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
+    >>> line = {"customer_id": "C1", "order_id": "O1"}
+    >>> lines = [
+    ...     {**line, "purchase_day": date(2024, 1, 1), "kind": "sale", "net_amount": 30},
+    ...     {**line, "purchase_day": date(2024, 1, 5), "kind": "refund", "net_amount": -10},
+    ... ]
+    >>> purchases = pl.LazyFrame(lines, schema=PURCHASES.dtypes)
+    >>> days = sales_daily(purchases, CUSTOMERS.empty().lazy(), as_of=date(2024, 1, 31))
+    >>> days.select("lines", "revenue", "refunds").rows()
+    [(1, Decimal('30.00'), Decimal('0.00')), (0, Decimal('0.00'), Decimal('10.00'))]
     """
     countries = customers.filter("is_current").select("customer_id", "country")
     is_sale, is_refund = (pl.col("kind") == kind for kind in ("sale", "refund"))

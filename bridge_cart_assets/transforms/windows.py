@@ -1,10 +1,10 @@
-"""Counts and sums over sliding windows of days, as running sums of what enters and leaves.
+"""Counts and sums over sliding windows of days, as running sums of entering and leaving weights.
 
 Belongs here: turning events into one figure per calendar day, in time proportional to the events
-and not to days x customers. Does not belong here: what a KPI means (`kpis`).
+and not to days x customers. Does not belong here: the meaning of a KPI (`kpis`).
 
 An interval is a run of days [start, end) with a weight; its weight enters on `start` and leaves on
-`end`. Whatever can be said in intervals is a cumulative sum over the calendar.
+`end`. Any figure that intervals can express is a cumulative sum over the calendar.
 """
 
 from datetime import date
@@ -63,7 +63,7 @@ def activity_intervals(
 
     Args:
         active: one row per key and active `day`, any order, no repetition.
-        key: the columns that name who is active.
+        key: the columns of the key.
         days: length of the window (day - days, day].
 
     Returns:
@@ -89,7 +89,12 @@ def activity_intervals(
 
 
 def shift_intervals(intervals: pl.LazyFrame, days: int) -> pl.LazyFrame:
-    """The same intervals, so many days later."""
+    """The same intervals, a number of days later.
+
+    >>> intervals = pl.LazyFrame({"start": [date(2024, 1, 1)], "end": [date(2024, 1, 31)]})
+    >>> shift_intervals(intervals, 30).select(pl.all().dt.to_string()).collect().rows()
+    [('2024-01-31', '2024-03-01')]
+    """
     return intervals.with_columns(pl.col("start", "end").dt.offset_by(f"{days}d"))
 
 

@@ -200,13 +200,6 @@ def test_a_model_scores_until_the_next_one_is_due(lines: list[Line]) -> None:
     assert status == 20250304
 
 
-def test_with_too_little_left_to_fit_to_an_earlier_model_does_not_speak(lines: list[Line]) -> None:
-    model, _ = fitted(lines, AS_OF)
-    features = customer_features(purchases([line(0)]), customers(), AS_OF).lazy()
-    [status] = set(customer_value(features, model.lazy(), AS_OF, RATE)["model_status"])
-    assert status.startswith("not_fitted: 1 customers with a sale")
-
-
 @settings(max_examples=25, deadline=None)
 @given(shops(size=10))
 def test_any_small_shop_is_refused_and_never_breaks(shop: tuple[list[Line], date]) -> None:
