@@ -98,7 +98,7 @@ CRASHES: dict[str, Place] = {
 GAPS: dict[str, Place] = {
     "looked": (Lake, "snapshot", after),
     "before commit": (delta, "write_deltalake", before),
-    "before merge": (Snapshot, "_merge", before),
+    "before merge": (Snapshot, "apply", kill_target.of_merges(before)),
     "read": (ingest_files, "read_file", after),
     "before remembering": (ingest_files, "upsert_files", before),
     "losers written": (Snapshot, "apply", of(INTERNAL, after)),

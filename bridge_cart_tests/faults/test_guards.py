@@ -143,7 +143,7 @@ def test_the_writer_transaction(shop: Shop, without: bool) -> None:
     shop.land("2024-01-02", "O2,C1,2024-01-02,5.00,")
     with ExitStack() as stack:
         if without:
-            blind = properties_but(delta._WRITER)
+            blind = properties_but(delta.WRITER)
             stack.enter_context(patch.object(delta, "CommitProperties", blind))
         stack.enter_context(a_rival(shop, PURCHASES))
         shop.run()
@@ -176,7 +176,7 @@ def test_forcing_to_disk(shop: Shop, without: bool) -> None:
 
 def test_among_the_same_files_the_memory_of_a_file_stands_in_for_the_writer(shop: Shop) -> None:
     """In raw the writer's transaction is a second lock: that of a file conflicts by itself."""
-    blind = patch.object(delta, "CommitProperties", properties_but(delta._WRITER))
+    blind = patch.object(delta, "CommitProperties", properties_but(delta.WRITER))
     with blind, a_rival(shop, RAW):
         shop.run()
     assert shop.lake.snapshot(RAW).rows == 3

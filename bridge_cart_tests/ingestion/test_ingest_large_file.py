@@ -253,7 +253,7 @@ def test_a_run_that_is_overtaken_again_and_again_gives_up_and_doubles_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(Snapshot, "append", overtaken)
-        patch.setattr(delta, "_WAIT_SECONDS", 0)
+        patch.setattr(delta, "RETRY_SECONDS", 0)
         with pytest.raises(CommitConflictError):
             shop.run()
     assert shop.records().height == 0
@@ -304,7 +304,7 @@ def test_a_file_that_gets_shorter_while_it_is_read_has_changed(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_parts(monkeypatch, "csv")
-    monkeypatch.setattr(files, "_PIECE", 64)
+    monkeypatch.setattr(files, "READ_BYTES", 64)
     path = shop.land(f"{NAME}.csv", CSV.encode())
     taken = shop.run(within=lambda *step: os.truncate(path, 100))
     assert "it changed while it was read" in (taken.refused[0].detail or "")

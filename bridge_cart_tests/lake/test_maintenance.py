@@ -394,15 +394,15 @@ def test_a_table_that_others_keep_writing_to_waits_and_the_others_do_not(
 ) -> None:
     fill(lake, VISITS)
     fill(lake, BY_MONTH)
-    monkeypatch.setattr(delta, "_WAIT_SECONDS", 0)
-    write = Snapshot._rewritten
+    monkeypatch.setattr(delta, "RETRY_SECONDS", 0)
+    write = compaction.write_larger
 
-    def disturbed(snapshot: Snapshot, *arguments: object) -> object:
-        if snapshot.table is VISITS:
+    def disturbed(scratch: DeltaTable, table: Table, compacted: pl.DataFrame) -> None:
+        if table is VISITS:
             lake.snapshot(VISITS).append(NEW, RUN)
-        return write(snapshot, *arguments)  # type: ignore[arg-type]
+        write(scratch, table, compacted)
 
-    monkeypatch.setattr(Snapshot, "_rewritten", disturbed)
+    monkeypatch.setattr(compaction, "write_larger", disturbed)
     visited, by_month = maintain(lake, [VISITS, BY_MONTH], "upkeep")
     assert (visited.postponed, visited.files_after) == (True, 12)
     assert (by_month.postponed, by_month.files_after) == (False, 2)
