@@ -245,7 +245,7 @@ def test_a_run_that_is_executed_again_is_not_taken_for_the_dead_one(
     assert count_cut_off_runs(instance, plan) == 1
 
 
-def test_run_monitoring_is_told_by_the_launcher(instance: dg.DagsterInstance) -> None:
+def test_the_launcher_informs_run_monitoring(instance: dg.DagsterInstance) -> None:
     launcher = LivenessRunLauncher()
     launcher.register_instance(instance)
     assert launcher.supports_check_run_worker_health

@@ -34,7 +34,7 @@ def said() -> list[str]:
     return []
 
 
-def test_nobody_waits_when_nothing_is_under_way(
+def test_without_a_run_under_way_there_is_no_wait(
     instance: dg.DagsterInstance, said: list[str]
 ) -> None:
     assert wait_for_turn(instance, "refresh", 0, said.append) == []

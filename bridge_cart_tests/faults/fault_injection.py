@@ -1,6 +1,6 @@
 """A run that is disturbed on its way, all in one process: a crash, or another run in between.
 
-A crash is an exception that nobody catches: what it leaves on disk is what a killed process leaves.
+A crash is an exception that is never caught: it leaves on disk the same as a killed process.
 The places are put around the functions from outside, as in `kill_target`.
 """
 

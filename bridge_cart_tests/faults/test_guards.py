@@ -1,8 +1,8 @@
 """The protocol with one guard taken away at a time: each time the damage is there to be seen.
 
-Each guard has one scenario. With the guard it leaves nothing wrong, without it something is: a
-guard that nobody would miss is none, and a test that sees no damage tests nothing. When the second
-half of a test fails, either the guard has become superfluous or the tests have become blind.
+Each guard has one scenario. With the guard it leaves nothing wrong, without it something is. A
+guard without an effect is none, and a test that sees no damage tests nothing. When the second half
+of a test fails, either the guard has become superfluous or the tests have become blind.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -131,9 +131,9 @@ def properties_but(leave_out: str) -> Callable[..., CommitProperties]:
 
     def make(custom_metadata: Mapping[str, str], app_transactions: list[Any]) -> CommitProperties:
         kept = [t for t in app_transactions if t.app_id != leave_out]
-        told = dict(custom_metadata) | {delta.TRANSACTIONS: str(len(kept))}
-        told.pop(leave_out, None)
-        return CommitProperties(custom_metadata=told, app_transactions=kept)
+        metadata = dict(custom_metadata) | {delta.TRANSACTIONS: str(len(kept))}
+        metadata.pop(leave_out, None)
+        return CommitProperties(custom_metadata=metadata, app_transactions=kept)
 
     return make
 
@@ -206,7 +206,7 @@ def test_the_count_of_transactions(shop: Shop, without: bool) -> None:
 
 
 def test_accounting_comes_last(shop: Shop, without: bool, tmp_path: Path) -> None:
-    """A run dies before it has written what stands; had it counted first, nobody would know."""
+    """A run dies before it has written its rows; if it had counted first, none would be missed."""
     whole = Shop(tmp_path / "whole")
     for path in (shop.landing / "purchases").iterdir():
         whole.land(path.stem, *path.read_text().splitlines()[1:])

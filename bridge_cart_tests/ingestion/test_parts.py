@@ -240,11 +240,11 @@ def test_a_line_that_is_longer_than_what_is_kept_costs_itself_and_nothing_else(
     data = text.encode(encoding)
     whole = read_records(Content("csv", "f", data), CUSTOMERS).records
     assert whole.filter(pl.col("_status") == "ok")["customer_id"].to_list() == list("012345")
-    told = whole.filter(pl.col("_error_code") == "LINE_TOO_LONG")
-    assert told["_raw"].to_list() == [
+    refused = whole.filter(pl.col("_error_code") == "LINE_TOO_LONG")
+    assert refused["_raw"].to_list() == [
         "x" * 31, "y" * 31, "é" * 15, "\U0001f600" * 7, '"' + "q" * 30, "z" * 31
     ]  # fmt: skip
-    assert ["first" in text for text in told["_error"]] == [False, *[True] * 5]
+    assert ["first" in text for text in refused["_error"]] == [False, *[True] * 5]
     monkeypatch.setattr(files, "PART_BYTES", size)
     assert_frame_equal(joined(parts_of(land(tmp_path, "a.csv", data))), whole)
 

@@ -50,7 +50,7 @@ def call(
     monkeypatch.setattr(kafka_admin, "SECONDS", 0.5)
     monkeypatch.setattr(producing, "DELIVERY_SECONDS", 0.5)
     monkeypatch.setenv("BRIDGE_CART_DATA", str(tmp_path))
-    # So that it is unset again afterwards, whoever sets it in between.
+    # So that it is unset again afterwards, even if something sets it in between.
     monkeypatch.setenv("DAGSTER_HOME", "")
     monkeypatch.delenv("DAGSTER_HOME")
 

@@ -355,7 +355,7 @@ def test_a_ledger_that_a_crash_left_behind_is_mended_although_no_message_waits(
     assert desk.lake.snapshot(OFFSETS).version == before
 
 
-def test_the_ledger_is_written_anew_when_it_is_lost(desk: Desk) -> None:
+def test_the_ledger_is_written_again_when_it_is_lost(desk: Desk) -> None:
     desk.send("A", at=MIDNIGHT)
     desk.send_bytes(b"no order")
     desk.take()
@@ -648,7 +648,7 @@ def test_several_partitions_with_losses_are_one_error(desk: Desk) -> None:
     )
 
 
-def test_brokers_without_topic_ids_are_told_by_their_offsets(desk: Desk) -> None:
+def test_without_topic_ids_a_new_topic_is_known_by_its_offsets(desk: Desk) -> None:
     desk.mock.limit_version(Request.METADATA, 9)
     desk.send(1, 2, 3)
     assert desk.take().records == 3
@@ -677,7 +677,7 @@ def test_brokers_that_learn_topic_ids_are_no_loss(desk: Desk) -> None:
     assert "created again" in desk.lost()
 
 
-def test_a_topic_whose_id_is_not_told_in_time_is_not_trusted(
+def test_a_topic_whose_id_does_not_come_in_time_is_not_trusted(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It could be another one of the same name, with more messages."""
@@ -697,18 +697,18 @@ def test_a_topic_whose_id_is_not_told_in_time_is_not_trusted(
 def test_a_topic_is_accepted_while_its_last_messages_are_being_written(
     desk: Desk, while_read: Callable[[Callable[[], Any]], None]
 ) -> None:
-    """Whoever has read of the old topic must not undo that a new life has begun."""
+    """A run that has read the old topic must not undo the start of the new one."""
     desk.send(1)
     desk.take()
     desk.send(2, 3)
 
-    def made_anew() -> None:
+    def created_again() -> None:
         desk.recreate()
         desk.send(4)
         desk.accept()
         desk.take()
 
-    while_read(made_anew)
+    while_read(created_again)
     with pytest.raises(MessagesLostError):
         desk.take()
 

@@ -65,7 +65,7 @@ def test_a_new_catalogue_makes_new_pages(tmp_path: Path, counted: Counted) -> No
     assert len(counted.asked) == 2
 
 
-def test_a_browser_that_has_the_page_is_told_so(client: TestClient) -> None:
+def test_a_browser_that_has_the_page_gets_not_modified(client: TestClient) -> None:
     first = client.get("/")
     assert first.headers["cache-control"] == "no-cache"
     tag = first.headers["etag"]
