@@ -31,10 +31,10 @@ PROCESS_GONE, STOPPED = "process gone", "stopped by a signal"
 
 HEARTBEAT_EVERY = timedelta(seconds=10)
 LEASE = timedelta(seconds=60)
-# A run that was only requested should be in the queue within moments, and one that is being
-# launched should have a code server written down at once.
-_SUBMITTED_WITHIN = timedelta(seconds=60)
-_LAUNCHED_WITHIN = timedelta(seconds=10)
+# How long, in seconds, a run that was only requested may take to get into the queue.
+SUBMIT_TIMEOUT = timedelta(seconds=60)
+# How long, in seconds, a run that is being launched may take until its code server is written down.
+LAUNCH_TIMEOUT = timedelta(seconds=10)
 # Where Dagster's launcher writes down which code server starts a run.
 _CODE_SERVER = ".dagster/grpc_info"
 _CONNECT_SECONDS = 2
@@ -193,7 +193,7 @@ def under_way(instance: dg.DagsterInstance, job: str) -> dg.RunRecord | None:
         is_stuck = (
             run.status == dg.DagsterRunStatus.NOT_STARTED
             and identity_of(run) is None
-            and _now() - record.create_timestamp > _SUBMITTED_WITHIN
+            and _now() - record.create_timestamp > SUBMIT_TIMEOUT
         )
         if not (is_stuck or cause_of_death(run) or _lost_in_launch(instance, record)):
             return record
@@ -237,7 +237,7 @@ def _lost_in_launch(instance: dg.DagsterInstance, record: dg.RunRecord) -> str |
         or identity_of(run) is not None
         or not (is_local and isinstance(instance.run_launcher, dg.DefaultRunLauncher))
         # A run that is executed again has the first one's server until its own is written down.
-        or _now() - record.update_timestamp <= _LAUNCHED_WITHIN
+        or _now() - record.update_timestamp <= LAUNCH_TIMEOUT
     ):
         return None
     if _CODE_SERVER not in run.tags:

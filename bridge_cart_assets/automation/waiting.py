@@ -30,9 +30,10 @@ Say = Callable[[str], None]
 SILENT_SECONDS = 5
 _AGAIN_SECONDS = 60
 _POLL_SECONDS = 0.5
-_PROBE_SECONDS = 1
-# How long Dagster's SQLite files may be locked by another process, and which ones.
-_LOCK_SECONDS = 60
+# Seconds between two looks at the locks.
+PROBE_SECONDS = 1
+# How many seconds another process may lock Dagster's SQLite files, and which ones.
+LOCK_SECONDS = 60
 _FILES = ("runs.db", "index.db")
 # The byte of a -shm file that a writer locks (sqlite.org/walformat.html, 2.3.1).
 _WAL_WRITE_LOCK = 120
@@ -101,25 +102,25 @@ def watching_locks(home: Path, say: Say) -> Iterator[None]:
     def watch() -> None:
         since: dict[Path, float] = {}
         named: set[Path] = set()
-        while not over.wait(_PROBE_SECONDS):
+        while not over.wait(PROBE_SECONDS):
             locked = {file for name in _FILES if is_locked(file := home.resolve() / name)}
             since = {file: since.get(file, time.time()) for file in locked}
             named &= locked
             for file, first in since.items():
                 waited = time.time() - first
-                if waited >= _LOCK_SECONDS:
+                if waited >= LOCK_SECONDS:
                     say(
                         f"error: {lock_holder(file)} has been writing Dagster's history "
                         f"({file}) for {waited:.0f} s\n"
                         "see what it does, or end it; then run again"
                     )
                     os._exit(1)
-                if waited >= SILENT_SECONDS - _PROBE_SECONDS and file not in named:
+                if waited >= SILENT_SECONDS - PROBE_SECONDS and file not in named:
                     named.add(file)
                     began = datetime.fromtimestamp(first, tz=UTC)
                     say(
                         f"waiting for {lock_holder(file)} to finish writing Dagster's history "
-                        f"({file.name}), since {clock(began)}; gives up after {_LOCK_SECONDS} s"
+                        f"({file.name}), since {clock(began)}; gives up after {LOCK_SECONDS} s"
                     )
 
     thread = threading.Thread(target=watch, name="locks", daemon=True)
@@ -128,7 +129,7 @@ def watching_locks(home: Path, say: Say) -> Iterator[None]:
         yield
     finally:
         over.set()
-        thread.join(_PROBE_SECONDS)
+        thread.join(PROBE_SECONDS)
 
 
 def is_locked(file: Path) -> bool:

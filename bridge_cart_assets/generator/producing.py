@@ -13,7 +13,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-_SECONDS = 30.0
+# Seconds that the brokers may take to answer, and to acknowledge the messages of a file.
+DELIVERY_SECONDS = 30.0
 _MILLISECONDS_OF_A_DAY = 86_400_000
 # What names the order or the customer of a record, spoilt or not: its messages keep together.
 _KEY = re.compile(rb'"(?:order_id|customer_id)"\s*:\s*"?([^",}]+)')
@@ -40,7 +41,7 @@ class Topics:
                 "partitioner": "murmur2",
                 "compression.type": "zstd",
                 "linger.ms": 20,
-                "delivery.timeout.ms": int(_SECONDS * 1000),
+                "delivery.timeout.ms": int(DELIVERY_SECONDS * 1000),
                 "error_cb": self._heard.append,
             }
         )
@@ -55,14 +56,14 @@ class Topics:
         """
         with self._in_words():
             # To ask for one by its name could create it, with retention.
-            if topic not in self._producer.list_topics(timeout=_SECONDS).topics:
+            if topic not in self._producer.list_topics(timeout=DELIVERY_SECONDS).topics:
                 wanted = NewTopic(
                     topic,
                     num_partitions=-1,  # as the brokers do by default
                     replication_factor=-1,
                     config={"retention.ms": "-1"},
                 )
-                self._admin.create_topics([wanted])[topic].result(_SECONDS)
+                self._admin.create_topics([wanted])[topic].result(DELIVERY_SECONDS)
 
     def send(self, topic: str, day: date, content: bytes) -> None:
         """Send the lines of a file, each as a message, spread over the day in their order.
@@ -82,7 +83,7 @@ class Topics:
                     timestamp=begin + number * _MILLISECONDS_OF_A_DAY // len(lines),
                     on_delivery=self._note,
                 )
-            left = self._producer.flush(_SECONDS)
+            left = self._producer.flush(DELIVERY_SECONDS)
             if self._failure is not None or left:
                 raise KafkaException(self._failure or KafkaError(KafkaError._TIMED_OUT))
 

@@ -32,8 +32,9 @@ HEAD_BYTES = 1024**2
 # or an attack, and 10 MB of it would keep a run busy for 10 GB.
 MAX_RATIO = 200
 HARMLESS_BYTES = 64 * 1024**2
-_PIECE = 4 * 1024**2
-_PACKED_PIECE = 256 * 1024
+# Unpacked bytes of a file that are in hand at a time, and packed bytes that are read at a time.
+READ_BYTES = 4 * 1024**2
+READ_PACKED_BYTES = 256 * 1024
 
 Signature = tuple[int, int, int, int, int]
 
@@ -124,9 +125,9 @@ class Opened:
             FileRefusedError: TRUNCATED, BAD_CHECKSUM, UNREADABLE or TOO_LARGE.
         """
         if not self._is_packed:
-            yield from self._stored_pieces(start, _PIECE, on_stored)
+            yield from self._stored_pieces(start, READ_BYTES, on_stored)
             return
-        for piece in self._unpacked(self._stored_pieces(0, _PACKED_PIECE, on_stored)):
+        for piece in self._unpacked(self._stored_pieces(0, READ_PACKED_BYTES, on_stored)):
             if start < len(piece):
                 yield piece[start:]
             start = max(0, start - len(piece))
@@ -142,7 +143,7 @@ class Opened:
     def _unpacked(self, stored: Iterator[bytes]) -> Iterator[bytes]:
         allowed = max(HARMLESS_BYTES, MAX_RATIO * self.size)
         try:
-            for piece in _inflated(stored):
+            for piece in inflate(stored):
                 allowed -= len(piece)
                 if allowed < 0:
                     raise FileRefusedError(
@@ -210,17 +211,16 @@ def read_file(file: LandedFile) -> Content:
         return Content(kind, digest.hexdigest(), bytes(data), size <= whole, size, signature)
 
 
-def _format_of(file: LandedFile) -> str:
-    name = file.object.lower()
-    kind = FORMATS.get(os.path.splitext(name.removesuffix(".gz"))[1])
-    if kind is None or (name.endswith(".gz") and kind == "parquet"):
-        accepted = ".csv, .ndjson, .jsonl (each also .gz) and .parquet"
-        raise FileRefusedError("UNREADABLE", f"unknown kind of file: accepted are {accepted}")
-    return kind
+def inflate(stored: Iterator[bytes]) -> Iterator[bytes]:
+    """Unpack gzip members, one after another, into pieces of at most READ_BYTES.
 
+    Args:
+        stored: the packed bytes, in pieces of any size.
 
-def _inflated(stored: Iterator[bytes]) -> Iterator[bytes]:
-    """What gzip members unpack to, one after another, never much at once."""
+    Raises:
+        FileRefusedError: TRUNCATED.
+        zlib.error: the bytes are no gzip members.
+    """
     unpacker = zlib.decompressobj(wbits=31)
     is_empty = True
     for rest in stored:
@@ -229,7 +229,7 @@ def _inflated(stored: Iterator[bytes]) -> Iterator[bytes]:
             if unpacker.eof:
                 unpacker = zlib.decompressobj(wbits=31)
             # What is left behind a full piece comes with the next: a member ends with a checksum.
-            piece = unpacker.decompress(rest, _PIECE)
+            piece = unpacker.decompress(rest, READ_BYTES)
             rest = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail  # noqa: PLW2901
             if piece:
                 yield piece
@@ -239,3 +239,12 @@ def _inflated(stored: Iterator[bytes]) -> Iterator[bytes]:
         )
     if not unpacker.eof:
         raise FileRefusedError("TRUNCATED", "the gzip stream ends too early: land it again")
+
+
+def _format_of(file: LandedFile) -> str:
+    name = file.object.lower()
+    kind = FORMATS.get(os.path.splitext(name.removesuffix(".gz"))[1])
+    if kind is None or (name.endswith(".gz") and kind == "parquet"):
+        accepted = ".csv, .ndjson, .jsonl (each also .gz) and .parquet"
+        raise FileRefusedError("UNREADABLE", f"unknown kind of file: accepted are {accepted}")
+    return kind

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 # A commit has at most so many messages, or about so many bytes of them: what a run holds in memory.
 COMMIT_MESSAGES = 100_000
 COMMIT_BYTES = 64 * 1024**2
-_FETCH = 20_000
+# Messages that the consumer is asked for at once.
+FETCH_MESSAGES = 20_000
 # Leaders move and brokers restart; librdkafka tries again by itself for so long.
 PATIENCE_SECONDS = 60.0
 
@@ -183,7 +184,7 @@ def _batches(opened: "Consumer", due: Mapping[int, Position]) -> Iterator[_Batch
     reading = _Reading(opened, due)
     try:
         while reading.unfinished:
-            reading.take(opened.consume(_FETCH, timeout=0.1))
+            reading.take(opened.consume(FETCH_MESSAGES, timeout=0.1))
             reading.lose_patience()
             if reading.batch.is_full:
                 yield reading.next_batch()

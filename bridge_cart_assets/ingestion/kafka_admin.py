@@ -121,13 +121,13 @@ def partitions_of(brokers: Mapping[str, str], topic: str) -> list[Partition]:
             opened.poll(0)
             return heard
 
-        numbers = _insist(lambda seconds: _numbers_of(opened, topic, seconds), hear)
+        numbers = ask_until_answered(lambda seconds: _numbers_of(opened, topic, seconds), hear)
         if not numbers:
             return []
         admin = AdminClient({**brokers, "log_level": 0})
         # First, as it makes the connection: a question for offsets that has to wait for one waits
         # up to three seconds for nothing.
-        topic_id = _insist(lambda seconds: _id_of(admin, topic, seconds), hear)
+        topic_id = ask_until_answered(lambda seconds: _id_of(admin, topic, seconds), hear)
         earliest, latest = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
         low = _offsets(admin, topic, numbers, earliest)
         high = _offsets(admin, topic, numbers, latest)
@@ -185,10 +185,18 @@ def _numbers_of(opened: "Consumer", topic: str, seconds: float) -> list[int]:
     return sorted(known.partitions)
 
 
-def _insist(ask: Callable[[float], T], hear: "Callable[[], Sequence[KafkaError]]") -> T:
-    """Ask until there is an answer, or no hope: a connection that was cut is made again.
+def ask_until_answered(ask: Callable[[float], T], hear: "Callable[[], Sequence[KafkaError]]") -> T:
+    """Ask the brokers until they answer or there is no hope; a cut connection is made again.
 
-    Brokers that refuse a password give no answer at all, so it is seen to in between.
+    Brokers that refuse a password give no answer at all. So after each failure the errors that
+    came beside the answers count too.
+
+    Args:
+        ask: the question; it gets the seconds that the brokers may take for it.
+        hear: the errors that came beside the answers.
+
+    Raises:
+        KafkaException: the last failure; after SECONDS, or at once if it will not pass.
     """
     from confluent_kafka import KafkaError, KafkaException
 

@@ -35,13 +35,15 @@ from bridge_cart_assets.lake.parquet import writing
 from bridge_cart_assets.lake.transactions import all_transactions
 from bridge_cart_assets.tables.table import SchemaMismatchError, Table
 
-_WRITER = "bridge-cart/writer"
+# The transaction of every commit, by which Delta refuses a plan made on an old version.
+WRITER = "bridge-cart/writer"
 _AS_OF = "bridge-cart/as_of"
 # In a commit's metadata: how many transactions its log entry ends with, so that one that was cut
 # off between two lines can be recognised.
 TRANSACTIONS = "bridge_cart.transactions"
 _ATTEMPTS = 8
-_WAIT_SECONDS = 0.02
+# Seconds before the second attempt at most; before each later one twice as many.
+RETRY_SECONDS = 0.02
 _CHECKPOINT_EVERY = 20
 _FEW_NAMES = 10
 # How long Delta remembers that a file was removed. What was removed earlier looks like what was
@@ -439,7 +441,7 @@ class Snapshot:
         )
 
     def _properties(self, handle: DeltaTable, commit: Commit) -> CommitProperties:
-        transactions = {_WRITER: handle.version(), **commit.transactions}
+        transactions = {WRITER: handle.version(), **commit.transactions}
         metadata = {"bridge_cart.run_id": commit.run_id}
         if commit.as_of is not None:
             transactions[_AS_OF] = commit.as_of.toordinal()
@@ -494,7 +496,7 @@ def retry_on_conflict(plan: Callable[[], T]) -> T:
         try:
             return plan()
         except CommitConflictError:
-            time.sleep(random.uniform(0, _WAIT_SECONDS * 2**attempt))  # noqa: S311 (no secret)
+            time.sleep(random.uniform(0, RETRY_SECONDS * 2**attempt))  # noqa: S311 (no secret)
     return plan()
 
 

@@ -31,7 +31,8 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
-_IDLE_SECONDS = 10.0
+# Seconds after the last answer when the file is let go.
+IDLE_SECONDS = 10.0
 _LITERAL = re.compile(r"'((?:[^']|'')*)'")
 _ORDERS = re.compile(r"^[^*?\[]*/silver/purchases/[^*?\[]+\.parquet$")
 
@@ -164,7 +165,7 @@ class CatalogueFile:
             if shared is not self._current:
                 shared.connection.close()
                 return
-            self._closing = Timer(_IDLE_SECONDS, self.close)
+            self._closing = Timer(IDLE_SECONDS, self.close)
             self._closing.daemon = True
             self._closing.start()
 

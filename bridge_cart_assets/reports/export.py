@@ -16,7 +16,8 @@ import polars as pl
 from bridge_cart_assets.reports.catalogue import CatalogueFile
 from bridge_cart_assets.tables.table import Table
 
-_ROWS_AT_A_TIME = 5_000
+# Rows that are fetched from DuckDB, and written as CSV, at a time.
+FETCH_ROWS = 5_000
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -33,7 +34,7 @@ def csv_lines(catalogue: CatalogueFile, table: Table) -> Iterator[str]:
     with catalogue.opened() as opened:
         result = opened.connection.execute(sql)
         yield csv_text([tuple(table.dtypes)])
-        while rows := result.fetchmany(_ROWS_AT_A_TIME):
+        while rows := result.fetchmany(FETCH_ROWS):
             yield csv_text([tuple(cell(value) for value in row) for row in rows])
 
 

@@ -1,4 +1,4 @@
-"""What a run tells the catalogue: verdicts as Dagster has them, and nobody's name."""
+"""What a run adds to the catalogue: verdicts as Dagster has them, and no personal data."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -41,7 +41,7 @@ def evaluation(name: str, passed: bool, **figures: float | str) -> dg.AssetCheck
 
 def test_the_latest_verdict_of_each_check_counts_and_others_have_none() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        for told in (
+        for check_evaluation in (
             evaluation("rates_in_range", passed=True),
             evaluation("rates_in_range", passed=False, value=3, bound=0, covers="whole tables"),
             evaluation(
@@ -49,7 +49,7 @@ def test_the_latest_verdict_of_each_check_counts_and_others_have_none() -> None:
             ),
             evaluation("orders_usual_for_the_weekday", False, value=12.0, z=-4.5, lower_bound=-3.5),
         ):
-            instance.report_runless_asset_event(told)
+            instance.report_runless_asset_event(check_evaluation)
         rows = verdicts(instance, [KPIS_DAILY])
     assert rows.schema == meta.CHECKS.dtypes
     assert rows["check_name"].to_list() == [check.name for check in checks_of(KPIS_DAILY)]
@@ -66,7 +66,7 @@ def test_the_latest_verdict_of_each_check_counts_and_others_have_none() -> None:
     assert by_name["keys_unique"]["evaluated_at"] is None
 
 
-def test_a_run_that_nobody_has_written_down_has_no_times() -> None:
+def test_a_run_that_dagster_does_not_know_has_no_times() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         assert times(instance, "no such run", NOW).equals(meta.TIMES.empty())
 
@@ -120,7 +120,7 @@ def test_the_records_of_meta_are_those_of_silver(shop: tuple[Lake, Path]) -> Non
     assert refused.height > 12
 
 
-def test_nobody_is_named_in_meta_nor_on_the_page(shop: tuple[Lake, Path]) -> None:
+def test_no_person_is_named_in_meta_or_on_the_page(shop: tuple[Lake, Path]) -> None:
     lake, path = shop
     profiles = lake.snapshot(next(s.raw for s in SOURCES if s.name == "customers")).read()
     people = {
@@ -130,7 +130,7 @@ def test_nobody_is_named_in_meta_nor_on_the_page(shop: tuple[Lake, Path]) -> Non
         if len(value.strip()) > 4
     } | {*ANNA, "Karenina", "23456789"}
     assert len(people) > 100
-    told = [
+    meta_rows = [
         str(row)
         for (table,) in ask(
             path, "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'meta'"
@@ -139,7 +139,7 @@ def test_nobody_is_named_in_meta_nor_on_the_page(shop: tuple[Lake, Path]) -> Non
     ]
     page = TestClient(create_app(path), base_url="http://localhost").get("/pipeline")
     assert page.status_code == 200
-    everything = "\n".join([*told, page.text])
+    everything = "\n".join([*meta_rows, page.text])
     assert "aaaa.aaaaaaaa@aaaaaaa.aaa" in everything
     assert not [person for person in people if person in everything]
 

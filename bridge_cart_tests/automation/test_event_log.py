@@ -1,4 +1,4 @@
-"""The event log tells the same as Dagster's own, however the events came."""
+"""The event log answers as Dagster's own does, whether or not events come in batches."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -47,7 +47,7 @@ def instance(root: Path, storage: type) -> Iterator[dg.DagsterInstance]:
         yield made
 
 
-def told(made: dg.DagsterInstance) -> dict[str, object]:
+def log_answers(made: dg.DagsterInstance) -> dict[str, object]:
     """What Dagster's pages ask the log, but for times and numbers of runs."""
     tags = {
         "dagster/asset_partition_range_start": FIRST,
@@ -92,14 +92,14 @@ def told(made: dg.DagsterInstance) -> dict[str, object]:
     }
 
 
-def test_events_that_come_together_are_told_as_dagsters_own_log_tells_them(
+def test_events_in_batches_give_the_answers_of_dagsters_own_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
     monkeypatch.setitem(os.environ, "DAGSTER_EVENT_BATCH_SIZE", "0")
     with instance(tmp_path / "own", SqliteEventLogStorage) as made:
-        own = told(made)
+        own = log_answers(made)
     monkeypatch.delitem(os.environ, "DAGSTER_EVENT_BATCH_SIZE")
     stored: list[int] = []
     store = PooledSqliteEventLogStorage.store_event_batch
@@ -110,7 +110,7 @@ def test_events_that_come_together_are_told_as_dagsters_own_log_tells_them(
 
     monkeypatch.setattr(PooledSqliteEventLogStorage, "store_event_batch", count)
     with instance(tmp_path / "pooled", PooledSqliteEventLogStorage) as made:
-        pooled = told(made)
+        pooled = log_answers(made)
     assert pooled == own
     assert len(pooled["partitions"][RAW]) == 29  # type: ignore[index]
     assert len(stored) >= 4, "no event came together with another"

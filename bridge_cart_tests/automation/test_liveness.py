@@ -136,7 +136,7 @@ def test_a_silent_run_whose_process_can_be_seen_to_live_is_alive(
 def launching(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance that launches runs as ours do, and takes no time to write down by what."""
     monkeypatch.setattr(type(instance), "run_launcher", property(lambda _: LivenessRunLauncher()))
-    monkeypatch.setattr(liveness, "_LAUNCHED_WITHIN", timedelta(0))
+    monkeypatch.setattr(liveness, "LAUNCH_TIMEOUT", timedelta(0))
 
 
 @pytest.mark.usefixtures("launching")
@@ -164,7 +164,7 @@ def test_a_run_that_its_daemon_never_launched_is_dead_after_moments(
     run_id = started(instance, status=dg.DagsterRunStatus.STARTING)
     assert end_dead_runs(instance) == []
     assert under_way(instance, "refresh") is not None
-    monkeypatch.setattr(liveness, "_LAUNCHED_WITHIN", timedelta(0))
+    monkeypatch.setattr(liveness, "LAUNCH_TIMEOUT", timedelta(0))
     assert [dead.run_id for dead in end_dead_runs(instance)] == [run_id]
 
 
@@ -183,7 +183,7 @@ def test_a_request_that_never_reached_the_queue_does_not_count_for_ever(
 ) -> None:
     started(instance, status=dg.DagsterRunStatus.NOT_STARTED)
     assert under_way(instance, "refresh") is not None
-    monkeypatch.setattr(liveness, "_SUBMITTED_WITHIN", timedelta(0))
+    monkeypatch.setattr(liveness, "SUBMIT_TIMEOUT", timedelta(0))
     assert under_way(instance, "refresh") is None
 
 
@@ -245,7 +245,7 @@ def test_a_run_that_is_executed_again_is_not_taken_for_the_dead_one(
     assert count_cut_off_runs(instance, plan) == 1
 
 
-def test_run_monitoring_is_told_by_the_launcher(instance: dg.DagsterInstance) -> None:
+def test_the_launcher_informs_run_monitoring(instance: dg.DagsterInstance) -> None:
     launcher = LivenessRunLauncher()
     launcher.register_instance(instance)
     assert launcher.supports_check_run_worker_health

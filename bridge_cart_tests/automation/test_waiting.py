@@ -34,7 +34,7 @@ def said() -> list[str]:
     return []
 
 
-def test_nobody_waits_when_nothing_is_under_way(
+def test_without_a_run_under_way_there_is_no_wait(
     instance: dg.DagsterInstance, said: list[str]
 ) -> None:
     assert wait_for_turn(instance, "refresh", 0, said.append) == []
@@ -132,7 +132,7 @@ def test_a_locked_history_is_said_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(waiting, "SILENT_SECONDS", 0.1)
-    monkeypatch.setattr(waiting, "_PROBE_SECONDS", 0.02)
+    monkeypatch.setattr(waiting, "PROBE_SECONDS", 0.02)
     with watching_locks(tmp_path, said.append):
         time.sleep(0.5)
     (line,) = said
@@ -148,7 +148,7 @@ def test_a_history_that_stays_locked_ends_the_command(
         "import time\n"
         "from pathlib import Path\n"
         "from bridge_cart_assets.automation import waiting\n"
-        "waiting._LOCK_SECONDS = waiting._PROBE_SECONDS = 0.1\n"
+        "waiting.LOCK_SECONDS = waiting.PROBE_SECONDS = 0.1\n"
         f"home = Path({str(tmp_path)!r})\n"
         "with waiting.watching_locks(home, lambda line: print(line, flush=True)):\n"
         "    time.sleep(20)\n"

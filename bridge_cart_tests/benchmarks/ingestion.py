@@ -142,10 +142,10 @@ def main() -> None:
             land = land_files if given.what == "files" else land_a_large_file
             expected = land(data, given.scale)
         command = [sys.executable, "-m", "bridge_cart_tests.benchmarks.ingestion", "take"]
-        told = subprocess.run(
+        finished = subprocess.run(
             [*command, "--data", str(data)], check=True, capture_output=True, text=True
         )
-        figures, rows = told.stdout.splitlines()
+        figures, rows = finished.stdout.splitlines()
         if int(rows) != expected:
             raise SystemExit(f"{rows} of {expected} records are in raw")
         print(figures)

@@ -90,7 +90,7 @@ def measure_server() -> None:
                 f"| {1000 * statistics.median(cached):.1f} ms | {size / 1000:.0f} |"
             )
         quiet = memory(process)
-        # Each reader has filters of its own, so that nobody reads what another has asked for.
+        # Each reader has filters of its own, so that none gets a page that another has asked for.
         asked = [
             f"{address}{path}?period={period}&unknown={reader}"
             for reader in range(READERS)

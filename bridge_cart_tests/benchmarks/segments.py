@@ -48,7 +48,7 @@ class Recovery:
     Attributes:
         segments: how many there are.
         ours: agreement of the segments.
-        ceiling: of a random forest that was told the personas of other customers.
+        ceiling: of a random forest that has learned from the personas of other customers.
         raw: of K-Means on recency, frequency and revenue as they are.
     """
 
@@ -78,7 +78,7 @@ class Refit:
 
 
 def recovery(seed: int, trees: int = 200) -> Recovery:
-    """Segments of a clean synthetic shop beside what can be had."""
+    """Segments of a clean synthetic shop beside the best that its data allow."""
     from sklearn.cluster import KMeans
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.metrics import adjusted_rand_score
@@ -99,14 +99,14 @@ def recovery(seed: int, trees: int = 200) -> Recovery:
     )
     with threadpool_limits(1):
         forest = RandomForestClassifier(trees, min_samples_leaf=5, random_state=0)
-        told = cross_val_predict(forest, known, personas.to_numpy(), cv=5)
+        predicted = cross_val_predict(forest, known, personas.to_numpy(), cv=5)
         plain = customers.select(pl.col(RAW).cast(pl.Float64)).to_numpy()
         raw = KMeans(5, n_init=10, random_state=0).fit_predict(plain)
     found = assign(from_rows(models)[0], customers)["segment_id"]
     return Recovery(
         segments=models.height,
         ours=adjusted_rand_score(personas, found),
-        ceiling=adjusted_rand_score(personas, told),
+        ceiling=adjusted_rand_score(personas, predicted),
         raw=adjusted_rand_score(personas, raw),
     )
 

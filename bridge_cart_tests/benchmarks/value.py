@@ -62,7 +62,7 @@ class AliveOrNot:
 
 @dataclass(frozen=True)
 class Flag:
-    """Whoever has not ordered for 90 days will not, everybody else will."""
+    """A customer without an order for 90 days will not order again, every other one will."""
 
     def p_alive(self, seen: Histories) -> Floats:
         return 1 - self.prob_no_order(seen, 0.0)

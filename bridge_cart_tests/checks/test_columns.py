@@ -1,4 +1,4 @@
-"""Columns that come and go are told, once, on the day on which they do."""
+"""Columns that come and go are reported once, on the day on which they do."""
 
 import json
 from datetime import UTC, date, datetime
@@ -55,14 +55,14 @@ def test_what_the_first_files_lack_is_no_news(lake: Lake) -> None:
     assert (found.metadata["unknown"], found.metadata["missing"]) == (0, 0)
 
 
-def test_a_new_column_is_told_on_its_day_and_kept(lake: Lake) -> None:
+def test_a_new_column_is_reported_on_its_day_and_kept(lake: Lake) -> None:
     found = look(lake, 2)
     assert (found.passed, found.message) == (False, "unknown, kept in _rescued: gift")
     rescued = lake.snapshot(PURCHASES.raw).scan().filter(_batch_day=date(2024, 1, 2)).collect()
     assert rescued["_rescued"].to_list() == ['{"gift":"yes"}']
 
 
-def test_a_column_that_is_missing_from_a_day_on_is_told_and_null(lake: Lake) -> None:
+def test_a_column_that_is_missing_from_a_day_on_is_reported_and_null(lake: Lake) -> None:
     found = look(lake, 3)
     assert (found.passed, found.message) == (False, "missing, null from now on: quantity")
     missing = lake.snapshot(PURCHASES.raw).scan().filter(_batch_day=date(2024, 1, 3)).collect()
@@ -105,7 +105,7 @@ def messages(lake: Lake, day: int, *rows: dict[str, str]) -> None:
     lake.snapshot(OFFSETS).append(pl.DataFrame([ledger], schema=OFFSETS.dtypes), Commit("run"))
 
 
-def test_columns_of_messages_are_told_when_they_come_and_go(settings: Settings) -> None:
+def test_columns_of_messages_are_reported_when_they_come_and_go(settings: Settings) -> None:
     lake = Lake(settings.lake)
     order = {"order_id": "1", "customer_id": "2", "purchase_date": "3", "purchase_amount": "4"}
     messages(lake, 1, {**order, "quantity": "1"}, {"order_id": "5", "old": "x"})
@@ -117,8 +117,8 @@ def test_columns_of_messages_are_told_when_they_come_and_go(settings: Settings) 
     assert look(lake, 3).message == "missing, null from now on: quantity"
     assert look(lake) == look(lake, 3)
     assert not look(lake).passed
-    told = drift_of_messages(lake, PURCHASES, date(2024, 1, 2), date(2024, 1, 3))
-    assert told.rows() == [
+    drift = drift_of_messages(lake, PURCHASES, date(2024, 1, 2), date(2024, 1, 3))
+    assert drift.rows() == [
         ("purchases", 'new "one"', "unknown", 1, date(2024, 1, 2), date(2024, 1, 3))
     ]
     assert drift_of_messages(lake, CUSTOMERS, date(2024, 1, 1), date(2024, 1, 3)).height == 0

@@ -88,7 +88,7 @@ def test_health_checks_in_python_compile() -> None:
         compile(script, "healthcheck", "exec")
 
 
-def test_whoever_opens_the_instance_waits_for_postgres() -> None:
+def test_each_service_that_opens_the_instance_waits_for_postgres() -> None:
     for name in ("code", "webserver", "daemon"):
         assert SERVICES[name]["depends_on"]["postgres"] == {"condition": "service_healthy"}
         assert "./data:/data" in SERVICES[name]["volumes"]
@@ -133,7 +133,7 @@ def test_dagster_accepts_the_instance(tmp_path: Path, monkeypatch: pytest.Monkey
     assert ref.local_artifact_storage.base_dir == str(tmp_path / "storage")
 
 
-def test_every_variable_of_the_instance_is_set_for_whoever_opens_it() -> None:
+def test_every_variable_of_the_instance_is_set_for_each_service_that_opens_it() -> None:
     wanted = named_in(yaml.safe_load((DEPLOY / "dagster.yaml").read_text()))
     image = set(re.findall(r"^\s+(?:ENV )?([A-Z_]+)=", (ROOT / "Dockerfile").read_text(), re.M))
     assert wanted == {*INSTANCE, "DAGSTER_STORAGE"}
@@ -157,7 +157,7 @@ def test_the_image_installs_the_lock_with_hashes_and_the_package_without_looking
     assert all("compileall" in line for line in installs)
 
 
-def test_the_image_runs_as_nobody_special_and_holds_no_secrets() -> None:
+def test_the_image_runs_as_an_ordinary_user_and_holds_no_secrets() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     assert [line for line in lines if line.startswith("USER")][-1] == "USER 1000:1000"
     assert not any(SECRET.search(line) for line in lines)

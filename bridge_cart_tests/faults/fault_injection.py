@@ -1,6 +1,6 @@
 """A run that is disturbed on its way, all in one process: a crash, or another run in between.
 
-A crash is an exception that nobody catches: what it leaves on disk is what a killed process leaves.
+A crash is an exception that is never caught: it leaves on disk the same as a killed process.
 The places are put around the functions from outside, as in `kill_target`.
 """
 
@@ -98,7 +98,7 @@ CRASHES: dict[str, Place] = {
 GAPS: dict[str, Place] = {
     "looked": (Lake, "snapshot", after),
     "before commit": (delta, "write_deltalake", before),
-    "before merge": (Snapshot, "_merge", before),
+    "before merge": (Snapshot, "apply", kill_target.of_merges(before)),
     "read": (ingest_files, "read_file", after),
     "before remembering": (ingest_files, "upsert_files", before),
     "losers written": (Snapshot, "apply", of(INTERNAL, after)),

@@ -71,6 +71,21 @@ def without_its_entry(write: Function, killer: Killer) -> Function:
     return call
 
 
+def of_merges(around: Callable[[Function, Killer], Function]) -> Callable[..., Function]:
+    """At `Snapshot.apply`, if it changes or removes rows: then it is a merge, else an append."""
+
+    def put(apply: Function, killer: Killer) -> Function:
+        disturbed = around(apply, killer)
+
+        def call(snapshot: Snapshot, change: delta.Change, *args: Any, **kwargs: Any) -> Any:
+            is_merge = change.updates.height or change.deletes.height
+            return (disturbed if is_merge else apply)(snapshot, change, *args, **kwargs)
+
+        return call
+
+    return put
+
+
 # Point -> where it is, what is put around it.
 POINTS: dict[str, tuple[Any, str, Callable[[Function, Killer], Function]]] = {
     "listed": (intake, "list_landing", after),
@@ -82,7 +97,7 @@ POINTS: dict[str, tuple[Any, str, Callable[[Function, Killer], Function]]] = {
     "before fsync": (delta, "fsync_commit", before),
     "after fsync": (delta, "fsync_commit", after),
     "remembered": (ingest_files, "upsert_files", after),
-    "silver merged": (Snapshot, "_merge", after),
+    "silver merged": (Snapshot, "apply", of_merges(after)),
     "silver folded": (silver, "fold_days", after),
     "gold written": (Snapshot, "replace", after),
     "catalogue about to be replaced": (catalogue.os, "replace", before),
@@ -94,8 +109,8 @@ POINTS: dict[str, tuple[Any, str, Callable[[Function, Killer], Function]]] = {
 WITH_KAFKA = {
     **POINTS,
     "listed": (ingest_messages, "partitions_of", after),
-    "read": (ingest_messages, "_rows", before),
-    "parsed": (ingest_messages, "_rows", after),
+    "read": (ingest_messages, "read_objects", before),
+    "parsed": (ingest_messages, "read_objects", after),
     "remembered": (ingest_messages, "upsert_offsets", after),
 }
 

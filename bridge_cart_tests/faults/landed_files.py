@@ -25,7 +25,7 @@ SUFFIXES = (*TEXTS, ".parquet")
 Record = dict[str, str] | str
 BLANK, BROKEN = "", "{not a record"
 # Status and values of one raw record, in its file's columns.
-Told = tuple[str, tuple[str | None, ...]]
+RawRecord = tuple[str, tuple[str | None, ...]]
 
 _MOMENTS = ("2024-01-29T10:00:00", "2024-01-30T00:00:00", "2024-01-31T12:30:00", "2024-02-01")
 # Most records should be accepted and meet others: what is good stands more than once.
@@ -56,13 +56,13 @@ class File:
         source: whose records they are.
         suffix: its format.
         data: its bytes.
-        told: status and values of each record; None when the file cannot be taken.
+        raw_records: status and values of each record; None when the file cannot be taken.
     """
 
     source: str
     suffix: str
     data: bytes = field(repr=False)
-    told: tuple[Told, ...] | None
+    raw_records: tuple[RawRecord, ...] | None
 
     @property
     def fingerprint(self) -> str:
@@ -87,15 +87,14 @@ def file_of(source: str, suffix: str, lines: Sequence[Record]) -> File:
     """The records as a file of this format."""
     if suffix == ".parquet":
         kept = [line for line in lines if isinstance(line, dict)]
-        told = [_told(source, record, "") for record in kept]
-        return File(source, suffix, _parquet(source, kept), tuple(told))
+        raw_records = tuple(_raw_record(source, record, "") for record in kept)
+        return File(source, suffix, _parquet(source, kept), raw_records)
     of_nothing = "" if suffix.startswith(".csv") else None
-    told = [_told(source, line, of_nothing) for line in lines]
+    raw_records = tuple(_raw_record(source, line, of_nothing) for line in lines)
     text = _csv(source, lines) if suffix.startswith(".csv") else _ndjson(lines)
     data = text.encode()
-    return File(
-        source, suffix, gzip.compress(data, mtime=0) if suffix[-3:] == ".gz" else data, tuple(told)
-    )
+    data = gzip.compress(data, mtime=0) if suffix[-3:] == ".gz" else data
+    return File(source, suffix, data, raw_records)
 
 
 def corrupt(source: str, suffix: str, lines: Sequence[Record]) -> File:
@@ -107,7 +106,7 @@ def corrupt(source: str, suffix: str, lines: Sequence[Record]) -> File:
     return File(source, suffix, whole.data[:-6], None)
 
 
-def _told(source: str, line: Record, of_nothing: str | None) -> Told:
+def _raw_record(source: str, line: Record, of_nothing: str | None) -> RawRecord:
     if isinstance(line, dict):
         return "ok", tuple(line[name] or of_nothing for name in VALUES[source])
     return ("quarantined" if line else "blank"), (None,) * len(VALUES[source])

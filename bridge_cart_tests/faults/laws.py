@@ -21,13 +21,13 @@ from bridge_cart_assets.tables.silver import (
     QUARANTINE,
     TABLES,
 )
-from bridge_cart_tests.faults.landed_files import VALUES, Told
+from bridge_cart_tests.faults.landed_files import VALUES, RawRecord
 
 NATIVE = [source for source in SOURCES if source.name in VALUES]
 # A record's source, fingerprint and position.
 Identity = tuple[str, str, int]
 # An object's name and the records that raw has of it.
-Held = tuple[str, list[Told]]
+Held = tuple[str, list[RawRecord]]
 _STANDING, _BEATEN = (PURCHASES, CUSTOMERS), (PURCHASE_REPEATS, CUSTOMER_REPEATS)
 _PARTS = ("blank", "quarantined", "accepted", "duplicate", "superseded")
 

@@ -196,7 +196,7 @@ def has_its_records(shop: Shop, bad: BadFile) -> None:
 
 
 def has_the_bytes(text: str | None, wanted: Record) -> None:
-    """The bytes of a record that cannot be read can be had back."""
+    """The bytes of an unreadable record can be recovered from its text in raw."""
     assert text is not None
     data = text.encode("latin-1" if wanted.verdict == "BAD_ENCODING" else "utf-8")
     if wanted.raw is not None:

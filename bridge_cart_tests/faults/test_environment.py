@@ -84,7 +84,7 @@ def test_the_command_says_in_two_lines_that_files_cannot_grow(shop: Path, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("most", [14, 28])
-def test_too_few_file_handles_are_named_and_nothing_changes_by_halves(
+def test_too_few_file_handles_are_named_and_no_change_is_partial(
     shop: Path, tmp_path: Path, most: int
 ) -> None:
     data = half_done(shop, tmp_path)

@@ -1,8 +1,8 @@
 """The protocol with one guard taken away at a time: each time the damage is there to be seen.
 
-Each guard has one scenario. With the guard it leaves nothing wrong, without it something is: a
-guard that nobody would miss is none, and a test that sees no damage tests nothing. When the second
-half of a test fails, either the guard has become superfluous or the tests have become blind.
+Each guard has one scenario. With the guard it leaves nothing wrong, without it something is. A
+guard without an effect is none, and a test that sees no damage tests nothing. When the second half
+of a test fails, either the guard has become superfluous or the tests have become blind.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -131,9 +131,9 @@ def properties_but(leave_out: str) -> Callable[..., CommitProperties]:
 
     def make(custom_metadata: Mapping[str, str], app_transactions: list[Any]) -> CommitProperties:
         kept = [t for t in app_transactions if t.app_id != leave_out]
-        told = dict(custom_metadata) | {delta.TRANSACTIONS: str(len(kept))}
-        told.pop(leave_out, None)
-        return CommitProperties(custom_metadata=told, app_transactions=kept)
+        metadata = dict(custom_metadata) | {delta.TRANSACTIONS: str(len(kept))}
+        metadata.pop(leave_out, None)
+        return CommitProperties(custom_metadata=metadata, app_transactions=kept)
 
     return make
 
@@ -143,7 +143,7 @@ def test_the_writer_transaction(shop: Shop, without: bool) -> None:
     shop.land("2024-01-02", "O2,C1,2024-01-02,5.00,")
     with ExitStack() as stack:
         if without:
-            blind = properties_but(delta._WRITER)
+            blind = properties_but(delta.WRITER)
             stack.enter_context(patch.object(delta, "CommitProperties", blind))
         stack.enter_context(a_rival(shop, PURCHASES))
         shop.run()
@@ -176,7 +176,7 @@ def test_forcing_to_disk(shop: Shop, without: bool) -> None:
 
 def test_among_the_same_files_the_memory_of_a_file_stands_in_for_the_writer(shop: Shop) -> None:
     """In raw the writer's transaction is a second lock: that of a file conflicts by itself."""
-    blind = patch.object(delta, "CommitProperties", properties_but(delta._WRITER))
+    blind = patch.object(delta, "CommitProperties", properties_but(delta.WRITER))
     with blind, a_rival(shop, RAW):
         shop.run()
     assert shop.lake.snapshot(RAW).rows == 3
@@ -206,7 +206,7 @@ def test_the_count_of_transactions(shop: Shop, without: bool) -> None:
 
 
 def test_accounting_comes_last(shop: Shop, without: bool, tmp_path: Path) -> None:
-    """A run dies before it has written what stands; had it counted first, nobody would know."""
+    """A run dies before it has written its rows; if it had counted first, none would be missed."""
     whole = Shop(tmp_path / "whole")
     for path in (shop.landing / "purchases").iterdir():
         whole.land(path.stem, *path.read_text().splitlines()[1:])

@@ -148,7 +148,7 @@ def test_killed_at_each_point_in_turn_day_after_day(tmp_path: Path, way: str) ->
     wanted, found = Lake(str(whole / "lake")), Lake(str(data / "lake"))
     same_records(raw_rows(data), raw_rows(whole))
     assert differences(contents(wanted, WITHOUT_MODEL), contents(found, WITHOUT_MODEL)) == []
-    # The runs in between have trained models of their own: both are made anew from raw.
+    # The runs in between have trained models of their own, so silver and gold are rebuilt.
     clear(found)
     chain.refresh_silver(found, Path("nowhere"))
     chain.refresh_gold(found)

@@ -70,7 +70,7 @@ def test_ingesters_and_upkeep_at_once_end_as_an_undisturbed_run(shop: Path, tmp_
         assert reader.sql(silver).fetchall() == before
 
     print(f"{written(data / 'upkeep')} compactions, {written(data / 'lost-to-others')} too late,")
-    print(f"{written(data / 'conflicts')} writes planned anew")
+    print(f"{written(data / 'conflicts')} writes planned again")
     assert written(data / "upkeep") >= COMPACTIONS
     is_as_if_nothing_had_happened(data, shop)
     assert heal(Lake(str(data / "lake")), STORED_TABLES) == []

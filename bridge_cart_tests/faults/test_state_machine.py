@@ -120,7 +120,7 @@ class Landing:
 
     def _note(self, file: File, name: str) -> None:
         self.lying[file.source, name] = file
-        if file.told is not None:
+        if file.raw_records is not None:
             self.files[file.source, file.fingerprint] = file
             self.names[file.source, file.fingerprint].add(name)
 
@@ -141,7 +141,7 @@ class LakeMachine(RuleBasedStateMachine):
 
     @property
     def lake(self) -> Lake:
-        """The lake, opened anew: nothing is kept in memory from one step to the next."""
+        """The lake, opened again: nothing is kept in memory from one step to the next."""
         return Lake(str(self.folder / "lake"))
 
     # What arrives.
@@ -233,15 +233,16 @@ class LakeMachine(RuleBasedStateMachine):
 
     def _raw_has_each_file_once(self) -> None:
         found = held(self.lake)
-        for key, (name, told) in found.items():
-            assert told == list(self.landing.files[key].told or ()), f"{key}: other records"
+        for key, (name, raw_records) in found.items():
+            landed = self.landing.files[key].raw_records
+            assert raw_records == list(landed or ()), f"{key}: other records"
             assert name in self.landing.names[key], f"{key} never lay under {name}"
             assert self.taken.setdefault(key, name) == name, f"{key} has got another name"
         assert self.taken.keys() <= found.keys(), "raw has lost a file"
 
     def _everything_was_taken(self) -> None:
         lying = self.landing.lying
-        good = {(s, f.fingerprint) for (s, _), f in lying.items() if f.told is not None}
+        good = {(s, f.fingerprint) for (s, _), f in lying.items() if f.raw_records is not None}
         assert good <= self.taken.keys(), "a file that lies there was not taken"
         listed = [f for s in NATIVE for f in list_landing(self.landing.root, s.name)]
         named = refused_in_landing(self.lake, listed).select("source", "object").rows()
@@ -302,7 +303,7 @@ class LakeMachine(RuleBasedStateMachine):
                     self.lake.snapshot(table).vacuum(timedelta(0))
 
     def _corrupt(self) -> list[tuple[str, str]]:
-        return sorted(key for key, file in self.landing.lying.items() if file.told is None)
+        return sorted(key for key, file in self.landing.lying.items() if file.raw_records is None)
 
     def _disturbed(
         self,

@@ -75,7 +75,7 @@ def test_every_month_has_first_orders(sales: pl.DataFrame) -> None:
     assert as_number(by_month["len"].min()) > 100
 
 
-def test_nobody_orders_twice_on_a_day(sales: pl.DataFrame) -> None:
+def test_no_customer_orders_twice_on_a_day(sales: pl.DataFrame) -> None:
     orders = sales.unique("order_id").select("customer_id", pl.col("purchase_date").dt.date())
     assert not orders.is_duplicated().any()
 
@@ -217,7 +217,7 @@ def test_a_few_percent_of_the_orders_are_taken_back(lines: pl.DataFrame) -> None
     assert 0.02 <= count["refund"] / count["sale"] <= 0.05
 
 
-def test_nobody_orders_before_signing_up(year: "Made", lines: pl.DataFrame) -> None:
+def test_no_customer_orders_before_signing_up(year: "Made", lines: pl.DataFrame) -> None:
     since = year.truth("customers").group_by("customer_id").agg(pl.col("updated_at").min())
     both = lines.join(since, on="customer_id", how="left", suffix="_signup")
     assert both["updated_at_signup"].null_count() == 0
@@ -236,7 +236,9 @@ def test_profiles_change_now_and_then_and_every_version_differs(year: "Made") ->
     assert not versions.select("customer_id", "batch_day").is_duplicated().any()
 
 
-def test_mobile_numbers_are_written_as_in_their_country_and_are_nobody_s(year: "Made") -> None:
+def test_mobile_numbers_are_written_as_in_their_country_and_belong_to_no_person(
+    year: "Made",
+) -> None:
     regions = {market.country: market.region for market in MARKETS}
     people = year.truth("customers").head(1_000)
     landed = {

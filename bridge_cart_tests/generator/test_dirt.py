@@ -98,7 +98,7 @@ def test_every_manifest_row_points_at_a_record_that_has_the_dirty_value(
 @pytest.mark.parametrize("form", Form)
 def test_every_landed_record_is_a_tidy_one_or_in_the_manifest(tmp_path: Path, form: Form) -> None:
     made = make(Shop(customers=250, days=80, dirt=0.6, form=form), tmp_path)
-    told = {
+    kinds = {
         (file, number): kind
         for file, number, kind in made.truth("manifest")["file", "record", "kind"].iter_rows()
     }
@@ -109,7 +109,7 @@ def test_every_landed_record_is_a_tidy_one_or_in_the_manifest(tmp_path: Path, fo
         first = [f for f in made.files() if f.startswith(source) and f.count("-") == 2]
         for file in (f for f in first if "twice" not in f):
             for number in range(1, count_of(made, file) + 1):
-                kind = told.get((file, number))
+                kind = kinds.get((file, number))
                 if kind in (None, "late_arrival"):
                     same_but_for_phones(made.record(file, number), tidy.pop((file, number)))
                 elif kind not in (*COPIES, "corrected_later", "corrected_first"):
@@ -190,7 +190,7 @@ def test_an_outlier_is_a_hundred_times_as_much(manifest: pl.DataFrame) -> None:
         assert Decimal(dirty_value) == 100 * Decimal(clean)
 
 
-def test_an_orphan_is_of_nobody_who_signed_up(dirty: Made, manifest: pl.DataFrame) -> None:
+def test_an_orphan_is_of_no_customer_who_signed_up(dirty: Made, manifest: pl.DataFrame) -> None:
     orphans = of_records(manifest).filter(pl.col("kind") == "orphan")
     assert orphans.height > 10
     assert not set(orphans["dirty_value"]) & set(dirty.truth("customers")["customer_id"])
@@ -265,9 +265,9 @@ def test_what_silver_should_have_of_a_record_is_not_said_of_one_that_is_cancelle
     lines = dirty.truth("purchases")
     latest = pl.col("updated_at").max().over("order_id", "line_number")
     replaced = lines.filter(pl.col("updated_at") < latest).select("file", "record")
-    told = of_records(manifest).join(replaced, on=["file", "record"])
-    assert told.height > 20
-    assert told.filter(~pl.col("expected").str.contains("^[A-Z_]+$")).is_empty()
+    defects = of_records(manifest).join(replaced, on=["file", "record"])
+    assert defects.height > 20
+    assert defects.filter(~pl.col("expected").str.contains("^[A-Z_]+$")).is_empty()
 
 
 def test_a_near_copy_is_the_same_but_for_case_blanks_and_phone_format(
@@ -285,11 +285,11 @@ def test_a_near_copy_is_the_same_but_for_case_blanks_and_phone_format(
 
 
 def plain(record: dict[str, str | None]) -> dict[str, str]:
-    told = {name: (value or "").strip().lower() for name, value in record.items()}
-    if "mobile" in told:
-        digits = "".join(letter for letter in told["mobile"] if letter.isdigit())
-        told["mobile"] = digits[-8:]
-    return told
+    values = {name: (value or "").strip().lower() for name, value in record.items()}
+    if "mobile" in values:
+        digits = "".join(letter for letter in values["mobile"] if letter.isdigit())
+        values["mobile"] = digits[-8:]
+    return values
 
 
 def test_a_file_that_is_sent_again_has_the_same_records_in_other_bytes(dirty: Made) -> None:

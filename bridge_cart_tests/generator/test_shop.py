@@ -113,10 +113,8 @@ def test_a_run_that_was_interrupted_is_made_good_by_the_next(
     monkeypatch.setattr(days, "ORDERS_TOGETHER", 40)
     shop = replace(LIVELY, days=60)
     generate(shop, tmp_path / "at once")
-    told: list[int] = []
 
     def interrupt(done: int, _: int) -> None:
-        told.append(done)
         if done > 20:
             raise KeyboardInterrupt
 
@@ -286,12 +284,12 @@ def test_every_customer_of_the_first_day_lands_on_it(tmp_path: Path) -> None:
     assert customers["customer_id"].n_unique() == 60
 
 
-def test_progress_is_told_up_to_the_last_day(
+def test_progress_is_reported_up_to_the_last_day(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(days, "ORDERS_TOGETHER", 3)
-    told: list[tuple[int, int]] = []
-    generate(Shop(customers=30, days=30), tmp_path, lambda done, all_: told.append((done, all_)))
-    assert len(told) > 3
-    assert told == sorted(set(told))
-    assert told[-1] == (30, 30)
+    steps: list[tuple[int, int]] = []
+    generate(Shop(customers=30, days=30), tmp_path, lambda done, all_: steps.append((done, all_)))
+    assert len(steps) > 3
+    assert steps == sorted(set(steps))
+    assert steps[-1] == (30, 30)

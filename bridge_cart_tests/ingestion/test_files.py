@@ -106,16 +106,16 @@ def test_what_unpacks_to_more_than_200_times_its_size_is_too_large(
 
 def test_a_bomb_is_not_unpacked_to_its_end(land: Land, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "HARMLESS_BYTES", 1_000_000)
-    monkeypatch.setattr(files, "_PIECE", 100_000)
+    monkeypatch.setattr(files, "READ_BYTES", 100_000)
     unpacked: list[int] = []
-    inflated = files._inflated
+    inflate = files.inflate
 
     def counted(stored: Iterator[bytes]) -> Iterator[bytes]:
-        for piece in inflated(stored):
+        for piece in inflate(stored):
             unpacked.append(len(piece))
             yield piece
 
-    monkeypatch.setattr(files, "_inflated", counted)
+    monkeypatch.setattr(files, "inflate", counted)
     bomb = gzip.compress(b"\0" * 20_000_000)
     assert reason(land("a.csv.gz", bomb)) == "TOO_LARGE"
     assert max(unpacked) <= 100_000
@@ -126,8 +126,8 @@ def test_a_bomb_is_not_unpacked_to_its_end(land: Land, monkeypatch: pytest.Monke
 def test_a_packed_file_is_unpacked_in_pieces_of_any_size(
     land: Land, monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
-    monkeypatch.setattr(files, "_PIECE", piece)
-    monkeypatch.setattr(files, "_PACKED_PIECE", piece)
+    monkeypatch.setattr(files, "READ_BYTES", piece)
+    monkeypatch.setattr(files, "READ_PACKED_BYTES", piece)
     two = gzip.compress(TEXT[:700]) + gzip.compress(b"") + gzip.compress(TEXT[700:])
     assert read_file(land("a.csv.gz", two)).data == TEXT
     assert reason(land("a.csv.gz", two[:-1])) == "TRUNCATED"
@@ -138,7 +138,7 @@ def test_a_packed_file_is_unpacked_in_pieces_of_any_size(
 def test_a_file_is_read_again_from_any_byte_on(
     land: Land, monkeypatch: pytest.MonkeyPatch, name: str, start: int
 ) -> None:
-    monkeypatch.setattr(files, "_PIECE", 100)
+    monkeypatch.setattr(files, "READ_BYTES", 100)
     with open_file(land(name, PACKED if name.endswith("gz") else TEXT)) as opened:
         assert b"".join(opened.pieces(start)) == TEXT[start:]
 

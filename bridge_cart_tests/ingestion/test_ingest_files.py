@@ -1,4 +1,4 @@
-"""Each file is taken once and wholly, whoever else is at it and whatever dies in between."""
+"""Each file is taken once and as a whole, whatever other runs do and wherever one dies."""
 
 import os
 from collections.abc import Callable
@@ -208,14 +208,18 @@ def test_a_file_with_a_header_only_is_taken_and_adds_no_record(shop: Shop) -> No
     assert shop.run().repeated == 1
 
 
-def test_progress_is_told_after_every_commit(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_reported_after_every_commit(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "COMMIT_BYTES", len(ANNA) + len(CY))
     for day, text in enumerate((ANNA, CY, f"{HEADER}\n9,Z\n"), start=1):
         shop.land(f"2024-01-0{day}.csv", text)
-    told: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
     files = list_landing(shop.landing, "customers")
-    ingest_files(shop.lake, CUSTOMERS, files, "run", lambda done, total: told.append((done, total)))
-    assert told == [(2, 3), (3, 3)]
+    ingest_files(
+        shop.lake, CUSTOMERS, files, "run", lambda done, total: steps.append((done, total))
+    )
+    assert steps == [(2, 3), (3, 3)]
 
 
 def test_records_that_arrived_are_pending_until_they_are_accounted_for(shop: Shop) -> None:

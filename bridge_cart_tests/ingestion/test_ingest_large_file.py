@@ -123,16 +123,16 @@ def test_a_file_in_parts_gives_the_records_that_it_gives_as_a_whole(
 ) -> None:
     in_parts(monkeypatch, ending)
     shop.land(f"{NAME}.{ending}", FORMATS[ending])
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     steps: list[tuple[str, int, int]] = []
     taken = shop.run(
-        progress=lambda *step: told.append(step),
+        progress=lambda *step: progress.append(step),
         within=lambda file, *step: steps.append((file.object, *step)),
     )
     assert (taken.files, taken.repeated, taken.records) == (1, 0, 30)
     assert_frame_equal(shop.records(), whole(ending))
     assert shop.versions() == len(steps) > 3
-    assert told == [(0, 1)] * len(steps) + [(1, 1)]
+    assert progress == [(0, 1)] * len(steps) + [(1, 1)]
     assert [done for _, done, _ in steps] == sorted({done for _, done, _ in steps})
     assert steps[-1][1] == steps[-1][2]
     assert shop.due() == []
@@ -253,7 +253,7 @@ def test_a_run_that_is_overtaken_again_and_again_gives_up_and_doubles_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(Snapshot, "append", overtaken)
-        patch.setattr(delta, "_WAIT_SECONDS", 0)
+        patch.setattr(delta, "RETRY_SECONDS", 0)
         with pytest.raises(CommitConflictError):
             shop.run()
     assert shop.records().height == 0
@@ -304,7 +304,7 @@ def test_a_file_that_gets_shorter_while_it_is_read_has_changed(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_parts(monkeypatch, "csv")
-    monkeypatch.setattr(files, "_PIECE", 64)
+    monkeypatch.setattr(files, "READ_BYTES", 64)
     path = shop.land(f"{NAME}.csv", CSV.encode())
     taken = shop.run(within=lambda *step: os.truncate(path, 100))
     assert "it changed while it was read" in (taken.refused[0].detail or "")
@@ -458,27 +458,27 @@ def taken_in_part(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def told(shop: Shop) -> list[tuple[str, str]]:
+def refusals(shop: Shop) -> list[tuple[str, str]]:
     rows = refused_in_landing(shop.lake, list_landing(shop.landing, "customers"))
     assert all("records stand in raw: land it again" in text for text in rows["detail"])
     return rows.select("object", "reason").rows()
 
 
 @pytest.mark.parametrize("then", ["gone", "other bytes", "refused"])
-def test_a_file_that_goes_away_half_taken_is_told_until_the_rest_has_come(
+def test_a_file_that_goes_away_half_taken_is_reported_until_the_rest_has_come(
     shop: Shop,
     whole: Callable[[str], pl.DataFrame],
     then: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = taken_in_part(shop, monkeypatch)
-    assert told(shop) == []  # the next run goes on
+    assert refusals(shop) == []  # the next run goes on
     path.unlink()
     if then != "gone":
         shop.land(f"{NAME}.csv", b"customer_id\n99\n" if then == "other bytes" else b"no\n1\n")
     taken = shop.run()
     assert taken.files == (then == "other bytes")
-    shown = dict(told(shop)) if then != "refused" else {}
+    shown = dict(refusals(shop)) if then != "refused" else {}
     if then == "gone":
         assert shown == {f"{NAME}.csv": "UNREADABLE"}
     elif then == "other bytes":

@@ -115,7 +115,7 @@ def test_links_and_pipes_are_listed_as_no_regular_files(tmp_path: Path) -> None:
     }
 
 
-def test_a_sources_folder_that_is_a_link_is_told_and_not_followed(tmp_path: Path) -> None:
+def test_a_sources_folder_that_is_a_link_is_listed_and_not_followed(tmp_path: Path) -> None:
     landed(tmp_path / "elsewhere", "secret.csv")
     (tmp_path / "landing").mkdir()
     (tmp_path / "landing" / "purchases").symlink_to(tmp_path / "elsewhere" / "purchases")

@@ -66,9 +66,9 @@ def a_year_of_everything(shop: Shop) -> None:
 def test_a_file_is_written_down_with_what_became_of_its_records_and_columns(shop: Shop) -> None:
     a_year_of_everything(shop)
     columns = ["state", "records", "quarantined", "version", "unknown_columns", "missing_columns"]
-    told = {row[0]: row[1:] for row in ledger(shop).select("object", *columns).iter_rows()}
-    missing = {name: set((text or "").split(",")) for name, (*_, text) in told.items()}
-    assert {name: row[:-1] for name, row in told.items()} == {
+    entries = {row[0]: row[1:] for row in ledger(shop).select("object", *columns).iter_rows()}
+    missing = {name: set((text or "").split(",")) for name, (*_, text) in entries.items()}
+    assert {name: row[:-1] for name, row in entries.items()} == {
         "2024-01-01.csv": ("taken", 1, 0, 1, None),
         "2024-01-02.csv": ("taken", 3, 1, 1, "tier"),
         "2024-01-03.ndjson": ("taken", 3, 1, 1, '"ö,"'),
@@ -88,7 +88,7 @@ def test_a_file_is_written_down_with_what_became_of_its_records_and_columns(shop
     assert raw.version == 2
 
 
-def test_a_ledger_that_was_lost_is_written_anew_as_it_was(shop: Shop) -> None:
+def test_a_ledger_that_was_lost_is_written_again_as_it_was(shop: Shop) -> None:
     a_year_of_everything(shop)
     before, raw = ledger(shop), shop.lake.snapshot(CUSTOMERS.raw).version
     lose(shop)
@@ -133,7 +133,7 @@ def test_a_file_that_is_there_in_part_is_looked_at_again_and_not_forgotten(shop:
     assert ledger(shop)["state"].to_list() == ["taken", "partial"]
 
 
-def test_columns_that_drift_are_told_with_their_days(shop: Shop) -> None:
+def test_columns_that_drift_are_listed_with_their_days(shop: Shop) -> None:
     for day, header in enumerate(("customer_id", 'customer_id,"a,b"', 'customer_id,"a,b",x'), 1):
         shop.land(f"2024-01-0{day}.csv", f"{header}\n")
     shop.land("2024-01-04.csv", "nope\n")
@@ -161,7 +161,7 @@ def test_without_files_nothing_drifts(tmp_path: Path) -> None:
     assert drift_of_files(Lake(str(tmp_path))).height == 0
 
 
-def test_of_very_many_unknown_columns_a_hundred_are_told(shop: Shop) -> None:
+def test_of_very_many_unknown_columns_a_hundred_are_listed(shop: Shop) -> None:
     lines = "".join(f'{{"customer_id": "1", "x{n:04}": 1}}\n' for n in range(1000))
     shop.land("2024-01-01.ndjson", lines)
     shop.run()

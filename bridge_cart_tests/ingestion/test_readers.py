@@ -262,7 +262,7 @@ def test_a_header_alone_is_a_file_without_records() -> None:
     assert records("csv", HEADER).height == 0
 
 
-def test_a_line_longer_than_8_mib_is_told_apart_and_kept() -> None:
+def test_a_line_longer_than_8_mib_is_quarantined_and_kept() -> None:
     long = f"2,{'x' * (MAX_RECORD_BYTES + 1)},c"
     frame = csv("1,a,b", long, "3,d,e")
     assert verdicts(frame) == [(1, "ok"), (2, "LINE_TOO_LONG"), (3, "ok")]
@@ -306,7 +306,7 @@ def test_a_line_that_is_not_utf_8_is_read_in_the_encoding_of_its_source() -> Non
     assert frame["_error"][2] == "not UTF-8, nor cp1252; _raw has the bytes as Latin-1"
 
 
-def test_of_a_refused_line_the_bytes_can_be_had_back_in_any_encoding() -> None:
+def test_the_bytes_of_a_refused_line_can_be_recovered_in_any_encoding() -> None:
     """£ is one byte in cp1252, two in UTF-8, and two others in UTF-16."""
     data = f"{HEADER}\n".encode() + b'1,\xa3\n1,\xc2\xa3\n"1\xa3",2,3,4\n'
     frame = read_records(Content("csv", "f", data), BRITISH).records
@@ -358,18 +358,18 @@ def test_quoted_lines_are_read_as_pythons_strict_reader_reads_them(rows: int) ->
             assert (row["_status"], row["_raw"]) == ("quarantined", line)
 
 
-def test_how_columns_differ_from_the_sources_is_told() -> None:
-    def told(format: str, data: str) -> tuple[list[str], list[str]]:
+def test_unknown_and_missing_columns_are_named() -> None:
+    def column_drift(format: str, data: str) -> tuple[list[str], list[str]]:
         read = read_records(Content(format, "f", data.encode()), CUSTOMERS)
         return read.unknown, [name for name in read.missing if name in ("name", "city", "email")]
 
-    assert told("csv", "customer_id,tier,NAME,Ö\n") == (["tier", "Ö"], ["email", "city"])
+    assert column_drift("csv", "customer_id,tier,NAME,Ö\n") == (["tier", "Ö"], ["email", "city"])
     objects = (
         '{"customer_id": "1", "tier": null, "x": 1}\n'
         '{"customer_id": "2", "city": "a", "email": null}\n'
     )
-    assert told("ndjson", objects) == (["x"], ["name", "email"])
-    assert told("ndjson", "nope\n") == ([], [])
+    assert column_drift("ndjson", objects) == (["x"], ["name", "email"])
+    assert column_drift("ndjson", "nope\n") == ([], [])
     read = read_records(
         Content("parquet", "f", as_parquet(customer_id=["1"], tier=["x"])), CUSTOMERS
     )

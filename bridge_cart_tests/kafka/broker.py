@@ -24,7 +24,7 @@ OLDEST_JAVA = 17
 SECONDS_TO_START, SECONDS_TO_END, SECONDS_TO_FETCH = 60, 15, 300
 SECONDS_TO_ANSWER = 15
 JAVA = ("java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-# The mock is C inside this process: should it crash, nobody would be left to end the server.
+# The mock is C inside this process: after a crash of it only the kernel can end the server.
 WITH_US = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 QUIET = ("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",)
 
@@ -92,7 +92,7 @@ class Broker:
         secure_bootstrap: host:port of the same broker with SASL_PLAINTEXT and PLAIN; None for an
             existing broker, of which we know nothing.
         user: who may come in there.
-        password: made anew at each start, with characters that a URL has to quote.
+        password: another one at each start, with characters that a URL has to quote.
     """
 
     def __init__(
@@ -276,7 +276,7 @@ def kafka_broker() -> Iterator[Broker]:
     """A single node in a folder of its own, on free ports of the loopback, ended after the block.
 
     With the environment variable BRIDGE_CART_TEST_KAFKA=host:port it is that broker instead, which
-    has to be one without security that nobody else needs: the product's topic names are fixed, so
+    has to be one without security and for these tests only: the product's topic names are fixed, so
     the topics bridge-cart.customers and bridge-cart.purchases are DELETED there and created again.
 
     Times a producer gives may lie in the past without limit, but Kafka refuses messages from more

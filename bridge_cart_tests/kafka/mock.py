@@ -14,8 +14,8 @@ ALL_BROKERS = -1
 TEXT, NUMBER, OFFSET = ctypes.c_char_p, ctypes.c_int32, ctypes.c_int64
 API_KEY, COUNT, HANDLE = ctypes.c_int16, ctypes.c_size_t, ctypes.c_void_p
 
-# What each function takes after the cluster itself. ctypes would cut a pointer to 32 bits, and pass
-# what follows as "..." wrongly on some processors, if it were not told.
+# What each function takes after the cluster itself. Without it ctypes would cut a pointer to 32
+# bits, and pass what follows as "..." wrongly on some processors.
 TAKES: dict[str, tuple[Any, ...]] = {
     "topic_create": (TEXT, ctypes.c_int, ctypes.c_int),
     "topic_delete": (TEXT,),
@@ -86,9 +86,9 @@ class MockCluster:
 
     As Kafka does it: the producer's timestamps, keys, headers and tombstones; offsets and
     watermarks; a cluster id of its own for each cluster; topic ids (`AdminClient.describe_topics`),
-    a new one for a topic made anew; offsets out of range, which a consumer with
-    `auto.offset.reset=error` is told once, as a message with the error `_AUTO_OFFSET_RESET` and the
-    offset it wanted, and then nothing more of that partition. Retention: a partition keeps 5 MB or
+    a new one for a topic created again; offsets out of range: a consumer with
+    `auto.offset.reset=error` gets one message with the error `_AUTO_OFFSET_RESET` and the offset it
+    wanted, and then nothing more of that partition. Retention: a partition keeps 5 MB or
     100,000 batches, drops its oldest batches at once, and the low watermark rises.
 
     Otherwise than Kafka: metadata requests that may create topics (a producer's, an AdminClient's
@@ -104,7 +104,7 @@ class MockCluster:
     `get_watermark_offsets` fails, it mostly returns the other's offset as both, without an error.
 
     A consumer that is already assigned gets no message with an error about a broker that is down or
-    a deleted topic: `poll` goes on returning None, and only its `error_cb` is told
+    a deleted topic: `poll` goes on returning None, and only its `error_cb` is called
     (`_ALL_BROKERS_DOWN`; `UNKNOWN_TOPIC_OR_PART` after up to 30 s).
     """
 
@@ -112,7 +112,7 @@ class MockCluster:
         self._library = library()
         why = ctypes.create_string_buffer(512)
         settings = self._library.rd_kafka_conf_new()
-        # Without the notice that this client, which talks to nobody, has no bootstrap servers.
+        # Without the notice that this client has no bootstrap servers: it connects to none.
         self._library.rd_kafka_conf_set(settings, b"log_level", b"4", why, len(why))
         self._client = self._library.rd_kafka_new(CLIENT, settings, why, len(why))
         if not self._client:

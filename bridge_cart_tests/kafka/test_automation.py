@@ -93,7 +93,7 @@ def covered(instance: dg.DagsterInstance, table: str) -> object:
     return event.asset_check_evaluation_data.metadata["covers"].value
 
 
-def test_messages_ask_for_one_run_which_folds_the_days_that_nobody_foresaw_too(
+def test_messages_ask_for_one_run_which_folds_the_unforeseen_days_too(
     settings: Settings, mock_cluster: MockCluster, instance: dg.DagsterInstance
 ) -> None:
     """Only the first and the last message are looked at before."""

@@ -48,9 +48,9 @@ def call(
 ) -> Call:
     """Calls the command in this process, where brokers that are away cost half a second only."""
     monkeypatch.setattr(kafka_admin, "SECONDS", 0.5)
-    monkeypatch.setattr(producing, "_SECONDS", 0.5)
+    monkeypatch.setattr(producing, "DELIVERY_SECONDS", 0.5)
     monkeypatch.setenv("BRIDGE_CART_DATA", str(tmp_path))
-    # So that it is unset again afterwards, whoever sets it in between.
+    # So that it is unset again afterwards, even if something sets it in between.
     monkeypatch.setenv("DAGSTER_HOME", "")
     monkeypatch.delenv("DAGSTER_HOME")
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -27,9 +27,10 @@ from bridge_cart_assets.ingestion.kafka_admin import (
     Partition,
     days_of,
     partitions_of,
+    timestamp_of,
 )
 from bridge_cart_assets.ingestion.offsets import MessagesLostError, Position, accept_loss, positions
-from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.delta import Lake, Snapshot
 from bridge_cart_assets.sources.purchases import PURCHASES
 from bridge_cart_assets.tables.ops import OFFSETS
 from bridge_cart_tests.kafka.broker import Broker
@@ -143,19 +144,20 @@ def after_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[],
 
     def arrange(number: int, happen: Callable[[], Any]) -> None:
         left = [number]
-        commit = module._commit
+        append = Snapshot.append
 
-        def committed(*args: Any) -> pl.DataFrame:
-            rows = commit(*args)
-            left[0] -= 1
+        def committed(snapshot: Snapshot, *args: Any) -> int:
+            version = append(snapshot, *args)
+            left[0] -= snapshot.table is PURCHASES.raw
             if not left[0]:
+                monkeypatch.setattr(Snapshot, "append", append)
                 monkeypatch.setattr(module, "COMMIT_MESSAGES", 100_000)
                 happen()
-            return rows
+            return version
 
         monkeypatch.setattr(module, "COMMIT_MESSAGES", 1)
-        monkeypatch.setattr(module, "_FETCH", 1)
-        monkeypatch.setattr(module, "_commit", committed)
+        monkeypatch.setattr(module, "FETCH_MESSAGES", 1)
+        monkeypatch.setattr(Snapshot, "append", committed)
 
     return arrange
 
@@ -165,14 +167,14 @@ def while_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]],
     """Something happens between the reading of the messages and their first commit."""
 
     def arrange(happen: Callable[[], Any]) -> None:
-        rows_of = module._rows
+        read_objects = module.read_objects
 
         def read(*args: Any) -> Any:
-            monkeypatch.setattr(module, "_rows", rows_of)
+            monkeypatch.setattr(module, "read_objects", read_objects)
             happen()
-            return rows_of(*args)
+            return read_objects(*args)
 
-        monkeypatch.setattr(module, "_rows", read)
+        monkeypatch.setattr(module, "read_objects", read)
 
     return arrange
 
@@ -353,7 +355,7 @@ def test_a_ledger_that_a_crash_left_behind_is_mended_although_no_message_waits(
     assert desk.lake.snapshot(OFFSETS).version == before
 
 
-def test_the_ledger_is_written_anew_when_it_is_lost(desk: Desk) -> None:
+def test_the_ledger_is_written_again_when_it_is_lost(desk: Desk) -> None:
     desk.send("A", at=MIDNIGHT)
     desk.send_bytes(b"no order")
     desk.take()
@@ -561,20 +563,19 @@ def test_retention_is_faster_while_it_reads(
 def test_what_was_read_before_the_rest_was_deleted_is_kept(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody else has it any more."""
+    """The brokers do not have it any more."""
     desk.settings = BIT_BY_BIT
     desk.send(*range(1, 31))
-    taken = module._Reading.take
-    heard = [0]
+    offsets = []
 
-    def then_deleted(self: Any, got: Any) -> None:
-        heard[0] += len(got)
-        if heard[0] == 2:
+    def then_deleted(message: Any) -> int | None:
+        offsets.append(message.offset())
+        if len(offsets) == 2:
             desk.cluster.delete_records(TOPIC, 0, 29)
-        taken(self, got)
+        return timestamp_of(message)
 
-    monkeypatch.setattr(module, "_FETCH", 1)
-    monkeypatch.setattr(module._Reading, "take", then_deleted)
+    monkeypatch.setattr(module, "FETCH_MESSAGES", 1)
+    monkeypatch.setattr(module, "timestamp_of", then_deleted)
 
     with pytest.raises(MessagesLostError):
         desk.take()
@@ -647,7 +648,7 @@ def test_several_partitions_with_losses_are_one_error(desk: Desk) -> None:
     )
 
 
-def test_brokers_without_topic_ids_are_told_by_their_offsets(desk: Desk) -> None:
+def test_without_topic_ids_a_new_topic_is_known_by_its_offsets(desk: Desk) -> None:
     desk.mock.limit_version(Request.METADATA, 9)
     desk.send(1, 2, 3)
     assert desk.take().records == 3
@@ -676,7 +677,7 @@ def test_brokers_that_learn_topic_ids_are_no_loss(desk: Desk) -> None:
     assert "created again" in desk.lost()
 
 
-def test_a_topic_whose_id_is_not_told_in_time_is_not_trusted(
+def test_a_topic_whose_id_does_not_come_in_time_is_not_trusted(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It could be another one of the same name, with more messages."""
@@ -696,18 +697,18 @@ def test_a_topic_whose_id_is_not_told_in_time_is_not_trusted(
 def test_a_topic_is_accepted_while_its_last_messages_are_being_written(
     desk: Desk, while_read: Callable[[Callable[[], Any]], None]
 ) -> None:
-    """Whoever has read of the old topic must not undo that a new life has begun."""
+    """A run that has read the old topic must not undo the start of the new one."""
     desk.send(1)
     desk.take()
     desk.send(2, 3)
 
-    def made_anew() -> None:
+    def created_again() -> None:
         desk.recreate()
         desk.send(4)
         desk.accept()
         desk.take()
 
-    while_read(made_anew)
+    while_read(created_again)
     with pytest.raises(MessagesLostError):
         desk.take()
 
@@ -790,32 +791,45 @@ class Scripted:
 
 
 def heard(offset: int) -> SimpleNamespace:
-    said = {"partition": 0, "offset": offset, "error": None, "timestamp": (1, NOON), "value": b""}
+    said = {"partition": 0, "offset": offset, "error": None, "timestamp": (1, NOON), "value": b"{}"}
     return SimpleNamespace(**{name: lambda value=value: value for name, value in said.items()})
 
 
+def script(monkeypatch: pytest.MonkeyPatch, *answers: list[Any]) -> None:
+    """Let a consumer with these answers read a partition of two messages."""
+    consumer = Scripted(*answers)
+    monkeypatch.setattr(module, "partitions_of", lambda *_: [Partition(TOPIC, 0, 0, 2)])
+    monkeypatch.setattr(module, "consumer", lambda _: nullcontext(consumer))
+
+
 def test_a_commit_may_take_longer_than_the_brokers_may_be_silent(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "COMMIT_MESSAGES", 1)
     now = [0.0]
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    due = {0: Position(Partition(TOPIC, 0, 0, 2), 0)}
+    script(monkeypatch, [heard(0)], [], [heard(1)])
 
-    batches = module._batches(Scripted([heard(0)], [], [heard(1)]), due)  # type: ignore[arg-type]
-    next(batches)
-    now[0] += module.PATIENCE_SECONDS + 1
+    def slow(done: int, total: int) -> None:
+        now[0] += module.PATIENCE_SECONDS + 1
 
-    assert next(batches).offsets == [1]
+    lake = Lake(str(tmp_path / "lake"))
+    taken = ingest_messages(lake, PURCHASES, {"bootstrap.servers": ""}, "run", slow)
+
+    assert taken.records == 2
+    assert sorted(lake.snapshot(PURCHASES.raw).read()["_pos"]) == [0, 1]
 
 
-def test_silence_is_not_waited_out_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silence_is_not_waited_out_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = iter(range(1_000))
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(now)))
-    due = {0: Position(Partition(TOPIC, 0, 0, 2), 0)}
+    script(monkeypatch, [heard(0)])
 
+    lake = Lake(str(tmp_path / "lake"))
     with pytest.raises(KafkaException, match="no message came"):
-        next(module._batches(Scripted([heard(0)]), due))  # type: ignore[arg-type]
+        ingest_messages(lake, PURCHASES, {"bootstrap.servers": ""}, "run")
 
 
 def test_leaders_move_while_it_reads(
@@ -877,11 +891,11 @@ def test_a_question_is_asked_again_unless_there_is_no_hope() -> None:
             raise KafkaException(KafkaError(trouble.pop()))
         return "answer"
 
-    assert kafka_admin._insist(ask, list) == "answer"
+    assert kafka_admin.ask_until_answered(ask, list) == "answer"
 
     trouble.append(KafkaError._TRANSPORT)
     with pytest.raises(KafkaException):
-        kafka_admin._insist(ask, lambda: [KafkaError(KafkaError._AUTHENTICATION)])
+        kafka_admin.ask_until_answered(ask, lambda: [KafkaError(KafkaError._AUTHENTICATION)])
 
 
 def test_slow_brokers_are_waited_for(desk: Desk) -> None:

@@ -119,8 +119,8 @@ def test_the_shop_makes_topics_that_keep_the_messages_of_years_ago(
     assert twins.sent.snapshot(PURCHASES.raw).rows > 200
     resource = ConfigResource(ResourceType.TOPIC, TOPIC)
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
-    told = admin.describe_configs([resource])[resource].result(10)
-    assert told["retention.ms"].value == "-1"
+    settings = admin.describe_configs([resource])[resource].result(10)
+    assert settings["retention.ms"].value == "-1"
 
 
 # Logins

@@ -79,7 +79,7 @@ def read(
 
 
 def topic_id(bootstrap: str, topic: str) -> str:
-    # A name for it: an AdminClient that nobody holds any more fails what it was asked.
+    # It needs a name: an AdminClient without a reference fails the requests it was given.
     admin = AdminClient({"bootstrap.servers": bootstrap})
     asked = admin.describe_topics(ck.TopicCollection([topic]))
     return str(asked[topic].result(SECONDS).topic_id)
@@ -114,7 +114,7 @@ def test_messages_come_back_as_they_were_sent(server: MockCluster | Broker, topi
     ]
 
 
-def test_a_topic_made_anew_is_empty_and_has_another_id(
+def test_a_topic_created_again_is_empty_and_has_another_id(
     server: MockCluster | Broker, topic: str
 ) -> None:
     server.create_topic(topic)

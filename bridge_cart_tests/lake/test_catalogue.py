@@ -1,6 +1,6 @@
 """The DuckDB file: what is in it, and that readers never see half of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +16,7 @@ from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.tables.gold import SEGMENT_MODEL
 from bridge_cart_assets.tables.meta import QUARANTINE, TIMES
 from bridge_cart_assets.tables.silver import PURCHASES
-from bridge_cart_assets.tables.table import SchemaMismatchError
+from bridge_cart_assets.tables.table import SchemaMismatchError, Table
 from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
 from bridge_cart_tests.transforms.shops import line, purchases
 
@@ -173,15 +173,13 @@ def test_a_reader_keeps_what_it_has_opened_while_the_file_is_replaced(
     ]
 
 
-def test_the_old_file_stays_when_the_new_one_cannot_be_built(
-    catalogue: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_space(*arguments: object) -> None:
+def test_the_old_file_stays_when_the_new_one_cannot_be_built(catalogue: Path, lake: Lake) -> None:
+    def no_space() -> Iterator[tuple[Table, pl.DataFrame]]:
+        yield TIMES, TIMES.empty()
         raise OSError("no space left")
 
-    monkeypatch.setattr("bridge_cart_assets.lake.catalogue._describe", no_space)
     with pytest.raises(OSError, match="no space"):
-        build(lake, catalogue, "run-2")
+        build_catalogue(catalogue, lake, [VISITS], [BY_MONTH], [], "run-2", AT, no_space())
     assert ask(catalogue, "SELECT run_id FROM meta.run") == [("run-1",)]
     assert files(catalogue.parent.iterdir()) == ["bridge_cart.duckdb"]
 

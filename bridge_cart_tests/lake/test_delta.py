@@ -1,4 +1,4 @@
-"""Commits to Delta tables: whole or not at all, typed, planned on what is there, and told apart."""
+"""Commits to Delta tables: whole or not at all, typed, and planned on the version that is there."""
 
 import json
 from collections.abc import Callable
@@ -165,7 +165,7 @@ def test_a_plan_made_on_an_old_version_is_never_written(
     assert held(lake) == rows
 
 
-def test_a_plan_is_made_anew_when_another_run_was_faster(lake: Lake) -> None:
+def test_a_plan_is_made_again_when_another_run_was_faster(lake: Lake) -> None:
     lake.snapshot(VISITS).append(visits(ANNA), RUN)
     others = [lambda: lake.snapshot(VISITS).append(visits(CY), RUN)]
 

@@ -1,4 +1,4 @@
-"""Compaction changes files and no row; vacuum removes what nobody needs; both beside writers."""
+"""Compaction changes files and no row; vacuum removes unused files; both run beside writers."""
 
 import json
 import os
@@ -127,11 +127,13 @@ def test_what_is_remembered_stays_and_the_run_is_written_down(lake: Lake, table:
     version = lake.snapshot(table).compact(UPKEEP) or 0
     after = lake.snapshot(table)
     assert (after.as_of, after.transaction("file:1")) == (date(2024, 1, 5), 1)
-    (told,) = actions(entry_of(folder(lake, table), version), "commitInfo")
-    assert told["bridge_cart.run_id"] == "upkeep"
-    said = [action["appId"] for action in actions(entry_of(folder(lake, table), version), "txn")]
-    assert said == ["bridge-cart/writer"]
-    assert told[delta.TRANSACTIONS] == "1"
+    (commit_info,) = actions(entry_of(folder(lake, table), version), "commitInfo")
+    assert commit_info["bridge_cart.run_id"] == "upkeep"
+    transactions = [
+        action["appId"] for action in actions(entry_of(folder(lake, table), version), "txn")
+    ]
+    assert transactions == ["bridge-cart/writer"]
+    assert commit_info[delta.TRANSACTIONS] == "1"
 
 
 def test_records_by_day_are_counted_by_the_log_as_before(lake: Lake) -> None:
@@ -172,7 +174,7 @@ def test_a_compaction_that_another_write_was_faster_than_is_refused_and_leaves_n
 
 
 @pytest.mark.parametrize("first", ["write", "compaction"])
-def test_whoever_comes_second_plans_anew(lake: Lake, first: str) -> None:
+def test_the_second_writer_plans_again(lake: Lake, first: str) -> None:
     fill(lake, VISITS)
     plans = {
         "write": lambda s: s.append(visits(("sum", "2024-03", s.rows)), RUN),
@@ -374,7 +376,7 @@ def test_a_lake_elsewhere_is_maintained_too(tmp_path: Path) -> None:
         assert rows(lake, table).equals(before)
 
 
-def test_all_tables_are_maintained_and_what_was_done_is_told(lake: Lake) -> None:
+def test_all_tables_are_maintained_and_each_has_a_report(lake: Lake) -> None:
     fill(lake, VISITS, files=6)
     lake.snapshot(BY_MONTH).create_if_missing()
     absent = Table(path="gold/absent", schema=VISITS.schema, description="Not there.")
@@ -394,15 +396,15 @@ def test_a_table_that_others_keep_writing_to_waits_and_the_others_do_not(
 ) -> None:
     fill(lake, VISITS)
     fill(lake, BY_MONTH)
-    monkeypatch.setattr(delta, "_WAIT_SECONDS", 0)
-    write = Snapshot._rewritten
+    monkeypatch.setattr(delta, "RETRY_SECONDS", 0)
+    write = compaction.write_larger
 
-    def disturbed(snapshot: Snapshot, *arguments: object) -> object:
-        if snapshot.table is VISITS:
+    def disturbed(scratch: DeltaTable, table: Table, compacted: pl.DataFrame) -> None:
+        if table is VISITS:
             lake.snapshot(VISITS).append(NEW, RUN)
-        return write(snapshot, *arguments)  # type: ignore[arg-type]
+        write(scratch, table, compacted)
 
-    monkeypatch.setattr(Snapshot, "_rewritten", disturbed)
+    monkeypatch.setattr(compaction, "write_larger", disturbed)
     visited, by_month = maintain(lake, [VISITS, BY_MONTH], "upkeep")
     assert (visited.postponed, visited.files_after) == (True, 12)
     assert (by_month.postponed, by_month.files_after) == (False, 2)

@@ -1,4 +1,4 @@
-"""What is not folded is not accounted for, whoever takes in records meanwhile."""
+"""Records that are not folded are not accounted for, even if other runs add records meanwhile."""
 
 from pathlib import Path
 

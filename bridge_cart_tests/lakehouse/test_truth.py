@@ -78,10 +78,12 @@ def spoilt(made: Made, source: str) -> pl.DataFrame:
 def with_defects(records: pl.DataFrame, defects: pl.DataFrame) -> pl.DataFrame:
     """What should come of the records: those that are refused are left out."""
     copies = pl.col("kind").is_in(["duplicate_record", "near_duplicate"])
-    told = defects.filter(~copies).select(
+    changes = defects.filter(~copies).select(
         "record", "column", "dirty_value", "expected", original="file"
     )
-    both = records.join(told, on=["original", "record"], how="left").filter(~CODE.fill_null(False))
+    both = records.join(changes, on=["original", "record"], how="left").filter(
+        ~CODE.fill_null(False)
+    )
     for name, dtype in records.schema.items():
         is_it = pl.col("column") == name
         default = pl.lit(DEFAULTS.get(name), dtype)

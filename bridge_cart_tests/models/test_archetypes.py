@@ -64,7 +64,7 @@ def test_a_name_that_another_segment_bears_is_not_given_again() -> None:
     assert names((-1.2, 1.5, 1.3, 0.0), taken=("Champions",)) == ["Coupon regulars"]
 
 
-def test_where_nobody_has_come_back_yet_nobody_is_called_a_champion() -> None:
+def test_where_no_customer_has_come_back_yet_no_segment_is_called_a_champion() -> None:
     assert names((-0.9, 0.0, 0.9, 0.0), (0.9, 0.0, -0.9, 0.0)) == ["Promising", "Dormant"]
 
 

@@ -130,7 +130,7 @@ def test_what_follows_from_bg_nbd_is_what_summing_over_all_customers_gives(
         assert 1 - model.prob_no_order(customer, days)[0] == pytest.approx(comes, rel=0.03)
 
 
-def test_whoever_has_bought_once_is_alive_and_still_less_and_less_likely_to_come() -> None:
+def test_a_customer_of_one_order_is_alive_and_less_and_less_likely_to_come() -> None:
     once = seen((0, 0, 0), (0, 0, 90), (0, 0, 360))
     model = HABITS[0]
     assert model.p_alive(once).tolist() == [1.0, 1.0, 1.0]
@@ -240,7 +240,7 @@ def test_a_simulated_shop_gives_its_parameters_back(seed: int) -> None:
         assert abs(value - getattr(truth, name)) < 4 * error
 
 
-def test_where_nobody_leaves_no_drop_out_is_visible() -> None:
+def test_where_no_customer_leaves_no_drop_out_is_visible() -> None:
     customers = Histories.of(simulated(Nbd(r=1.2, alpha=40.0), 5_000, seed=5))
     with_drop_out, without = fit_bg_nbd(customers), fit_nbd(customers)
     assert with_drop_out.model.drop_out < THRESHOLDS.drop_out_visible

@@ -133,7 +133,7 @@ def test_predictions_follow_the_history_and_nothing_else(
     assert with_twin.height == value.height + 1
 
 
-def test_where_nobody_leaves_nbd_takes_over_and_says_why() -> None:
+def test_where_no_customer_leaves_nbd_takes_over_and_says_why() -> None:
     loyal = shop_of_buyers(seed=3, customers=600, truth=BgNbd(1.5, 60.0, 1.0, 1.0), leave=False)
     model, value = fitted(loyal, AS_OF)
     [status] = set(value["model_status"])

@@ -185,7 +185,7 @@ def test_without_a_model_the_first_is_due() -> None:
 
 
 @pytest.mark.parametrize(("age", "why"), [(0, None), (29, None), (30, "age"), (31, "age")])
-def test_a_model_is_trained_anew_when_it_is_old(age: int, why: str | None) -> None:
+def test_a_model_is_trained_again_when_it_is_old(age: int, why: str | None) -> None:
     assert due(age) == why
 
 
@@ -200,7 +200,7 @@ def test_a_model_is_trained_anew_when_it_is_old(age: int, why: str | None) -> No
         (29, None, None),
     ],
 )
-def test_a_model_is_trained_anew_when_customers_moved_but_not_again_at_once(
+def test_a_model_is_trained_again_when_customers_moved_but_not_too_soon(
     age: int, psi: float | None, why: str | None
 ) -> None:
     assert due(age, psi) == why
@@ -227,8 +227,8 @@ def test_shares_are_of_everybody_and_the_index_is_theirs(
         for n, (day, who) in enumerate(bought)
     ]
     for subject, row in drift(lines, model(trained=30), 30 + later).items():
-        nobody = min(row["shares_then"]) == 0
-        assert not nobody or row["shares_then"] == [1, 0] or subject == SEGMENT_SHARES
+        has_empty_bin = min(row["shares_then"]) == 0
+        assert not has_empty_bin or row["shares_then"] == [1, 0] or subject == SEGMENT_SHARES
         assert sum(row["shares_then"]) == pytest.approx(1)
         assert sum(row["shares_now"]) == pytest.approx(1)
         index = population_stability(row["shares_then"], row["shares_now"])

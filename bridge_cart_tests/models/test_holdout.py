@@ -131,7 +131,7 @@ def test_without_any_order_the_error_of_the_total_is_what_was_expected(model: Nb
     assert "auc" not in found
 
 
-def test_a_shop_without_enough_customers_is_told_what_is_missing() -> None:
+def test_a_shop_without_enough_customers_learns_what_is_missing() -> None:
     rows = value_metrics(purchases([line(0), line(200)]), on(200))
     assert MODEL_METRICS.conform(rows).select("metric", "value", "gate", "passed").rows() == [
         ("customers", 1.0, ">= 500", False),

@@ -187,7 +187,7 @@ def test_a_segment_has_a_version_from_the_first_to_the_last_day_of_its_figures()
     ]
 
 
-def test_a_segment_that_nobody_is_left_in_stays_with_no_customers() -> None:
+def test_a_segment_that_all_have_left_stays_with_no_customers() -> None:
     empty = metrics([line(0)], [BY_RECENCY], on(30))[1]
     assert (empty["segment_id"], empty["customers"], empty["is_current"]) == (1, 0, True)
     assert (empty["avg_clv"], empty["churn_rate"], empty["aov"]) == (None, None, None)
@@ -540,9 +540,9 @@ def test_each_customer_is_in_the_nearest_segment_and_the_history_says_the_same()
     assert (placed["distance"] >= 0).all()
 
 
-def test_without_customers_or_without_a_model_nobody_is_placed() -> None:
+def test_without_customers_or_without_a_model_no_customer_is_placed() -> None:
     known = features([line(0)], on(0))
     no_model = customer_segments(known.lazy(), SEGMENT_MODEL.empty().lazy(), on(0))
     assert CUSTOMER_SEGMENTS.conform(no_model).is_empty()
-    nobody = customer_segments(CUSTOMER_FEATURES.empty().lazy(), rows_of([BY_RECENCY]), on(0))
-    assert CUSTOMER_SEGMENTS.conform(nobody).is_empty()
+    no_customers = customer_segments(CUSTOMER_FEATURES.empty().lazy(), rows_of([BY_RECENCY]), on(0))
+    assert CUSTOMER_SEGMENTS.conform(no_customers).is_empty()

@@ -179,7 +179,7 @@ def test_scoring_stays_lazy_and_adds_four_columns_to_those_that_are_there() -> N
     assert rows.collect_schema().names() == [*who.collect_schema().names(), *added]
 
 
-def test_nobody_is_scored_as_nobody() -> None:
+def test_without_customers_there_are_no_scores() -> None:
     assert assign(model((0, 0, 0, 0), (1, 1, 1, 1)), people()).height == 0
 
 
@@ -295,7 +295,7 @@ def test_the_order_of_the_customers_does_not_matter() -> None:
     assert fit(shuffled, on(9)).rows().equals(fit(kinds(), on(9)).rows())
 
 
-def test_where_nobody_uses_coupons_they_decide_nothing() -> None:
+def test_where_no_customer_uses_coupons_they_decide_nothing() -> None:
     lines = [line(day, f"C{day % 9}", amount=Decimal(1 + day % 9)) for day in range(0, 90, 2)]
     known = CUSTOMER_FEATURES.conform(customer_features(purchases(lines), customers(), on(90)))
     found = fit(known, on(90))

@@ -38,7 +38,11 @@ def countries(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
     )
     drawn = charts.hbars(names, [Series("Customers", values)], "count")
     chart = Chart(
-        "Countries", "Customers", drawn if rows else None, "Nobody to draw.", _named(sheet, "bars")
+        "Countries",
+        "Customers",
+        drawn if rows else None,
+        "No customer to draw.",
+        _named(sheet, "bars"),
     )
     grid = charts.heatmap(names, ["a", "b"], [[0.5, None] for _ in names], "percent")
     heat = Chart(

@@ -1,5 +1,7 @@
 """Pages are made once per catalogue and filters, and kept within bounds."""
 
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -63,7 +65,7 @@ def test_a_new_catalogue_makes_new_pages(tmp_path: Path, counted: Counted) -> No
     assert len(counted.asked) == 2
 
 
-def test_a_browser_that_has_the_page_is_told_so(client: TestClient) -> None:
+def test_a_browser_that_has_the_page_gets_not_modified(client: TestClient) -> None:
     first = client.get("/")
     assert first.headers["cache-control"] == "no-cache"
     tag = first.headers["etag"]
@@ -146,18 +148,27 @@ def test_readers_at_the_same_time_share_one_file_until_it_is_replaced(tmp_path: 
     file.close()
 
 
-def test_the_file_is_let_go_when_nobody_has_read_for_a_while(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bridge_cart_assets.reports.catalogue._IDLE_SECONDS", 0.05)
-    file = CatalogueFile(write_catalogue(tmp_path / "c.duckdb", shop(days=2)))
+def is_held(path: Path) -> bool:
+    """Whether another process cannot open the file to write it, since DuckDB has locked it."""
+    program = "import sys, duckdb; duckdb.connect(sys.argv[1]).close()"
+    writer = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, check=False
+    )
+    assert writer.returncode == 0 or "lock" in writer.stderr, writer.stderr
+    return writer.returncode != 0
+
+
+def test_an_idle_file_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge_cart_assets.reports.catalogue.IDLE_SECONDS", 0.05)
+    path = write_catalogue(tmp_path / "c.duckdb", shop(days=2))
+    file = CatalogueFile(path)
     with file.opened():
         time.sleep(0.1)
-        assert file._current is not None
+        assert is_held(path)
     deadline = time.monotonic() + 5
-    while file._current is not None and time.monotonic() < deadline:
+    while (held := is_held(path)) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert file._current is None
+    assert not held
     with file.opened() as again:
         assert again.ask(int, "SELECT count(*) FROM gold.kpis_daily") == [2]
     file.close()

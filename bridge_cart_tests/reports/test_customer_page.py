@@ -69,7 +69,7 @@ def figures(page: Markup, sheet: str) -> dict[str, str | None]:
     }
 
 
-def told(page: Markup, sheet: str) -> list[list[str]]:
+def cells(page: Markup, sheet: str) -> list[list[str]]:
     return [[text(cell) for cell in row] for row in page[f"{sheet}-table"].findall("tbody/tr")]
 
 
@@ -127,7 +127,7 @@ def test_an_age_is_rounded_and_a_filled_one_says_so(
     tmp_path: Path, own: dict[str, object], said: str
 ) -> None:
     page = seen(browse(write_customers(tmp_path, [person(1, **own)])))
-    assert said in {row[0]: row[1] for row in told(page, "done")}["Age"]
+    assert said in {row[0]: row[1] for row in cells(page, "done")}["Age"]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_the_state_is_that_of_the_lifecycle(
 
 
 def test_orders_are_the_lines_of_silver_up_to_the_latest_day(client: TestClient) -> None:
-    assert told(seen(client), "orders") == [
+    assert cells(seen(client), "orders") == [
         ["2024-06-18", "O2", "sale", "1", "1.00", "Toys", "other"],
         ["2024-06-18", "O2", "sale", "1", "7.25", "Toys", "purchases"],
         ["2024-04-29", "O1", "refund", "1", "−2.00", "Toys", "purchases"],
@@ -166,7 +166,7 @@ def test_a_hundred_orders_are_shown_and_the_csv_has_all(tmp_path: Path) -> None:
     add_orders(path, tmp_path, [line("C001", f"O{n:03}", 1, "1.00") for n in range(130)])
     client = browse(path)
     page = seen(client)
-    assert len(told(page, "orders")) == 100
+    assert len(cells(page, "orders")) == 100
     assert "The latest 100 of 130; the CSV has all of them." in text(page["main"])
     assert len(exported(client, "/export/customer/orders.csv?customer_id=C001")) == 130
 
@@ -238,7 +238,7 @@ def test_a_view_on_anything_else_opens_nothing(tmp_path: Path, named: str) -> No
 
 def test_the_history_is_a_table_and_a_strip(client: TestClient) -> None:
     page = seen(client)
-    assert told(page, "history") == [
+    assert cells(page, "history") == [
         ["2024-01-11", "–none: the state of now", "Growth", "active", "other segment"],
         ["2024-01-10", "2024-01-11", "High-Value", "new", "first purchase"],
     ]
@@ -294,7 +294,7 @@ def test_a_simpler_model_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "hostile", ["nobody", "<script>alert(1)</script>", "' OR 1=1 --", "x" * 3000, "a/b/c", "\0"]
+    "hostile", ["unknown", "<script>alert(1)</script>", "' OR 1=1 --", "x" * 3000, "a/b/c", "\0"]
 )
 def test_an_unknown_id_is_a_sentence(client: TestClient, hostile: str) -> None:
     response = client.get(f"/customers/{quote(hostile, safe='')}")
@@ -335,6 +335,6 @@ def test_filters_that_are_set_go_along_and_change_nothing(client: TestClient) ->
     assert back.get("href") == "/customers?country=FR"
 
 
-def test_without_a_sale_there_is_nobody(tmp_path: Path) -> None:
+def test_without_a_sale_there_is_no_customer(tmp_path: Path) -> None:
     client = browse(write_catalogue(tmp_path / "c.duckdb", {}, tables=()))
     assert "No sales yet" in client.get("/customers/C001").text

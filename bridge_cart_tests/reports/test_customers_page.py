@@ -210,7 +210,7 @@ def test_a_simpler_model_is_named(tmp_path: Path) -> None:
     assert names(page, "leaving") == LISTS["leaving"]
 
 
-def test_a_filter_that_leaves_nobody_is_said_in_sentences(client: TestClient) -> None:
+def test_a_filter_without_customers_is_explained_in_sentences(client: TestClient) -> None:
     page = seen(client, "?country=FR&category=Books&segment=2&list=promising")
     said = page_text(page)
     assert "No customer is on the list now." in said
@@ -250,10 +250,10 @@ def test_a_beginning_lists_twenty_at_most(tmp_path: Path) -> None:
     assert len(exported(client, link.get("href", ""))) == 30
 
 
-def test_finding_nobody_is_a_sentence(client: TestClient) -> None:
-    page = seen(client, "?id=nobody")
+def test_a_search_without_a_match_is_a_sentence(client: TestClient) -> None:
+    page = seen(client, "?id=unknown")
     assert text(page["search-answer"]) == (
-        "No customer who has bought has the id “nobody”, or one that begins with it."
+        "No customer who has bought has the id “unknown”, or one that begins with it."
     )
 
 

@@ -79,14 +79,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     raw = [source.raw for source in SOURCES]
     now = datetime.now(UTC)
     tables = (*raw, *SILVER, *GOLD_TABLES)
-    told = [
+    metadata = [
         (table, judged(lake, tables, now) if table is meta.CHECKS else rows)
         for table, rows in run_metadata(
             lake, dg.DagsterInstance.ephemeral(), "every-page", now, tables
         )
     ]
     build_catalogue(
-        catalogue, lake, (*GOLD_TABLES, *OPS), SILVER, raw, "every-page", now, run_metadata=told
+        catalogue, lake, (*GOLD_TABLES, *OPS), SILVER, raw, "every-page", now, run_metadata=metadata
     )
     best = lake.snapshot(CUSTOMER_FEATURES).read().sort("revenue", descending=True)
     return catalogue, best["customer_id"][0]
@@ -207,7 +207,7 @@ def test_a_page_fits_every_width(visit: Visit) -> None:
     """In both themes, the dark one by `make test-slow`."""
     for width in WIDTHS:
         visit.page.set_viewport_size({"width": width, "height": 900})
-        # Charts are drawn anew for the width.
+        # Charts are drawn again for the width.
         visit.page.wait_for_function(
             f"() => document.documentElement.scrollWidth <= {width}", timeout=10_000
         )
@@ -231,7 +231,7 @@ def test_axe_finds_nothing(visit: Visit, axe: str, request: pytest.FixtureReques
     assert faults(visit.page, axe) == {}
 
 
-def test_the_pipeline_page_shows_what_a_run_has_told(chromium: Any, address: str) -> None:
+def test_the_pipeline_page_shows_the_metadata_of_a_run(chromium: Any, address: str) -> None:
     made = Visit(chromium, f"{address}/pipeline")
     assert "built by an older version" not in made.page.content()
     assert made.page.locator("#checks-table tbody tr").count() > 60
@@ -249,7 +249,7 @@ def test_a_page_without_figures_says_what_to_do_and_is_a_page_like_the_others(
         write_catalogue(catalogue, {})
     elif state != "no catalogue":
         write_catalogue(catalogue, small_shop(), tables=[t for t in TABLES if t is not SALES_DAILY])
-    path = {"behind": "/explore", "not there": "/customers/nobody"}.get(state, "/")
+    path = {"behind": "/explore", "not there": "/customers/unknown"}.get(state, "/")
     with serving(served(catalogue)) as address:
         # Two of the four states wide, two narrow.
         width, theme = LOADED[state in ("no sale", "not there")]

@@ -449,7 +449,7 @@ def bare() -> Gold:
     return gold
 
 
-def test_attributes_that_nobody_has_are_said_to_be_missing(tmp_path: Path) -> None:
+def test_attributes_without_any_value_are_said_to_be_missing(tmp_path: Path) -> None:
     page = other(tmp_path, bare())
     names = [name for name in SHEETS if name != "months"]
     assert {name: said(page, name) for name in names} == {

@@ -126,6 +126,6 @@ def test_more_rows_than_one_piece_holds_come_complete(tmp_path: Path) -> None:
     customers = [{"customer_id": f"{n:05}", "segment_id": n} for n in range(1, 31)]
     path = write_catalogue(tmp_path / "c.duckdb", {"customer_segments": customers})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bridge_cart_assets.reports.export._ROWS_AT_A_TIME", 7)
+        patch.setattr("bridge_cart_assets.reports.export.FETCH_ROWS", 7)
         _, *rows = rows_of(browse(path).get("/export/customer_segments.csv"))
     assert [row[0] for row in rows] == [customer["customer_id"] for customer in customers]

@@ -175,7 +175,7 @@ def test_a_long_history_has_bars_of_some_weeks_that_add_up(tmp_path: Path) -> No
     assert values(rows[0])[-1] == str(expected)
 
 
-def test_the_week_is_told_in_three_sentences(page: Markup, ask: Ask) -> None:
+def test_the_week_is_three_sentences(page: Markup, ask: Ask) -> None:
     week = [text(li) for li in page.all(".//section[@aria-labelledby='week-title']/ul/li")]
     sums = (
         "SELECT CAST(sum(revenue) AS DOUBLE) FROM gold.kpis_daily WHERE day BETWEEN $1 - 6 AND $1"

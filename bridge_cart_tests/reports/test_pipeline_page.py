@@ -1,4 +1,4 @@
-"""The page of the pipeline says what the catalogue has, names nobody, and copes with old files."""
+"""The pipeline page says what the catalogue has, names no person, and copes with old files."""
 
 import csv
 import io
@@ -228,7 +228,7 @@ def rows(page: Markup, name: str) -> list[list[str]]:
     return [[text(cell).replace(THIN, " ") for cell in row] for row in found]
 
 
-def test_the_state_is_told_in_sentences(page: Markup) -> None:
+def test_the_state_is_sentences(page: Markup) -> None:
     assert state(page) == [
         "The last run built this catalogue on 2024-07-29 10:48 UTC after 8.2 seconds.",
         "The data end on 2024-07-28, one day before that run.",
@@ -265,11 +265,14 @@ def test_records_are_those_of_the_accounting(page: Markup) -> None:
         assert shown[8] == "0"
 
 
-def test_a_record_that_nobody_accounts_for_is_named(tmp_path: Path) -> None:
+def test_a_record_that_is_not_accounted_for_is_named(tmp_path: Path) -> None:
     lost = [{**TOTALS[0], "records": TOTALS[0]["records"] + 2}, TOTALS[1]]
     path = with_pipeline(tmp_path / "c.duckdb", {**ALL, meta.ACCOUNTING: lost})
-    told = state(Markup(client_of(path).get("/pipeline").text))
-    assert "Records are not accounted for: customers (2). This must not be; see the checks." in told
+    sentences = state(Markup(client_of(path).get("/pipeline").text))
+    assert (
+        "Records are not accounted for: customers (2). This must not be; see the checks."
+        in sentences
+    )
 
 
 def test_the_chart_adds_up_the_sources_and_draws_what_its_table_says(page: Markup) -> None:
@@ -400,14 +403,16 @@ def test_every_reason_is_explained_in_sentences(code: str) -> None:
 
 def test_the_reasons_are_those_of_the_documentation() -> None:
     docs = Path(__file__).parents[2] / "docs"
-    told = (docs / "silver.md").read_text() + (docs / "landing.md").read_text()
-    assert not [code for code in reasons.OF_RECORDS | reasons.OF_FILES if f"`{code}`" not in told]
+    documentation = (docs / "silver.md").read_text() + (docs / "landing.md").read_text()
+    assert not [
+        code for code in reasons.OF_RECORDS | reasons.OF_FILES if f"`{code}`" not in documentation
+    ]
     assert "does not know" in reasons.of_record("NEW_CODE").means
     assert "does not know" in reasons.of_file("NEW_CODE").means
 
 
-def test_a_long_time_between_data_and_run_is_told_in_days(tmp_path: Path) -> None:
+def test_a_long_time_between_data_and_run_is_given_in_days(tmp_path: Path) -> None:
     run = ("run-1", datetime(2026, 11, 24, 4, 23), date(2024, 9, 26))
     path = write_catalogue(tmp_path / "c.duckdb", shop(days=3), run=run)
-    told = state(Markup(browse(path).get("/pipeline").text))
-    assert told[1] == "The data end on 2024-09-26, 789 days before that run."
+    sentences = state(Markup(browse(path).get("/pipeline").text))
+    assert sentences[1] == "The data end on 2024-09-26, 789 days before that run."

@@ -277,7 +277,7 @@ def test_at_most_24_cohorts_are_shown_and_all_are_in_the_csv(tmp_path: Path) -> 
     ]
 
 
-def test_each_table_can_be_had_as_csv(client: TestClient, path: Path) -> None:
+def test_each_table_is_exported_as_csv(client: TestClient, path: Path) -> None:
     page = opened(client, "?period=all&of=revenue")
     links = [a.get("href") for a in page.all(".//a[@class='csv']")]
     assert links == [

@@ -158,7 +158,7 @@ def exported(client: TestClient, name: str, query: str = "") -> list[dict[str, s
     return list(csv.DictReader(io.StringIO(response.text.removeprefix("\ufeff"))))
 
 
-def test_each_living_segment_is_told_in_the_words_of_the_latest_model(client: TestClient) -> None:
+def test_each_living_segment_is_described_by_the_latest_model(client: TestClient) -> None:
     cards = opened(client).all(".//li[@class]")
     assert [card.get("class") for card in cards] == [f"card profile seg-{i}" for i in SEGMENTS]
     assert text(first_of(cards[1], "h3")) == "Growth"
@@ -214,7 +214,7 @@ def test_a_segment_without_customers_in_the_filter_has_dashes(tmp_path: Path) ->
     assert set(found[0][2:]) == {None}
 
 
-def test_nobody_in_the_filter_is_said(tmp_path: Path) -> None:
+def test_a_filter_without_customers_says_so(tmp_path: Path) -> None:
     features = gold()["customer_features"]
     for row in features:
         row["top_category"] = "Toys" if row["country"] == "DE" else "Books"
@@ -225,7 +225,7 @@ def test_nobody_in_the_filter_is_said(tmp_path: Path) -> None:
     assert len(rows(page, "segments")) == 3
 
 
-def test_segments_that_nobody_is_in_are_not_blamed_on_a_filter(tmp_path: Path) -> None:
+def test_empty_segments_are_not_blamed_on_a_filter(tmp_path: Path) -> None:
     assert "No customer has a segment on the latest day." in text(
         of(tmp_path, customer_segments=()).root
     )
@@ -300,7 +300,7 @@ def test_the_diagram_draws_the_moves_from_left_to_right(client: TestClient) -> N
     assert figures["flows"] == flows
 
 
-def test_the_moves_are_told_in_sentences(client: TestClient) -> None:
+def test_the_moves_are_sentences(client: TestClient) -> None:
     page = opened(client)
     assert text(page["migration-title"]) == "2024-07: 18 of 648 customers changed their segment"
     said = [text(li) for li in page.all(".//ul[@class='said']/li")]
@@ -373,7 +373,7 @@ def test_the_headline_names_the_segment_that_moved_most(client: TestClient, path
     )
 
 
-def test_the_model_is_told_with_its_versions_and_drift(client: TestClient) -> None:
+def test_the_model_is_shown_with_its_versions_and_drift(client: TestClient) -> None:
     page = opened(client)
     assert (
         "Version 2, trained as of 2024-07-28 on 42 customers because the customers had changed. "
@@ -417,7 +417,7 @@ def test_the_question_about_a_past_day_can_be_asked_as_it_stands(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["segments", "typical", "migration", "history", "model", "drift"])
-def test_each_table_can_be_had_as_csv_under_the_filters(client: TestClient, name: str) -> None:
+def test_each_table_is_exported_as_csv_under_the_filters(client: TestClient, name: str) -> None:
     query = "?segment=1&country=DE&month=2024-06&metric=avg_clv"
     page = opened(client, query)
     (link,) = [

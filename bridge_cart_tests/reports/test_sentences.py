@@ -38,7 +38,7 @@ def growth(*sizes: tuple[int, int | None]) -> list[SegmentGrowth]:
 EIGHT = days(0.4, *[0.5] * 6, 0.4312)
 
 
-def test_revenue_churn_and_the_segment_that_moved_most_are_told() -> None:
+def test_revenue_churn_and_the_segment_that_moved_most_are_named() -> None:
     assert what_changed(
         EIGHT, [week(1, "1000"), week(0, "1234.5")], growth((100, 90), (1450, 1500))
     ) == [
@@ -69,7 +69,7 @@ def test_a_fall_is_called_a_fall() -> None:
     ]
 
 
-def test_nothing_is_told_without_the_day_a_week_before() -> None:
+def test_without_the_day_a_week_before_there_is_no_sentence() -> None:
     full = [week(1, "1000"), week(0, "2000")]
     assert what_changed([], full, growth((1, 2), (2, 1))) == []
     assert what_changed(days(*[0.1] * 7), full, growth((1, 2), (2, 1))) == []
@@ -82,7 +82,7 @@ def test_revenue_is_not_compared_with_a_week_that_is_not_full_or_empty() -> None
 
 
 @pytest.mark.parametrize("before", [None, 0.43115])
-def test_churn_is_not_told_when_unknown_or_unchanged(before: float | None) -> None:
+def test_churn_is_left_out_when_unknown_or_unchanged(before: float | None) -> None:
     assert what_changed(days(before, *[0.5] * 6, 0.4312), [], []) == []
 
 

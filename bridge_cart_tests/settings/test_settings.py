@@ -299,7 +299,7 @@ def test_settings_do_not_show_how_to_log_in() -> None:
         ("customers = latin-1 , purchases=shift_jis,", LATIN_AND_JAPANESE),
     ],
 )
-def test_encodings_are_told_by_source(value: str, meant: dict[str, str]) -> None:
+def test_encodings_are_named_by_source(value: str, meant: dict[str, str]) -> None:
     assert settings(BRIDGE_CART_ENCODINGS=value).encodings == meant
 
 

@@ -28,7 +28,7 @@ def test_a_source_says_what_its_columns_mean_and_which_it_needs(source: Source) 
     assert source.raw.path == f"raw/{source.name}"
 
 
-def test_names_of_sources_are_told_apart() -> None:
+def test_names_of_sources_are_unique() -> None:
     assert {source.name for source in SOURCES} == REQUIRED.keys()
 
 

@@ -125,5 +125,5 @@ def test_what_tells_a_person_is_marked() -> None:
         assert {*source.columns, "_raw", "_rescued"} == set(source.raw.pii)
 
 
-def test_paths_are_told_apart() -> None:
+def test_paths_are_unique() -> None:
     assert len(BY_PATH) == len(ALL)

@@ -194,7 +194,7 @@ def test_kind_follows_from_status_and_sign(status: str | None, amount: str, kind
     assert accepted(status=status, purchase_amount=amount)["kind"] == kind
 
 
-def test_a_status_nobody_can_read_counts_as_completed_and_is_named() -> None:
+def test_an_unreadable_status_counts_as_completed_and_is_named() -> None:
     line = accepted(status="wat")
     assert (line["kind"], line["unreadable"]) == ("sale", "status")
     assert refusal(status="wat", purchase_amount="-1")[0] == "NON_POSITIVE_AMOUNT"
@@ -216,7 +216,7 @@ def test_amounts_are_rounded_before_anything_is_derived() -> None:
     assert accepted(purchase_amount="0.005")["purchase_amount"] == Decimal("0.01")
 
 
-def test_optional_values_nobody_can_read_get_the_default_and_are_named() -> None:
+def test_unreadable_optional_values_get_the_default_and_are_named() -> None:
     line = accepted(
         line_number="first",
         discount_amount="some",
@@ -331,7 +331,7 @@ def test_missing_values_of_a_profile_are_null_and_not_unreadable() -> None:
         *(("age", "41.5"), ("income", "enough"), ("income", "-1"), ("signup_date", "long ago")),
     ],
 )
-def test_a_value_of_a_profile_nobody_can_read_is_null_and_named(column: str, value: str) -> None:
+def test_an_unreadable_value_of_a_profile_is_null_and_named(column: str, value: str) -> None:
     row = profile(**{column: value})
     assert (row[column], row["unreadable"]) == (None, column)
 

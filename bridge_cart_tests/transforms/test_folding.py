@@ -148,7 +148,7 @@ def test_two_records_without_a_value_say_the_same() -> None:
     assert fates(lines(line(None, 1), line(None, 2, pos=2))) == [(None, "duplicate")]
 
 
-def test_lines_orders_and_sources_are_told_apart() -> None:
+def test_lines_orders_and_sources_have_keys_of_their_own() -> None:
     elsewhere = line("c", 1, pos=3) | {"source": "online_retail"}
     second = line("d", 1, pos=4) | {"line_number": 2}
     folded = lines(line("a", 1), line("b", 1, pos=2, order="O2"), elsewhere, second)
@@ -193,7 +193,7 @@ def test_of_profiles_from_one_moment_the_later_batch_stands() -> None:
     assert fates(folded) == [("a", "superseded"), ("b", "duplicate")]
 
 
-def test_customers_are_told_apart() -> None:
+def test_each_customer_has_a_current_version() -> None:
     folded = history(profile("a", 0), profile("a", 1, pos=2, who="C2"))
     assert versions(folded) == [("a", 0, None, True), ("a", 1, None, True)]
 

@@ -1,7 +1,7 @@
 """The KPIs of every day against the contract's formulas, written out day by day and pair by pair.
 
 The oracle shares nothing with the transform: loops, sets, Decimal and Fraction over the lines,
-counted anew for every calendar day.
+counted afresh for every calendar day.
 """
 
 from collections import defaultdict

@@ -125,7 +125,7 @@ def test_customers_of_the_same_pair_are_one_row() -> None:
     ]
 
 
-def test_without_customers_nobody_moves() -> None:
+def test_without_customers_there_are_no_moves() -> None:
     assert moves([], "2024-02-29") == []
 
 
