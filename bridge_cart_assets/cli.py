@@ -185,7 +185,7 @@ def run(
     wait: float,
 ) -> None:
     """Take in what is new and bring silver, gold, models, checks and catalogue up to date."""
-    from bridge_cart_assets.automation.unfinished_runs import may_be_unfinished
+    from bridge_cart_assets.automation.state_files import may_be_unfinished
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.pipeline.plan import plan
     from bridge_cart_assets.sources import SOURCES

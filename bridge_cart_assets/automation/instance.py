@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from bridge_cart_assets.automation.state_files import damaged_files
 from bridge_cart_assets.settings import Settings
 
 _INSTANCE = """\
@@ -48,7 +49,6 @@ _WRITTEN_EARLIER = frozenset(
     }
 )
 
-_DATABASES = ("index", "runs", "schedules")
 _LONGEST = 200
 
 
@@ -86,9 +86,8 @@ def refuse_damaged(home: Path) -> None:
     Raises:
         DagsterStateError: a database is cut off, or is none.
     """
-    for file in sorted(home.glob("*.db")):
-        if file.stem in _DATABASES and (damage := _damage(file)):
-            raise unusable(home, RuntimeError(f"{file.name} {damage}"))
+    for file, problem in damaged_files(home):
+        raise unusable(home, RuntimeError(f"{file.name} {problem}"))
 
 
 def refuse_other_version(home: Path, instance: dg.DagsterInstance) -> None:
@@ -107,21 +106,6 @@ def refuse_other_version(home: Path, instance: dg.DagsterInstance) -> None:
                 "if that one was older: dagster instance migrate; else install it again, or move "
                 "the folder away and run again (docs/operations.md#dagsters-state)"
             )
-
-
-def _damage(file: Path) -> str | None:
-    """What is wrong with a SQLite file, as far as its header tells (sqlite.org/fileformat.html)."""
-    with file.open("rb") as opened:
-        header = opened.read(100)
-    if not header:
-        return None
-    if not header.startswith(b"SQLite format 3\0") or len(header) < 100:
-        return "is no SQLite database"
-    page_size = int.from_bytes(header[16:18], "big")
-    page_size = 65536 if page_size == 1 else page_size
-    whole = page_size * int.from_bytes(header[28:32], "big")
-    size = file.stat().st_size
-    return f"is cut off: it has {size:,} of {whole:,} bytes" if size < whole else None
 
 
 def dagster_home(settings: Settings) -> Path:

@@ -8,7 +8,7 @@ import pytest
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from bridge_cart_assets.automation.instance import dagster_instance
-from bridge_cart_assets.automation.unfinished_runs import ENDED, may_be_unfinished
+from bridge_cart_assets.automation.state_files import ENDED, may_be_unfinished
 from bridge_cart_assets.settings import Settings
 
 
