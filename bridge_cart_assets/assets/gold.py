@@ -9,7 +9,8 @@ from bridge_cart_assets.assets.asset_metadata import asset_metadata
 from bridge_cart_assets.assets.asset_specs import asset_key, asset_spec, materialize_result
 from bridge_cart_assets.checks.registry import CheckContext
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.pipeline.gold import recipes, update_table
+from bridge_cart_assets.pipeline.gold import Built, Silver, recipes, update_table
+from bridge_cart_assets.tables.table import Table
 
 OP = "gold"
 
@@ -24,7 +25,7 @@ def gold_assets(
     condition: dg.AutomationCondition[dg.AssetKey], discount_rate: float
 ) -> dg.AssetsDefinition:
     """The asset that builds the tables of gold, each after those that it is built from."""
-    declared = recipes(discount_rate)
+    declared = [recipe for recipe in recipes(discount_rate) if not recipe.is_internal]
 
     @dg.multi_asset(
         name=OP,
@@ -37,15 +38,21 @@ def gold_assets(
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         # Tables whose blocking check failed, and those that would be built from them.
         held: set[str] = set()
+        silver = Silver.now(lake)
         for recipe in recipes(discount_rate, config.retrain):
             table, frames = recipe.table, {}
             if not held.isdisjoint(dep.path for dep in recipe.deps):
                 held.add(table.path)
                 continue
+            if recipe.is_internal:
+                if context.selected_asset_keys:
+                    update_table(lake, recipe, context.run.run_id, silver)
+                continue
             if asset_key(table) in context.selected_asset_keys:
-                rows = update_table(lake, recipe, context.run.run_id)
-                metadata = {} if rows is None else asset_metadata(table, rows)
-                frames = {} if rows is None else {table.path: rows}
+                built = update_table(lake, recipe, context.run.run_id, silver)
+                metadata = {} if built is None else build_metadata(lake, table, built)
+                if built is not None and built.rows is not None:
+                    frames = {table.path: built.rows}
                 yield materialize_result(lake.snapshot(table), **metadata)
             for result in evaluate(context, CheckContext(lake, frames=frames), (table,)):
                 yield result
@@ -53,6 +60,20 @@ def gold_assets(
                     held.add(table.path)
 
     return gold
+
+
+def build_metadata(
+    lake: Lake, table: Table, built: Built
+) -> dict[str, int | float | str | dg.MetadataValue | None]:
+    """How a table was built, and the figures of its rows."""
+    rows = lake.snapshot(table).read() if built.rows is None else built.rows
+    return {
+        "mode": built.mode,
+        "why": built.why,
+        "rows_changed": built.changed,
+        "seconds": round(built.seconds, 3),
+        **asset_metadata(table, rows),
+    }
 
 
 def stops_downstream(result: dg.AssetCheckResult) -> bool:

@@ -71,6 +71,10 @@ class CommitConflictError(RuntimeError):
     """Somebody else committed to the table since it was looked at; nothing was written."""
 
 
+class FeedGoneError(RuntimeError):
+    """The change feed of a table does not reach back far enough."""
+
+
 @dataclass(frozen=True)
 class Commit:
     """What is written down with the rows, in the same commit.
@@ -190,6 +194,26 @@ class Snapshot:
     def read(self) -> pl.DataFrame:
         """All rows of this version."""
         return self.scan().collect()
+
+    def change_feed(self, since: int) -> pl.DataFrame:
+        """The change data after a version, up to this one: the columns and `_change_type`.
+
+        Raises:
+            FeedGoneError: files of that time have been removed.
+        """
+        columns = [*self.table.dtypes, "_change_type"]
+        if self._handle is None or since >= self._handle.version():
+            schema = {**self.table.dtypes, "_change_type": pl.String()}
+            return pl.DataFrame(schema=schema)
+        try:
+            feed = self._handle.load_cdf(
+                starting_version=since + 1, ending_version=self._handle.version()
+            )
+            return pl.DataFrame(feed.read_all()).select(columns)
+        except (DeltaError, OSError) as error:
+            raise FeedGoneError(
+                f"the change feed of {self.table.path} does not reach back to version {since}"
+            ) from error
 
     def create_if_missing(self) -> None:
         """Create the table without rows, if there is none yet."""

@@ -20,9 +20,11 @@ import numpy as np
 import polars as pl
 
 from bridge_cart_assets.models.segments import FEATURES, Floats, SegmentModel, assign, from_rows
-from bridge_cart_assets.tables.gold import MODEL_DRIFT
+from bridge_cart_assets.tables.gold import MODEL_DRIFT, TRAINING_STATES
 from bridge_cart_assets.thresholds import THRESHOLDS, Thresholds
 from bridge_cart_assets.transforms import history
+from bridge_cart_assets.transforms.changes import Changes
+from bridge_cart_assets.transforms.features import exact_sum
 
 SEGMENT_SHARES = "segment_shares"
 # The logarithm of an empty bin is infinite: one customer in ten thousand stands for none. A bin
@@ -82,13 +84,67 @@ def model_drift(purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date) -> p
     >>> drift.filter("has_drifted")["subject"].to_list()
     ['recency_days']
     """
+    now = _customers(purchases, as_of).lazy()
+    return drift_between(training_states(purchases, models).lazy(), now, models, as_of)
+
+
+def training_states(purchases: pl.LazyFrame, models: pl.LazyFrame) -> pl.DataFrame:
+    """The customers at the training of the latest segment model, by silver as it is now.
+
+    Args:
+        purchases: rows of silver/purchases.
+        models: rows of gold/segment_model.
+
+    Returns:
+        The columns of gold/training_states; no row without a model.
+    """
     versions = from_rows(models.collect())
     if not versions:
+        return TRAINING_STATES.empty()
+    customers = _customers(purchases, versions[-1].trained_as_of)
+    version = pl.lit(versions[-1].version, pl.Int64)
+    typed = customers.with_columns(exact_sum(pl.col("revenue")), model_version=version)
+    return typed.select(list(TRAINING_STATES.dtypes))
+
+
+def updated_training_states(
+    earlier: pl.LazyFrame, changes: Changes, models: pl.LazyFrame
+) -> pl.DataFrame:
+    """The rows of gold/training_states once the changed customers are as they are now.
+
+    Args:
+        earlier: rows of gold/training_states, all of the latest model.
+        changes: what has changed since.
+        models: rows of gold/segment_model.
+    """
+    kept = earlier.join(changes.buyers.lazy(), on="customer_id", how="anti").collect()
+    again = training_states(changes.of_buyers.now.lazy(), models)
+    return pl.concat([kept, TRAINING_STATES.conform(again)])
+
+
+def drift_between(
+    training: pl.LazyFrame, customers: pl.LazyFrame, models: pl.LazyFrame, as_of: date
+) -> pl.DataFrame:
+    """How the customers of now are distributed, against those at the training.
+
+    Args:
+        training: rows of gold/training_states.
+        customers: rows of gold/customer_features.
+        models: rows of gold/segment_model; the last version is looked at.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/model_drift.
+    """
+    versions = from_rows(models.collect())
+    now = customers.collect()
+    if not versions or not now.height:
         return MODEL_DRIFT.empty()
     model = versions[-1]
-    states = history.purchase_states(purchases, as_of)
-    then, now = (_customers(states, day) for day in (model.trained_as_of, as_of))
-    if not then.height or not now.height:
+    then = training.filter(pl.col("model_version") == model.version).collect()
+    if model.trained_as_of == as_of:
+        then = now
+    if not then.height:
         return MODEL_DRIFT.empty()
     rows = [
         *(
@@ -142,9 +198,9 @@ def retraining_due(
     return "drift" if moved.height and age >= thresholds.model_rest else None
 
 
-def _customers(states: pl.DataFrame, day: date) -> pl.DataFrame:
-    """The columns from which the features of each customer follow at the end of a day."""
-    held = history.clip_to(states, day, day + timedelta(days=1))
+def _customers(purchases: pl.LazyFrame, day: date) -> pl.DataFrame:
+    """What the features of each customer are made from at the end of a day."""
+    held = history.clip_to(history.purchase_states(purchases, day), day, day + timedelta(days=1))
     recency = (pl.lit(day) - pl.col("last")).dt.total_days()
     return held.with_columns(recency_days=recency)
 

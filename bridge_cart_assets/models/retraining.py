@@ -8,14 +8,14 @@ from datetime import date
 
 import polars as pl
 
-from bridge_cart_assets.models.drift import model_drift, retraining_due
+from bridge_cart_assets.models.drift import drift_between, retraining_due
 from bridge_cart_assets.models.segment_history import with_new_model
 
 
 def segment_models(
     earlier: pl.LazyFrame,
     features: pl.LazyFrame,
-    purchases: pl.LazyFrame,
+    training: pl.LazyFrame,
     as_of: date,
     *,
     asked: bool = False,
@@ -25,26 +25,25 @@ def segment_models(
     Args:
         earlier: rows of gold/segment_model as they are.
         features: rows of gold/customer_features.
-        purchases: rows of silver/purchases.
+        training: rows of gold/training_states.
         as_of: latest batch day in silver; a new version applies from this day on.
         asked: whether a user wants a new version in any case.
 
-    >>> from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, SEGMENT_MODEL
-    >>> from bridge_cart_assets.tables.silver import PURCHASES
+    >>> from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, SEGMENT_MODEL, TRAINING_STATES
     >>> columns = ("recency_days", "frequency", "revenue", "coupon_rate", "orders")
     >>> customer = {**dict.fromkeys(columns, 1), "first_purchase_day": date(2024, 1, 1)}
     >>> features = pl.LazyFrame([customer], schema=CUSTOMER_FEATURES.dtypes)
-    >>> models, purchases = SEGMENT_MODEL.empty().lazy(), PURCHASES.empty().lazy()
+    >>> models, training = SEGMENT_MODEL.empty().lazy(), TRAINING_STATES.empty().lazy()
     >>> day = date(2024, 1, 2)
     >>> for asked in (False, False, True):
-    ...     models = segment_models(models, features, purchases, day, asked=asked).lazy()
+    ...     models = segment_models(models, features, training, day, asked=asked).lazy()
     >>> models.collect()["trained_because"].to_list()
     ['first', 'asked']
     """
     models, customers = earlier.collect(), features.collect()
     if not customers.height:
         return models
-    drift = model_drift(purchases, models.lazy(), as_of)
+    drift = drift_between(training, features, models.lazy(), as_of)
     because = retraining_due(models, drift, as_of)
     if asked and models.height:
         because = "asked"

@@ -20,6 +20,7 @@ from bridge_cart_assets.models.segments import (
 from bridge_cart_assets.models.trajectory import trajectory
 from bridge_cart_assets.tables.gold import CUSTOMER_HISTORY, CUSTOMER_SEGMENTS, SEGMENT_METRICS
 from bridge_cart_assets.transforms import history
+from bridge_cart_assets.transforms.changes import Changes, Rows
 
 
 def with_new_model(
@@ -143,6 +144,61 @@ def customer_history(purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date)
     )
 
 
+def updated_history(
+    earlier: pl.LazyFrame,
+    changes: Changes,
+    customers: pl.LazyFrame,
+    models: pl.LazyFrame,
+) -> Rows:
+    """The rows of gold/customer_history that come and go when silver or as_of has changed.
+
+    The state of a customer changes with a line, and as time passes: recency grows, so the segment
+    and the lifecycle of each day since the last time are compared with the current state.
+
+    Args:
+        earlier: rows of gold/customer_history, by the same models.
+        changes: what has changed since.
+        customers: rows of gold/customer_features.
+        models: rows of gold/segment_model.
+    """
+    current = earlier.filter("is_current").select("customer_id", "segment_id", "lifecycle")
+    known = (
+        customers.join(changes.buyers.lazy(), on="customer_id", how="anti")
+        .join(current, on="customer_id", how="left")
+        .collect()
+    )
+    moved = [
+        _moved_by(known, day, model)
+        for model, first, end in effective_intervals(from_rows(models.collect()), changes.as_of)
+        for day in _days_between(changes, first, end)
+    ]
+    touched = pl.concat([changes.buyers, *moved]).unique()
+    lines = changes.lines_of(touched).now
+    return Rows(
+        came=customer_history(lines.lazy(), models, changes.as_of),
+        gone=earlier.join(touched.lazy(), on="customer_id", how="semi").collect(),
+    )
+
+
+def _days_between(changes: Changes, first: date | None, end: date) -> list[date]:
+    """The days since the last time on which a model decides."""
+    count = (changes.as_of - changes.seen_as_of).days
+    days = [changes.seen_as_of + timedelta(days=n) for n in range(1, count + 1)]
+    return [day for day in days if (first is None or day >= first) and day < end]
+
+
+def _moved_by(known: pl.DataFrame, day: date, model: SegmentModel) -> pl.DataFrame:
+    """The customers whose state at the end of a day is not the known one."""
+    since_first, since_last = (
+        (pl.lit(day) - pl.col(column)).dt.total_days()
+        for column in ("first_purchase_day", "last_purchase_day")
+    )
+    segments = assign(model, known.with_columns(recency_days=since_last))["segment_id"]
+    lifecycle = history.lifecycle_after(since_first, since_last)
+    is_same = (pl.col("segment_id") == segments) & (pl.col("lifecycle") == lifecycle)
+    return known.filter(~is_same.fill_null(False)).select("customer_id")
+
+
 def segment_metrics(
     states: pl.LazyFrame, purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date
 ) -> pl.DataFrame:
@@ -157,7 +213,25 @@ def segment_metrics(
     Returns:
         The columns of gold/segment_metrics.
     """
-    rows = states.collect()
+    events = history.segment_events(states.collect(), purchases, as_of)
+    return metrics_from(states, events.lazy(), models, as_of)
+
+
+def metrics_from(
+    states: pl.LazyFrame, events: pl.LazyFrame, models: pl.LazyFrame, as_of: date
+) -> pl.DataFrame:
+    """The figures of each segment, a version whenever one changes.
+
+    Args:
+        states: rows of gold/customer_history.
+        events: rows of gold/segment_events.
+        models: rows of gold/segment_model.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/segment_metrics.
+    """
+    rows = states.select("segment_id", "segment_name", "valid_from").collect()
     if not rows.height:
         return SEGMENT_METRICS.empty()
     active_segments = [
@@ -167,7 +241,7 @@ def segment_metrics(
     ]
     schema = {"segment_id": pl.Int64, "segment_name": pl.String, "start": pl.Date, "end": pl.Date}
     return history.segment_versions(
-        rows, purchases, pl.DataFrame(active_segments, schema=schema), as_of
+        rows, events.collect(), pl.DataFrame(active_segments, schema=schema), as_of
     )
 
 

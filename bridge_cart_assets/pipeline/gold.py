@@ -1,47 +1,96 @@
-"""Gold: each table is one pure function of silver, or of gold tables before it."""
+"""Gold: each table is one pure function of silver, or of gold tables before it.
 
-from collections.abc import Callable
+A table that can follow a change has a second function, which brings its rows up to date from the
+rows of silver that came and went since. Its commits record the version of silver that they have
+seen. Where the difference cannot be had, the table is built whole, and `Built` says why.
+"""
+
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 
 import polars as pl
 
-from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.lake.changes import diff
-from bridge_cart_assets.lake.delta import Commit, Lake, retry_on_conflict
+from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retry_on_conflict
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.models.customer_value import customer_value, value_model
-from bridge_cart_assets.models.drift import model_drift
+from bridge_cart_assets.models.drift import (
+    drift_between,
+    training_states,
+    updated_training_states,
+)
 from bridge_cart_assets.models.metrics import model_metrics
 from bridge_cart_assets.models.retraining import segment_models
 from bridge_cart_assets.models.segment_history import (
     customer_history,
     customer_segments,
-    segment_metrics,
+    metrics_from,
+    updated_history,
 )
+from bridge_cart_assets.pipeline.silver_changes import Silver, WholeError, feed_since, seen_name
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
+    CONCENTRATION_DAILY,
     CUSTOMER_FEATURES,
     CUSTOMER_HISTORY,
     CUSTOMER_SEGMENTS,
     CUSTOMER_VALUE,
+    INTERNAL,
+    KPI_MOVES,
     KPIS_DAILY,
     MODEL_DRIFT,
     MODEL_METRICS,
     SALES_DAILY,
+    SEGMENT_EVENTS,
     SEGMENT_METRICS,
     SEGMENT_MIGRATION,
     SEGMENT_MODEL,
+    TRAINING_STATES,
     VALUE_MODEL,
 )
 from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
 from bridge_cart_assets.tables.table import Table
-from bridge_cart_assets.transforms.cohorts import cohort_retention
-from bridge_cart_assets.transforms.features import customer_features
-from bridge_cart_assets.transforms.kpis import kpis_daily
+from bridge_cart_assets.transforms.changes import Rows
+from bridge_cart_assets.transforms.cohorts import cohort_retention, updated_cohorts
+from bridge_cart_assets.transforms.features import customer_features, updated_features
+from bridge_cart_assets.transforms.history import segment_events, updated_events
+from bridge_cart_assets.transforms.kpis import (
+    concentration_daily,
+    kpi_moves,
+    kpis_from,
+    updated_concentration,
+    updated_kpi_moves,
+)
 from bridge_cart_assets.transforms.migration import segment_migration
-from bridge_cart_assets.transforms.sales import sales_daily
+from bridge_cart_assets.transforms.sales import sales_daily, updated_sales
+
+# Counted up when a formula of a table that follows changes: then it is built whole once.
+FORMULAS = 1
+# When it is further behind, a table is built whole as quickly.
+MOST_DAYS = timedelta(days=31)
+_FORMULAS, _MODEL = "bridge-cart/formulas", "bridge-cart/segment-model"
+
+
+@dataclass(frozen=True)
+class Follow:
+    """How a table follows a change.
+
+    Attributes:
+        update: brings the rows up to date; its arguments are the table's rows, the changes of
+            silver, the rows of `reads`, and the changed rows of `feed` if there is one. It returns
+            all rows, or those that come and go.
+        reads: further tables that it reads.
+        feed: a table of gold whose changed rows it needs too.
+        is_of_model: whether the rows depend on the segment models; then a new one makes all new.
+    """
+
+    update: Callable[..., pl.DataFrame | Rows]
+    reads: tuple[Table, ...] = ()
+    feed: Table | None = None
+    is_of_model: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,25 +99,32 @@ class Recipe:
 
     Attributes:
         table: the table.
-        deps: the tables that it is built from.
+        deps: the tables that it is built from, as Dagster shows it.
         build: the function; its arguments are the inputs in this order, then as_of.
+        reads: the tables that `build` reads, where these are not the deps. All are built before.
         includes_previous_rows: whether `build` gets the table's own rows first. A model table keeps
             the rows of every version.
-        further: tables that it reads beside the deps. They are built before the deps are, so they
-            need no edge of their own.
+        follow: how it follows a change of silver; None when it is built whole each time, from
+            small tables or in one pass over the customers.
     """
 
     table: Table
     deps: tuple[Table, ...]
     build: Callable[..., pl.DataFrame]
+    reads: tuple[Table, ...] = ()
     includes_previous_rows: bool = False
-    further: tuple[Table, ...] = ()
+    follow: Follow | None = None
 
     @property
     def inputs(self) -> tuple[Table, ...]:
         """The tables whose rows `build` gets."""
         own = (self.table,) if self.includes_previous_rows else ()
-        return (*own, *self.deps, *self.further)
+        return (*own, *(self.reads or self.deps))
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether only other tables of gold need it."""
+        return self.table in INTERNAL
 
 
 def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
@@ -82,63 +138,200 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
     judged = partial(model_metrics, asked=retrain)
     fitted = partial(value_model, asked=retrain)
     worth = partial(customer_value, discount_rate=discount_rate)
-    valued_by = (CUSTOMER_FEATURES, MODEL_METRICS)
-    judged_by = (PURCHASES, SEGMENT_MODEL, MODEL_DRIFT)
+    features, models = CUSTOMER_FEATURES, SEGMENT_MODEL
     return (
-        Recipe(CUSTOMER_FEATURES, (PURCHASES, CUSTOMERS), customer_features),
-        Recipe(SEGMENT_MODEL, (CUSTOMER_FEATURES, PURCHASES), trained, includes_previous_rows=True),
-        Recipe(CUSTOMER_SEGMENTS, (CUSTOMER_FEATURES, SEGMENT_MODEL), customer_segments),
-        Recipe(CUSTOMER_HISTORY, (PURCHASES, SEGMENT_MODEL), customer_history),
-        Recipe(SEGMENT_METRICS, (CUSTOMER_HISTORY, PURCHASES, SEGMENT_MODEL), segment_metrics),
-        Recipe(SEGMENT_MIGRATION, (CUSTOMER_HISTORY,), segment_migration),
-        Recipe(MODEL_DRIFT, (PURCHASES, SEGMENT_MODEL), model_drift),
         Recipe(
-            MODEL_METRICS,
-            judged_by,
-            judged,
-            includes_previous_rows=True,
-            further=(CUSTOMER_FEATURES,),
+            *(features, (PURCHASES, CUSTOMERS), customer_features),
+            follow=Follow(updated_features),
         ),
-        Recipe(VALUE_MODEL, valued_by, fitted, includes_previous_rows=True),
-        Recipe(CUSTOMER_VALUE, (CUSTOMER_FEATURES, VALUE_MODEL), worth),
-        Recipe(KPIS_DAILY, (PURCHASES,), kpis_daily),
-        Recipe(COHORT_RETENTION, (PURCHASES,), cohort_retention),
-        Recipe(SALES_DAILY, (PURCHASES, CUSTOMERS), sales_daily),
+        Recipe(
+            *(TRAINING_STATES, (PURCHASES, models), _training_states),
+            follow=Follow(updated_training_states, reads=(models,), is_of_model=True),
+        ),
+        Recipe(
+            *(models, (features, PURCHASES), trained, (features, TRAINING_STATES)),
+            includes_previous_rows=True,
+        ),
+        Recipe(CUSTOMER_SEGMENTS, (features, models), customer_segments),
+        Recipe(
+            *(CUSTOMER_HISTORY, (PURCHASES, models), customer_history),
+            follow=Follow(updated_history, reads=(features, models), is_of_model=True),
+        ),
+        Recipe(
+            *(SEGMENT_EVENTS, (CUSTOMER_HISTORY, PURCHASES), _segment_events),
+            follow=Follow(
+                updated_events,
+                reads=(CUSTOMER_HISTORY,),
+                feed=CUSTOMER_HISTORY,
+                is_of_model=True,
+            ),
+        ),
+        Recipe(
+            *(SEGMENT_METRICS, (CUSTOMER_HISTORY, PURCHASES, models), metrics_from),
+            reads=(CUSTOMER_HISTORY, SEGMENT_EVENTS, models),
+        ),
+        Recipe(SEGMENT_MIGRATION, (CUSTOMER_HISTORY,), segment_migration),
+        Recipe(
+            *(MODEL_DRIFT, (PURCHASES, models), drift_between),
+            reads=(TRAINING_STATES, features, models),
+        ),
+        Recipe(
+            *(MODEL_METRICS, (PURCHASES, models, MODEL_DRIFT), judged),
+            reads=(PURCHASES, models, MODEL_DRIFT, features),
+            includes_previous_rows=True,
+        ),
+        Recipe(VALUE_MODEL, (features, MODEL_METRICS), fitted, includes_previous_rows=True),
+        Recipe(CUSTOMER_VALUE, (features, VALUE_MODEL), worth),
+        Recipe(KPI_MOVES, (PURCHASES,), kpi_moves, follow=Follow(updated_kpi_moves)),
+        Recipe(
+            *(CONCENTRATION_DAILY, (PURCHASES,), concentration_daily),
+            follow=Follow(updated_concentration),
+        ),
+        Recipe(KPIS_DAILY, (PURCHASES,), kpis_from, reads=(KPI_MOVES, CONCENTRATION_DAILY)),
+        Recipe(*(COHORT_RETENTION, (PURCHASES,), cohort_retention), follow=Follow(updated_cohorts)),
+        Recipe(*(SALES_DAILY, (PURCHASES, CUSTOMERS), sales_daily), follow=Follow(updated_sales)),
     )
 
 
-GOLD_TABLES: tuple[Table, ...] = tuple(recipe.table for recipe in recipes(0.0))
+def _training_states(purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    return training_states(purchases, models)
 
 
-def build_rows(recipe: Recipe, lake: Lake, as_of: date) -> pl.DataFrame:
+def _segment_events(states: pl.LazyFrame, purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    return segment_events(states.collect(), purchases, as_of)
+
+
+GOLD_TABLES: tuple[Table, ...] = tuple(
+    recipe.table for recipe in recipes(0.0) if not recipe.is_internal
+)
+
+
+@dataclass(frozen=True)
+class Built:
+    """What became of a table.
+
+    Attributes:
+        rows: all of its rows; None when only those that came and went are known.
+        mode: incremental, or full.
+        why: why it was built whole; None when it was not.
+        changed: how many rows were written.
+        seconds: how long it took.
+    """
+
+    rows: pl.DataFrame | None
+    mode: str
+    why: str | None
+    changed: int
+    seconds: float
+
+
+def build_rows(recipe: Recipe, silver: Silver) -> pl.DataFrame:
     """The rows that a table should have now, as its declaration types them."""
-    rows = recipe.build(*(lake.snapshot(table).scan() for table in recipe.inputs), as_of)
+    rows = recipe.build(*(silver.rows(table) for table in recipe.inputs), silver.as_of)
     return recipe.table.conform(rows)
 
 
-def write_table(lake: Lake, table: Table, rows: pl.DataFrame, commit: Commit) -> int:
-    """Make a table hold exactly these rows, in one commit.
+def update_table(
+    lake: Lake, recipe: Recipe, run_id: str, silver: Silver | None = None
+) -> Built | None:
+    """Bring a table up to date and write it; None when silver is empty.
 
-    Of a history only the rows that differ are written, so that its change feed says what a late
-    record has changed. The other tables are small, or every row of them changes with as_of.
-    """
-    snapshot = lake.snapshot(table)
-    if not table.interval_of or not snapshot.rows:
-        return snapshot.replace(rows, commit)
-    return snapshot.apply(diff(table, snapshot.read(), rows), commit)
-
-
-def update_table(lake: Lake, recipe: Recipe, run_id: str) -> pl.DataFrame | None:
-    """Build a table and write it; its rows, or None when silver is empty.
+    Args:
+        lake: the tables.
+        recipe: how it is built.
+        run_id: written down with the commit.
+        silver: silver as the run sees it; as it is now without.
 
     Raises:
         DamagedTableError: the last commit of the table is torn.
     """
     refuse_torn(lake, (recipe.table,))
-    as_of = latest_day(lake)
-    if as_of is None:
+    at = silver or Silver.now(lake)
+    if at.as_of is None:
         return None
-    rows = build_rows(recipe, lake, as_of)
-    commit = Commit(run_id, as_of)
-    retry_on_conflict(lambda: write_table(lake, recipe.table, rows, commit))
-    return rows
+    began = time.monotonic()
+    # Planned and written on the same snapshot: when another run was faster, all is done again.
+    built = retry_on_conflict(partial(_update, lake, recipe, run_id, at))
+    return Built(built.rows, built.mode, built.why, built.changed, time.monotonic() - began)
+
+
+def _update(lake: Lake, recipe: Recipe, run_id: str, silver: Silver) -> Built:
+    snapshot = lake.snapshot(recipe.table)
+    recorded = _recorded(lake, recipe, silver)
+    commit = Commit(run_id, silver.as_of, recorded)
+    why: str | None = None
+    if recipe.follow is not None:
+        try:
+            changed = _followed(lake, recipe, recipe.follow, silver, snapshot, recorded)
+        except WholeError as reason:
+            why = str(reason)
+        else:
+            if isinstance(changed, Rows):
+                snapshot.apply(diff(recipe.table, changed.gone, changed.came), commit)
+                return Built(None, "incremental", None, changed.height, 0.0)
+            rows = recipe.table.conform(changed)
+            snapshot.replace(rows, commit)
+            return Built(rows, "incremental", None, rows.height, 0.0)
+    rows = build_rows(recipe, silver)
+    _write_whole(snapshot, rows, commit)
+    return Built(rows, "full", why, rows.height, 0.0)
+
+
+def _followed(
+    lake: Lake,
+    recipe: Recipe,
+    follow: Follow,
+    silver: Silver,
+    snapshot: Snapshot,
+    recorded: Mapping[str, int],
+) -> pl.DataFrame | Rows:
+    """What a table becomes by following the change since it was last written.
+
+    Raises:
+        WholeError: it cannot.
+    """
+    if not snapshot.rows:
+        raise WholeError("it has no rows yet")
+    seen = snapshot.transactions(list(recorded))
+    as_of, seen_as_of = silver.as_of, snapshot.as_of
+    if seen.keys() != recorded.keys() or seen_as_of is None or as_of is None:
+        raise WholeError("it does not say what it has seen")
+    if seen[_FORMULAS] != FORMULAS:
+        raise WholeError("its formulas have changed")
+    if follow.is_of_model and seen[_MODEL] != recorded[_MODEL]:
+        raise WholeError(f"segment model {recorded[_MODEL]} has come")
+    if seen_as_of > as_of or any(seen[name] > version for name, version in silver.seen.items()):
+        raise WholeError("it has seen a later state of silver")
+    if as_of - seen_as_of > MOST_DAYS:
+        raise WholeError(f"{(as_of - seen_as_of).days} days at once")
+    changes = silver.changes_since(seen, seen_as_of)
+    inputs: list[pl.LazyFrame | Rows] = [silver.rows(table) for table in follow.reads]
+    if follow.feed is not None:
+        inputs.append(feed_since(lake.snapshot(follow.feed), seen[seen_name(follow.feed)]))
+    return follow.update(snapshot.scan(), changes, *inputs)
+
+
+def _recorded(lake: Lake, recipe: Recipe, silver: Silver) -> dict[str, int]:
+    """What a commit of a table that follows records beside its rows."""
+    follow = recipe.follow
+    if follow is None:
+        return {}
+    recorded = {**silver.seen, _FORMULAS: FORMULAS}
+    if follow.is_of_model:
+        versions = silver.rows(SEGMENT_MODEL).select(pl.max("model_version").fill_null(0))
+        recorded[_MODEL] = versions.collect().item()
+    if follow.feed is not None:
+        recorded[seen_name(follow.feed)] = lake.snapshot(follow.feed).version or 0
+    return recorded
+
+
+def _write_whole(snapshot: Snapshot, rows: pl.DataFrame, commit: Commit) -> int:
+    """Make a table hold exactly these rows, in one commit.
+
+    Of a history only the rows that differ are written, so that its change feed says what a late
+    record has changed. The other tables are small, or every row of them changes with as_of.
+    """
+    table = snapshot.table
+    if not table.interval_of or not snapshot.rows:
+        return snapshot.replace(rows, commit)
+    return snapshot.apply(diff(table, snapshot.read(), rows), commit)

@@ -11,6 +11,7 @@ from bridge_cart_assets.lake.changes import diff
 from bridge_cart_assets.lake.delta import Commit, Lake, retry_on_conflict
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.sources import SOURCES
+from bridge_cart_assets.tables.gold import INTERNAL as GOLD_INTERNAL
 from bridge_cart_assets.tables.ops import REBUILDS
 from bridge_cart_assets.tables.silver import ACCOUNTING, INTERNAL, TABLES
 from bridge_cart_assets.tables.table import Table
@@ -80,7 +81,7 @@ def clear(lake: Lake) -> None:
     A day counts as done when accounting has it: once that is empty every day is pending, so a
     crash after it loses nothing that the next run does not make again.
     """
-    for table in (ACCOUNTING, *TABLES, *INTERNAL, *GOLD_TABLES):
+    for table in (ACCOUNTING, *TABLES, *INTERNAL, *GOLD_TABLES, *GOLD_INTERNAL):
         if lake.snapshot(table).version is not None:
             retry_on_conflict(lambda table=table: _empty(lake, table))  # type: ignore[misc]
 

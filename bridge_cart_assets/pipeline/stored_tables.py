@@ -2,6 +2,7 @@
 
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.sources import SOURCES
+from bridge_cart_assets.tables.gold import INTERNAL as GOLD_INTERNAL
 from bridge_cart_assets.tables.ops import TABLES as OPS_TABLES
 from bridge_cart_assets.tables.silver import INTERNAL
 from bridge_cart_assets.tables.silver import TABLES as SILVER_TABLES
@@ -16,4 +17,5 @@ STORED_TABLES: tuple[Table, ...] = (
     *SILVER_TABLES,
     *INTERNAL,
     *GOLD_TABLES,
+    *GOLD_INTERNAL,
 )

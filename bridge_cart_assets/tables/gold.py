@@ -167,6 +167,47 @@ class KpisDaily(Schema):
     gini = number("Gini coefficient of revenue per customer up to the day", nullable=True)
 
 
+class KpiMoves(Schema):
+    """One row per day on which a part of a KPI changes; amounts in cents.
+
+    Figures over windows of days are what enters the window on the day minus what leaves it.
+    """
+
+    day = day("The day", key=True)
+    orders = integer("Orders with a sale on the day")
+    lines = integer("Lines sold on the day")
+    active_customers = integer("Customers with a sale on the day")
+    new_customers = integer("Customers whose first sale is on the day")
+    revenue = integer("Net amount of the day's sales")
+    discounts = integer("Discounts on the day's sales")
+    refunds = integer("Given back on the day, as a positive amount")
+    revenue_new = integer("Revenue of customers' first orders")
+    revenue_returning = integer("The rest of the revenue")
+    customers_total = integer("Customers whose first sale is on the day")
+    repeat_customers = integer("Customers whose second order is on the day")
+    churn_base_90d = integer("Customers who become active in (day-180, day-90], or cease to be")
+    churned_90d = integer("Of those, without a sale in (day-90, day]")
+    retained_90d = integer("Of those, with a sale in (day-90, day]")
+    base_revenue_90d = integer("Revenue in (day-180, day-90]")
+    retained_revenue_90d = integer("Revenue in (day-90, day] of customers active in the 90 before")
+    revenue_90d = integer("Revenue in (day-90, day]")
+    orders_90d = integer("Orders in (day-90, day]")
+    active_90d = integer("Customers with a sale in (day-90, day]")
+    coupon_orders_90d = integer("Orders in (day-90, day] with a coupon")
+    discounts_90d = integer("Discounts in (day-90, day]")
+    purchase_amount_90d = integer("Amount before discount in (day-90, day]")
+    refunds_90d = integer("Given back in (day-90, day]")
+
+
+class ConcentrationDaily(Schema):
+    """One row per calendar day from the first sale to as_of; amounts in cents."""
+
+    day = day("The day", key=True)
+    revenue_total = integer("Revenue up to the day")
+    top_decile_revenue = integer("Revenue up to the day of the best tenth of the customers")
+    gini = number("Gini coefficient of revenue per customer up to the day", nullable=True)
+
+
 class CohortRetention(Schema):
     """One row per month of the first sale and months since."""
 
@@ -216,6 +257,33 @@ class SegmentModel(Schema):
     )
     silhouette = number("Mean silhouette of the training customers", nullable=True)
     trained_because = text("first, asked, age or drift")
+
+
+class TrainingStates(Schema):
+    """One row per customer with a sale up to the training of the latest segment model."""
+
+    customer_id = text("The customer", key=True)
+    model_version = integer("Version of the segment model")
+    recency_days = integer("Days from the latest sale to the training")
+    frequency = integer("Distinct purchase days up to it, minus 1")
+    revenue = money("Net amount of sales up to it")
+    orders = integer("Orders up to it")
+    coupon_rate = number("Those with a coupon / orders")
+
+
+class SegmentEvents(Schema):
+    """One row per segment and day on which something in it changes; amounts in cents.
+
+    What customers who come have bought so far counts as coming, and of those who go as going.
+    """
+
+    segment_id = integer("The segment", key=True)
+    day = day("The day", key=True)
+    customers = integer("Customers who come minus those who go")
+    lapsed = integer("Of those, without a sale in the 90 days up to the day")
+    orders = integer("Orders")
+    revenue = integer("Net amount of sales")
+    net = integer("revenue minus refunds")
 
 
 class ModelDrift(Schema):
@@ -296,6 +364,16 @@ KPIS_DAILY = Table(
     schema=KpisDaily,
     description="The shop's KPIs for every calendar day, each rate beside its parts.",
 )
+KPI_MOVES = Table(
+    path="gold/kpi_moves",
+    schema=KpiMoves,
+    description="What each day adds to the parts of the KPIs, summed over customers and orders.",
+)
+CONCENTRATION_DAILY = Table(
+    path="gold/concentration_daily",
+    schema=ConcentrationDaily,
+    description="How unequal the customers' revenue is, up to every day.",
+)
 COHORT_RETENTION = Table(
     path="gold/cohort_retention",
     schema=CohortRetention,
@@ -315,6 +393,16 @@ MODEL_DRIFT = Table(
     path="gold/model_drift",
     schema=ModelDrift,
     description="How far the customers have moved since the segment model was trained.",
+)
+TRAINING_STATES = Table(
+    path="gold/training_states",
+    schema=TrainingStates,
+    description="The customers whom the latest segment model was trained on, by silver as it is.",
+)
+SEGMENT_EVENTS = Table(
+    path="gold/segment_events",
+    schema=SegmentEvents,
+    description="What changes in each segment day by day, summed over customers.",
 )
 VALUE_MODEL = Table(
     path="gold/value_model",
@@ -342,3 +430,6 @@ TABLES = (
     VALUE_MODEL,
     MODEL_METRICS,
 )
+
+# What only updates of gold need: no assets of their own.
+INTERNAL = (KPI_MOVES, CONCENTRATION_DAILY, TRAINING_STATES, SEGMENT_EVENTS)

@@ -7,6 +7,7 @@ from datetime import date
 
 import polars as pl
 
+from bridge_cart_assets.transforms.changes import Changes
 from bridge_cart_assets.transforms.features import exact_sum, sales, up_to
 
 
@@ -32,23 +33,56 @@ def cohort_retention(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     >>> months.select("month_index", "active_customers", "retention", "is_complete").rows()
     [(0, 2, 1.0, True), (1, 1, 0.5, True), (2, 0, 0.0, False)]
     """
-    monthly = (
-        sales(up_to(purchases, as_of))
+    return _table(_sums(up_to(purchases, as_of)), as_of)
+
+
+def updated_cohorts(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
+    """The rows of gold/cohort_retention once the changed customers are as they are now.
+
+    Args:
+        earlier: rows of gold/cohort_retention.
+        changes: what has changed since.
+    """
+    cohort = pl.col("cohort_month").str.to_date("%Y-%m")
+    so_far = earlier.select(
+        cohort=cohort,
+        month=cohort.dt.offset_by(pl.format("{}mo", "month_index")),
+        active_customers="active_customers",
+        revenue="revenue",
+    )
+    lines = changes.of_buyers
+    before = _sums(lines.before.lazy()).with_columns(-pl.col("active_customers", "revenue"))
+    sums = (
+        pl.concat([so_far, _sums(lines.now.lazy()), before], how="vertical_relaxed")
+        .group_by("cohort", "month")
+        .agg(pl.all().sum())
+        .filter(pl.col("active_customers") > 0)
+    )
+    return _table(sums, changes.as_of)
+
+
+def _sums(seen: pl.LazyFrame) -> pl.LazyFrame:
+    """Per cohort and month the customers with a sale, and their revenue."""
+    return (
+        sales(seen)
         .group_by("customer_id", month=pl.col("purchase_day").dt.truncate("1mo"))
         .agg(revenue=pl.sum("net_amount"))
         .with_columns(cohort=pl.col("month").min().over("customer_id"))
+        .group_by("cohort", "month")
+        .agg(active_customers=pl.len().cast(pl.Int64), revenue=pl.sum("revenue"))
     )
-    active = monthly.group_by("cohort", "month").agg(
-        active_customers=pl.n_unique("customer_id").cast(pl.Int64), revenue=pl.sum("revenue")
-    )
-    sizes = monthly.group_by("cohort").agg(cohort_size=pl.n_unique("customer_id").cast(pl.Int64))
+
+
+def _table(sums: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    # Each customer is active in the month of the first sale.
+    sizes = sums.filter(pl.col("cohort") == pl.col("month"))
     months = sizes.select(
         "cohort",
-        "cohort_size",
+        cohort_size="active_customers",
         month=pl.date_ranges("cohort", pl.lit(as_of).dt.truncate("1mo"), "1mo"),
     ).explode("month")
     return (
-        months.join(active, on=["cohort", "month"], how="left")
+        months.join(sums, on=["cohort", "month"], how="left")
         .with_columns(
             active_customers=pl.col("active_customers").fill_null(0),
             revenue=exact_sum(pl.col("revenue").fill_null(0)),

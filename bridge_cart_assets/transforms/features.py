@@ -5,12 +5,17 @@ Does not belong here: predictions (`models`) or the shop's KPIs (`kpis`).
 """
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from bridge_cart_assets.tables.columns import MONEY
 
+if TYPE_CHECKING:
+    from bridge_cart_assets.transforms.changes import Changes
+
 ORDER = ("source", "order_id")
+_IMPUTED = ("age_imputed", "income_imputed")
 
 
 def up_to(purchases: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
@@ -89,7 +94,40 @@ def customer_features(
     >>> features.select("orders", "frequency", "recency_days", "revenue", "net_revenue").rows()
     [(2, 1, 20, Decimal('40.00'), Decimal('30.00'))]
     """
-    seen = up_to(purchases, as_of)
+    return _imputed(_facts(up_to(purchases, as_of), customers, as_of))
+
+
+def updated_features(earlier: pl.LazyFrame, changes: "Changes") -> pl.DataFrame:
+    """The rows of gold/customer_features once the changed customers are as they are now.
+
+    Of all others only what depends on as_of and on the shop's medians is computed.
+
+    Args:
+        earlier: rows of gold/customer_features.
+        changes: what has changed since.
+    """
+    profiles = changes.profiles.both.select("customer_id")
+    touched = pl.concat([changes.buyers, profiles]).unique()
+    lines = changes.lines_of(touched).now if profiles.height else changes.of_buyers.now
+    of_touched = changes.customers.join(touched.lazy(), on="customer_id", how="semi")
+    as_of = pl.lit(changes.as_of)
+    kept = earlier.join(touched.lazy(), on="customer_id", how="anti").with_columns(
+        as_of=as_of,
+        recency_days=_days(as_of - pl.col("last_purchase_day")),
+        tenure_days=_days(as_of - pl.col("first_purchase_day")),
+        age=pl.when(~pl.col("age_imputed")).then("age"),
+        income=pl.when(~pl.col("income_imputed")).then("income"),
+    )
+    facts = _facts(lines.lazy(), of_touched, changes.as_of)
+    return _imputed(pl.concat([kept.drop(_IMPUTED), facts.select(_names(kept.drop(_IMPUTED)))]))
+
+
+def _names(frame: pl.LazyFrame) -> list[str]:
+    return frame.collect_schema().names()
+
+
+def _facts(seen: pl.LazyFrame, customers: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+    """The features of each customer by itself; age and income are null where they are unknown."""
     sold = sales(seen)
     base = _base(sold, as_of)
     given_back = refunds(seen).group_by("customer_id").agg(refunds=exact_sum(-pl.sum("net_amount")))
@@ -109,14 +147,23 @@ def customer_features(
             net_revenue=exact_sum(pl.col("revenue") - pl.col("refunds")),
             refund_rate=ratio(pl.col("refunds"), pl.col("revenue")),
             gender=pl.col("gender").fill_null("unknown"),
+            age=pl.col("age").cast(pl.Float64),
+        )
+        .rename({"product_category": "top_category", "payment_method": "top_payment_method"})
+    )
+
+
+def _imputed(facts: pl.LazyFrame) -> pl.DataFrame:
+    """The features of all customers, an unknown age or income as the median of the others."""
+    return (
+        facts.with_columns(
             age_imputed=pl.col("age").is_null() & pl.col("age").is_not_null().any(),
             income_imputed=pl.col("income").is_null() & pl.col("income").is_not_null().any(),
         )
         .with_columns(
-            age=pl.col("age").cast(pl.Float64).fill_null(pl.median("age")),
+            age=pl.col("age").fill_null(pl.median("age")),
             income=pl.col("income").fill_null(_median_money("income")),
         )
-        .rename({"product_category": "top_category", "payment_method": "top_payment_method"})
         .sort("customer_id")
         .collect()
     )

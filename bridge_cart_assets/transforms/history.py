@@ -9,11 +9,14 @@ from datetime import date, timedelta
 import polars as pl
 
 from bridge_cart_assets.tables.columns import MONEY
+from bridge_cart_assets.tables.gold import SEGMENT_EVENTS
+from bridge_cart_assets.transforms.changes import Changes, Rows
 from bridge_cart_assets.transforms.features import ORDER, ratio, refunds, sales, up_to
 from bridge_cart_assets.transforms.windows import WINDOW, calendar
 
 NEW_DAYS = 30
 _STATE = ("segment_id", "segment_name", "lifecycle")
+_EVENT_SUMS = ("customers", "lapsed", "orders", "revenue", "net")
 _METRICS = ("customers", "avg_clv", "churn_rate", "aov", "segment_contribution")
 
 
@@ -113,6 +116,22 @@ def lifecycles(states: pl.DataFrame, as_of: date) -> pl.DataFrame:
     return pl.concat(changes).filter(pl.col("day") <= as_of)
 
 
+def lifecycle_after(since_first: pl.Expr, since_last: pl.Expr) -> pl.Expr:
+    """The lifecycle of a customer so many days after the first and the latest sale.
+
+    >>> days = pl.DataFrame({"first": [29, 30, 400], "last": [0, 5, 90]})
+    >>> days.select(lifecycle_after(pl.col("first"), pl.col("last"))).to_series().to_list()
+    ['new', 'active', 'lapsed']
+    """
+    return (
+        pl.when(since_last >= WINDOW)
+        .then(pl.lit("lapsed"))
+        .when(since_first < NEW_DAYS)
+        .then(pl.lit("new"))
+        .otherwise(pl.lit("active"))
+    )
+
+
 def merge_states(
     segments: pl.DataFrame, lifecycle: pl.DataFrame, retrained: pl.DataFrame
 ) -> pl.DataFrame:
@@ -177,13 +196,13 @@ def merge_states(
 
 
 def segment_versions(
-    history: pl.DataFrame, purchases: pl.LazyFrame, active_segments: pl.DataFrame, as_of: date
+    history: pl.DataFrame, events: pl.DataFrame, active_segments: pl.DataFrame, as_of: date
 ) -> pl.DataFrame:
     """Size, value, churn and contribution of each segment, a version whenever one changes.
 
     Args:
         history: rows of gold/customer_history.
-        purchases: rows of silver/purchases.
+        events: rows of gold/segment_events.
         active_segments: segment_id, segment_name, start, end: the days on which a model has the
             segment.
         as_of: latest batch day in silver.
@@ -204,21 +223,20 @@ def segment_versions(
     >>> purchases = pl.LazyFrame([line], schema=PURCHASES.dtypes)
     >>> names = {"segment_id": [1, 2], "segment_name": ["Champions", "Dormant"]}
     >>> segments = pl.DataFrame({**names, "start": [first] * 2, "end": after})
-    >>> versions = segment_versions(history, purchases, segments, as_of=second)
+    >>> events = segment_events(history, purchases, as_of=second)
+    >>> versions = segment_versions(history, events, segments, as_of=second)
     >>> versions.select("segment_id", "customers", "avg_clv", "segment_contribution").rows()
     [(1, 1, Decimal('10.00'), 1.0), (1, 0, None, 0.0), (2, 1, Decimal('10.00'), 1.0)]
     """
     days = calendar(history["valid_from"].min(), as_of)  # type: ignore[arg-type]
-    events = _segment_events(history, purchases, as_of)
     names = pl.concat([history, active_segments], how="diagonal").unique(
         "segment_id", keep="last", maintain_order=True
     )
     grid = names.select("segment_id", "segment_name").join(days, how="cross")
-    sums = ("customers", "lapsed", "orders", "revenue", "net")
     daily = (
         grid.join(events, on=["segment_id", "day"], how="left")
         .sort("segment_id", "day")
-        .with_columns(pl.col(sums).fill_null(0).cum_sum().over("segment_id"))
+        .with_columns(pl.col(_EVENT_SUMS).fill_null(0).cum_sum().over("segment_id"))
         .with_columns(
             total=pl.sum("revenue").over("day"),
             began=(pl.col("customers") > 0).cum_max().over("segment_id"),
@@ -232,9 +250,34 @@ def segment_versions(
     return _versions(_figures(kept.unique(["segment_id", "day"])), as_of)
 
 
-def _segment_events(history: pl.DataFrame, purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
-    """Changes of a segment on a day: customers who come and go with all their purchases so far,
-    and the purchases of its customers while they are in it."""
+def segment_events(history: pl.DataFrame, purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """The changes of each segment on each day.
+
+    Customers come and go with all their purchases so far. Their purchases while they are in the
+    segment count on their day.
+
+    Args:
+        history: rows of gold/customer_history, all of some customers.
+        purchases: rows of silver/purchases, all of these customers.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/segment_events.
+
+    >>> from bridge_cart_assets.tables.gold import CUSTOMER_HISTORY
+    >>> from bridge_cart_assets.tables.silver import PURCHASES
+    >>> first, second = date(2024, 1, 1), date(2024, 1, 2)
+    >>> states = [
+    ...     {"customer_id": "C1", "segment_id": 1, "valid_from": first, "valid_to": second},
+    ...     {"customer_id": "C1", "segment_id": 2, "valid_from": second},
+    ... ]
+    >>> line = {"customer_id": "C1", "kind": "sale", "purchase_day": first, "net_amount": 10}
+    >>> purchases = pl.LazyFrame([line], schema=PURCHASES.dtypes)
+    >>> history = pl.DataFrame(states, schema=CUSTOMER_HISTORY.dtypes)
+    >>> events = segment_events(history, purchases, as_of=second)
+    >>> events.select("segment_id", "customers", "revenue").rows()
+    [(1, 1, 1000), (1, -1, -1000), (2, 1, 1000)]
+    """
     sums = ["orders", "revenue", "net"]
     money = _money_days(up_to(purchases, as_of)).sort("day")
     so_far = money.with_columns(pl.col(sums).cum_sum().over("customer_id"))
@@ -280,10 +323,38 @@ def _segment_events(history: pl.DataFrame, purchases: pl.LazyFrame, as_of: date)
         .filter(pl.col("day") > pl.col("valid_from"))
         .select("segment_id", *sums, day="day")
     )
-    return (
-        pl.concat([come, go, meanwhile], how="diagonal")
+    return _added_up(come, go, meanwhile)
+
+
+def updated_events(
+    earlier: pl.LazyFrame, changes: Changes, states: pl.LazyFrame, moved: Rows
+) -> pl.DataFrame:
+    """The rows of gold/segment_events once the changed customers are as they are now.
+
+    Args:
+        earlier: rows of gold/segment_events.
+        changes: what has changed in silver since.
+        states: rows of gold/customer_history as they are now.
+        moved: rows of gold/customer_history that came and went since.
+    """
+    customers = pl.concat([changes.buyers, moved.both.select("customer_id")]).unique()
+    lines = changes.lines_of(customers)
+    states_now = states.join(customers.lazy(), on="customer_id", how="semi").collect()
+    states_before = moved.before(states_now, ("customer_id", "valid_from"))
+    now = segment_events(states_now, lines.now.lazy(), changes.as_of)
+    before = segment_events(states_before, lines.before.lazy(), changes.seen_as_of)
+    return _added_up(earlier.collect(), now, before.with_columns(-pl.col(_EVENT_SUMS)))
+
+
+def _added_up(*parts: pl.DataFrame) -> pl.DataFrame:
+    """Sums by segment and day; days on which nothing is left are no rows."""
+    return SEGMENT_EVENTS.conform(
+        pl.concat([SEGMENT_EVENTS.empty(), *parts], how="diagonal_relaxed")
+        .with_columns(pl.col(_EVENT_SUMS).fill_null(0))
         .group_by("segment_id", "day")
-        .agg(pl.all().sum())
+        .agg(pl.col(_EVENT_SUMS).sum())
+        .filter(pl.any_horizontal(pl.col(_EVENT_SUMS) != 0))
+        .sort("segment_id", "day")
     )
 
 

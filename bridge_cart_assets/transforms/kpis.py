@@ -4,22 +4,29 @@ Belongs here: the formulas of gold/kpis_daily, each as one expression beside its
 belong here: how sliding windows are summed (`windows`) or when a KPI is alarming (`checks`).
 
 Throughout, W(day) = (day-90, day] and V(day) = (day-180, day-90].
+
+The figures come from two tables that follow a change of silver. `kpi_moves` is a sum over customers
+and orders, so the customers and orders that have changed are taken out as they were and put in as
+they are. `concentration_daily` ranks all customers, so it is computed from the first changed day
+on.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.tables.gold import KPIS_DAILY
+from bridge_cart_assets.tables.gold import CONCENTRATION_DAILY, KPI_MOVES, KPIS_DAILY
 from bridge_cart_assets.transforms import windows
+from bridge_cart_assets.transforms.changes import Changes
 from bridge_cart_assets.transforms.features import ORDER, exact_sum, ratio, refunds, sales, up_to
 from bridge_cart_assets.transforms.windows import (
     WINDOW,
     activity_intervals,
-    per_day,
+    moves,
     shift_intervals,
+    standing,
 )
 
 _CENTS = 100
@@ -27,6 +34,12 @@ _AMOUNTS = (
     *("revenue", "discounts", "refunds", "net_revenue", "revenue_new", "revenue_returning"),
     *("base_revenue_90d", "retained_revenue_90d", "revenue_90d", "discounts_90d"),
     *("purchase_amount_90d", "refunds_90d", "revenue_total", "top_decile_revenue"),
+)
+# Counts of customers who have come so far, and the sums over W and V: the others are of one day.
+_RUNNING = tuple(
+    name
+    for name in KPI_MOVES.dtypes
+    if name.endswith("_90d") or name in {"customers_total", "repeat_customers"}
 )
 Sorted = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -49,26 +62,106 @@ def kpis_daily(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     >>> last_days.rows()
     [('2024-03-30', 1, 0), ('2024-03-31', 0, 1)]
     """
-    seen = up_to(purchases, as_of)
-    lines = _lines(sales(seen)).collect().lazy()
-    first = lines.select(pl.min("day")).collect().item()
+    summed, ranked = kpi_moves(purchases, as_of), concentration_daily(purchases, as_of)
+    return kpis_from(summed.lazy(), ranked.lazy(), as_of)
+
+
+def kpis_from(summed: pl.LazyFrame, ranked: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """The KPIs from the two tables that they are made from.
+
+    Args:
+        summed: rows of gold/kpi_moves.
+        ranked: rows of gold/concentration_daily.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/kpis_daily.
+    """
+    first = summed.filter(pl.col("lines") > 0).select(pl.min("day")).collect().item()
     if first is None:
         return KPIS_DAILY.empty()
     calendar = windows.calendar(first, as_of)
-    parts = (
-        _on_the_day(lines, refunds(seen)),
-        _customers_so_far(lines),
-        _churn(calendar, lines),
-        _revenue_retention(calendar, lines),
-        _trailing(calendar, lines, refunds(seen)),
-        _concentration(calendar, lines),
-    )
+    moved = summed.collect()
+    on_the_day = moved.drop(_RUNNING)
     days = calendar
-    for part in parts:
+    for part in (on_the_day, standing(calendar, moved, *_RUNNING), ranked.collect()):
         days = days.join(part, on="day", how="left", maintain_order="left")
-    counted = days.with_columns(pl.col(pl.Int64).fill_null(0))
-    so_far = pl.col("customers_total", "repeat_customers").cum_sum()
-    return _rates(_in_money(counted.with_columns(so_far)))
+    return _rates(_in_money(days.with_columns(pl.col(pl.Int64).fill_null(0))))
+
+
+def kpi_moves(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """What each day adds to the KPIs, and takes away from those over windows of days.
+
+    Args:
+        purchases: rows of silver/purchases.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/kpi_moves.
+    """
+    seen = up_to(purchases, as_of)
+    return _added_up(_of_customers(seen), _of_orders(seen))
+
+
+def updated_kpi_moves(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
+    """The rows of gold/kpi_moves once the changed customers and orders are as they are now.
+
+    Args:
+        earlier: rows of gold/kpi_moves.
+        changes: what has changed since.
+    """
+    customers, orders = changes.of_buyers, changes.of_orders
+    now = (_of_customers(customers.now.lazy()), _of_orders(orders.now.lazy()))
+    before = (_of_customers(customers.before.lazy()), _of_orders(orders.before.lazy()))
+    negative = (part.with_columns(-pl.exclude("day")) for part in before)
+    return _added_up(earlier.collect(), *now, *negative)
+
+
+def _added_up(*parts: pl.DataFrame) -> pl.DataFrame:
+    measures = pl.exclude("day")
+    return (
+        KPI_MOVES.conform(
+            pl.concat([KPI_MOVES.empty(), *parts], how="diagonal")
+            .with_columns(measures.fill_null(0))
+            .group_by("day")
+            .agg(pl.all().sum())
+        )
+        .filter(pl.any_horizontal(measures != 0))
+        .sort("day")
+    )
+
+
+def _of_customers(seen: pl.LazyFrame) -> pl.DataFrame:
+    """What is a sum over customers, from all lines of some."""
+    lines, back = _lines(sales(seen)).collect().lazy(), refunds(seen)
+    parts = (
+        _on_the_day(lines, back),
+        _customers_so_far(lines),
+        *_churn(lines),
+        *_revenue_retention(lines),
+        *_trailing(lines, back),
+    )
+    return _together(parts)
+
+
+def _of_orders(seen: pl.LazyFrame) -> pl.DataFrame:
+    """What is a sum over orders, from all lines of some; an order may name several customers."""
+    lines = sales(seen).select(*ORDER, "coupon_used", day="purchase_day").collect().lazy()
+    of_day = lines.group_by("day").agg(orders=pl.struct(ORDER).n_unique().cast(pl.Int64)).collect()
+    counts = {"orders_90d": lines, "coupon_orders_90d": lines.filter("coupon_used")}
+    windowed = (
+        _moves_of(activity_intervals(_active_days(some, *ORDER), ORDER), name)
+        for name, some in counts.items()
+    )
+    return _together((of_day, *windowed))
+
+
+def _together(parts: tuple[pl.DataFrame, ...]) -> pl.DataFrame:
+    return pl.concat(parts, how="diagonal").group_by("day").agg(pl.all().sum())
+
+
+def _moves_of(intervals: pl.LazyFrame, name: str) -> pl.DataFrame:
+    return moves(intervals.select("start", "end", pl.col("one").alias(name)), name)
 
 
 def _lines(sold: pl.LazyFrame) -> pl.LazyFrame:
@@ -97,7 +190,6 @@ def _cents(column: str) -> pl.Expr:
 
 def _on_the_day(lines: pl.LazyFrame, given_back: pl.LazyFrame) -> pl.DataFrame:
     sold = lines.group_by("day").agg(
-        orders=pl.struct(ORDER).n_unique().cast(pl.Int64),
         lines=pl.len().cast(pl.Int64),
         active_customers=pl.n_unique("customer_id").cast(pl.Int64),
         revenue=pl.sum("cents"),
@@ -132,7 +224,7 @@ def _active_days(lines: pl.LazyFrame, *key: str) -> pl.LazyFrame:
     return lines.select(*key, "day").unique()
 
 
-def _churn(calendar: pl.DataFrame, lines: pl.LazyFrame) -> pl.DataFrame:
+def _churn(lines: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
     """Customers active in V, and those of them who are not, or are, active in W.
 
     After a purchase on day p with the next one on day q, the customer is in V and not in W on
@@ -151,12 +243,11 @@ def _churn(calendar: pl.DataFrame, lines: pl.LazyFrame) -> pl.DataFrame:
     stayed = _overlaps(
         windows.merge_adjacent(base, "customer_id"), windows.merge_adjacent(active, "customer_id")
     )
-    counts = (
-        per_day(calendar, base.select("start", "end", churn_base_90d="one"), "churn_base_90d"),
-        per_day(calendar, gone, "churned_90d"),
-        per_day(calendar, stayed, "retained_90d"),
+    return (
+        _moves_of(base, "churn_base_90d"),
+        moves(gone, "churned_90d"),
+        moves(stayed, "retained_90d"),
     )
-    return pl.concat(counts, how="align_left")
 
 
 def _overlaps(base: pl.LazyFrame, active: pl.LazyFrame) -> pl.LazyFrame:
@@ -171,7 +262,7 @@ def _overlaps(base: pl.LazyFrame, active: pl.LazyFrame) -> pl.LazyFrame:
     ).filter(pl.col("start") < pl.col("end"))
 
 
-def _revenue_retention(calendar: pl.DataFrame, lines: pl.LazyFrame) -> pl.DataFrame:
+def _revenue_retention(lines: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
     """Revenue in V, and revenue in W of the customers who are active in V.
 
     A purchase on day q counts in W on the days [q, q+90). Intervals of being active in V last at
@@ -208,15 +299,11 @@ def _revenue_retention(calendar: pl.DataFrame, lines: pl.LazyFrame) -> pl.DataFr
         end=pl.col("reach").dt.offset_by(f"{WINDOW}d"),
         base_revenue_90d="cents",
     )
-    return per_day(calendar, retained, "retained_revenue_90d").join(
-        per_day(calendar, earlier, "base_revenue_90d"), on="day", maintain_order="left"
-    )
+    return moves(retained, "retained_revenue_90d"), moves(earlier, "base_revenue_90d")
 
 
-def _trailing(
-    calendar: pl.DataFrame, lines: pl.LazyFrame, given_back: pl.LazyFrame
-) -> pl.DataFrame:
-    """Sums and distinct counts over W."""
+def _trailing(lines: pl.LazyFrame, given_back: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
+    """Sums over W, and the customers who are active in it."""
     amounts = {
         "revenue_90d": "cents",
         "discounts_90d": "discount_cents",
@@ -225,55 +312,82 @@ def _trailing(
     reach = pl.col("day").dt.offset_by(f"{WINDOW}d")
     sums = lines.group_by("day").agg(**{name: pl.sum(c) for name, c in amounts.items()})
     back = given_back.group_by(day="purchase_day").agg(refunds_90d=-_cents("net_amount").sum())
-    coupons = lines.filter("coupon_used")
-    counts = {
-        "orders_90d": activity_intervals(_active_days(lines, *ORDER), ORDER),
-        "coupon_orders_90d": activity_intervals(_active_days(coupons, *ORDER), ORDER),
-        "active_90d": activity_intervals(_active_days(lines, "customer_id"), ("customer_id",)),
-    }
-    parts = [
-        per_day(calendar, sums.with_columns(start="day", end=reach), *amounts),
-        per_day(calendar, back.with_columns(start="day", end=reach), "refunds_90d"),
-        *(per_day(calendar, s.rename({"one": name}), name) for name, s in counts.items()),
-    ]
-    return pl.concat(parts, how="align_left")
+    active = activity_intervals(_active_days(lines, "customer_id"), ("customer_id",))
+    return (
+        moves(sums.with_columns(start="day", end=reach), *amounts),
+        moves(back.with_columns(start="day", end=reach), "refunds_90d"),
+        _moves_of(active, "active_90d"),
+    )
 
 
-def _concentration(calendar: pl.DataFrame, lines: pl.LazyFrame) -> pl.DataFrame:
+def concentration_daily(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     """Revenue of all customers and of the best tenth, and the Gini coefficient, up to each day.
+
+    Args:
+        purchases: rows of silver/purchases.
+        as_of: latest batch day in silver.
+
+    Returns:
+        The columns of gold/concentration_daily: a row per day from the first sale to `as_of`.
+    """
+    sold = sales(up_to(purchases, as_of)).select("purchase_day")
+    first = sold.select(pl.min("purchase_day")).collect().item()
+    if first is None:
+        return CONCENTRATION_DAILY.empty()
+    return _concentration(purchases, first, as_of)
+
+
+def updated_concentration(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
+    """The rows of gold/concentration_daily, computed from the first changed day on.
+
+    Args:
+        earlier: rows of gold/concentration_daily.
+        changes: what has changed since.
+    """
+    first_changed = sales(changes.counted.both.lazy()).select(pl.min("purchase_day")).collect()
+    days = [changes.seen_as_of + timedelta(days=1), first_changed.item()]
+    start = min(day for day in days if day is not None)
+    kept = earlier.filter(pl.col("day") < start).collect()
+    if not kept.height:
+        return concentration_daily(changes.purchases, changes.as_of)
+    return pl.concat([kept, _concentration(changes.purchases, start, changes.as_of)])
+
+
+def _concentration(purchases: pl.LazyFrame, start: date, as_of: date) -> pl.DataFrame:
+    """The days from `start` on.
 
     The customers' revenues are kept sorted; a day takes out the old values of the customers who
     bought and puts in the new ones, so a day costs one pass and no sort. Gini by the sorted
     form: sum((2i - n - 1) x_i) / (n sum(x)).
     """
+    sold = sales(up_to(purchases, as_of))
+    lines = sold.select("customer_id", day="purchase_day", cents=_cents("net_amount"))
+    earlier = lines.filter(pl.col("day") < start).group_by("customer_id").agg(pl.sum("cents"))
+    so_far = earlier.collect().rename({"cents": "earlier"})
     bought = (
-        lines.group_by("customer_id", "day")
+        lines.filter(pl.col("day") >= start)
+        .group_by("customer_id", "day")
         .agg(pl.sum("cents"))
         .sort("day")
         .with_columns(after=pl.col("cents").cum_sum().over("customer_id"))
-        .with_columns(before=pl.col("after") - pl.col("cents"))
-        .with_columns(is_new=pl.struct("customer_id").is_first_distinct())
         .collect()
+        .join(so_far, on="customer_id", how="left", maintain_order="left")
+        .with_columns(
+            is_new=pl.struct("customer_id").is_first_distinct() & pl.col("earlier").is_null(),
+            after=pl.col("after") + pl.col("earlier").fill_null(0),
+        )
+        .with_columns(before=pl.col("after") - pl.col("cents"))
     )
     by_day = {day: rows for (day,), rows in bought.partition_by("day", as_dict=True).items()}
-    ranked = np.empty(0, dtype=np.int64)
+    ranked: Sorted = np.sort(so_far["earlier"].to_numpy())
     rows: list[tuple[date, int, int, float | None]] = []
-    for day in calendar["day"]:
+    for day in windows.calendar(start, as_of)["day"]:
         if day in by_day:
             ranked = _with_day(ranked, by_day[day])
         total = int(ranked.sum())
         best = int(ranked[ranked.size - -(-ranked.size // 10) :].sum())
         rows.append((day, total, best, _gini(ranked, total)))
-    return pl.DataFrame(
-        rows,
-        schema={
-            "day": pl.Date,
-            "revenue_total": pl.Int64,
-            "top_decile_revenue": pl.Int64,
-            "gini": pl.Float64,
-        },
-        orient="row",
-    )
+    return pl.DataFrame(rows, schema=CONCENTRATION_DAILY.dtypes, orient="row")
 
 
 def _with_day(ranked: Sorted, rows: pl.DataFrame) -> Sorted:

@@ -9,6 +9,7 @@ from datetime import date
 import polars as pl
 
 from bridge_cart_assets.tables.gold import SALES_DAILY
+from bridge_cart_assets.transforms.changes import Changes, Rows
 from bridge_cart_assets.transforms.features import exact_sum, up_to
 
 UNKNOWN = "unknown"
@@ -38,11 +39,43 @@ def sales_daily(purchases: pl.LazyFrame, customers: pl.LazyFrame, as_of: date) -
     >>> days.select("lines", "revenue", "refunds").rows()
     [(1, Decimal('30.00'), Decimal('0.00')), (0, Decimal('0.00'), Decimal('10.00'))]
     """
+    return _sums(up_to(purchases, as_of), customers)
+
+
+def updated_sales(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
+    """The rows of gold/sales_daily once the changed days are as they are now.
+
+    Args:
+        earlier: rows of gold/sales_daily.
+        changes: what has changed since.
+    """
+    moved = _with_another_country(changes.profiles)
+    days = changes.days
+    if moved.height:
+        days = pl.concat([days, changes.lines_of(moved).now["purchase_day"]]).unique()
+    is_changed = pl.col("day").is_in(days.implode())
+    kept = earlier.filter(~is_changed).collect()
+    lines = up_to(changes.purchases, changes.as_of).rename({"purchase_day": "day"})
+    again = lines.filter(is_changed).rename({"day": "purchase_day"})
+    sums = _sums(again, changes.customers).select(kept.columns)
+    return pl.concat([kept, SALES_DAILY.conform(sums)]).sort(SALES_DAILY.key)
+
+
+def _with_another_country(profiles: Rows) -> pl.DataFrame:
+    """The customers whose current profile has another country than before."""
+    now, before = (
+        rows.filter("is_current").select("customer_id", "country")
+        for rows in (profiles.came, profiles.gone)
+    )
+    both = now.join(before, on="customer_id", how="full", coalesce=True)
+    return both.filter(pl.col("country").ne_missing(pl.col("country_right"))).select("customer_id")
+
+
+def _sums(seen: pl.LazyFrame, customers: pl.LazyFrame) -> pl.DataFrame:
     countries = customers.filter("is_current").select("customer_id", "country")
     is_sale, is_refund = (pl.col("kind") == kind for kind in ("sale", "refund"))
     return (
-        up_to(purchases, as_of)
-        .filter(is_sale | is_refund)
+        seen.filter(is_sale | is_refund)
         .join(countries, on="customer_id", how="left")
         .group_by(
             "product_category",

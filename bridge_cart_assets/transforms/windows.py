@@ -38,19 +38,37 @@ def per_day(calendar: pl.DataFrame, intervals: pl.LazyFrame, *weights: str) -> p
     >>> per_day(days, visits, "visitors")["visitors"].to_list()
     [2, 2, 0, 0]
     """
+    return standing(calendar, moves(intervals, *weights), *weights)
+
+
+def moves(intervals: pl.LazyFrame, *weights: str) -> pl.DataFrame:
+    """Per day what enters minus what leaves: `day` and the weights.
+
+    >>> visits = pl.LazyFrame(
+    ...     {"start": [date(2024, 1, 1)], "end": [date(2024, 1, 3)], "visitors": [2]}
+    ... )
+    >>> moves(visits, "visitors").sort("day")["visitors"].to_list()
+    [2, -2]
+    """
     enters = intervals.select(pl.col("start").alias("day"), *weights)
     leaves = intervals.select(pl.col("end").alias("day"), *(-pl.col(w) for w in weights))
+    both = pl.concat([enters, leaves], how="vertical_relaxed")
+    return both.group_by("day").agg(pl.sum(*weights)).collect()
+
+
+def standing(calendar: pl.DataFrame, moves: pl.DataFrame, *weights: str) -> pl.DataFrame:
+    """The calendar with the running sums of what entered and left.
+
+    >>> changes = pl.DataFrame({"day": [date(2023, 12, 31), date(2024, 1, 2)], "visitors": [2, -1]})
+    >>> standing(calendar(date(2024, 1, 1), date(2024, 1, 3)), changes, "visitors").rows()[0][1:]
+    (2,)
+    """
     first = calendar["day"].min()
-    moves = (
-        pl.concat([enters, leaves], how="vertical_relaxed")
-        # What entered before the calendar begins is there on its first day.
-        .with_columns(day=pl.max_horizontal("day", pl.lit(first)))
-        .group_by("day")
-        .agg(pl.sum(*weights))
-        .collect()
-    )
+    # What entered before the calendar begins is there on its first day.
+    clipped = moves.with_columns(day=pl.max_horizontal("day", pl.lit(first)))
+    sums = clipped.group_by("day").agg(pl.sum(*weights))
     return (
-        calendar.join(moves, on="day", how="left", maintain_order="left")
+        calendar.join(sums, on="day", how="left", maintain_order="left")
         .with_columns(pl.col(weights).fill_null(0).cum_sum())
         .select("day", *weights)
     )

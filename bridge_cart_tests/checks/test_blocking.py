@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -19,8 +20,9 @@ from bridge_cart_assets.checks.registry import CheckContext, checks_of
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import range_tags
-from bridge_cart_assets.pipeline.gold import Recipe, update_table
+from bridge_cart_assets.pipeline.gold import Built, Recipe, update_table
 from bridge_cart_assets.pipeline.plan import plan
+from bridge_cart_assets.pipeline.silver_changes import Silver
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.gold import (
@@ -128,11 +130,13 @@ def test_a_failed_check_within_gold_holds_back_what_is_built_from_its_table(
 ) -> None:
     """Of one step: the tables behind the failed one are not built, the others are."""
 
-    def with_a_row_twice(lake: Lake, recipe: Recipe, run_id: str) -> pl.DataFrame | None:
-        rows = update_table(lake, recipe, run_id)
-        if rows is None or recipe.table is not CUSTOMER_FEATURES:
-            return rows
-        return pl.concat([rows, rows])
+    def with_a_row_twice(
+        lake: Lake, recipe: Recipe, run_id: str, silver: Silver | None = None
+    ) -> Built | None:
+        built = update_table(lake, recipe, run_id, silver)
+        if built is None or built.rows is None or recipe.table is not CUSTOMER_FEATURES:
+            return built
+        return replace(built, rows=pl.concat([built.rows, built.rows]))
 
     monkeypatch.setattr(assets_gold, "update_table", with_a_row_twice)
     land(begun, "2024-01-02", "O3,C3,2024-01-02,30")

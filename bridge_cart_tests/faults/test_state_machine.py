@@ -47,7 +47,7 @@ from bridge_cart_tests.faults.landed_files import (
     records,
 )
 from bridge_cart_tests.faults.laws import NATIVE, held, hold_after_a_run, hold_at_any_moment
-from bridge_cart_tests.lakehouse.tables import WITHOUT_MODEL, contents, differences
+from bridge_cart_tests.lakehouse.tables import WITHOUT_MODEL, contents, differences, stale_tables
 
 # Of the short run, which is always the same one.
 SEED = int(os.environ.get("BRIDGE_CART_TEST_SEED", "4"))
@@ -186,6 +186,7 @@ class LakeMachine(RuleBasedStateMachine):
         refresh_silver(self.lake, self.landing.root, sources=NATIVE)
         if with_gold:
             refresh_gold(self.lake)
+            assert stale_tables(self.lake) == []
         self._count("run with gold" if with_gold else "run")
 
     @rule(due=some, crash=times(CRASHES))

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 import polars as pl
 
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.pipeline.gold import GOLD_TABLES
+from bridge_cart_assets.pipeline.gold import GOLD_TABLES, build_rows, recipes
+from bridge_cart_assets.pipeline.silver_changes import Silver
+from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_HISTORY,
     CUSTOMER_SEGMENTS,
@@ -15,6 +17,7 @@ from bridge_cart_assets.tables.gold import (
     SEGMENT_METRICS,
     SEGMENT_MIGRATION,
     SEGMENT_MODEL,
+    TRAINING_STATES,
     VALUE_MODEL,
 )
 from bridge_cart_assets.tables.silver import TABLES as SILVER
@@ -32,6 +35,23 @@ WITHOUT_MODEL = tuple(table for table in ALL if table not in MODEL_DEPENDENT)
 def contents(lake: Lake, tables: Iterable[Table] = ALL) -> dict[str, pl.DataFrame]:
     """The rows of each table, ordered by key."""
     return {t.path: lake.snapshot(t).read().sort(list(t.key)) for t in tables}
+
+
+def stale_tables(lake: Lake) -> list[str]:
+    """The tables of gold that are not what silver and the models make of them as a whole.
+
+    Whatever way a table came about, by following changes or at once, it has these rows.
+    """
+    silver = Silver.now(lake)
+    whole = {
+        recipe.table.path: build_rows(recipe, silver).sort(list(recipe.table.key))
+        for recipe in recipes(Settings.discount_rate)
+        if not recipe.includes_previous_rows
+        # The training is looked at before a new model is trained in the same run.
+        and recipe.table is not TRAINING_STATES
+    }
+    tables = [recipe.table for recipe in recipes(0.0) if recipe.table.path in whole]
+    return differences(whole, contents(lake, tables))
 
 
 def differences(one: dict[str, pl.DataFrame], other: dict[str, pl.DataFrame]) -> list[str]:

@@ -1,0 +1,113 @@
+"""Silver as one run of gold sees it, and what has changed in it since a table was written.
+
+Belongs here: reading the change feeds of Delta tables. Does not belong here: what a table makes of
+the changes (`gold`, `transforms.changes`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+import polars as pl
+
+from bridge_cart_assets.ingestion.pending import latest_day
+from bridge_cart_assets.lake.delta import FeedGoneError, Lake, Snapshot
+from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
+from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.transforms.changes import Changes, Rows
+
+# With a larger share of the lines changed, a table is built whole as quickly.
+MOST_LINES = 0.2
+_CAME = ("insert", "update_postimage")
+
+
+class WholeError(Exception):
+    """A table cannot follow the change; the message says why."""
+
+
+@dataclass(frozen=True)
+class Silver:
+    """Silver as one run of gold sees it, whatever other runs commit meanwhile.
+
+    Attributes:
+        lake: the tables.
+        as_of: latest batch day; None while silver is empty.
+        purchases, customers: the tables at the beginning of the run.
+    """
+
+    lake: Lake
+    as_of: date | None
+    purchases: Snapshot
+    customers: Snapshot
+    _known: dict[tuple[int, int, date], Changes] = field(default_factory=dict)
+
+    @classmethod
+    def now(cls, lake: Lake) -> "Silver":
+        """Silver as it is now."""
+        return cls(lake, latest_day(lake), lake.snapshot(PURCHASES), lake.snapshot(CUSTOMERS))
+
+    @cached_property
+    def seen(self) -> dict[str, int]:
+        """What a table records that was built from this."""
+        return {
+            seen_name(table): snapshot.version or 0
+            for table, snapshot in ((PURCHASES, self.purchases), (CUSTOMERS, self.customers))
+        }
+
+    def rows(self, table: Table) -> pl.LazyFrame:
+        """The rows of a table, of silver's as they were at the beginning."""
+        pinned = {PURCHASES.path: self.purchases, CUSTOMERS.path: self.customers}
+        return (pinned.get(table.path) or self.lake.snapshot(table)).scan()
+
+    def changes_since(self, seen: Mapping[str, int], seen_as_of: date) -> Changes:
+        """What has changed since a table recorded what it had seen.
+
+        Raises:
+            WholeError: the difference cannot be had, or is too large.
+        """
+        assert self.as_of is not None  # noqa: S101 - nothing is built from an empty silver
+        versions = seen[seen_name(PURCHASES)], seen[seen_name(CUSTOMERS)]
+        if (*versions, seen_as_of) not in self._known:
+            lines, profiles = (
+                feed_since(snapshot, version)
+                for snapshot, version in zip(
+                    (self.purchases, self.customers), versions, strict=True
+                )
+            )
+            if lines.height > MOST_LINES * self.purchases.rows:
+                raise WholeError(f"{lines.height:,} changed lines of {self.purchases.rows:,}")
+            self._known[(*versions, seen_as_of)] = Changes(
+                self.purchases.scan(),
+                self.customers.scan(),
+                lines,
+                profiles,
+                seen_as_of,
+                self.as_of,
+            )
+        return self._known[(*versions, seen_as_of)]
+
+
+def feed_since(snapshot: Snapshot, since: int) -> Rows:
+    """The rows of a table that came and went since one of its versions.
+
+    A row that came and went again in between is in neither.
+
+    Raises:
+        WholeError: the change feed does not reach back to that version.
+    """
+    try:
+        feed = snapshot.change_feed(since)
+    except FeedGoneError as gone:
+        raise WholeError(str(gone)) from gone
+    sign = pl.when(pl.col("_change_type").is_in(_CAME)).then(1).otherwise(-1)
+    net = feed.with_columns(_sign=sign).group_by(list(snapshot.table.dtypes)).agg(pl.sum("_sign"))
+    return Rows(
+        came=net.filter(pl.col("_sign") > 0).drop("_sign"),
+        gone=net.filter(pl.col("_sign") < 0).drop("_sign"),
+    )
+
+
+def seen_name(table: Table) -> str:
+    """The transaction that records the version of a table that another table has seen."""
+    return f"bridge-cart/seen/{table.path}"

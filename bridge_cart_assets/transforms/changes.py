@@ -1,0 +1,125 @@
+"""What has changed since a table was last brought up to date, and whom it concerns.
+
+Belongs here: the rows that came and went, and the order lines of the customers they belong to, as
+they are now and as they were. Does not belong here: where the rows come from (`pipeline`), or what
+a table makes of them.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import polars as pl
+
+from bridge_cart_assets.transforms.features import ORDER
+
+LINE = (*ORDER, "line_number")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one table that came and rows that went; a row that was replaced is in both."""
+
+    came: pl.DataFrame
+    gone: pl.DataFrame
+
+    @property
+    def both(self) -> pl.DataFrame:
+        """All of them."""
+        return pl.concat([self.came, self.gone])
+
+    @property
+    def height(self) -> int:
+        """How many there are."""
+        return self.came.height + self.gone.height
+
+    def before(self, now: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
+        """What some rows of now were, without those that came and with those that went.
+
+        >>> rows = Rows(pl.DataFrame({"id": [1], "n": [5]}), pl.DataFrame({"id": [1], "n": [3]}))
+        >>> rows.before(pl.DataFrame({"id": [1, 2], "n": [5, 9]}), ("id",)).sort("id").rows()
+        [(1, 3), (2, 9)]
+        """
+        stayed = now.join(self.came, on=list(key), how="anti")
+        return pl.concat([stayed, self.gone.select(now.columns)])
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Order lines as they are and as they were.
+
+    Attributes:
+        now: those that count by as_of.
+        before: those that counted by the as_of of the last time.
+    """
+
+    now: pl.DataFrame
+    before: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What has changed in silver since a table was last brought up to date.
+
+    Attributes:
+        purchases: rows of silver/purchases as they are now.
+        customers: rows of silver/customers as they are now.
+        lines: rows of silver/purchases that came and went.
+        profiles: rows of silver/customers that came and went.
+        seen_as_of: latest batch day in silver then.
+        as_of: and now.
+    """
+
+    purchases: pl.LazyFrame
+    customers: pl.LazyFrame
+    lines: Rows
+    profiles: Rows
+    seen_as_of: date
+    as_of: date
+
+    @cached_property
+    def counted(self) -> Rows:
+        """Lines that count now and did not, and lines that counted and do not any more.
+
+        A line may be dated later than its batch: it comes when as_of gets there.
+        """
+        day = pl.col("purchase_day")
+        is_due = day.is_between(self.seen_as_of, self.as_of, closed="right")
+        due = self.purchases.filter(is_due).collect()
+        came = self.lines.came.filter(day <= self.seen_as_of)
+        gone = self.lines.gone.filter(day <= self.seen_as_of)
+        return Rows(pl.concat([came, due.select(came.columns)]), gone)
+
+    @cached_property
+    def buyers(self) -> pl.DataFrame:
+        """The customers whose lines have changed: customer_id."""
+        return self.counted.both.select("customer_id").unique()
+
+    @cached_property
+    def days(self) -> pl.Series:
+        """The days on which lines have changed."""
+        return self.counted.both["purchase_day"].unique()
+
+    def lines_of(self, keys: pl.DataFrame) -> Lines:
+        """All lines with one of some keys, for instance of some customers.
+
+        Args:
+            keys: columns of silver/purchases, distinct rows.
+        """
+        on = keys.columns
+        of_keys = self.purchases.filter(pl.col("purchase_day") <= self.as_of).join(
+            keys.lazy(), on=on, how="semi"
+        )
+        now = of_keys.collect()
+        gone = self.counted.gone.join(keys, on=on, how="semi")
+        return Lines(now, Rows(self.counted.came, gone).before(now, LINE))
+
+    @cached_property
+    def of_buyers(self) -> Lines:
+        """All lines of the customers whose lines have changed."""
+        return self.lines_of(self.buyers)
+
+    @cached_property
+    def of_orders(self) -> Lines:
+        """All lines of the orders whose lines have changed."""
+        return self.lines_of(self.counted.both.select(ORDER).unique())
