@@ -136,6 +136,11 @@ def decimals(value: Number | None, places: int, why: str = "not known") -> Cell:
     return Cell(grouped(number, places), str(number).replace("-", MINUS), str(value))
 
 
+def three_decimals(value: Number | None, why: str = "not known") -> Cell:
+    """A plain number with three decimals."""
+    return decimals(value, 3, why)
+
+
 def moment(value: datetime) -> str:
     """A UTC moment to the minute."""
     return f"{value:%Y-%m-%d %H:%M} UTC"

@@ -33,21 +33,17 @@ class StoredTable:
 
 def stored_tables(catalogue: Catalogue) -> list[StoredTable]:
     """Every table of the lake, in the order in which data go through them."""
-    sql = """
-        SELECT layer, name, version, as_of, rows, description FROM meta.tables
-        ORDER BY list_position(['raw', 'silver', 'gold', 'ops'], layer) NULLS LAST, name
+    source = """
+        meta.tables ORDER BY list_position(['raw', 'silver', 'gold', 'ops'], layer) NULLS LAST, name
     """
-    return catalogue.ask(StoredTable, sql)
+    return catalogue.read(StoredTable, source)
 
 
 def run_seconds(catalogue: Catalogue) -> float | None:
     """How long the run took that built the catalogue; None when it is unknown."""
     sql = "SELECT seconds FROM meta.times JOIN meta.run USING (run_id)"
-    return next(iter(catalogue.ask(_first, sql)), None)
-
-
-def _first(value: float | None) -> float | None:
-    return value
+    seconds: float | None = catalogue.value(sql)
+    return seconds
 
 
 @dataclass(frozen=True)
@@ -117,12 +113,7 @@ class RecordOutcomes:
 
 def record_outcomes(catalogue: Catalogue) -> list[RecordOutcomes]:
     """All records by source."""
-    sql = """
-        SELECT source, days, first_day, last_day,
-               records, accepted, duplicate, superseded, quarantined, blank
-        FROM meta.accounting ORDER BY source
-    """
-    return catalogue.ask(RecordOutcomes, sql)
+    return catalogue.read(RecordOutcomes, "meta.accounting ORDER BY source")
 
 
 @dataclass(frozen=True)
@@ -161,11 +152,8 @@ class Refusal:
 
 def refused_records(catalogue: Catalogue) -> list[Refusal]:
     """Refused records by source, reason and column, the most frequent first."""
-    sql = """
-        SELECT source, reason, "column", records, first_seen, last_seen, examples
-        FROM meta.quarantine ORDER BY records DESC, source, reason, "column"
-    """
-    return catalogue.ask(Refusal, sql)
+    source = 'meta.quarantine ORDER BY records DESC, source, reason, "column"'
+    return catalogue.read(Refusal, source)
 
 
 @dataclass(frozen=True)
@@ -246,7 +234,7 @@ def other_columns(catalogue: Catalogue) -> list[OtherColumn]:
         GROUP BY source, kind, names
     """
     found: dict[tuple[str, str, str], OtherColumn] = {}
-    for source, kind, names, files, first, latest in catalogue.ask(_row, sql):
+    for source, kind, names, files, first, latest in catalogue.ask(lambda *row: row, sql):
         # the ledger has the names as a line of CSV: one may have a comma in it
         for column in next(csv.reader([names])):
             key = (source, kind, column)
@@ -260,12 +248,6 @@ def other_columns(catalogue: Catalogue) -> list[OtherColumn]:
                 max(before.latest_day, latest),
             )
     return sorted(found.values(), key=lambda c: (c.source, c.kind == "missing", c.column))
-
-
-def _row(
-    source: str, kind: str, names: str, files: int, first: date, latest: date
-) -> tuple[str, str, str, int, date, date]:
-    return source, kind, names, files, first, latest
 
 
 @dataclass(frozen=True)
@@ -311,32 +293,9 @@ def metrics(catalogue: Catalogue) -> list[ModelMetric]:
     The segment model has versions of its own. The others are parts of the value model: a part
     that was not judged at its latest version has no rows, and what was said before is over.
     """
-    sql = """
-        SELECT model, model_version, metric, value, gate, passed, trained_as_of
-        FROM gold.model_metrics
+    source = """
+        gold.model_metrics
         QUALIFY model_version = max(model_version) OVER (PARTITION BY model = 'segments')
         ORDER BY coalesce(passed, true), passed IS NULL, model, metric
     """
-    return catalogue.ask(ModelMetric, sql)
-
-
-@dataclass(frozen=True)
-class DistributionDrift:
-    """How far a distribution has moved since the segment model was trained."""
-
-    subject: str
-    psi: float | None
-    bound: float
-    has_drifted: bool
-    model_version: int
-    trained_as_of: date
-    as_of: date
-
-
-def drift(catalogue: Catalogue) -> list[DistributionDrift]:
-    """The distributions, the one that has moved furthest first."""
-    sql = """
-        SELECT subject, psi, bound, has_drifted, model_version, trained_as_of, as_of
-        FROM gold.model_drift ORDER BY psi DESC NULLS LAST, subject
-    """
-    return catalogue.ask(DistributionDrift, sql)
+    return catalogue.read(ModelMetric, source)

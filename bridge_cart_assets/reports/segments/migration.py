@@ -3,6 +3,7 @@
 Belongs here: the diagram, its table and its sentences. Does not belong here: SQL (see `queries`).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 
@@ -10,7 +11,7 @@ from bridge_cart_assets.reports.charts import Chart, Node, sankey, segment_colou
 from bridge_cart_assets.reports.filters import Option, PageQuery, Parameter
 from bridge_cart_assets.reports.formatting import count, day, grouped, percent, words
 from bridge_cart_assets.reports.segments.queries import Flow
-from bridge_cart_assets.reports.tables import Heading, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Sheet, column
 from bridge_cart_assets.tables.gold import SEGMENT_MIGRATION
 
 # which months there are depends on the catalogue: the page looks it up, and says what it took
@@ -51,10 +52,9 @@ def migration_chart(flows: Sequence[Flow], period_end: date | None, segment: int
         for f in flows
         if f.customers
     ]
-    sizes: dict[int, int] = {}
+    sizes: Counter[int] = Counter()
     for flow in flows:
-        size = sizes.get(flow.from_segment_id, 0) + flow.customers
-        sizes[flow.from_segment_id] = size
+        sizes[flow.from_segment_id] += flow.customers
     return Chart(
         title=title,
         subtitle=_subtitle(period_end),
@@ -63,36 +63,31 @@ def migration_chart(flows: Sequence[Flow], period_end: date | None, segment: int
         if period_end is None
         else f"No customer was in this segment at the end of {iso_month(period_end)} or before.",
         sheet=Sheet(
-            name="migration",
-            title=title,
-            columns=(
-                Heading("from_segment", "From", "text"),
-                Heading("to_segment", "To", "text"),
-                Heading("customers", "Customers", meaning=SEGMENT_MIGRATION.meaning("customers")),
-                Heading(
-                    "share_of_from", "Of those from there", meaning="customers / all from there"
-                )
-                if segment is None
-                else Heading("share_of_from", "Of those from there shown here"),
-                Heading("lost", "Lapsed", meaning=SEGMENT_MIGRATION.meaning("lost")),
-                Heading("won_back", "Won back", meaning=SEGMENT_MIGRATION.meaning("won_back")),
-                Heading("period_end", "Month to", "day"),
+            "migration",
+            title,
+            (
+                Column[Flow](
+                    "from_segment",
+                    "From",
+                    lambda f: words(_name(f.from_segment_id, f.from_name)),
+                    "text",
+                ),
+                Column[Flow](
+                    "to_segment", "To", lambda f: words(_name(f.to_segment_id, f.to_name)), "text"
+                ),
+                column("customers", "Customers", count, SEGMENT_MIGRATION),
+                Column[Flow](
+                    "share_of_from",
+                    "Of those from there" + ("" if segment is None else " shown here"),
+                    lambda f: percent(_share(f.customers, sizes[f.from_segment_id])),
+                    meaning="customers / all from there" if segment is None else "",
+                ),
+                column("lost", "Lapsed", count, SEGMENT_MIGRATION),
+                column("won_back", "Won back", count, SEGMENT_MIGRATION),
+                Column[Flow]("period_end", "Month to", lambda f: day(period_end), "day"),
             ),
-            rows=tuple(
-                Row(
-                    (
-                        words(_name(flow.from_segment_id, flow.from_name)),
-                        words(_name(flow.to_segment_id, flow.to_name)),
-                        count(flow.customers),
-                        percent(_share(flow.customers, sizes[flow.from_segment_id])),
-                        count(flow.lost),
-                        count(flow.won_back),
-                        day(period_end),
-                    ),
-                    colour=segment_colour(flow.from_segment_id) if flow.from_segment_id else "",
-                )
-                for flow in flows
-            ),
+            flows,
+            colour=lambda f: segment_colour(f.from_segment_id),
         ),
     )
 
@@ -101,7 +96,7 @@ def _nodes(segments: Sequence[tuple[int, str | None]], side: int) -> dict[tuple[
     """One end of the flows per segment, in the order of their ids, newcomers last."""
     ids = dict(sorted(segments, key=lambda pair: (pair[0] == 0, pair[0])))
     return {
-        (i, side): Node(_name(i, name), segment_colour(i) if i else "quiet", 0 if side == 0 else 1)
+        (i, side): Node(_name(i, name), segment_colour(i) or "quiet", 0 if side == 0 else 1)
         for i, name in ids.items()
     }
 

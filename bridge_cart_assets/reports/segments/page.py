@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart
-from bridge_cart_assets.reports.filters import Option, PageQuery, weeks_per_point
+from bridge_cart_assets.reports.filters import Option, PageQuery, points_and_step
 from bridge_cart_assets.reports.freshness import days_of_figures
 from bridge_cart_assets.reports.page import NotThereError, Page
 from bridge_cart_assets.reports.segments import queries
@@ -143,8 +143,7 @@ def segments(catalogue: Catalogue, asked: PageQuery) -> Segments | None:
 def _history(catalogue: Catalogue, asked: PageQuery, first: date, last: date) -> Chart:
     """Weeks counted back from the latest day, as on the overview."""
     length = (last - asked.filters.first_day(first, last)).days
-    step = 7 * weeks_per_point(length)
-    points = max(1, 7 * max(1, round((length + 1) / 7)) // step)
+    points, step = points_and_step(length)
     weeks = queries.weeks(catalogue, asked.filters.segment, last, points, step)
     return history_chart(weeks, METRICS[asked.own[METRIC.name]], last, step)
 
