@@ -40,15 +40,14 @@ from bridge_cart_assets.reports.formatting import Cell, compact_money, count
 from bridge_cart_assets.reports.freshness import days_of_figures
 from bridge_cart_assets.reports.page import Page
 from bridge_cart_assets.reports.tables import Sheet
-from bridge_cart_assets.tables.gold import (
-    CUSTOMER_FEATURES,
-    CUSTOMER_SEGMENTS,
-    CUSTOMER_VALUE,
-    KPIS_DAILY,
-    SALES_DAILY,
-)
+from bridge_cart_assets.tables import gold
 
-NEEDED = frozenset({KPIS_DAILY, SALES_DAILY, CUSTOMER_FEATURES, CUSTOMER_VALUE, CUSTOMER_SEGMENTS})
+NEEDED = frozenset(
+    {
+        *(gold.KPIS_DAILY, gold.SALES_DAILY),
+        *(gold.CUSTOMER_FEATURES, gold.CUSTOMER_VALUE, gold.CUSTOMER_SEGMENTS),
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -151,8 +151,8 @@ class CatalogueTable:
 
 def stored_tables(catalogue: Catalogue) -> list[CatalogueTable]:
     """The gold tables that can be exported, in the order of their declaration."""
-    sql = "SELECT name, version, rows, description FROM meta.tables WHERE layer = 'gold'"
-    by_name = {stored.name: stored for stored in catalogue.ask(CatalogueTable, sql)}
+    stored = catalogue.read(CatalogueTable, "meta.tables WHERE layer = 'gold'")
+    by_name = {table.name: table for table in stored}
     return [
         by_name.get(table.name, CatalogueTable(table.name, None, None, table.description))
         for table in catalogue.gold_tables()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from bridge_cart_assets.reports.formatting import compact, exact, grouped, rounded
+from bridge_cart_assets.reports.formatting import compact, customers, exact, grouped, rounded
 from bridge_cart_assets.reports.overview.queries import KpiDay, RevenueWeek, SegmentGrowth
 from bridge_cart_assets.reports.segments.queries import Week
 
@@ -111,8 +111,7 @@ def _segments(segments: Sequence[SegmentGrowth]) -> str | None:
     change, most = max(moved, key=lambda pair: (abs(pair[0]), -pair[1].segment_id))
     return (
         f"{most.segment_name} {'gained' if change > 0 else 'lost'} most: "
-        f"{grouped(abs(change))} {'customer' if abs(change) == 1 else 'customers'}, "
-        f"now {grouped(most.customers)}."
+        f"{customers(abs(change))}, now {grouped(most.customers)}."
     )
 
 
@@ -124,7 +123,7 @@ def _new_customers(weeks: Sequence[RevenueWeek]) -> str | None:
     if now == before:
         return None
     return (
-        f"{grouped(now)} {'customer' if now == 1 else 'customers'} bought for the first time, "
+        f"{customers(now)} bought for the first time, "
         f"{grouped(abs(now - before))} {'more' if now > before else 'fewer'} than the week before."
     )
 

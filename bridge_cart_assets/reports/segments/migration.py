@@ -9,9 +9,9 @@ from datetime import date, timedelta
 
 from bridge_cart_assets.reports.charts import Chart, Node, sankey, segment_colour
 from bridge_cart_assets.reports.filters import Option, PageQuery, Parameter
-from bridge_cart_assets.reports.formatting import count, day, grouped, percent, words
+from bridge_cart_assets.reports.formatting import count, customers, day, grouped, percent, words
 from bridge_cart_assets.reports.segments.queries import Flow
-from bridge_cart_assets.reports.tables import Column, Sheet, column
+from bridge_cart_assets.reports.tables import Sheet, column
 from bridge_cart_assets.tables.gold import SEGMENT_MIGRATION
 
 # which months there are depends on the catalogue: the page looks it up, and says what it took
@@ -66,25 +66,24 @@ def migration_chart(flows: Sequence[Flow], period_end: date | None, segment: int
             "migration",
             title,
             (
-                Column[Flow](
+                column(
                     "from_segment",
                     "From",
-                    lambda f: words(_name(f.from_segment_id, f.from_name)),
-                    "text",
+                    words,
+                    of=lambda f: _name(f.from_segment_id, f.from_name),
                 ),
-                Column[Flow](
-                    "to_segment", "To", lambda f: words(_name(f.to_segment_id, f.to_name)), "text"
-                ),
+                column("to_segment", "To", words, of=lambda f: _name(f.to_segment_id, f.to_name)),
                 column("customers", "Customers", count, SEGMENT_MIGRATION),
-                Column[Flow](
+                column(
                     "share_of_from",
                     "Of those from there" + ("" if segment is None else " shown here"),
-                    lambda f: percent(_share(f.customers, sizes[f.from_segment_id])),
-                    meaning="customers / all from there" if segment is None else "",
+                    percent,
+                    "customers / all from there" if segment is None else "",
+                    of=lambda f: _share(f.customers, sizes[f.from_segment_id]),
                 ),
                 column("lost", "Lapsed", count, SEGMENT_MIGRATION),
                 column("won_back", "Won back", count, SEGMENT_MIGRATION),
-                Column[Flow]("period_end", "Month to", lambda f: day(period_end), "day"),
+                column("period_end", "Month to", day, of=lambda f: period_end),
             ),
             flows,
             colour=lambda f: segment_colour(f.from_segment_id),
@@ -134,7 +133,7 @@ def _headline(flows: Sequence[Flow], period_end: date | None, segment: int | Non
     moved = sum(f.customers for f in flows if f.from_segment_id not in {0, f.to_segment_id})
     if not there:
         return f"{iso_month(period_end)}: all customers are new"
-    return f"{iso_month(period_end)}: {grouped(moved)} of {_customers(there)} changed their segment"
+    return f"{iso_month(period_end)}: {grouped(moved)} of {customers(there)} changed their segment"
 
 
 def sentences(flows: Sequence[Flow]) -> tuple[str, ...]:
@@ -150,7 +149,7 @@ def sentences(flows: Sequence[Flow]) -> tuple[str, ...]:
         )
     new = sum(f.customers for f in flows if f.from_segment_id == 0)
     if new:
-        said.append(f"{_customers(new)} bought for the first time.")
+        said.append(f"{customers(new)} bought for the first time.")
     lost, won_back = sum(f.lost for f in flows), sum(f.won_back for f in flows)
     if lost or won_back:
         said.append(
@@ -158,7 +157,3 @@ def sentences(flows: Sequence[Flow]) -> tuple[str, ...]:
             f"{grouped(won_back)} who had lapsed were won back."
         )
     return tuple(said)
-
-
-def _customers(number: int) -> str:
-    return f"{grouped(number)} {'customer' if number == 1 else 'customers'}"

@@ -10,7 +10,7 @@ from datetime import date
 from bridge_cart_assets.reports.catalogue import literal
 from bridge_cart_assets.reports.formatting import count, day, grouped, three_decimals, words
 from bridge_cart_assets.reports.segments.queries import ModelVersion, SegmentDrift
-from bridge_cart_assets.reports.tables import Column, Sheet, column
+from bridge_cart_assets.reports.tables import Sheet, column
 from bridge_cart_assets.tables.gold import MODEL_DRIFT, SEGMENT_MODEL
 
 _BECAUSE = {
@@ -60,13 +60,7 @@ def versions_sheet(versions: Sequence[ModelVersion]) -> Sheet:
         (
             column("model_version", "Version", count, SEGMENT_MODEL),
             column("trained_as_of", "Trained as of", day, SEGMENT_MODEL),
-            Column[ModelVersion](
-                "trained_because",
-                "Because",
-                lambda version: words(_because(version)),
-                "text",
-                SEGMENT_MODEL.meaning("trained_because"),
-            ),
+            column("trained_because", "Because", words, SEGMENT_MODEL, of=_because),
             column("trained_on", "Customers", count, SEGMENT_MODEL),
             column("segments", "Segments", count),
             column("stability", "Stability", three_decimals, SEGMENT_MODEL, _NOT_MEASURED),
@@ -79,32 +73,27 @@ def versions_sheet(versions: Sequence[ModelVersion]) -> Sheet:
 
 def drift_sheet(drift: Sequence[SegmentDrift]) -> Sheet:
     """How far each distribution has moved since the training."""
+    missing = "there is nothing to compare"
     return Sheet(
         "drift",
         _drift_headline(drift),
         (
-            Column[SegmentDrift](
-                "subject",
-                "What is watched",
-                lambda of: words(_SUBJECTS.get(of.subject, of.subject)),
-                "text",
-                MODEL_DRIFT.meaning("subject"),
-            ),
-            column(
-                "psi", "Moved by (PSI)", three_decimals, MODEL_DRIFT, "there is nothing to compare"
-            ),
+            column("subject", "What is watched", words, MODEL_DRIFT, of=_subject),
+            column("psi", "Moved by (PSI)", three_decimals, MODEL_DRIFT, missing),
             column("bound", "Bound", three_decimals, MODEL_DRIFT),
-            Column[SegmentDrift](
-                "verdict",
-                "Verdict",
-                lambda of: words("has drifted" if of.has_drifted else "within the bound"),
-                "text",
-                MODEL_DRIFT.meaning("has_drifted"),
-            ),
+            column("verdict", "Verdict", words, MODEL_DRIFT.meaning("has_drifted"), of=_verdict),
         ),
         drift,
         empty="Drift is measured as soon as there is a segment model.",
     )
+
+
+def _subject(drift: SegmentDrift) -> str:
+    return _SUBJECTS.get(drift.subject, drift.subject)
+
+
+def _verdict(drift: SegmentDrift) -> str:
+    return "has drifted" if drift.has_drifted else "within the bound"
 
 
 def _drift_headline(drift: Sequence[SegmentDrift]) -> str:

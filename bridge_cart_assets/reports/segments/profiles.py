@@ -90,9 +90,7 @@ def typical_customers(
         "typical",
         "Typical customers",
         (
-            Column[Typical](
-                "segment_name", "Segment", lambda of: words(names[of.segment_id]), "text"
-            ),
+            column("segment_name", "Segment", words, of=lambda of: names[of.segment_id]),
             column("customers", "Customers", count, "Customers of the segment in the filter"),
             shown("historic_clv", "Avg CLV so far", compact_money, CUSTOMER_VALUE),
             Column[Typical](
