@@ -44,13 +44,7 @@ from bridge_cart_assets.tables.gold import (
 from bridge_cart_assets.tables.table import Table
 
 NEEDED = frozenset(
-    {
-        CUSTOMER_FEATURES,
-        CUSTOMER_VALUE,
-        CUSTOMER_SEGMENTS,
-        CUSTOMER_HISTORY,
-        SEGMENT_MODEL,
-    }
+    {CUSTOMER_FEATURES, CUSTOMER_VALUE, CUSTOMER_SEGMENTS, CUSTOMER_HISTORY, SEGMENT_MODEL}
 )
 MOST_ORDERS = 100
 MOST_STATES = 100
@@ -185,40 +179,26 @@ def _lifecycle(done: queries.CustomerFigures, worth: queries.Worth) -> str:
 
 
 def _headlines(done: queries.CustomerFigures, worth: queries.Worth) -> tuple[Headline, ...]:
-    features, value = CUSTOMER_FEATURES.meaning, CUSTOMER_VALUE.meaning
-    gap = done.median_gap_days
+    gap, band = done.median_gap_days, _BANDS.get(worth.churn_band or "", "not predicted")
+    rhythm = "only one purchase day" if gap is None else f"every {grouped(gap)} days, typically"
+    value = partial(column, meaning=CUSTOMER_VALUE, missing=NOT_PREDICTED)
+    feature = partial(column, meaning=CUSTOMER_FEATURES)
     return (
-        Headline(
-            "Worth so far", value("historic_clv"), compact_money(worth.historic_clv), "net revenue"
-        ),
-        Headline(
-            "Expected, 365 days",
-            value("predicted_clv_365d"),
-            compact_money(worth.predicted_clv_365d, NOT_PREDICTED),
+        _headline(value("historic_clv", "Worth so far", compact_money), worth, "net revenue"),
+        _headline(
+            value("predicted_clv_365d", "Expected, 365 days", compact_money),
+            worth,
             "predicted value",
         ),
-        Headline(
-            "Orders", features("orders"), count(done.orders), f"since {done.first_purchase_day}"
-        ),
-        Headline(
-            "Average order",
-            features("aov"),
-            compact_money(done.aov),
-            "only one purchase day" if gap is None else f"every {grouped(gap)} days, typically",
-        ),
-        Headline(
-            "Orders, 90 days",
-            value("expected_orders_90d"),
-            decimals(worth.expected_orders_90d, 2, NOT_PREDICTED),
-            "expected",
-        ),
-        Headline(
-            "Stays away, 90 days",
-            value("churn_probability_90d"),
-            percent(worth.churn_probability_90d, NOT_PREDICTED),
-            _BANDS.get(worth.churn_band or "", "not predicted"),
-        ),
+        _headline(feature("orders", "Orders", count), done, f"since {done.first_purchase_day}"),
+        _headline(feature("aov", "Average order", compact_money), done, rhythm),
+        _headline(value("expected_orders_90d", "Orders, 90 days", _ORDERS), worth, "expected"),
+        _headline(value("churn_probability_90d", "Stays away, 90 days", percent), worth, band),
     )
+
+
+def _headline(shown: Column[Any], row: object, below: str) -> Headline:
+    return Headline(shown.title, shown.meaning, shown.cell(row), below)
 
 
 def _status(worth: queries.Worth) -> str:

@@ -21,7 +21,6 @@ class NoOrdersError(LookupError):
 class CustomerFigures:
     """What gold.customer_features has of the customer."""
 
-    customer_id: str
     as_of: date
     first_purchase_day: date
     last_purchase_day: date

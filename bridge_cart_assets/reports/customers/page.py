@@ -223,11 +223,11 @@ def _found_sheet(found: Sequence[queries.Found]) -> Sheet:
 
 
 def _listed_sheet(one: Worklist, listed: Sequence[queries.Listed], is_predicted: bool) -> Sheet:
-    amount, none = one.worth, "the profile has no country"
+    amount = one.worth
     columns = [
         column("customer_id", "Customer", words),
         _SEGMENT,
-        column("country", "Country", words, missing=none),
+        column("country", "Country", words, missing="the profile has no country"),
         column(amount.name, amount.title, money, amount.meaning, NOT_PREDICTED, of="worth"),
         column("last_purchase_day", "Last purchase", day),
         column("orders", "Orders", count),
@@ -262,9 +262,7 @@ def _bands_sheet(bands: Sequence[queries.Band]) -> Sheet:
         "Customers by churn band",
         (
             column("churn_band", "Band", words, of=lambda b: b.churn_band or "not predicted"),
-            column(
-                "chance", chance, words, "", NOT_PREDICTED, of=lambda b: _BANDS.get(b.churn_band)
-            ),
+            expected("chance", chance, words, of=lambda b: _BANDS.get(b.churn_band)),
             column("customers", "Customers", count),
             column("share", "Share", percent, of=lambda b: b.customers / everybody),
             column("historic_clv", "Worth so far", money),

@@ -32,17 +32,16 @@ _CUSTOMERS = """
 
 @dataclass(frozen=True)
 class Status:
-    """What the value model says of its own figures, on so many customers."""
+    """What the value model says of its own figures, and of how many customers it predicts."""
 
     model_status: str
-    customers: int
     predicted: int
 
 
 def statuses(catalogue: Catalogue) -> list[Status]:
-    """Each status of the value model with its customers, the most frequent first."""
+    """Each status of the value model, the most frequent first."""
     sql = """
-        SELECT model_status, count(*), count(clv) FROM gold.customer_value
+        SELECT model_status, count(clv) FROM gold.customer_value
         GROUP BY model_status ORDER BY count(*) DESC, model_status
     """
     return catalogue.ask(Status, sql)

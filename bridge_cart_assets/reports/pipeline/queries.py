@@ -64,8 +64,6 @@ class CheckRow:
     first_day: date | None
     last_day: date | None
     covers: str | None
-    evaluated_at: datetime | None
-    run_id: str | None
 
     @property
     def is_blocking(self) -> bool:
@@ -74,19 +72,13 @@ class CheckRow:
 
 
 def checks(catalogue: Catalogue) -> list[CheckRow]:
-    """Every check: those that failed first, blocking ones before warnings, then by table.
-
-    A moment with a time zone becomes one without: DuckDB's zones are an extension.
-    """
-    sql = """
-        SELECT layer, name, check_name, meaning, severity, passed, says, value, bound,
-               lower_bound, upper_bound, first_day, last_day, covers,
-               make_timestamp(epoch_us(evaluated_at)), run_id
-        FROM meta.checks
+    """Every check: those that failed first, blocking ones before warnings, then by table."""
+    source = """
+        meta.checks
         ORDER BY coalesce(passed, true), passed IS NULL, severity,
                  list_position(['raw', 'silver', 'gold'], layer) NULLS LAST, name, check_name
     """
-    return catalogue.ask(CheckRow, sql)
+    return catalogue.read(CheckRow, source)
 
 
 @dataclass(frozen=True)
@@ -94,7 +86,6 @@ class RecordOutcomes:
     """What became of the records of a source."""
 
     source: str
-    days: int
     first_day: date
     last_day: date
     records: int
@@ -145,7 +136,6 @@ class Refusal:
     reason: str
     column: str
     records: int
-    first_seen: date
     last_seen: date
     examples: Sequence[str]
 
@@ -169,7 +159,10 @@ class FilesByState:
 
 
 def landed_files(catalogue: Catalogue) -> list[FilesByState]:
-    """The files of the ledger by source and state."""
+    """The files of the ledger by source and state.
+
+    A moment with a time zone becomes one without: DuckDB's zones are an extension.
+    """
     sql = """
         SELECT source, state, count(*), CAST(sum(records) AS BIGINT), max(batch_day),
                make_timestamp(epoch_us(max(seen_at)))

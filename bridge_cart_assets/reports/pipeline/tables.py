@@ -6,6 +6,7 @@ Belongs here: columns, wording of cells, links into Dagster. Does not belong her
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from bridge_cart_assets.reports.formatting import (
@@ -46,7 +47,7 @@ def tables(stored: Sequence[StoredTable]) -> Sheet:
         "tables",
         "Tables",
         (
-            Column[StoredTable]("table", "Table", lambda t: words(f"{t.layer}/{t.name}"), "text"),
+            column("table", "Table", words, of=lambda t: f"{t.layer}/{t.name}"),
             column("rows", "Rows", count, missing=never),
             column("version", "Version", count, "Version of the Delta table", never),
             column(
@@ -82,8 +83,8 @@ def _checks(name: str, title: str, checks: Sequence[CheckRow], empty: str) -> Sh
         title,
         (
             column("check", "Check", words, of="check_name"),
-            Column[CheckRow]("table", "Table", lambda c: words(f"{c.layer}/{c.name}"), "text"),
-            Column[CheckRow]("status", "Status", lambda c: words(_status(c)[0]), "text", stops),
+            column("table", "Table", words, of=lambda c: f"{c.layer}/{c.name}"),
+            column("status", "Status", words, stops, of=lambda c: _status(c)[0]),
             column("says", "What it found", words, missing="the check was never evaluated"),
             column("value", "Value", _figure, missing="the check has no single figure"),
             Column[CheckRow]("bound", "Bound", _bound, "text"),
@@ -177,17 +178,16 @@ def refusals(found: Sequence[Refusal], is_there: bool) -> Sheet:
         (
             column("reason", "Reason", words),
             column("source", "Source", words),
-            Column[Refusal](
-                "column", "Column", lambda r: words(r.column or None, _AS_A_WHOLE), "text"
-            ),
+            column("column", "Column", words, "", _AS_A_WHOLE, of=lambda r: r.column or None),
             column("records", "Records", count),
             column("last_seen", "Last seen", day, "Last batch day that has one"),
-            Column[Refusal](
+            column(
                 "examples",
                 "Such as",
-                lambda r: words(" · ".join(r.examples) or None, "no value, or one of a person"),
-                "text",
+                words,
                 "Letters are shown as a, digits as 9",
+                "no value, or one of a person",
+                of=lambda r: " · ".join(r.examples) or None,
             ),
             *_reason_columns(reasons.of_record),
         ),
@@ -214,13 +214,11 @@ def files(landed: Sequence[FilesByState]) -> Sheet:
     )
 
 
-def _reason_columns(
-    reason_of: Callable[[str], reasons.Reason],
-) -> tuple[Column[Refusal | RefusedFile], ...]:
+def _reason_columns(reason_of: Callable[[str], reasons.Reason]) -> tuple[Column[Any], ...]:
     """What the reason of a refusal means, and what to do about it."""
     return (
-        Column("means", "What it means", lambda r: words(reason_of(r.reason or "").means), "text"),
-        Column("remedy", "What to do", lambda r: words(reason_of(r.reason or "").remedy), "text"),
+        column("means", "What it means", words, of=lambda r: reason_of(r.reason or "").means),
+        column("remedy", "What to do", words, of=lambda r: reason_of(r.reason or "").remedy),
     )
 
 
@@ -259,9 +257,7 @@ def other_columns(found: Sequence[OtherColumn]) -> Sheet:
             column("files", "Files", count),
             column("first_day", "First seen", day),
             column("latest_day", "Last seen", day),
-            Column[OtherColumn](
-                "means", "What it means", lambda c: words(meanings.get(c.kind)), "text"
-            ),
+            column("means", "What it means", words, of=lambda c: meanings.get(c.kind)),
         ),
         found,
         empty="Every file has exactly the columns of its source.",
@@ -299,12 +295,8 @@ def metrics(found: Sequence[ModelMetric]) -> Sheet:
             column("model", "Model", words),
             column("value", "Value", _figure, missing="the metric could not be computed"),
             column("gate", "PageQuery", words, "What is asked of the metric", unasked),
-            Column[ModelMetric](
-                "passed", "Verdict", lambda m: words(_VERDICTS[m.passed][0], unasked), "text"
-            ),
-            Column[ModelMetric](
-                "model_version", "Version", lambda m: words(str(m.model_version)), "text"
-            ),
+            column("passed", "Verdict", words, "", unasked, of=lambda m: _VERDICTS[m.passed][0]),
+            column("model_version", "Version", words, of=lambda m: str(m.model_version)),
             column("trained_as_of", "Trained on", day),
         ),
         found,
@@ -336,11 +328,11 @@ def drift(found: Sequence[SegmentDrift]) -> Sheet:
                 "there is nothing to compare",
             ),
             column("bound", "Allowed", three_decimals),
-            Column[SegmentDrift](
+            column(
                 "has_drifted",
                 "Verdict",
-                lambda d: words("moved" if d.has_drifted else "as at the training"),
-                "text",
+                words,
+                of=lambda d: "moved" if d.has_drifted else "as at the training",
             ),
             column("trained_as_of", "Trained on", day),
             column("as_of", "Compared on", day),

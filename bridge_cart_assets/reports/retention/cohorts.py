@@ -178,11 +178,8 @@ def cohort_chart(months: Sequence[CohortMonth], measure: Measure) -> Chart:
 
 
 def _cohort_sheet(cohorts: Sequence[list[CohortMonth]], longest: int, measure: Measure) -> Sheet:
-    cohort_column = Column[list[CohortMonth]]
-    meaning = COHORT_RETENTION.meaning
-
     def month_column(index: int) -> Column[list[CohortMonth]]:
-        return cohort_column(
+        return Column(
             f"month_{index}",
             str(index),
             lambda months: (
@@ -194,24 +191,26 @@ def _cohort_sheet(cohorts: Sequence[list[CohortMonth]], longest: int, measure: M
         "cohorts",
         f"{measure.label}, by month of the first purchase and months since",
         (
-            cohort_column(
+            column(
                 "cohort_month",
                 "First purchase",
-                lambda months: words(months[0].cohort_month),
-                "text",
-                meaning("cohort_month"),
+                words,
+                COHORT_RETENTION,
+                of=lambda months: months[0].cohort_month,
             ),
-            cohort_column(
+            column(
                 "cohort_size",
                 "Customers",
-                lambda months: count(months[0].cohort_size),
-                meaning=meaning("cohort_size"),
+                count,
+                COHORT_RETENTION,
+                of=lambda months: months[0].cohort_size,
             ),
-            cohort_column(
+            column(
                 "complete_months",
                 "Ended months",
-                lambda months: count(sum(month.is_complete for month in months)),
-                meaning="Months of the cohort that had ended",
+                count,
+                "Months of the cohort that had ended",
+                of=lambda months: sum(month.is_complete for month in months),
             ),
             *map(month_column, range(longest + 1)),
         ),
@@ -258,10 +257,11 @@ def curve_chart(since: Sequence[MonthSince], measure: Measure) -> Chart:
             title,
             (
                 column("month_index", "Months since", count),
-                Column[MonthSince](
+                column(
                     "revenue_per_customer" if per_customer else "retention",
                     measure.label,
-                    lambda month: measure.show(measure.of_all(month)),
+                    FULL[measure.unit],
+                    of=measure.of_all,
                 ),
                 column("revenue", "Revenue", money)
                 if per_customer
