@@ -8,12 +8,12 @@ import atexit
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock, Timer
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 import duckdb
@@ -21,7 +21,11 @@ import duckdb
 from bridge_cart_assets.tables.gold import TABLES
 from bridge_cart_assets.tables.table import Table
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 T = TypeVar("T")
+D = TypeVar("D", bound="DataclassInstance")
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": 2,
@@ -67,6 +71,23 @@ class Catalogue:
         """Run a query and make one object of each row, columns in order."""
         rows = self.connection.execute(sql, dict(parameters or {})).fetchall()
         return [make(*row) for row in rows]
+
+    def read(
+        self, make: type[D], source: str, parameters: Mapping[str, object] | None = None
+    ) -> list[D]:
+        """Read rows of one table: of its columns those that the dataclass has as fields.
+
+        Args:
+            make: what each row becomes.
+            source: the query from the name of the table on.
+            parameters: what is bound.
+        """
+        columns = ", ".join(f'"{column.name}"' for column in fields(make))
+        return self.ask(make, f"SELECT {columns} FROM {source}", parameters)  # noqa: S608
+
+    def value(self, sql: str, parameters: Mapping[str, object] | None = None) -> Any:
+        """The first figure of the first row; None when there is no row."""
+        return next(iter(self.ask(lambda *row: row[0], sql, parameters)), None)
 
     def gold_tables(self) -> tuple[Table, ...]:
         """The declared gold tables that this catalogue has."""
@@ -212,8 +233,8 @@ def _attached(path: Path) -> duckdb.DuckDBPyConnection:
         ":memory:", config={**_CONFIG, "temp_directory": _spill_folder().name}
     )
     try:
-        connection.execute(f"ATTACH {_literal(str(path))} AS catalogue (READ_ONLY)")
-        allowed = ", ".join(_literal(file) for file in _order_files(connection))
+        connection.execute(f"ATTACH {literal(str(path))} AS catalogue (READ_ONLY)")
+        allowed = ", ".join(literal(file) for file in _order_files(connection))
         connection.execute(f"SET allowed_paths = [{allowed}]")
         connection.execute("SET enable_external_access = false")
     except duckdb.Error as error:
@@ -236,6 +257,7 @@ def _order_files(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [path for path in (text.replace("''", "'") for text in literals) if _ORDERS.search(path)]
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """A text as it stands in SQL, for where it cannot be bound."""
     quoted = text.replace("'", "''")
     return f"'{quoted}'"

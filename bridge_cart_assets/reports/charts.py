@@ -4,11 +4,12 @@ Belongs here: the kinds of charts and what each needs. Does not belong here: par
 (see the pages), or drawing (see static/report.js).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from bridge_cart_assets.reports.formatting import Cell, compact_money, count, money, percent
 from bridge_cart_assets.reports.tables import Sheet
 
 COLOURS = 10
@@ -16,6 +17,9 @@ COLOURS = 10
 Unit = Literal["count", "money", "percent", "number"]
 Value = float | int | None
 Figures = Mapping[str, object]
+# how a figure is written: in a table, and in a sentence
+FULL: Mapping[Unit, Callable[..., Cell]] = {"count": count, "money": money, "percent": percent}
+SHORT: Mapping[Unit, Callable[..., Cell]] = {**FULL, "money": compact_money}
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,12 @@ class Series:
     colour: str = "accent"
 
 
-def segment_colour(segment_id: int) -> str:
-    """The segment's colour by its id, which stays; the eleventh id takes the first again."""
-    return f"seg-{(segment_id - 1) % COLOURS + 1}"
+def segment_colour(segment_id: int | None) -> str:
+    """The segment's colour by its id, which stays; the eleventh id takes the first again.
+
+    '' for no segment: None, or 0 for customers who were in none before.
+    """
+    return f"seg-{(segment_id - 1) % COLOURS + 1}" if segment_id else ""
 
 
 def lines(days: Sequence[date], series: Sequence[Series], unit: Unit) -> Figures:

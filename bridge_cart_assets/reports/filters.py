@@ -56,6 +56,11 @@ class Filters:
         days = PERIODS[self.period][1]
         return first if days is None else max(first, date.fromordinal(last.toordinal() - days + 1))
 
+    @property
+    def of_customers(self) -> dict[str, object]:
+        """The filters on customers, as queries bind them."""
+        return {"segment": self.segment, "country": self.country, "category": self.category}
+
     def is_set(self, name: str) -> bool:
         """Whether a filter has another value than it has on its own."""
         return bool(getattr(self, name) != getattr(Filters(), name))
@@ -64,6 +69,12 @@ class Filters:
 def weeks_per_point(days: int) -> int:
     """How many weeks a point or bar of a chart stands for, so that a chart has 105 at most."""
     return max(1, ceil(days / 7 / _MOST_POINTS))
+
+
+def points_and_step(days: int) -> tuple[int, int]:
+    """How many points or bars a chart over so many days has, and the days from one to the next."""
+    step = 7 * weeks_per_point(days)
+    return max(1, 7 * max(1, round((days + 1) / 7)) // step), step
 
 
 @dataclass(frozen=True)
@@ -208,7 +219,7 @@ def _given(
     warnings = []
     for name, value in pairs:
         if name not in labels:
-            warnings.append(f"There is no filter {_quoted(name)}: it changes nothing.")
+            warnings.append(f"There is no filter {quoted(name)}: it changes nothing.")
         elif given.get(name, value.strip()) != value.strip():
             warnings.append(f"{labels[name]} is given more than once: the first one counts.")
         elif value.strip():
@@ -225,23 +236,24 @@ def _complaint(parameter: Parameter, value: str) -> str:
         return ""
     return (
         f"{parameter.label} takes up to {LONGEST_TEXT} printable characters: "
-        f"{_quoted(value)} changes nothing."
+        f"{quoted(value)} changes nothing."
     )
 
 
 def _unknown(label: str, value: str, options: Sequence[Option]) -> str:
     if not options:
-        return f"{label} {_quoted(value)} is not known: the catalogue has none to choose from."
+        return f"{label} {quoted(value)} is not known: the catalogue has none to choose from."
     named = [
         option.name if option.name == option.value else f"{option.value} ({option.name})"
         for option in options[:_MOST_NAMED]
     ]
     more = len(options) - len(named)
     listed = ", ".join(named) + (f" and {more} more" if more else "")
-    return f"{label} {_quoted(value)} is not known and changes nothing. There are: {listed}."
+    return f"{label} {quoted(value)} is not known and changes nothing. There are: {listed}."
 
 
-def _quoted(value: str, longest: int = 40) -> str:
+def quoted(value: str, longest: int = 40) -> str:
+    """What was asked for, in quotation marks: on one line, and not too long."""
     shown = "".join(c if c.isprintable() else " " for c in value[: longest + 1])
     return f"“{shown[:longest]}…”" if len(value) > longest else f"“{shown}”"
 

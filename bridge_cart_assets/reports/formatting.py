@@ -5,6 +5,7 @@ here: HTML, or which figure is good and which is bad.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -88,54 +89,73 @@ def compact(value: Number) -> str:
     return digits + ("", "k", "M", "bn")[power]
 
 
-def count(value: Number | None, why: str = "not known") -> Cell:
-    """A whole number in full."""
+def _figure(
+    value: Number | None,
+    why: str,
+    text: Callable[[Decimal], str],
+    title: Callable[[Decimal], str] | None = None,
+) -> Cell:
     number = exact(value)
     if number is None:
         return nothing(why)
-    return Cell(grouped(number), grouped(number), str(value))
+    return Cell(text(number), (title or text)(number), str(value))
+
+
+def count(value: Number | None, why: str = "not known") -> Cell:
+    """A whole number in full."""
+    return _figure(value, why, grouped)
 
 
 def compact_count(value: Number | None, why: str = "not known") -> Cell:
     """A whole number, in full below 10 000 and compact from there."""
-    shown = count(value, why)
-    number = exact(value)
-    if number is None or abs(number) < 10_000:
-        return shown
-    return Cell(compact(number), shown.title, shown.value)
+    return _figure(value, why, lambda n: grouped(n) if abs(n) < 10_000 else compact(n), grouped)
 
 
 def money(value: Number | None, why: str = "not known") -> Cell:
     """An amount in full, to the cent."""
-    number = exact(value)
-    if number is None:
-        return nothing(why)
-    return Cell(grouped(number, 2), grouped(number, 2), str(value))
+    return _figure(value, why, lambda n: grouped(n, 2))
 
 
 def compact_money(value: Number | None, why: str = "not known") -> Cell:
     """An amount in three digits, the cents in the title."""
-    shown = money(value, why)
-    number = exact(value)
-    return shown if number is None else Cell(compact(number), shown.title, shown.value)
+    return _figure(value, why, compact, lambda n: grouped(n, 2))
 
 
 def percent(value: Number | None, why: str = "not known") -> Cell:
     """A share with one decimal: 0.4391 is 43.9%."""
-    number = exact(value)
-    if number is None:
-        return nothing(why)
-    return Cell(f"{grouped(number * 100, 1)}%", f"{grouped(number * 100, 4)}%", str(value))
+    return _figure(
+        value, why, lambda n: f"{grouped(n * 100, 1)}%", lambda n: f"{grouped(n * 100, 4)}%"
+    )
 
 
 def decimals(value: Number | None, places: int, why: str = "not known") -> Cell:
     """A plain number with so many decimals; the full value on hover."""
-    number = exact(value)
-    if number is None:
-        return nothing(why)
-    return Cell(grouped(number, places), str(number).replace("-", MINUS), str(value))
+    return _figure(value, why, lambda n: grouped(n, places), lambda n: str(n).replace("-", MINUS))
+
+
+def three_decimals(value: Number | None, why: str = "not known") -> Cell:
+    """A plain number with three decimals."""
+    return decimals(value, 3, why)
 
 
 def moment(value: datetime) -> str:
     """A UTC moment to the minute."""
     return f"{value:%Y-%m-%d %H:%M} UTC"
+
+
+def customers(number: int) -> str:
+    """So many customers.
+
+    >>> [customers(number) for number in (0, 1)]
+    ['0 customers', '1 customer']
+    """
+    return f"{grouped(number)} {'customer' if number == 1 else 'customers'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Some names or facts as part of a sentence.
+
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

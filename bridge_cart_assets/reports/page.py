@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.filters import FILTERS, Filters, PageQuery, Parameter
+from bridge_cart_assets.reports.formatting import listed
 from bridge_cart_assets.reports.tables import Sheet
 from bridge_cart_assets.tables.table import Table
 
@@ -69,9 +70,8 @@ class Page:
         ]
         if not names:
             return ""
-        listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
         verb = "does" if len(names) == 1 else "do"
-        return f"{listed} {verb} not apply here: {self.filters_note}."
+        return f"{listed(names)} {verb} not apply here: {self.filters_note}."
 
     def missing(self, catalogue: Catalogue) -> tuple[str, ...]:
         """The gold tables that it needs and an earlier version's catalogue does not have.

@@ -7,7 +7,7 @@ from bridge_cart_assets.reports.filters import Option, PageQuery, Parameter
 from bridge_cart_assets.reports.formatting import count, words
 from bridge_cart_assets.reports.overview.page import OVERVIEW, Overview, overview
 from bridge_cart_assets.reports.page import NotThereError, Page
-from bridge_cart_assets.reports.tables import Heading, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Sheet
 
 SORT = Parameter("sort", "Sort by", (Option("customers", "Customers"), Option("name", "Name")))
 SEARCH = Parameter("q", "Search")
@@ -32,8 +32,11 @@ def countries(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
     sheet = Sheet(
         "countries",
         "Customers by country",
-        (Heading("country", "Country", "text"), Heading("customers", "Customers")),
-        tuple(Row((words(name), count(n))) for name, n in rows),
+        (
+            Column("country", "Country", lambda row: words(row[0]), "text"),
+            Column("customers", "Customers", lambda row: count(row[1])),
+        ),
+        rows,
         empty="No customer is in this filter: take one of its parts away.",
     )
     drawn = charts.hbars(names, [Series("Customers", values)], "count")
@@ -52,7 +55,7 @@ def countries(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
 
 
 def _named(sheet: Sheet, name: str) -> Sheet:
-    return Sheet(name, sheet.title, sheet.columns, sheet.rows, sheet.empty)
+    return Sheet(name, sheet.title, sheet.columns, sheet.items, empty=sheet.empty)
 
 
 def flows(catalogue: Catalogue, asked: PageQuery) -> Overview | None:

@@ -2,7 +2,9 @@
 
 import os
 import threading
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -16,6 +18,27 @@ from bridge_cart_assets.reports.catalogue import (
 )
 from bridge_cart_tests.reports.catalogues import AS_OF, FINISHED, shop, write_catalogue
 from bridge_cart_tests.reports.conftest import browse
+
+
+@dataclass(frozen=True)
+class Revenue:
+    """Two columns of gold.kpis_daily, in another order than there."""
+
+    revenue: Decimal
+    day: date
+
+
+def test_a_row_is_read_by_the_names_of_the_fields(catalogue: Path) -> None:
+    with open_catalogue(catalogue) as opened:
+        rows = opened.read(
+            Revenue, "gold.kpis_daily WHERE day >= $day ORDER BY day", {"day": AS_OF}
+        )
+        revenue = opened.value("SELECT revenue FROM gold.kpis_daily ORDER BY day DESC")
+        nothing = opened.value(
+            "SELECT revenue FROM gold.kpis_daily WHERE day > $day", {"day": AS_OF}
+        )
+    assert rows == [Revenue(revenue, AS_OF)]
+    assert nothing is None
 
 
 def run(as_of: date | None) -> tuple[str, datetime, date | None]:

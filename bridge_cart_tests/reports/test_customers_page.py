@@ -14,7 +14,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from bridge_cart_assets.reports.customer.page import address_of
-from bridge_cart_assets.reports.tables import MadeRows, Row
 from bridge_cart_tests.reports.catalogues import write_catalogue
 from bridge_cart_tests.reports.conftest import Ask, browse
 from bridge_cart_tests.reports.markup import Markup, first_of, text, values
@@ -307,20 +306,6 @@ def test_odd_ids_lead_to_their_pages(tmp_path: Path, odd: str) -> None:
 
 def test_an_address_of_a_customer_has_no_sign_that_means_something_in_addresses() -> None:
     assert address_of("a/../b?c#d") == "/customers/a%2F..%2Fb%3Fc%23d"
-
-
-def test_rows_are_made_when_they_are_looked_at() -> None:
-    made: list[int] = []
-
-    def row(n: int) -> Row:
-        made.append(n)
-        return Row(())
-
-    sheet_rows = MadeRows(range(9), row)
-    assert len(sheet_rows) == 9
-    assert made == []
-    assert len(sheet_rows[2:5]) == 3
-    assert made == [2, 3, 4]
 
 
 def test_every_figure_of_the_bands_is_sql(client: TestClient, ask: Ask) -> None:

@@ -11,6 +11,7 @@ from bridge_cart_assets.reports.filters import (
     Option,
     PageQuery,
     Parameter,
+    points_and_step,
     read_address,
     weeks_per_point,
 )
@@ -116,6 +117,7 @@ def test_a_period_ends_with_the_latest_day_and_begins_with_the_data(
 
 def test_a_chart_of_many_years_has_no_more_than_105_points() -> None:
     assert [weeks_per_point(days) for days in (1, 180, 735, 736, 3650)] == [1, 1, 1, 2, 5]
+    assert [points_and_step(days) for days in (1, 179, 3650)] == [(1, 7), (26, 7), (104, 35)]
 
 
 @pytest.mark.parametrize("query", HOSTILE)

@@ -320,4 +320,4 @@ def test_weeks_without_revenue_are_a_sentence_and_no_empty_axis() -> None:
     chart = revenue_chart(weeks)
     assert chart.figures is None
     assert chart.too_little == "Nothing was sold in this period: choose a longer one."
-    assert len(chart.sheet.rows) == 3
+    assert len(chart.sheet.items) == 3

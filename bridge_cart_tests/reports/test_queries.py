@@ -5,12 +5,13 @@ from pathlib import Path
 
 from bridge_cart_assets.reports.catalogue import open_catalogue
 from bridge_cart_assets.reports.overview import queries
+from bridge_cart_assets.reports.segments.queries import weeks as segment_weeks
 from bridge_cart_tests.reports.catalogues import AS_OF
 
 
 def test_a_day_belongs_to_the_version_that_begins_on_it_alone(catalogue: Path) -> None:
     with open_catalogue(catalogue) as opened:
-        weeks = queries.churn_weeks(opened, AS_OF, 26, 7)
+        weeks = segment_weeks(opened, None, AS_OF, 26, 7)
         growth = queries.segment_growth(opened, AS_OF)
         days = queries.clv_days(opened, AS_OF, 91)
     assert len({(point.day, point.segment_id) for point in weeks}) == len(weeks) == 27 * 4

@@ -6,13 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from bridge_cart_assets.reports.overview.queries import (
-    KpiDay,
-    RevenueWeek,
-    SegmentGrowth,
-    SegmentWeek,
-)
+from bridge_cart_assets.reports.overview.queries import KpiDay, RevenueWeek, SegmentGrowth
 from bridge_cart_assets.reports.overview.sentences import churn_headline, what_changed
+from bridge_cart_assets.reports.segments.queries import Week
 
 LAST = date(2024, 5, 28)
 
@@ -90,10 +86,14 @@ def test_a_new_segment_did_not_gain() -> None:
     assert what_changed(days(*[0.4] * 8), [], growth((100, None), (50, 50))) == []
 
 
-def points(**lines: Sequence[float | None]) -> list[SegmentWeek]:
+def segment_week(day: date, name: str, churn_rate: float | None) -> Week:
+    return Week(day, ord(name), name, 100, churn_rate, None, None, None)
+
+
+def points(**lines: Sequence[float | None]) -> list[Week]:
     """Weekly lines that end on LAST."""
     return [
-        SegmentWeek(LAST - timedelta(weeks=len(line) - 1 - i), ord(name), name, rate)
+        segment_week(LAST - timedelta(weeks=len(line) - 1 - i), name, rate)
         for name, line in lines.items()
         for i, rate in enumerate(line)
     ]
@@ -127,6 +127,6 @@ def test_the_headline_says_what_all_lines_did(
 
 def test_a_line_that_ended_does_not_count() -> None:
     ended = [
-        SegmentWeek(LAST - timedelta(weeks=back), 9, "Z", 0.1 * back) for back in range(8, 2, -1)
+        segment_week(LAST - timedelta(weeks=back), "Z", 0.1 * back) for back in range(8, 2, -1)
     ]
     assert churn_headline([*ended, *points(A=UP, B=UP)], LAST) == "Churn rose in every segment"

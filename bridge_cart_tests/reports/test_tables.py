@@ -3,14 +3,17 @@
 import csv
 import doctest
 import io
+from datetime import date
+from types import SimpleNamespace
 
 import httpx2
 import pytest
 from starlette.testclient import TestClient
 
 from bridge_cart_assets.reports import tables
-from bridge_cart_assets.reports.formatting import count, nothing, percent, words
-from bridge_cart_assets.reports.tables import Heading, Row, Sheet
+from bridge_cart_assets.reports.formatting import Cell, count, day, nothing, percent, words
+from bridge_cart_assets.reports.tables import Column, Sheet, column
+from bridge_cart_assets.tables.gold import SALES_DAILY
 from bridge_cart_tests.reports.markup import Markup, first_of, text, values
 
 
@@ -25,10 +28,14 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 
 def test_csv_has_full_values_and_defused_texts() -> None:
-    columns = (Heading("name", "Name", "text"), Heading("n", "N"), Heading("share", "Share"))
+    columns: tuple[Column[tuple[Cell, ...]], ...] = (
+        Column("name", "Name", lambda row: row[0], "text"),
+        Column("n", "N", lambda row: row[1]),
+        Column("share", "Share", lambda row: row[2]),
+    )
     rows = (
-        Row((words("=1+1"), count(12_345), percent(0.123456789))),
-        Row((words('a,"b"'), count(-3), nothing("no sale"))),
+        (words("=1+1"), count(12_345), percent(0.123456789)),
+        (words('a,"b"'), count(-3), nothing("no sale")),
     )
     lines = "".join(Sheet("s", "S", columns, rows).csv_lines())
     assert list(csv.reader(io.StringIO(lines, newline=""))) == [
@@ -36,6 +43,41 @@ def test_csv_has_full_values_and_defused_texts() -> None:
         ["'=1+1", "12345", "0.123456789"],
         ['a,"b"', "-3", ""],
     ]
+
+
+def test_a_column_shows_an_attribute_or_what_is_made_of_the_item() -> None:
+    sold = SimpleNamespace(day=date(2024, 5, 1), revenue=None, part=SimpleNamespace(lines=3))
+    columns = (
+        column("day", "Day", day),
+        column("revenue", "Revenue", percent, SALES_DAILY, "nothing was sold"),
+        column("lines", "Lines", count, "How many", of="part.lines"),
+        column("twice", "Twice", words, of=lambda item: f"2 x {item.part.lines}"),
+    )
+    assert [c.kind for c in columns] == ["day", "number", "number", "text"]
+    assert [c.meaning for c in columns] == ["", SALES_DAILY.meaning("revenue"), "How many", ""]
+    cells = [c.cell(sold) for c in columns]
+    assert cells == [
+        day(date(2024, 5, 1)),
+        nothing("nothing was sold"),
+        count(3),
+        words("2 x 3"),
+    ]
+
+
+def test_cells_are_made_when_they_are_looked_at() -> None:
+    made: list[int] = []
+
+    def cell(n: int) -> Cell:
+        made.append(n)
+        return count(n)
+
+    sheet = Sheet("s", "S", [Column("n", "N", cell)], range(1200))
+    lines = sheet.csv_lines()
+    assert len(sheet.items) == 1200
+    assert next(lines) == "n\r\n"
+    assert made == []
+    assert next(lines).splitlines() == [str(n) for n in range(500)]
+    assert made == list(range(500))
 
 
 @pytest.mark.parametrize("name", ["segments", "churn", "revenue"])

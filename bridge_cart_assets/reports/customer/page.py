@@ -9,13 +9,15 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
+from typing import Any
 from urllib.parse import quote
 
-from bridge_cart_assets.reports.catalogue import Catalogue
+from bridge_cart_assets.reports.catalogue import Catalogue, literal
 from bridge_cart_assets.reports.charts import segment_colour
 from bridge_cart_assets.reports.customer import queries
 from bridge_cart_assets.reports.customer.timeline import Timeline, timeline
-from bridge_cart_assets.reports.filters import PageQuery
+from bridge_cart_assets.reports.filters import PageQuery, quoted
 from bridge_cart_assets.reports.formatting import (
     Cell,
     compact_money,
@@ -25,12 +27,13 @@ from bridge_cart_assets.reports.formatting import (
     exact,
     grouped,
     money,
+    nothing,
     percent,
     rounded,
     words,
 )
 from bridge_cart_assets.reports.page import NotThereError, Page
-from bridge_cart_assets.reports.tables import Heading, MadeRows, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Sheet, column, left_out
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_FEATURES,
     CUSTOMER_HISTORY,
@@ -41,19 +44,13 @@ from bridge_cart_assets.tables.gold import (
 from bridge_cart_assets.tables.table import Table
 
 NEEDED = frozenset(
-    {
-        CUSTOMER_FEATURES,
-        CUSTOMER_VALUE,
-        CUSTOMER_SEGMENTS,
-        CUSTOMER_HISTORY,
-        SEGMENT_MODEL,
-    }
+    {CUSTOMER_FEATURES, CUSTOMER_VALUE, CUSTOMER_SEGMENTS, CUSTOMER_HISTORY, SEGMENT_MODEL}
 )
 MOST_ORDERS = 100
 MOST_STATES = 100
 NOT_PREDICTED = "nothing is predicted of this customer"
 NO_SEGMENT = "no segment yet: they begin with the first segment model"
-_LONGEST_NAMED = 40
+_GAP, _ORDERS = partial(decimals, places=1), partial(decimals, places=2)
 _BANDS = {
     "low": "hardly stays away",
     "medium": "may stay away",
@@ -134,7 +131,7 @@ def customer(catalogue: Catalogue, asked: PageQuery) -> Customer | None:
     worth = queries.worth(catalogue, customer_id)
     if done is None or worth is None:
         raise NotThereError(
-            f"No customer with the id {_named(customer_id)} has bought anything. "
+            f"No customer with the id {quoted(customer_id)} has bought anything. "
             "The page of all customers finds an id by its beginning."
         )
     segment = queries.segment(catalogue, customer_id)
@@ -150,7 +147,7 @@ def customer(catalogue: Catalogue, asked: PageQuery) -> Customer | None:
         customer_id=customer_id,
         as_of=done.as_of,
         segment=segment,
-        colour="" if segment is None else segment_colour(segment.segment_id),
+        colour=segment_colour(segment.segment_id if segment else None),
         lifecycle=_lifecycle(done, worth),
         headlines=_headlines(done, worth),
         status=_status(worth),
@@ -159,21 +156,15 @@ def customer(catalogue: Catalogue, asked: PageQuery) -> Customer | None:
         timeline=timeline(states, done.as_of),
         history=_history_sheet(states if asked.in_full else states[-MOST_STATES:]),
         orders=_orders_sheet(orders),
-        orders_note=_left_out(len(orders), orders[0].orders) if orders else "",
+        orders_note=left_out("latest", len(orders), orders[0].orders) if orders else "",
         no_orders=no_orders,
         ask_for_orders=_question(customer_id),
     )
 
 
-def _named(customer_id: str) -> str:
-    shown = "".join(c if c.isprintable() else " " for c in customer_id[:_LONGEST_NAMED])
-    return f"“{shown}…”" if len(customer_id) > _LONGEST_NAMED else f"“{shown}”"
-
-
 def _question(customer_id: str) -> str:
     """The command that gives the orders; whatever the id is, a shell takes it for a text."""
-    literal = customer_id.replace("'", "''")
-    sql = f"SELECT * FROM silver.purchases WHERE customer_id = '{literal}'"  # noqa: S608 - shown
+    sql = f"SELECT * FROM silver.purchases WHERE customer_id = {literal(customer_id)}"  # noqa: S608
     return f"bridge-cart sql {shlex.quote(sql)}"
 
 
@@ -188,46 +179,26 @@ def _lifecycle(done: queries.CustomerFigures, worth: queries.Worth) -> str:
 
 
 def _headlines(done: queries.CustomerFigures, worth: queries.Worth) -> tuple[Headline, ...]:
-    features, value = CUSTOMER_FEATURES.meaning, CUSTOMER_VALUE.meaning
-    gap = done.median_gap_days
+    gap, band = done.median_gap_days, _BANDS.get(worth.churn_band or "", "not predicted")
+    rhythm = "only one purchase day" if gap is None else f"every {grouped(gap)} days, typically"
+    value = partial(column, meaning=CUSTOMER_VALUE, missing=NOT_PREDICTED)
+    feature = partial(column, meaning=CUSTOMER_FEATURES)
     return (
-        Headline(
-            "Worth so far",
-            value("historic_clv"),
-            compact_money(worth.historic_clv),
-            "net revenue",
-        ),
-        Headline(
-            "Expected, 365 days",
-            value("predicted_clv_365d"),
-            compact_money(worth.predicted_clv_365d, NOT_PREDICTED),
+        _headline(value("historic_clv", "Worth so far", compact_money), worth, "net revenue"),
+        _headline(
+            value("predicted_clv_365d", "Expected, 365 days", compact_money),
+            worth,
             "predicted value",
         ),
-        Headline(
-            "Orders",
-            features("orders"),
-            count(done.orders),
-            f"since {done.first_purchase_day}",
-        ),
-        Headline(
-            "Average order",
-            features("aov"),
-            compact_money(done.aov),
-            "only one purchase day" if gap is None else f"every {grouped(gap)} days, typically",
-        ),
-        Headline(
-            "Orders, 90 days",
-            value("expected_orders_90d"),
-            decimals(worth.expected_orders_90d, 2, NOT_PREDICTED),
-            "expected",
-        ),
-        Headline(
-            "Stays away, 90 days",
-            value("churn_probability_90d"),
-            percent(worth.churn_probability_90d, NOT_PREDICTED),
-            _BANDS.get(worth.churn_band or "", "not predicted"),
-        ),
+        _headline(feature("orders", "Orders", count), done, f"since {done.first_purchase_day}"),
+        _headline(feature("aov", "Average order", compact_money), done, rhythm),
+        _headline(value("expected_orders_90d", "Orders, 90 days", _ORDERS), worth, "expected"),
+        _headline(value("churn_probability_90d", "Stays away, 90 days", percent), worth, band),
     )
+
+
+def _headline(shown: Column[Any], row: object, below: str) -> Headline:
+    return Headline(shown.title, shown.meaning, shown.cell(row), below)
 
 
 def _status(worth: queries.Worth) -> str:
@@ -238,44 +209,45 @@ def _status(worth: queries.Worth) -> str:
     return f"The predictions are those of a simpler model, which says: {worth.model_status}."
 
 
-def _facts(name: str, title: str, table: Table, facts: Sequence[tuple[str, str, Cell]]) -> Sheet:
-    """Figures of one row of a gold table, one below the other: (column, name, figure)."""
+def _facts(name: str, title: str, table: Table, facts: Sequence[Column[Any]], row: object) -> Sheet:
+    """Figures of one row of a gold table, one below the other."""
     return Sheet(
-        name=name,
-        title=title,
-        columns=(Heading("figure", "Figure", "text"), Heading("value", "Value")),
-        rows=tuple(
-            Row((Cell(label, table.meaning(column), column), shown))
-            for column, label, shown in facts
+        name,
+        title,
+        (
+            Column[Column[Any]](
+                "figure",
+                "Figure",
+                lambda fact: Cell(fact.title, table.meaning(fact.name), fact.name),
+                "text",
+            ),
+            Column[Column[Any]]("value", "Value", lambda fact: fact.cell(row)),
         ),
+        facts,
     )
 
 
 def _done_sheet(done: queries.CustomerFigures) -> Sheet:
     facts = [
-        ("first_purchase_day", "First purchase", day(done.first_purchase_day)),
-        ("last_purchase_day", "Latest purchase", day(done.last_purchase_day)),
-        ("orders", "Orders", count(done.orders)),
-        ("lines", "Order lines", count(done.lines)),
-        ("active_months", "Months with a purchase", count(done.active_months)),
-        (
-            "median_gap_days",
-            "Days between purchases",
-            decimals(done.median_gap_days, 1, "only one purchase day"),
-        ),
-        ("revenue", "Revenue", money(done.revenue)),
-        ("refunds", "Refunds", money(done.refunds)),
-        ("net_revenue", "Net revenue", money(done.net_revenue)),
-        ("aov", "Average order", money(done.aov)),
-        ("coupon_rate", "Orders with a coupon", percent(done.coupon_rate)),
-        ("discount_rate", "Discounts", percent(done.discount_rate)),
-        ("refund_rate", "Refunds of revenue", percent(done.refund_rate, "no revenue")),
-        ("top_category", "Top category", words(done.top_category)),
-        ("top_payment_method", "Pays mostly by", words(done.top_payment_method)),
-        ("country", "Country", words(done.country, "the profile has no country")),
-        ("age", "Age", _age(done)),
+        column("first_purchase_day", "First purchase", day),
+        column("last_purchase_day", "Latest purchase", day),
+        column("orders", "Orders", count),
+        column("lines", "Order lines", count),
+        column("active_months", "Months with a purchase", count),
+        column("median_gap_days", "Days between purchases", _GAP, missing="only one purchase day"),
+        column("revenue", "Revenue", money),
+        column("refunds", "Refunds", money),
+        column("net_revenue", "Net revenue", money),
+        column("aov", "Average order", money),
+        column("coupon_rate", "Orders with a coupon", percent),
+        column("discount_rate", "Discounts", percent),
+        column("refund_rate", "Refunds of revenue", percent, missing="no revenue"),
+        column("top_category", "Top category", words),
+        column("top_payment_method", "Pays mostly by", words),
+        column("country", "Country", words, missing="the profile has no country"),
+        Column("age", "Age", _age),
     ]
-    return _facts("done", "What the customer has done", CUSTOMER_FEATURES, facts)
+    return _facts("done", "What the customer has done", CUSTOMER_FEATURES, facts, done)
 
 
 def _age(done: queries.CustomerFigures) -> Cell:
@@ -289,111 +261,72 @@ def _age(done: queries.CustomerFigures) -> Cell:
 
 
 def _expected_sheet(worth: queries.Worth) -> Sheet:
-    why = NOT_PREDICTED
+    expected = partial(column, missing=NOT_PREDICTED)
     facts = [
-        ("historic_clv", "Worth so far", money(worth.historic_clv)),
-        ("predicted_clv_365d", "Expected in 365 days", money(worth.predicted_clv_365d, why)),
-        ("clv", "Together", money(worth.clv, why)),
-        ("expected_orders_90d", "Orders in 90 days", decimals(worth.expected_orders_90d, 2, why)),
-        (
-            "expected_orders_365d",
-            "Orders in 365 days",
-            decimals(worth.expected_orders_365d, 2, why),
-        ),
-        ("expected_order_value", "Value of an order", money(worth.expected_order_value, why)),
-        ("p_alive", "Still a customer", percent(worth.p_alive, why)),
-        (
-            "churn_probability_90d",
-            "Stays away for 90 days",
-            percent(worth.churn_probability_90d, why),
-        ),
-        ("churn_band", "Churn band", _band(worth.churn_band)),
-        ("model_version", "Model version", _version(worth.model_version)),
-        ("model_status", "Model status", words(worth.model_status)),
+        column("historic_clv", "Worth so far", money),
+        expected("predicted_clv_365d", "Expected in 365 days", money),
+        expected("clv", "Together", money),
+        expected("expected_orders_90d", "Orders in 90 days", _ORDERS),
+        expected("expected_orders_365d", "Orders in 365 days", _ORDERS),
+        expected("expected_order_value", "Value of an order", money),
+        expected("p_alive", "Still a customer", percent),
+        expected("churn_probability_90d", "Stays away for 90 days", percent),
+        expected("churn_band", "Churn band", _band),
+        column("model_version", "Model version", _version, missing="no model yet"),
+        column("model_status", "Model status", words),
     ]
-    return _facts("expected", "What is expected", CUSTOMER_VALUE, facts)
+    return _facts("expected", "What is expected", CUSTOMER_VALUE, facts, worth)
 
 
-def _band(band: str | None) -> Cell:
+def _band(band: str | None, why: str) -> Cell:
     if band is None:
-        return words(None, NOT_PREDICTED)
+        return nothing(why)
     return Cell(f"{band}: {_BANDS.get(band, band)}", CUSTOMER_VALUE.meaning("churn_band"), band)
 
 
-def _version(version: int | None) -> Cell:
-    return words(None if version is None else str(version), "no model yet")
+def _version(version: int | None, why: str) -> Cell:
+    return words(None if version is None else str(version), why)
 
 
 def _history_sheet(states: Sequence[queries.State]) -> Sheet:
     return Sheet(
-        name="history",
-        title="Segment and state over time",
-        columns=(
-            Heading("valid_from", "From", "day"),
-            Heading("valid_to", "Before", "day", CUSTOMER_HISTORY.meaning("valid_to")),
-            Heading("segment_name", "Segment", "text"),
-            Heading("lifecycle", "State", "text", CUSTOMER_HISTORY.meaning("lifecycle")),
-            Heading("change_reason", "Because of", "text"),
+        "history",
+        "Segment and state over time",
+        (
+            column("valid_from", "From", day),
+            column("valid_to", "Before", day, CUSTOMER_HISTORY, "the state of now"),
+            column("segment_name", "Segment", words),
+            column("lifecycle", "State", words, CUSTOMER_HISTORY),
+            Column[queries.State]("change_reason", "Because of", _reason, "text"),
         ),
-        rows=tuple(
-            Row(
-                (
-                    day(state.valid_from),
-                    day(state.valid_to, "the state of now"),
-                    words(state.segment_name),
-                    words(state.lifecycle),
-                    _reason(state.change_reason),
-                ),
-                colour=segment_colour(state.segment_id),
-            )
-            for state in reversed(states)
-        ),
+        states[::-1],
+        colour=lambda state: segment_colour(state.segment_id),
         empty="There is no history yet: it begins with the first segment model.",
     )
 
 
-def _reason(reason: str) -> Cell:
+def _reason(state: queries.State) -> Cell:
+    reason = state.change_reason
     return Cell(_REASONS.get(reason, reason), reason, reason)
 
 
 def _orders_sheet(orders: Sequence[queries.Order]) -> Sheet:
+    kinds = "sale, refund (gives money back) or cancelled (undone)"
     return Sheet(
-        name="orders",
-        title="Orders",
-        columns=(
-            Heading("purchase_day", "Day", "day"),
-            Heading("order_id", "Order", "text"),
-            Heading(
-                "kind", "Kind", "text", "sale, refund (gives money back) or cancelled (undone)"
-            ),
-            Heading("lines", "Lines"),
-            Heading("net_amount", "Net amount"),
-            Heading("categories", "Categories", "text"),
-            Heading("source", "Source", "text"),
+        "orders",
+        "Orders",
+        (
+            column("purchase_day", "Day", day, of="first_day"),
+            column("order_id", "Order", words),
+            column("kind", "Kind", words, kinds),
+            column("lines", "Lines", count),
+            column("net_amount", "Net amount", money),
+            column("categories", "Categories", words),
+            column("source", "Source", words),
         ),
-        rows=MadeRows(orders, _order_row),
+        orders,
         empty="No order of this customer is in silver.",
     )
-
-
-def _order_row(order: queries.Order) -> Row:
-    return Row(
-        (
-            day(order.first_day),
-            words(order.order_id),
-            words(order.kind),
-            count(order.lines),
-            money(order.net_amount),
-            words(order.categories),
-            words(order.source),
-        )
-    )
-
-
-def _left_out(shown: int, there_are: int) -> str:
-    if shown == there_are:
-        return ""
-    return f"The latest {grouped(shown)} of {grouped(there_are)}; the CSV has all of them."
 
 
 CUSTOMER = Page(

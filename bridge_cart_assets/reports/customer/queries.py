@@ -21,7 +21,6 @@ class NoOrdersError(LookupError):
 class CustomerFigures:
     """What gold.customer_features has of the customer."""
 
-    customer_id: str
     as_of: date
     first_purchase_day: date
     last_purchase_day: date
@@ -47,14 +46,8 @@ class CustomerFigures:
 
 def done(catalogue: Catalogue, customer_id: str) -> CustomerFigures | None:
     """The customer's features; None if there is no such customer."""
-    sql = """
-        SELECT customer_id, as_of, first_purchase_day, last_purchase_day, recency_days,
-               tenure_days, orders, lines, active_months, revenue, refunds, net_revenue, aov,
-               median_gap_days, coupon_rate, discount_rate, refund_rate, top_category,
-               top_payment_method, country, age, age_imputed
-        FROM gold.customer_features WHERE customer_id = $customer
-    """
-    return next(iter(catalogue.ask(CustomerFigures, sql, {"customer": customer_id})), None)
+    source = "gold.customer_features WHERE customer_id = $customer"
+    return next(iter(catalogue.read(CustomerFigures, source, {"customer": customer_id})), None)
 
 
 @dataclass(frozen=True)
@@ -77,13 +70,8 @@ class Worth:
 
 def worth(catalogue: Catalogue, customer_id: str) -> Worth | None:
     """The customer's value so far and expected."""
-    sql = """
-        SELECT historic_clv, predicted_clv_365d, clv, p_alive, expected_orders_90d,
-               expected_orders_365d, expected_order_value, churn_probability_90d, churn_band,
-               is_churned, model_version, model_status
-        FROM gold.customer_value WHERE customer_id = $customer
-    """
-    return next(iter(catalogue.ask(Worth, sql, {"customer": customer_id})), None)
+    source = "gold.customer_value WHERE customer_id = $customer"
+    return next(iter(catalogue.read(Worth, source, {"customer": customer_id})), None)
 
 
 @dataclass(frozen=True)
@@ -121,11 +109,8 @@ class State:
 
 def states(catalogue: Catalogue, customer_id: str) -> list[State]:
     """The customer's history, oldest first."""
-    sql = """
-        SELECT segment_id, segment_name, lifecycle, valid_from, valid_to, change_reason
-        FROM gold.customer_history WHERE customer_id = $customer ORDER BY valid_from
-    """
-    return catalogue.ask(State, sql, {"customer": customer_id})
+    source = "gold.customer_history WHERE customer_id = $customer ORDER BY valid_from"
+    return catalogue.read(State, source, {"customer": customer_id})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""CheckResult customers: by id, in lists to act upon, and how they are spread."""
+"""Finding customers: by id, in lists to act upon, and how they are spread."""

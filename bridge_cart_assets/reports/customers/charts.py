@@ -4,11 +4,12 @@ Belongs here: which bars there are, and their names. Does not belong here: queri
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from bridge_cart_assets.reports.charts import Chart, Series, hbars
 from bridge_cart_assets.reports.customers.queries import Spread, Step, Tenth
 from bridge_cart_assets.reports.formatting import compact, count, money, percent, words
-from bridge_cart_assets.reports.tables import Heading, Row, Sheet
+from bridge_cart_assets.reports.tables import Sheet, column
 
 NO_CUSTOMER = "No customer is in these filters: take one of them away."
 _DASH = "\N{EN DASH}"
@@ -22,7 +23,7 @@ def churn_chart(tenths: Sequence[Tenth], why_not: str) -> Chart:
         tenths: all ten, or none.
         why_not: the sentence on why there is none.
     """
-    names = [f"{t.tenth * 10}{_DASH}{t.tenth * 10 + 10}%" for t in tenths]
+    names = [_tenth(t) for t in tenths]
     everybody = sum(t.customers for t in tenths)
     return Chart(
         title="How likely customers are to stay away",
@@ -32,67 +33,49 @@ def churn_chart(tenths: Sequence[Tenth], why_not: str) -> Chart:
         else None,
         too_little=why_not,
         sheet=Sheet(
-            name="churn-probability",
-            title="Customers by churn probability",
-            columns=(
-                Heading("churn_probability_90d", "Churn probability", "text"),
-                Heading("customers", "Customers"),
-                Heading("share", "Share"),
-                Heading("clv", "Value"),
+            "churn-probability",
+            "Customers by churn probability",
+            (
+                column("churn_probability_90d", "Churn probability", words, of=_tenth),
+                column("customers", "Customers", count),
+                column("share", "Share", percent, of=lambda t: t.customers / everybody),
+                column("clv", "Value", money, of="value"),
             ),
-            rows=tuple(
-                Row(
-                    (
-                        words(name),
-                        count(t.customers),
-                        percent(t.customers / everybody),
-                        money(t.value),
-                    )
-                )
-                for name, t in zip(names, tenths, strict=True)
-            ),
+            tenths,
         ),
     )
+
+
+def _tenth(t: Tenth) -> str:
+    return f"{t.tenth * 10}{_DASH}{t.tenth * 10 + 10}%"
 
 
 def value_chart(edges: Sequence[int], steps: Sequence[Step], is_predicted: bool) -> Chart:
     """One bar per step of value, with the customers in it."""
     by_step = {step.step: step for step in steps}
     # below zero, or below the first edge, there is often no customer
-    shown = range(0 if 0 in by_step else 1, len(edges) + 1)
-    names = {n: _named(edges, n) for n in shown}
-    counts = {n: by_step[n].customers if n in by_step else 0 for n in shown}
-    everybody = sum(counts.values())
+    numbers = range(0 if 0 in by_step else 1, len(edges) + 1)
+    shown = [by_step.get(n, Step(n, 0, Decimal(0))) for n in numbers] if steps else []
+    everybody = sum(step.customers for step in shown)
     what = "value so far and expected in 365 days" if is_predicted else "net revenue so far"
+    names = [_named(edges, step.step) for step in shown]
     return Chart(
         title="What customers are worth",
         subtitle=f"Customers by their {what}",
-        figures=hbars(list(names.values()), [Series("Customers", list(counts.values()))], "count")
+        figures=hbars(names, [Series("Customers", [step.customers for step in shown])], "count")
         if steps
         else None,
         too_little=NO_CUSTOMER,
         sheet=Sheet(
-            name="value",
-            title="Customers by value",
-            columns=(
-                Heading("clv", "Value", "text"),
-                Heading("customers", "Customers"),
-                Heading("share", "Share"),
-                Heading("clv_together", "Value together"),
+            "value",
+            "Customers by value",
+            (
+                column("clv", "Value", words, of=lambda step: _named(edges, step.step)),
+                column("customers", "Customers", count),
+                column("share", "Share", percent, of=lambda step: step.customers / everybody),
+                column("clv_together", "Value together", money, of="value"),
             ),
-            rows=tuple(
-                Row(
-                    (
-                        words(names[n]),
-                        count(counts[n]),
-                        percent(counts[n] / everybody),
-                        money(by_step[n].value if n in by_step else 0),
-                    )
-                )
-                for n in shown
-            )
-            if steps
-            else (),
+            shown,
         ),
         names_amounts=True,
     )

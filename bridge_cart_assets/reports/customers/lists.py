@@ -7,9 +7,51 @@ it is not yet. Does not belong here: the query around their conditions (see `que
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from bridge_cart_assets.tables.gold import CUSTOMER_VALUE
+
 SOON_LAPSED = 45
 LATELY = 30
 Threshold = Literal["value", "historic", "order_value", "expected_orders"]
+
+
+@dataclass(frozen=True)
+class Amount:
+    """What a customer on a list is worth.
+
+    Attributes:
+        sql: over the columns of `queries`; the customer with the highest comes first.
+        name, title, meaning: the column of the amount.
+        words: what the amounts are together, as the end of "… are worth 1.2M …".
+    """
+
+    sql: str
+    name: str
+    title: str
+    words: str
+    meaning: str
+
+
+SO_FAR = Amount(
+    "historic_clv",
+    "worth_so_far",
+    "Worth so far",
+    "of net revenue so far",
+    CUSTOMER_VALUE.meaning("historic_clv"),
+)
+AT_RISK = Amount(
+    "predicted_clv_365d * churn_probability_90d",
+    "value_at_risk",
+    "Value at risk",
+    "at risk: what they are expected to bring in 365 days, times the chance that they stay away",
+    "Expected in 365 days x the probability of staying away for 90 days",
+)
+_EXPECTED = Amount(
+    "expected_orders_90d * expected_order_value",
+    "expected_revenue_90d",
+    "Expected in 90 days",
+    "in the next 90 days: the orders expected, times the value expected of an order",
+    "Orders expected in 90 days x the value expected of an order",
+)
 
 
 @dataclass(frozen=True)
@@ -22,11 +64,8 @@ class Worklist:
         who: who is on it, as the end of "Customers …"; {} stands for the threshold.
         advice: what to do with it.
         threshold: which of the shop's thresholds counts, as `queries.ListBounds` has them.
-        condition, worth: SQL over the columns of `queries`; worth is an amount per customer, and
-            the highest comes first.
-        worth_name, worth_title: the column of that amount.
-        worth_words: what the amounts are together, as the end of "… are worth 1.2M …".
-        is_predicted: whether condition or worth need a prediction.
+        condition: SQL over the columns of `queries`.
+        worth: the amount per customer.
     """
 
     name: str
@@ -35,11 +74,7 @@ class Worklist:
     advice: str
     threshold: Threshold
     condition: str
-    worth: str
-    worth_name: str
-    worth_title: str
-    worth_words: str
-    is_predicted: bool = False
+    worth: Amount
 
 
 _LEAVING = Worklist(
@@ -51,12 +86,7 @@ _LEAVING = Worklist(
     "offer, or a question about what was missing.",
     threshold="value",
     condition="NOT is_churned AND value >= $threshold AND churn_band <> 'low'",
-    worth="predicted_clv_365d * churn_probability_90d",
-    worth_name="value_at_risk",
-    worth_title="Value at risk",
-    worth_words="at risk: what they are expected to bring in 365 days, times the chance that they "
-    "stay away",
-    is_predicted=True,
+    worth=AT_RISK,
 )
 _RETURNING = Worklist(
     name="returning",
@@ -67,11 +97,7 @@ _RETURNING = Worklist(
     "in stock.",
     threshold="expected_orders",
     condition="expected_orders_90d >= $threshold AND churn_band = 'low'",
-    worth="expected_orders_90d * expected_order_value",
-    worth_name="expected_revenue_90d",
-    worth_title="Expected in 90 days",
-    worth_words="in the next 90 days: the orders expected, times the value expected of an order",
-    is_predicted=True,
+    worth=_EXPECTED,
 )
 _PROMISING = Worklist(
     name="promising",
@@ -82,10 +108,7 @@ _PROMISING = Worklist(
     "within the month.",
     threshold="order_value",
     condition="tenure_days < 30 AND aov >= $threshold",
-    worth="historic_clv",
-    worth_name="worth_so_far",
-    worth_title="Worth so far",
-    worth_words="of net revenue so far",
+    worth=SO_FAR,
 )
 _LOST = Worklist(
     name="lost",
@@ -96,10 +119,7 @@ _LOST = Worklist(
     "the way; then let them go.",
     threshold="historic",
     condition="is_churned AND historic_clv >= $threshold",
-    worth="historic_clv",
-    worth_name="worth_so_far",
-    worth_title="Worth so far",
-    worth_words="of net revenue so far",
+    worth=SO_FAR,
 )
 WORKLISTS = (_LEAVING, _RETURNING, _PROMISING, _LOST)
 
@@ -111,11 +131,7 @@ _UNPREDICTED = {
         threshold="historic",
         condition=f"historic_clv >= $threshold AND recency_days >= {SOON_LAPSED} "
         "AND NOT is_churned",
-        worth=_LOST.worth,
-        worth_name=_LOST.worth_name,
-        worth_title=_LOST.worth_title,
-        worth_words=_LOST.worth_words,
-        is_predicted=False,
+        worth=SO_FAR,
     ),
     "returning": replace(
         _RETURNING,
@@ -123,11 +139,7 @@ _UNPREDICTED = {
         f"before and bought within the last {LATELY} days",
         threshold="historic",
         condition=f"historic_clv >= $threshold AND recency_days < {LATELY} AND frequency > 0",
-        worth=_LOST.worth,
-        worth_name=_LOST.worth_name,
-        worth_title=_LOST.worth_title,
-        worth_words=_LOST.worth_words,
-        is_predicted=False,
+        worth=SO_FAR,
     ),
 }
 

@@ -5,7 +5,8 @@ Belongs here: which parts the page has, and its sentences. Does not belong here:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart, segment_colour
@@ -17,7 +18,13 @@ from bridge_cart_assets.reports.customers.charts import (
     value_chart,
     value_edges,
 )
-from bridge_cart_assets.reports.customers.lists import WORKLISTS, Worklist, worklists
+from bridge_cart_assets.reports.customers.lists import (
+    AT_RISK,
+    SO_FAR,
+    WORKLISTS,
+    Worklist,
+    worklists,
+)
 from bridge_cart_assets.reports.filters import Option, PageQuery, Parameter
 from bridge_cart_assets.reports.formatting import (
     NOTHING,
@@ -33,22 +40,8 @@ from bridge_cart_assets.reports.formatting import (
     words,
 )
 from bridge_cart_assets.reports.page import Page
-from bridge_cart_assets.reports.tables import (
-    Column,
-    Heading,
-    MadeRows,
-    Row,
-    Sheet,
-    count_column,
-    day_column,
-    sheet_of,
-    text_column,
-)
-from bridge_cart_assets.tables.gold import (
-    CUSTOMER_FEATURES,
-    CUSTOMER_SEGMENTS,
-    CUSTOMER_VALUE,
-)
+from bridge_cart_assets.reports.tables import Sheet, column, left_out
+from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, CUSTOMER_SEGMENTS, CUSTOMER_VALUE
 
 NEEDED = frozenset({CUSTOMER_FEATURES, CUSTOMER_VALUE, CUSTOMER_SEGMENTS})
 MOST_LISTED = 50
@@ -60,16 +53,6 @@ NO_NAMES = (
     "the shop’s own system."
 )
 _BANDS = {"low": "below 1/3", "medium": "1/3 to 2/3", "high": "above 2/3"}
-_MEANINGS = {
-    "value_at_risk": "Expected in 365 days x the probability of staying away for 90 days",
-    "expected_revenue_90d": "Orders expected in 90 days x the value expected of an order",
-    "worth_so_far": CUSTOMER_VALUE.meaning("historic_clv"),
-    "historic_clv": CUSTOMER_VALUE.meaning("historic_clv"),
-    "predicted_clv_365d": CUSTOMER_VALUE.meaning("predicted_clv_365d"),
-    "expected_orders_90d": CUSTOMER_VALUE.meaning("expected_orders_90d"),
-    "churn_probability_90d": CUSTOMER_VALUE.meaning("churn_probability_90d"),
-    "aov": CUSTOMER_FEATURES.meaning("aov"),
-}
 
 
 @dataclass(frozen=True)
@@ -157,7 +140,7 @@ def customers(catalogue: Catalogue, asked: PageQuery) -> CustomersPage | None:
         tabs=tabs,
         chosen=next(tab for tab in tabs if tab.is_chosen),
         listed=_listed_sheet(chosen, listed, is_predicted),
-        left_out=_left_out(len(listed), totals[lists.index(chosen)].customers),
+        left_out=left_out("first", len(listed), totals[lists.index(chosen)].customers),
         churn=churn_chart(queries.churn_tenths(catalogue, asked.filters), why_not),
         value=value_chart(edges, steps, is_predicted),
         bands=_bands_sheet(queries.bands(catalogue, asked.filters)),
@@ -175,7 +158,7 @@ def _tab(
         is_chosen=one.name == asked.own["list"],
         customers=count(total.customers),
         worth=compact_money(total.worth, "no customer is on the list"),
-        worth_title=one.worth_title.lower(),
+        worth_title=one.worth.title.lower(),
         who=f"Customers {one.who.format(_threshold(one, at_least))}.",
         together=_together(one, total),
         advice=one.advice,
@@ -191,14 +174,8 @@ def _together(one: Worklist, total: queries.Total) -> str:
     if not total.customers:
         return "No customer is on the list now."
     verb = "customer is" if total.customers == 1 else "customers are"
-    worth = "" if total.worth is None else f"; {compact(total.worth)} {one.worth_words}"
+    worth = "" if total.worth is None else f"; {compact(total.worth)} {one.worth.words}"
     return f"{grouped(total.customers)} {verb} on the list{worth}."
-
-
-def _left_out(shown: int, there_are: int) -> str:
-    if shown == there_are:
-        return ""
-    return f"The first {grouped(shown)} of {grouped(there_are)}; the CSV has all of them."
 
 
 def _status(statuses: Sequence[queries.Status], is_predicted: bool) -> str:
@@ -225,116 +202,77 @@ def _search_answer(text: str, found: Sequence[queries.Found]) -> str:
     return f"{grouped(matches)} customers have an id that begins with “{text}”{most}."
 
 
+_SEGMENT = column("segment_name", "Segment", words, missing=NO_SEGMENT)
+
+
 def _found_sheet(found: Sequence[queries.Found]) -> Sheet:
-    column = Column[queries.Found]
-    return sheet_of(
+    return Sheet(
         "found",
         "Customers found",
         (
-            text_column("customer_id", "Customer"),
-            column(
-                "segment_name", "Segment", lambda one: words(one.segment_name, NO_SEGMENT), "text"
-            ),
-            count_column("orders", "Orders"),
-            day_column("last_purchase_day", "Last purchase"),
-            column("net_revenue", "Net revenue", lambda one: money(one.net_revenue)),
+            column("customer_id", "Customer", words),
+            _SEGMENT,
+            column("orders", "Orders", count),
+            column("last_purchase_day", "Last purchase", day),
+            column("net_revenue", "Net revenue", money),
         ),
         found,
-        colour=lambda one: _colour(one.segment_id),
+        colour=lambda one: segment_colour(one.segment_id),
         href=lambda one: address_of(one.customer_id),
     )
 
 
 def _listed_sheet(one: Worklist, listed: Sequence[queries.Listed], is_predicted: bool) -> Sheet:
+    amount = one.worth
     columns = [
-        Heading("customer_id", "Customer", "text"),
-        Heading("segment_name", "Segment", "text"),
-        Heading("country", "Country", "text"),
-        Heading(one.worth_name, one.worth_title),
-        Heading("last_purchase_day", "Last purchase", "day"),
-        Heading("orders", "Orders"),
-        Heading("aov", "AOV"),
+        column("customer_id", "Customer", words),
+        _SEGMENT,
+        column("country", "Country", words, missing="the profile has no country"),
+        column(amount.name, amount.title, money, amount.meaning, NOT_PREDICTED, of="worth"),
+        column("last_purchase_day", "Last purchase", day),
+        column("orders", "Orders", count),
+        column("aov", "AOV", money, CUSTOMER_FEATURES),
     ]
-    if one.worth_name != "worth_so_far":
-        columns.append(Heading("historic_clv", "Worth so far"))
+    if amount is not SO_FAR:
+        columns.append(column("historic_clv", "Worth so far", money, CUSTOMER_VALUE))
     if is_predicted:
+        value = partial(column, meaning=CUSTOMER_VALUE, missing=NOT_PREDICTED)
         columns += [
-            Heading("predicted_clv_365d", "In 365 days"),
-            Heading("expected_orders_90d", "Orders in 90 days"),
-            Heading("churn_probability_90d", "Stays away"),
+            value("predicted_clv_365d", "In 365 days", money),
+            value("expected_orders_90d", "Orders in 90 days", partial(decimals, places=2)),
+            value("churn_probability_90d", "Stays away", percent),
         ]
-    names = [column.name for column in columns]
     return Sheet(
-        name=one.name,
-        title=one.title,
-        columns=tuple(
-            replace(column, meaning=_MEANINGS.get(column.name, "")) for column in columns
-        ),
-        rows=MadeRows(listed, lambda customer: _listed_row(customer, names)),
+        one.name,
+        one.title,
+        columns,
+        listed,
+        colour=lambda customer: segment_colour(customer.segment_id),
+        href=lambda customer: address_of(customer.customer_id),
         empty="No customer is on this list in these filters.",
     )
 
 
-def _listed_row(one: queries.Listed, names: Sequence[str]) -> Row:
-    cells = {
-        "customer_id": words(one.customer_id),
-        "segment_name": words(one.segment_name, NO_SEGMENT),
-        "country": words(one.country, "the profile has no country"),
-        "last_purchase_day": day(one.last_purchase_day),
-        "orders": count(one.orders),
-        "aov": money(one.aov),
-        "historic_clv": money(one.historic_clv),
-        "predicted_clv_365d": money(one.predicted_clv_365d, NOT_PREDICTED),
-        "expected_orders_90d": decimals(one.expected_orders_90d, 2, NOT_PREDICTED),
-        "churn_probability_90d": percent(one.churn_probability_90d, NOT_PREDICTED),
-    }
-    worth = money(one.worth, NOT_PREDICTED)
-    return Row(
-        tuple(cells.get(name, worth) for name in names),
-        colour=_colour(one.segment_id),
-        href=address_of(one.customer_id),
-    )
-
-
 def _bands_sheet(bands: Sequence[queries.Band]) -> Sheet:
-    column = Column[queries.Band]
     everybody = sum(band.customers for band in bands)
-    return sheet_of(
+    expected = partial(column, missing=NOT_PREDICTED)
+    chance = "Chance of staying away for 90 days"
+    return Sheet(
         "bands",
         "Customers by churn band",
         (
-            column(
-                "churn_band", "Band", lambda band: words(band.churn_band or "not predicted"), "text"
-            ),
-            column(
-                "chance",
-                "Chance of staying away for 90 days",
-                lambda band: words(_BANDS.get(band.churn_band or ""), NOT_PREDICTED),
-                "text",
-            ),
-            count_column("customers", "Customers"),
-            column("share", "Share", lambda band: percent(band.customers / everybody)),
-            column("historic_clv", "Worth so far", lambda band: money(band.historic_clv)),
-            column(
-                "predicted_clv_365d",
-                "Expected, 365 days",
-                lambda band: money(band.predicted_clv_365d, NOT_PREDICTED),
-            ),
-            column("clv", "Together", lambda band: money(band.value)),
-            column(
-                "value_at_risk",
-                "Value at risk",
-                lambda band: money(band.value_at_risk, NOT_PREDICTED),
-                meaning=_MEANINGS["value_at_risk"],
-            ),
+            column("churn_band", "Band", words, of=lambda b: b.churn_band or "not predicted"),
+            expected("chance", chance, words, of=lambda b: _BANDS.get(b.churn_band)),
+            column("customers", "Customers", count),
+            column("share", "Share", percent, of=lambda b: b.customers / everybody),
+            column("historic_clv", "Worth so far", money),
+            expected("predicted_clv_365d", "Expected, 365 days", money),
+            column("clv", "Together", money, of="value"),
+            expected("value_at_risk", "Value at risk", money, meaning=AT_RISK.meaning),
         ),
         bands,
         empty=NO_CUSTOMER,
     )
-
-
-def _colour(segment_id: int | None) -> str:
-    return "" if segment_id is None else segment_colour(segment_id)
 
 
 CUSTOMERS = Page(

@@ -30,27 +30,18 @@ _CUSTOMERS = """
 """
 
 
-def _filtered(filters: Filters) -> dict[str, object]:
-    return {
-        "segment": filters.segment,
-        "country": filters.country,
-        "category": filters.category,
-    }
-
-
 @dataclass(frozen=True)
 class Status:
-    """What the value model says of its own figures, on so many customers."""
+    """What the value model says of its own figures, and of how many customers it predicts."""
 
     model_status: str
-    customers: int
     predicted: int
 
 
 def statuses(catalogue: Catalogue) -> list[Status]:
-    """Each status of the value model with its customers, the most frequent first."""
+    """Each status of the value model, the most frequent first."""
     sql = """
-        SELECT model_status, count(*), count(clv) FROM gold.customer_value
+        SELECT model_status, count(clv) FROM gold.customer_value
         GROUP BY model_status ORDER BY count(*) DESC, model_status
     """
     return catalogue.ask(Status, sql)
@@ -95,12 +86,12 @@ def list_totals(
     """The totals of each list, in the order of the lists."""
     figures = ", ".join(
         f"count(*) FILTER ({_own(one.condition, n)}), "
-        f"CAST(sum({one.worth}) FILTER ({_own(one.condition, n)}) AS DECIMAL(18, 2))"
+        f"CAST(sum({one.worth.sql}) FILTER ({_own(one.condition, n)}) AS DECIMAL(18, 2))"
         for n, one in enumerate(lists)
     )
     bounds = {f"threshold_{n}": _bound(at_least, one) for n, one in enumerate(lists)}
     sql = f"SELECT {figures} FROM ({_CUSTOMERS})"  # noqa: S608 - texts of ours
-    (row,) = catalogue.ask(lambda *values: values, sql, {**_filtered(filters), **bounds})
+    (row,) = catalogue.ask(lambda *values: values, sql, {**filters.of_customers, **bounds})
     return [Total(*row[n : n + 2]) for n in range(0, len(row), 2)]
 
 
@@ -141,7 +132,7 @@ def listed(
     """The customers of a list, the one that is worth most first; `most` None means all."""
     sql = f"""
         WITH listed AS (
-            SELECT *, {one.worth} AS worth FROM ({_CUSTOMERS}) WHERE {_own(one.condition, 0)}
+            SELECT *, {one.worth.sql} AS worth FROM ({_CUSTOMERS}) WHERE {_own(one.condition, 0)}
             ORDER BY worth DESC NULLS LAST, customer_id LIMIT $most
         )
         SELECT customer_id, s.segment_id, s.segment_name, country, last_purchase_day, orders, aov,
@@ -150,7 +141,7 @@ def listed(
         FROM listed LEFT JOIN gold.customer_segments s USING (customer_id)
         ORDER BY worth DESC NULLS LAST, customer_id
     """  # noqa: S608 - texts of ours
-    parameters = {**_filtered(filters), "threshold_0": _bound(at_least, one), "most": most}
+    parameters = {**filters.of_customers, "threshold_0": _bound(at_least, one), "most": most}
     return catalogue.ask(Listed, sql, parameters)
 
 
@@ -205,7 +196,7 @@ def churn_tenths(catalogue: Catalogue, filters: Filters) -> list[Tenth]:
         FROM range(10) AS t(tenth) LEFT JOIN counted c USING (tenth)
         WHERE (SELECT count(*) FROM counted) > 0 ORDER BY t.tenth
     """  # noqa: S608 - texts of ours
-    return catalogue.ask(Tenth, sql, _filtered(filters))
+    return catalogue.ask(Tenth, sql, filters.of_customers)
 
 
 @dataclass(frozen=True)
@@ -224,7 +215,7 @@ def spread(catalogue: Catalogue, filters: Filters) -> Spread | None:
                CAST(quantile_disc(value, 0.95) AS DOUBLE), CAST(min(value) AS DOUBLE)
         FROM ({_CUSTOMERS}) HAVING count(*) > 0
     """  # noqa: S608 - texts of ours
-    return next(iter(catalogue.ask(Spread, sql, _filtered(filters))), None)
+    return next(iter(catalogue.ask(Spread, sql, filters.of_customers)), None)
 
 
 @dataclass(frozen=True)
@@ -243,7 +234,7 @@ def value_steps(catalogue: Catalogue, edges: Sequence[int], filters: Filters) ->
         SELECT CASE {cases} ELSE {len(edges)} END AS step, count(*), sum(value)
         FROM ({_CUSTOMERS}) GROUP BY step ORDER BY step
     """  # noqa: S608 - numbers and texts of ours
-    return catalogue.ask(Step, sql, _filtered(filters))
+    return catalogue.ask(Step, sql, filters.of_customers)
 
 
 @dataclass(frozen=True)
@@ -266,4 +257,4 @@ def bands(catalogue: Catalogue, filters: Filters) -> list[Band]:
         FROM ({_CUSTOMERS}) GROUP BY churn_band
         ORDER BY list_position(['low', 'medium', 'high'], churn_band) NULLS LAST
     """  # noqa: S608 - texts of ours
-    return catalogue.ask(Band, sql, _filtered(filters))
+    return catalogue.ask(Band, sql, filters.of_customers)

@@ -18,7 +18,7 @@ from bridge_cart_assets.reports.formatting import (
     grouped,
     percent,
 )
-from bridge_cart_assets.reports.tables import Heading, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Sheet, column
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, CUSTOMER_VALUE
 
 NO_CUSTOMER = "No customers are in this filter."
@@ -32,7 +32,7 @@ class TraitCard:
     Attributes:
         name: of the sheet.
         trait: which groups it shows.
-        column: heading of the names.
+        column, label: name and title of the column of the names.
         subtitle: what is drawn.
         missing: the sentence when no customer of the shop has the trait.
         without: how a customer is called whose trait is not known: "without an age".
@@ -43,7 +43,8 @@ class TraitCard:
 
     name: str
     trait: Trait
-    column: Heading
+    column: str
+    label: str
     subtitle: str
     missing: str
     without: str
@@ -92,13 +93,8 @@ def _named(card: TraitCard, groups: Sequence[Group]) -> list[Named]:
 
 
 def _sheet(card: TraitCard, title: str, named: Sequence[Named], empty: str = NO_CUSTOMER) -> Sheet:
-    return Sheet(
-        name=card.name,
-        title=title,
-        columns=(card.column, *CUSTOMER_COLUMNS),
-        rows=tuple(Row((_name(one), *_cells(one.group))) for one in named),
-        empty=empty,
-    )
+    names = Column(card.column, card.label, _name, "text")
+    return Sheet(card.name, title, (names, *CUSTOMER_COLUMNS), named, empty=empty)
 
 
 def _name(named: Named) -> Cell:
@@ -107,24 +103,25 @@ def _name(named: Named) -> Cell:
 
 
 CUSTOMER_COLUMNS = (
-    Heading("customers", "Customers", meaning="Customers with a sale"),
-    Heading("revenue", "Revenue", meaning=CUSTOMER_FEATURES.meaning("revenue")),
-    Heading("aov", "AOV", meaning="Average order value: revenue / orders"),
-    Heading("repeat_share", "Repeat", meaning="Share of the customers with two orders or more"),
-    Heading("avg_clv", "Avg CLV", meaning=CUSTOMER_VALUE.meaning("historic_clv")),
-    Heading("churn_rate", "Churn", meaning=CUSTOMER_VALUE.meaning("is_churned")),
+    column("customers", "Customers", count, "Customers with a sale", of="group.customers"),
+    column("revenue", "Revenue", compact_money, CUSTOMER_FEATURES, of="group.revenue"),
+    column("aov", "AOV", compact_money, "Average order value: revenue / orders", of="group.aov"),
+    column(
+        "repeat_share",
+        "Repeat",
+        percent,
+        "Share of the customers with two orders or more",
+        of="group.repeat_share",
+    ),
+    column(
+        "avg_clv",
+        "Avg CLV",
+        compact_money,
+        CUSTOMER_VALUE.meaning("historic_clv"),
+        of="group.avg_clv",
+    ),
+    column("churn_rate", "Churn", percent, CUSTOMER_VALUE.meaning("is_churned"), of="group.churn"),
 )
-
-
-def _cells(group: Group) -> tuple[Cell, ...]:
-    return (
-        count(group.customers),
-        compact_money(group.revenue),
-        compact_money(group.aov),
-        percent(group.repeat_share),
-        compact_money(group.avg_clv),
-        percent(group.churn),
-    )
 
 
 def _left_out(card: TraitCard, customers: int) -> str:

@@ -39,16 +39,15 @@ from bridge_cart_assets.reports.filters import PageQuery
 from bridge_cart_assets.reports.formatting import Cell, compact_money, count
 from bridge_cart_assets.reports.freshness import days_of_figures
 from bridge_cart_assets.reports.page import Page
-from bridge_cart_assets.reports.tables import Heading, Sheet
-from bridge_cart_assets.tables.gold import (
-    CUSTOMER_FEATURES,
-    CUSTOMER_SEGMENTS,
-    CUSTOMER_VALUE,
-    KPIS_DAILY,
-    SALES_DAILY,
-)
+from bridge_cart_assets.reports.tables import Sheet
+from bridge_cart_assets.tables import gold
 
-NEEDED = frozenset({KPIS_DAILY, SALES_DAILY, CUSTOMER_FEATURES, CUSTOMER_VALUE, CUSTOMER_SEGMENTS})
+NEEDED = frozenset(
+    {
+        *(gold.KPIS_DAILY, gold.SALES_DAILY),
+        *(gold.CUSTOMER_FEATURES, gold.CUSTOMER_VALUE, gold.CUSTOMER_SEGMENTS),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -110,13 +109,7 @@ def explore(catalogue: Catalogue, asked: PageQuery) -> Explore | None:
     stacked = [part.name for part in categories if part.name is not None][:MOST_STACKED]
     stacked = stacked if known.categories else []
     months = queries.month_parts(catalogue, scope, stacked)
-    groups = queries.groups(
-        catalogue,
-        segment=filters.segment,
-        country=filters.country,
-        category=filters.category,
-        income_step=step,
-    )
+    groups = queries.groups(catalogue, filters, step)
     return Explore(
         first=scope.first,
         last=scope.last,
@@ -142,7 +135,8 @@ def explore(catalogue: Catalogue, asked: PageQuery) -> Explore | None:
 _AGES = TraitCard(
     name="ages",
     trait="age",
-    column=Heading("age", "Age", "text"),
+    column="age",
+    label="Age",
     subtitle="Customers by age",
     missing="No ages in this shop’s data.",
     without="without an age",
@@ -152,7 +146,8 @@ _AGES = TraitCard(
 _GENDERS = TraitCard(
     name="genders",
     trait="gender",
-    column=Heading("gender", "Gender", "text"),
+    column="gender",
+    label="Gender",
     subtitle="Customers by gender",
     missing="No genders in this shop’s data.",
     without="without a gender",
@@ -161,7 +156,8 @@ _GENDERS = TraitCard(
 _DISCOUNTS = TraitCard(
     name="discounts",
     trait="discount",
-    column=Heading("discount_rate", "Discount", "text"),
+    column="discount_rate",
+    label="Discount",
     subtitle="Average order by the discounts on all that a customer has bought",
     missing="No discounts in this shop’s data.",
     without="without a discount rate",
@@ -172,7 +168,8 @@ _DISCOUNTS = TraitCard(
 _COUPON_USERS = TraitCard(
     name="coupon_users",
     trait="coupon",
-    column=Heading("coupon_used", "Customers who", "text"),
+    column="coupon_used",
+    label="Customers who",
     subtitle="Customers by coupon use",
     missing="No coupons in this shop’s data.",
     without="without orders",
@@ -182,7 +179,8 @@ _COUPON_USERS = TraitCard(
 _COUNTRIES = TraitCard(
     name="customer_countries",
     trait="country",
-    column=Heading("country", "Country", "text"),
+    column="country",
+    label="Country",
     subtitle="Customers by country",
     missing="No countries in this shop’s data.",
     without="without a country",
@@ -200,7 +198,8 @@ def _incomes(step: Decimal | None) -> TraitCard:
     return TraitCard(
         name="incomes",
         trait="income",
-        column=Heading("income", "Income", "text"),
+        column="income",
+        label="Income",
         subtitle="Customers by yearly income",
         missing="No incomes in this shop’s data.",
         without="without an income",

@@ -13,6 +13,7 @@ from typing import Literal
 
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.explore.bands import AGE_BOUNDS, DISCOUNT_BOUNDS, INCOME_BANDS
+from bridge_cart_assets.reports.filters import Filters
 
 UNKNOWN = "unknown"
 MOST_PARTS = 40
@@ -194,10 +195,7 @@ class Group:
 
 def groups(
     catalogue: Catalogue,
-    *,
-    segment: int | None,
-    country: str | None,
-    category: str | None,
+    filters: Filters,
     income_step: Decimal | None,
 ) -> list[Group]:
     """The customers by each of their traits: bands in order, names with most customers first.
@@ -206,7 +204,7 @@ def groups(
     """
     of_segment = (
         "JOIN gold.customer_segments s ON s.customer_id = f.customer_id AND s.segment_id = $segment"
-        if segment is not None
+        if filters.segment is not None
         else ""
     )
     sql = f"""
@@ -242,15 +240,14 @@ def groups(
         HAVING count(*) > 0
         ORDER BY traits, band, customers DESC, name
     """  # noqa: S608 - names and bounds are ours, never of an address
-    values: dict[str, object] = {
-        "country": country,
-        "category": category,
+    values = {
+        **filters.of_customers,
         "step": None if income_step is None else float(income_step),
         "most": MOST_PARTS,
         "unknown": UNKNOWN,
     }
-    if segment is not None:
-        values["segment"] = segment
+    if filters.segment is None:  # DuckDB refuses a value that the query does not name
+        del values["segment"]
     return catalogue.ask(_group, sql, values)
 
 

@@ -24,7 +24,7 @@ from bridge_cart_assets.reports.formatting import (
     money,
     percent,
 )
-from bridge_cart_assets.reports.tables import Heading, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Sheet, column
 from bridge_cart_assets.tables.gold import SALES_DAILY
 
 MOST_STACKED = 5
@@ -40,7 +40,7 @@ class Kind:
 
     Attributes:
         name: of the sheet.
-        column: heading of the names.
+        column, label: name and title of the column of the names.
         plain: the heading when nothing stands out.
         subtitle: what is drawn, and which filters apply.
         missing: the sentence when nothing in the shop's data has it.
@@ -49,7 +49,8 @@ class Kind:
     """
 
     name: str
-    column: Heading
+    column: str
+    label: str
     plain: str
     subtitle: str
     missing: str
@@ -61,7 +62,8 @@ class Kind:
 
 CATEGORIES = Kind(
     name="categories",
-    column=Heading("product_category", "Category", "text"),
+    column="product_category",
+    label="Category",
     plain="Revenue by category",
     subtitle="Revenue by category; period and country apply, category picks one",
     missing="No categories in this shop’s data.",
@@ -71,7 +73,8 @@ CATEGORIES = Kind(
 )
 PAYMENTS = Kind(
     name="payments",
-    column=Heading("payment_method", "Payment", "text"),
+    column="payment_method",
+    label="Payment",
     plain="How it was paid",
     subtitle="Share of revenue by payment method; period, country and category apply",
     missing="No payment methods in this shop’s data.",
@@ -82,7 +85,8 @@ PAYMENTS = Kind(
 )
 COUNTRIES = Kind(
     name="countries",
-    column=Heading("country", "Country", "text"),
+    column="country",
+    label="Country",
     plain="Revenue by country",
     subtitle="Revenue by country; period and category apply, country picks one",
     missing="No countries in this shop’s data.",
@@ -92,7 +96,8 @@ COUNTRIES = Kind(
 )
 COUPONS = Kind(
     name="coupons",
-    column=Heading("coupon_used", "Coupon", "text"),
+    column="coupon_used",
+    label="Coupon",
     plain="Sales with and without a coupon",
     subtitle="Share of revenue; period, country and category apply",
     missing="No coupons in this shop’s data.",
@@ -112,6 +117,11 @@ def sales_chart(kind: Kind, parts: Sequence[SalesPart], is_known: bool) -> Chart
         is_known: whether anything in the shop's data has the attribute.
     """
     shown = parts if is_known else ()
+
+    def name_cell(part: SalesPart) -> Cell:
+        text = _part_name(kind, part)
+        return Cell(text, part.name or text, part.name or text)
+
     names = [_part_name(kind, part) for part in shown]
     if kind is COUPONS:
         title = coupon_heading(shown, kind.plain)
@@ -124,13 +134,10 @@ def sales_chart(kind: Kind, parts: Sequence[SalesPart], is_known: bool) -> Chart
         figures=_drawn(kind, names, shown) if len(shown) > 1 else None,
         too_little=_too_little(kind, parts, is_known),
         sheet=Sheet(
-            name=kind.name,
-            title=title,
-            columns=(kind.column, *SALES_COLUMNS),
-            rows=tuple(
-                Row((Cell(name, part.name or name, part.name or name), *_cells(part)))
-                for name, part in zip(names, shown, strict=True)
-            ),
+            kind.name,
+            title,
+            (Column[SalesPart](kind.column, kind.label, name_cell, "text"), *SALES_COLUMNS),
+            shown,
             empty=kind.missing,
         ),
     )
@@ -152,8 +159,8 @@ def months_chart(
     has_others = any(part.category is None for part in months)
     keys: list[str | None] = [*named, *([None] if has_others else [])]
     labels = ["All others" if key is None and named else _label(key) for key in keys]
-    sums = [sum((revenue.get((m, k), Decimal(0)) for k in keys), Decimal(0)) for m in begins]
-    full = [(m, s) for m, s in zip(begins, sums, strict=True) if _end(m) <= last]
+    sums = {m: sum((revenue.get((m, k), Decimal(0)) for k in keys), Decimal(0)) for m in begins}
+    full = [(month, together) for month, together in sums.items() if _end(month) <= last]
     title = month_heading(full, "Revenue by month")
     series = [
         Series(
@@ -163,6 +170,14 @@ def months_chart(
         )
         for place, (key, label) in enumerate(zip(keys, labels, strict=True))
     ]
+
+    def category_column(key: str | None, label: str) -> Column[date]:
+        return Column(
+            "other_categories" if key is None else key,
+            label,
+            lambda month: money(revenue.get((month, key), Decimal("0.00"))),
+        )
+
     return Chart(
         title=title,
         subtitle="Revenue of whole months"
@@ -171,26 +186,14 @@ def months_chart(
         figures=bars(begins, series, "money", 30) if len(begins) > 1 else None,
         too_little="Bars need two months of the period to compare." if begins else NOTHING_SOLD,
         sheet=Sheet(
-            name="months",
-            title=title,
-            columns=(
-                Heading("month", "Month from", "day"),
-                *(
-                    Heading("other_categories" if key is None else key, label)
-                    for key, label in zip(keys, labels, strict=True)
-                ),
-                Heading("revenue", "Together"),
+            "months",
+            title,
+            (
+                Column("month", "Month from", day, "day"),
+                *map(category_column, keys, labels),
+                Column("revenue", "Together", lambda month: money(sums[month])),
             ),
-            rows=tuple(
-                Row(
-                    (
-                        day(month),
-                        *(money(revenue.get((month, key), Decimal("0.00"))) for key in keys),
-                        money(together),
-                    )
-                )
-                for month, together in zip(reversed(begins), reversed(sums), strict=True)
-            ),
+            begins[::-1],
             empty=NOTHING_SOLD,
         ),
     )
@@ -208,32 +211,28 @@ def spoken(name: str) -> str:
     return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
 
 
+_NO_LINE = "nothing was sold, only given back"
 SALES_COLUMNS = (
-    Heading("revenue", "Revenue", meaning=SALES_DAILY.meaning("revenue")),
-    Heading(
+    column("revenue", "Revenue", compact_money, SALES_DAILY),
+    column(
         "share",
         "Share",
-        meaning="Share of the revenue of all rows, also of those that a filter leaves out",
+        percent,
+        "Share of the revenue of all rows, also of those that a filter leaves out",
+        "there is no revenue",
     ),
-    Heading("lines", "Lines", meaning=SALES_DAILY.meaning("lines")),
-    Heading("average_line", "A line", meaning="Average line: revenue / lines"),
-    Heading("discount_rate", "Discount", meaning="discounts / amount of the sales before them"),
-    Heading("coupon_share", "Coupons", meaning="Lines with a coupon / lines"),
-    Heading("refunds", "Refunds", meaning=SALES_DAILY.meaning("refunds")),
+    column("lines", "Lines", count, SALES_DAILY),
+    column("average_line", "A line", compact_money, "Average line: revenue / lines", _NO_LINE),
+    column(
+        "discount_rate",
+        "Discount",
+        percent,
+        "discounts / amount of the sales before them",
+        _NO_LINE,
+    ),
+    column("coupon_share", "Coupons", percent, "Lines with a coupon / lines", _NO_LINE),
+    column("refunds", "Refunds", compact_money, SALES_DAILY),
 )
-
-
-def _cells(part: SalesPart) -> tuple[Cell, ...]:
-    no_line = "nothing was sold, only given back"
-    return (
-        compact_money(part.revenue),
-        percent(part.share, "there is no revenue"),
-        count(part.lines),
-        compact_money(part.average_line, no_line),
-        percent(part.discount_rate, no_line),
-        percent(part.coupon_share, no_line),
-        compact_money(part.refunds),
-    )
 
 
 def _drawn(kind: Kind, names: Sequence[str], parts: Sequence[SalesPart]) -> Figures:

@@ -3,42 +3,29 @@
 from collections.abc import Sequence
 from datetime import date
 
-from bridge_cart_assets.reports.charts import Chart, Series, bars, lines, segment_colour
-from bridge_cart_assets.reports.formatting import day, money, percent
-from bridge_cart_assets.reports.overview.queries import RevenueWeek, SegmentWeek
+from bridge_cart_assets.reports.charts import Chart, Series, bars
+from bridge_cart_assets.reports.formatting import day, money
+from bridge_cart_assets.reports.overview.queries import RevenueWeek
 from bridge_cart_assets.reports.overview.sentences import churn_headline
-from bridge_cart_assets.reports.tables import Heading, Row, Sheet
+from bridge_cart_assets.reports.segments.history import METRICS, segment_chart
+from bridge_cart_assets.reports.segments.profiles import NO_SEGMENTS
+from bridge_cart_assets.reports.segments.queries import Week
+from bridge_cart_assets.reports.tables import Sheet, column
 
 
-def churn_chart(points: Sequence[SegmentWeek], last: date, step: int = 7) -> Chart:
+def churn_chart(weeks: Sequence[Week], last: date, step: int = 7) -> Chart:
     """One line per segment, named by its latest name, the highest churn first."""
-    days = sorted({point.day for point in points})
-    names = {point.segment_id: point.segment_name for point in points}
-    rates = {(point.day, point.segment_id): point.churn_rate for point in points}
-    ids = sorted(names, key=lambda i: (-(rates.get((last, i)) or -1.0), i))
-    series = [Series(names[i], [rates.get((d, i)) for d in days], segment_colour(i)) for i in ids]
-    rows = tuple(
-        Row((day(d), *(percent(rates.get((d, i)), "no such segment then") for i in ids)))
-        for d in reversed(days)
-    )
-    title = churn_headline(points, last)
-    return Chart(
-        title=title,
-        subtitle="Share of each segment’s customers without a sale in the 90 days up to the day, "
-        f"{_every(step)}",
-        figures=lines(days, series, "percent") if len(days) > 1 else None,
-        too_little="A line needs two weeks of segment history."
-        if days
-        else "No segments yet: they begin with the first segment model.",
-        sheet=Sheet(
-            name="churn",
-            title=title,
-            columns=(
-                Heading("day", "Day", "day"),
-                *(Heading(f"segment_{i}_churn_rate", names[i]) for i in ids),
-            ),
-            rows=rows,
-        ),
+    rates = {week.segment_id: week.churn_rate for week in weeks if week.day == last}
+    return segment_chart(
+        "churn",
+        churn_headline(weeks, last),
+        "Share of each segment’s customers without a sale in the 90 days up to the day",
+        weeks,
+        METRICS["churn_rate"],
+        sorted({week.segment_id for week in weeks}, key=lambda i: (-(rates.get(i) or -1.0), i)),
+        step,
+        absent="no such segment then",
+        no_days=NO_SEGMENTS,
     )
 
 
@@ -60,28 +47,14 @@ def revenue_chart(weeks: Sequence[RevenueWeek], step: int = 7) -> Chart:
         if weeks
         else f"The first bar needs {length} of history.",
         sheet=Sheet(
-            name="revenue",
-            title=title,
-            columns=(
-                Heading("week_to", "Week to" if step == 7 else f"{step // 7} weeks to", "day"),
-                Heading("revenue_returning", "Returning"),
-                Heading("revenue_new", "New"),
-                Heading("revenue", "Together"),
+            "revenue",
+            title,
+            (
+                column("week_to", "Week to" if step == 7 else f"{step // 7} weeks to", day),
+                column("revenue_returning", "Returning", money),
+                column("revenue_new", "New", money),
+                column("revenue", "Together", money),
             ),
-            rows=tuple(
-                Row(
-                    (
-                        day(week.week_to),
-                        money(week.revenue_returning),
-                        money(week.revenue_new),
-                        money(week.revenue),
-                    )
-                )
-                for week in reversed(weeks)
-            ),
+            weeks[::-1],
         ),
     )
-
-
-def _every(step: int) -> str:
-    return "week by week" if step == 7 else f"every {step} days"

@@ -7,6 +7,7 @@ not belong here: SQL (see `queries`) and number formats (see `formatting`).
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from math import ceil
 
 from bridge_cart_assets.reports.formatting import (
@@ -26,7 +27,6 @@ from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, KPIS_DAILY
 
 COMPARED_WITH = 28
 SPARKLINE_POINTS = 91
-POINTS = " points"
 
 
 @dataclass(frozen=True)
@@ -73,87 +73,62 @@ def kpis(
         average_clv: the same for the latest day, to the cent.
         line_days: how many of the days the small lines span.
     """
+    shown = partial(kpi, days, line_days)
+    no_sale = "no sale yet"
     return (
-        kpi(
-            "customers_total",
-            "Customers",
-            [day.customers_total for day in days],
-            line_days,
-            show=compact_count,
-            missing="no sale yet",
-        ),
-        kpi(
-            "revenue_90d",
-            "Revenue, 90 days",
-            [day.revenue_90d for day in days],
-            line_days,
-            show=compact_money,
-            missing="no sale yet",
-        ),
-        kpi(
+        shown("customers_total", "Customers", compact_count, no_sale),
+        shown("revenue_90d", "Revenue, 90 days", compact_money, no_sale),
+        shown(
             "aov_90d",
             "Average order, 90 days",
-            [day.aov_90d for day in days],
-            line_days,
-            show=compact_money,
-            missing="no order in the 90 days up to the day",
+            compact_money,
+            "no order in the 90 days up to the day",
         ),
-        kpi(
+        shown(
             "historic_clv",
             "Average CLV so far",
-            [*(clv_by_day.get(day.day) for day in days[:-1]), average_clv],
-            line_days,
-            show=compact_money,
-            missing="no customer values for that day",
+            compact_money,
+            "no customer values for that day",
+            values=[*(clv_by_day.get(day.day) for day in days[:-1]), average_clv],
             meaning=f"Average over all customers. {CUSTOMER_VALUE.meaning('historic_clv')}",
         ),
-        kpi(
+        shown(
             "churn_rate_90d",
             "Churn rate, 90 days",
-            [day.churn_rate_90d for day in days],
-            line_days,
-            show=percent,
-            missing="no customer bought from 180 to 90 days before: none could have left",
-            unit=POINTS,
+            percent,
+            "no customer bought from 180 to 90 days before: none could have left",
             rise_is_good=False,
         ),
-        kpi(
-            "repeat_purchase_rate",
-            "Repeat purchase rate",
-            [day.repeat_purchase_rate for day in days],
-            line_days,
-            show=percent,
-            missing="no customers yet",
-            unit=POINTS,
-        ),
+        shown("repeat_purchase_rate", "Repeat purchase rate", percent, "no customers yet"),
     )
 
 
 def kpi(
+    days: Sequence[object],
+    line_days: int,
     name: str,
     label: str,
-    values: Sequence[Number | None],
-    line_days: int,
-    *,
     show: Callable[[Number | None, str], Cell],
     missing: str,
-    unit: str = "%",
+    *,
+    values: Sequence[Number | None] = (),
     rise_is_good: bool = True,
-    meaning: str | None = None,
+    meaning: str = "",
 ) -> Kpi:
-    """One KPI from its daily values, oldest first, the last one being the current value.
+    """One KPI from its daily values, the last one being the current value.
 
     Args:
-        name: as in gold.kpis_daily.
-        label: as on the page.
-        values: by day, the latest last; 28 days before it is what it is compared with.
+        days: the latest days, oldest first; 28 days before the last is what it is compared with.
         line_days: how many of the days the small line spans.
-        show: how a value is written.
+        name: as in gold.kpis_daily, and the attribute of a day.
+        label: as on the page.
+        show: how a value is written; the change of a share is in points, of all else in percent.
         missing: why there may be none.
-        unit: of the change: percent of what it was, or points.
+        values: by day, when the days do not have them.
         rise_is_good: whether more is better.
         meaning: when it is not that of gold.kpis_daily.
     """
+    values = values or [getattr(day, name) for day in days]
     line = values[-line_days:]
     known = [value for value in line if value is not None]
     before = values[-1 - COMPARED_WITH] if len(values) > COMPARED_WITH else None
@@ -162,7 +137,7 @@ def kpi(
         label=label,
         meaning=meaning or KPIS_DAILY.meaning(name),
         now=show(values[-1], missing),
-        change=_change(values[-1], before, show(before, missing), unit, rise_is_good),
+        change=_change(values[-1], before, show(before, missing), show is percent, rise_is_good),
         sparkline=sparkline(_thinned(line)),
         low_high=(show(min(known), missing), show(max(known), missing)) if known else None,
     )
@@ -175,19 +150,19 @@ def _thinned(values: Sequence[Number | None]) -> list[float | None]:
 
 
 def _change(
-    now: Number | None, before: Number | None, shown: Cell, unit: str, rise_is_good: bool
+    now: Number | None, before: Number | None, shown: Cell, is_share: bool, rise_is_good: bool
 ) -> KpiChange | Cell:
     """Shares change by points, everything else in percent of what it was."""
     new, old = exact(now), exact(before)
     if new is None or old is None:
         return nothing(f"no figure for {COMPARED_WITH} days before to compare with")
-    if unit == POINTS:
+    if is_share:
         difference = rounded(100 * (new - old), 1)
     elif old > 0:
         difference = rounded(100 * (new - old) / old, 1)
     else:
         return nothing(f"was not above zero {COMPARED_WITH} days before")
-    text = f"{grouped(abs(difference), 1)}{unit}"
+    text = f"{grouped(abs(difference), 1)}{' points' if is_share else '%'}"
     if not difference:
         return KpiChange("level", text, "unchanged", shown)
     verdict = "better" if (difference > 0) == rise_is_good else "worse"

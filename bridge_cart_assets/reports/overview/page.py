@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart, segment_colour
-from bridge_cart_assets.reports.filters import PageQuery, weeks_per_point
+from bridge_cart_assets.reports.filters import PageQuery, points_and_step
 from bridge_cart_assets.reports.formatting import compact_money, count, percent, words
 from bridge_cart_assets.reports.freshness import days_of_figures
 from bridge_cart_assets.reports.overview import queries
@@ -17,7 +17,9 @@ from bridge_cart_assets.reports.overview.charts import churn_chart, revenue_char
 from bridge_cart_assets.reports.overview.kpis import COMPARED_WITH, Kpi, kpis
 from bridge_cart_assets.reports.overview.sentences import what_changed
 from bridge_cart_assets.reports.page import Page
-from bridge_cart_assets.reports.tables import Heading, Row, Sheet
+from bridge_cart_assets.reports.segments.profiles import NO_REVENUE, NO_SEGMENTS
+from bridge_cart_assets.reports.segments.queries import weeks
+from bridge_cart_assets.reports.tables import Sheet, column
 from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, KPIS_DAILY, SEGMENT_METRICS
 
 NEEDED = frozenset({KPIS_DAILY, SEGMENT_METRICS, CUSTOMER_VALUE})
@@ -62,10 +64,8 @@ def overview(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
         return None
     last = there.last
     length = (last - asked.filters.first_day(there.first, last)).days
-    weeks = max(1, round((length + 1) / 7))
-    step = 7 * weeks_per_point(length)
-    points = max(1, 7 * weeks // step)
-    days = queries.kpi_days(catalogue, last, max(length, _LEAST_DAYS) + 1)
+    points, step = points_and_step(length)
+    days = queries.kpi_days(catalogue, queries.KpiDay, last, max(length, _LEAST_DAYS) + 1)
     clv = {day.day: day.average for day in queries.clv_days(catalogue, last, len(days))}
     figures = kpis(days, clv, queries.average_clv(catalogue), length + 1)
     recent = queries.revenue_weeks(catalogue, last, _WEEKS_IN_SENTENCES, 7)
@@ -78,7 +78,7 @@ def overview(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
         kpis=figures,
         sentences=tuple(sentences),
         segments=_segments_now(queries.segments_now(catalogue)),
-        churn=churn_chart(queries.churn_weeks(catalogue, last, points, step), last, step),
+        churn=churn_chart(weeks(catalogue, None, last, points, step), last, step),
         revenue=revenue_chart(queries.revenue_weeks(catalogue, last, points, step), step),
         tables=tuple(queries.stored_tables(catalogue)),
         meanings=(*((kpi.label, kpi.meaning) for kpi in figures), *_segment_meanings()),
@@ -86,33 +86,22 @@ def overview(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
 
 
 def _segments_now(segments: list[queries.SegmentNow]) -> Sheet:
+    no_customers = "the segment has no customers"
+    share = "segment_contribution"
     return Sheet(
-        name="segments",
-        title="Segments now",
-        columns=(
-            Heading("segment_name", "Segment", "text"),
-            Heading("customers", "Customers"),
-            Heading("segment_contribution", "Revenue share", bar=True),
-            Heading("avg_clv", "Avg CLV"),
-            Heading("aov", "AOV"),
-            Heading("churn_rate", "Churn"),
-        ),
-        rows=tuple(_segment_row(segment) for segment in segments),
-        empty="No segments yet: they begin with the first segment model.",
-    )
-
-
-def _segment_row(segment: queries.SegmentNow) -> Row:
-    return Row(
+        "segments",
+        "Segments now",
         (
-            words(segment.segment_name),
-            count(segment.customers),
-            percent(segment.segment_contribution, "the shop has no revenue yet"),
-            compact_money(segment.avg_clv, "the segment has no customers"),
-            compact_money(segment.aov, "the segment has no orders"),
-            percent(segment.churn_rate, "the segment has no customers"),
+            column("segment_name", "Segment", words),
+            column("customers", "Customers", count),
+            column(share, "Revenue share", percent, missing=NO_REVENUE, bar=True),
+            column("avg_clv", "Avg CLV", compact_money, missing=no_customers),
+            column("aov", "AOV", compact_money, missing="the segment has no orders"),
+            column("churn_rate", "Churn", percent, missing=no_customers),
         ),
-        colour=segment_colour(segment.segment_id),
+        segments,
+        colour=lambda segment: segment_colour(segment.segment_id),
+        empty=NO_SEGMENTS,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from bridge_cart_assets.reports.catalogue import Catalogue
+from bridge_cart_assets.reports.catalogue import Catalogue, D
 
 
 @dataclass(frozen=True)
@@ -23,25 +23,22 @@ class KpiDay:
     repeat_purchase_rate: float | None
 
 
-def kpi_days(catalogue: Catalogue, last: date, days: int) -> list[KpiDay]:
-    """The last days of gold.kpis_daily, oldest first."""
-    sql = """
-        SELECT day, customers_total, revenue_90d, aov_90d, churn_rate_90d, repeat_purchase_rate
-        FROM gold.kpis_daily
+def kpi_days(catalogue: Catalogue, make: type[D], last: date, days: int) -> list[D]:
+    """The last days of gold.kpis_daily, oldest first, with the KPIs that `make` has as fields."""
+    source = """
+        gold.kpis_daily
         WHERE day > CAST($last AS DATE) - CAST($days AS INTEGER) AND day <= $last
         ORDER BY day
     """
-    return catalogue.ask(KpiDay, sql, {"last": last, "days": days})
+    return catalogue.read(make, source, {"last": last, "days": days})
 
 
 def average_clv(catalogue: Catalogue) -> float | None:
     """Average historic value of the customers now, from gold.customer_value."""
-    sql = "SELECT CAST(avg(historic_clv) AS DOUBLE) FROM gold.customer_value"
-    return next(iter(catalogue.ask(_number, sql)))
-
-
-def _number(value: float | None) -> float | None:
-    return value
+    average: float | None = catalogue.value(
+        "SELECT CAST(avg(historic_clv) AS DOUBLE) FROM gold.customer_value"
+    )
+    return average
 
 
 @dataclass(frozen=True)
@@ -84,49 +81,11 @@ class SegmentNow:
 
 def segments_now(catalogue: Catalogue) -> list[SegmentNow]:
     """The living segments, the one that brings most revenue first."""
-    sql = """
-        SELECT segment_id, segment_name, customers, segment_contribution, avg_clv, aov, churn_rate
-        FROM gold.segment_metrics WHERE is_current
+    source = """
+        gold.segment_metrics WHERE is_current
         ORDER BY segment_contribution DESC NULLS LAST, segment_id
     """
-    return catalogue.ask(SegmentNow, sql)
-
-
-@dataclass(frozen=True)
-class SegmentWeek:
-    """A segment's churn rate on one day, under the segment's latest name."""
-
-    day: date
-    segment_id: int
-    segment_name: str
-    churn_rate: float | None
-
-
-def churn_weeks(catalogue: Catalogue, last: date, points: int, step: int) -> list[SegmentWeek]:
-    """Churn rate of every segment on `last` and each `step`-th day before it, oldest first.
-
-    Args:
-        catalogue: the catalogue.
-        last: the latest day.
-        points: how many days before it.
-        step: days from one to the next.
-    """
-    sql = """
-        WITH days AS (
-            SELECT CAST($last AS DATE) - CAST($step * point AS INTEGER) AS day
-            FROM range(CAST($points AS BIGINT) + 1) AS points(point)
-        ), names AS (
-            SELECT segment_id, arg_max(segment_name, valid_from) AS segment_name
-            FROM gold.segment_metrics GROUP BY segment_id
-        )
-        SELECT days.day, m.segment_id, names.segment_name, m.churn_rate
-        FROM days
-        JOIN gold.segment_metrics m
-          ON m.valid_from <= days.day AND (m.valid_to IS NULL OR days.day < m.valid_to)
-        JOIN names USING (segment_id)
-        ORDER BY days.day, m.segment_id
-    """
-    return catalogue.ask(SegmentWeek, sql, {"last": last, "points": points, "step": step})
+    return catalogue.read(SegmentNow, source)
 
 
 @dataclass(frozen=True)
@@ -192,8 +151,8 @@ class CatalogueTable:
 
 def stored_tables(catalogue: Catalogue) -> list[CatalogueTable]:
     """The gold tables that can be exported, in the order of their declaration."""
-    sql = "SELECT name, version, rows, description FROM meta.tables WHERE layer = 'gold'"
-    by_name = {stored.name: stored for stored in catalogue.ask(CatalogueTable, sql)}
+    stored = catalogue.read(CatalogueTable, "meta.tables WHERE layer = 'gold'")
+    by_name = {table.name: table for table in stored}
     return [
         by_name.get(table.name, CatalogueTable(table.name, None, None, table.description))
         for table in catalogue.gold_tables()

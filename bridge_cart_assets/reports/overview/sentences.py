@@ -8,13 +8,9 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from bridge_cart_assets.reports.formatting import compact, exact, grouped, rounded
-from bridge_cart_assets.reports.overview.queries import (
-    KpiDay,
-    RevenueWeek,
-    SegmentGrowth,
-    SegmentWeek,
-)
+from bridge_cart_assets.reports.formatting import compact, customers, exact, grouped, rounded
+from bridge_cart_assets.reports.overview.queries import KpiDay, RevenueWeek, SegmentGrowth
+from bridge_cart_assets.reports.segments.queries import Week
 
 CHURN_BY_SEGMENT = "Churn by segment"
 _LEAST_WEEKS = 4
@@ -42,7 +38,7 @@ def kpis_before(days: Sequence[KpiDay], count: int) -> KpiDay | None:
     return next((day for day in days if day.day == wanted), None)
 
 
-def churn_headline(points: Sequence[SegmentWeek], last: date) -> str:
+def churn_headline(points: Sequence[Week], last: date) -> str:
     """What churn did in the living segments over the weeks shown; a plain title if unclear.
 
     A segment counts when its line reaches `last` and spans four weeks; less than 0.05 points
@@ -72,7 +68,7 @@ def churn_headline(points: Sequence[SegmentWeek], last: date) -> str:
     return f"Churn {verb} in {len(those)} of {len(moves)} segments"
 
 
-def _span(points: Sequence[SegmentWeek], segment_id: int) -> tuple[SegmentWeek, SegmentWeek] | None:
+def _span(points: Sequence[Week], segment_id: int) -> tuple[Week, Week] | None:
     known = [p for p in points if p.segment_id == segment_id and p.churn_rate is not None]
     return (known[0], known[-1]) if known else None
 
@@ -115,8 +111,7 @@ def _segments(segments: Sequence[SegmentGrowth]) -> str | None:
     change, most = max(moved, key=lambda pair: (abs(pair[0]), -pair[1].segment_id))
     return (
         f"{most.segment_name} {'gained' if change > 0 else 'lost'} most: "
-        f"{grouped(abs(change))} {'customer' if abs(change) == 1 else 'customers'}, "
-        f"now {grouped(most.customers)}."
+        f"{customers(abs(change))}, now {grouped(most.customers)}."
     )
 
 
@@ -128,7 +123,7 @@ def _new_customers(weeks: Sequence[RevenueWeek]) -> str | None:
     if now == before:
         return None
     return (
-        f"{grouped(now)} {'customer' if now == 1 else 'customers'} bought for the first time, "
+        f"{customers(now)} bought for the first time, "
         f"{grouped(abs(now - before))} {'more' if now > before else 'fewer'} than the week before."
     )
 

@@ -6,7 +6,7 @@ from bridge_cart_assets.reports.charts import Chart, Series, bars
 from bridge_cart_assets.reports.formatting import count, day
 from bridge_cart_assets.reports.pipeline.queries import RecordOutcomesOfDay
 from bridge_cart_assets.reports.pipeline.sentences import NEXT_RUN
-from bridge_cart_assets.reports.tables import Heading, Row, Sheet
+from bridge_cart_assets.reports.tables import Sheet, column
 
 _PARTS = (
     ("accepted", "Accepted", "accent"),
@@ -32,24 +32,14 @@ def fates_chart(days: Sequence[RecordOutcomesOfDay], is_there: bool) -> Chart:
         figures=bars([d.batch_day for d in days], drawn, "count", 1) if drawn else None,
         too_little="No record has come in yet." if is_there else NEXT_RUN,
         sheet=Sheet(
-            name="fates",
-            title="Records by batch day",
-            columns=(
-                Heading("batch_day", "Batch day", "day"),
-                Heading("records", "Records"),
-                *(Heading(name, title) for name, title, _ in _PARTS),
-                Heading("blank", "Blank"),
+            "fates",
+            "Records by batch day",
+            (
+                column("batch_day", "Batch day", day),
+                column("records", "Records", count),
+                *(column(name, title, count) for name, title, _ in _PARTS),
+                column("blank", "Blank", count),
             ),
-            rows=tuple(
-                Row(
-                    (
-                        day(d.batch_day),
-                        count(d.records),
-                        *(count(getattr(d, name)) for name, _, _ in _PARTS),
-                        count(d.blank),
-                    )
-                )
-                for d in reversed(days)
-            ),
+            days[::-1],
         ),
     )

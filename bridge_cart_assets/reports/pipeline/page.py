@@ -13,6 +13,7 @@ from bridge_cart_assets.reports.freshness import freshness
 from bridge_cart_assets.reports.page import Page
 from bridge_cart_assets.reports.pipeline import queries, sentences, tables
 from bridge_cart_assets.reports.pipeline.charts import fates_chart
+from bridge_cart_assets.reports.segments.queries import drift
 from bridge_cart_assets.reports.tables import Sheet
 from bridge_cart_assets.tables import meta, ops
 from bridge_cart_assets.tables.gold import MODEL_DRIFT, MODEL_METRICS
@@ -93,7 +94,7 @@ def pipeline(catalogue: Catalogue, asked: PageQuery) -> Pipeline:
             queries.topic_positions(catalogue) if ops.OFFSETS.path in there else []
         ),
         models=tables.metrics(queries.metrics(catalogue) if MODEL_METRICS.path in there else []),
-        drift=tables.drift(queries.drift(catalogue) if MODEL_DRIFT.path in there else []),
+        drift=tables.drift(drift(catalogue) if MODEL_DRIFT.path in there else []),
         tables=tables.tables(queries.stored_tables(catalogue)),
     )
 

@@ -33,21 +33,17 @@ class StoredTable:
 
 def stored_tables(catalogue: Catalogue) -> list[StoredTable]:
     """Every table of the lake, in the order in which data go through them."""
-    sql = """
-        SELECT layer, name, version, as_of, rows, description FROM meta.tables
-        ORDER BY list_position(['raw', 'silver', 'gold', 'ops'], layer) NULLS LAST, name
+    source = """
+        meta.tables ORDER BY list_position(['raw', 'silver', 'gold', 'ops'], layer) NULLS LAST, name
     """
-    return catalogue.ask(StoredTable, sql)
+    return catalogue.read(StoredTable, source)
 
 
 def run_seconds(catalogue: Catalogue) -> float | None:
     """How long the run took that built the catalogue; None when it is unknown."""
     sql = "SELECT seconds FROM meta.times JOIN meta.run USING (run_id)"
-    return next(iter(catalogue.ask(_first, sql)), None)
-
-
-def _first(value: float | None) -> float | None:
-    return value
+    seconds: float | None = catalogue.value(sql)
+    return seconds
 
 
 @dataclass(frozen=True)
@@ -68,8 +64,6 @@ class CheckRow:
     first_day: date | None
     last_day: date | None
     covers: str | None
-    evaluated_at: datetime | None
-    run_id: str | None
 
     @property
     def is_blocking(self) -> bool:
@@ -78,19 +72,13 @@ class CheckRow:
 
 
 def checks(catalogue: Catalogue) -> list[CheckRow]:
-    """Every check: those that failed first, blocking ones before warnings, then by table.
-
-    A moment with a time zone becomes one without: DuckDB's zones are an extension.
-    """
-    sql = """
-        SELECT layer, name, check_name, meaning, severity, passed, says, value, bound,
-               lower_bound, upper_bound, first_day, last_day, covers,
-               make_timestamp(epoch_us(evaluated_at)), run_id
-        FROM meta.checks
+    """Every check: those that failed first, blocking ones before warnings, then by table."""
+    source = """
+        meta.checks
         ORDER BY coalesce(passed, true), passed IS NULL, severity,
                  list_position(['raw', 'silver', 'gold'], layer) NULLS LAST, name, check_name
     """
-    return catalogue.ask(CheckRow, sql)
+    return catalogue.read(CheckRow, source)
 
 
 @dataclass(frozen=True)
@@ -98,7 +86,6 @@ class RecordOutcomes:
     """What became of the records of a source."""
 
     source: str
-    days: int
     first_day: date
     last_day: date
     records: int
@@ -117,12 +104,7 @@ class RecordOutcomes:
 
 def record_outcomes(catalogue: Catalogue) -> list[RecordOutcomes]:
     """All records by source."""
-    sql = """
-        SELECT source, days, first_day, last_day,
-               records, accepted, duplicate, superseded, quarantined, blank
-        FROM meta.accounting ORDER BY source
-    """
-    return catalogue.ask(RecordOutcomes, sql)
+    return catalogue.read(RecordOutcomes, "meta.accounting ORDER BY source")
 
 
 @dataclass(frozen=True)
@@ -154,18 +136,14 @@ class Refusal:
     reason: str
     column: str
     records: int
-    first_seen: date
     last_seen: date
     examples: Sequence[str]
 
 
 def refused_records(catalogue: Catalogue) -> list[Refusal]:
     """Refused records by source, reason and column, the most frequent first."""
-    sql = """
-        SELECT source, reason, "column", records, first_seen, last_seen, examples
-        FROM meta.quarantine ORDER BY records DESC, source, reason, "column"
-    """
-    return catalogue.ask(Refusal, sql)
+    source = 'meta.quarantine ORDER BY records DESC, source, reason, "column"'
+    return catalogue.read(Refusal, source)
 
 
 @dataclass(frozen=True)
@@ -181,7 +159,10 @@ class FilesByState:
 
 
 def landed_files(catalogue: Catalogue) -> list[FilesByState]:
-    """The files of the ledger by source and state."""
+    """The files of the ledger by source and state.
+
+    A moment with a time zone becomes one without: DuckDB's zones are an extension.
+    """
     sql = """
         SELECT source, state, count(*), CAST(sum(records) AS BIGINT), max(batch_day),
                make_timestamp(epoch_us(max(seen_at)))
@@ -246,7 +227,7 @@ def other_columns(catalogue: Catalogue) -> list[OtherColumn]:
         GROUP BY source, kind, names
     """
     found: dict[tuple[str, str, str], OtherColumn] = {}
-    for source, kind, names, files, first, latest in catalogue.ask(_row, sql):
+    for source, kind, names, files, first, latest in catalogue.ask(lambda *row: row, sql):
         # the ledger has the names as a line of CSV: one may have a comma in it
         for column in next(csv.reader([names])):
             key = (source, kind, column)
@@ -260,12 +241,6 @@ def other_columns(catalogue: Catalogue) -> list[OtherColumn]:
                 max(before.latest_day, latest),
             )
     return sorted(found.values(), key=lambda c: (c.source, c.kind == "missing", c.column))
-
-
-def _row(
-    source: str, kind: str, names: str, files: int, first: date, latest: date
-) -> tuple[str, str, str, int, date, date]:
-    return source, kind, names, files, first, latest
 
 
 @dataclass(frozen=True)
@@ -311,32 +286,9 @@ def metrics(catalogue: Catalogue) -> list[ModelMetric]:
     The segment model has versions of its own. The others are parts of the value model: a part
     that was not judged at its latest version has no rows, and what was said before is over.
     """
-    sql = """
-        SELECT model, model_version, metric, value, gate, passed, trained_as_of
-        FROM gold.model_metrics
+    source = """
+        gold.model_metrics
         QUALIFY model_version = max(model_version) OVER (PARTITION BY model = 'segments')
         ORDER BY coalesce(passed, true), passed IS NULL, model, metric
     """
-    return catalogue.ask(ModelMetric, sql)
-
-
-@dataclass(frozen=True)
-class DistributionDrift:
-    """How far a distribution has moved since the segment model was trained."""
-
-    subject: str
-    psi: float | None
-    bound: float
-    has_drifted: bool
-    model_version: int
-    trained_as_of: date
-    as_of: date
-
-
-def drift(catalogue: Catalogue) -> list[DistributionDrift]:
-    """The distributions, the one that has moved furthest first."""
-    sql = """
-        SELECT subject, psi, bound, has_drifted, model_version, trained_as_of, as_of
-        FROM gold.model_drift ORDER BY psi DESC NULLS LAST, subject
-    """
-    return catalogue.ask(DistributionDrift, sql)
+    return catalogue.read(ModelMetric, source)

@@ -7,7 +7,7 @@ the latest, and "an hour ago" would be wrong an hour later.
 
 from collections.abc import Sequence
 
-from bridge_cart_assets.reports.formatting import grouped, moment
+from bridge_cart_assets.reports.formatting import grouped, listed, moment
 from bridge_cart_assets.reports.freshness import Freshness
 from bridge_cart_assets.reports.pipeline.queries import CheckRow, RecordOutcomes, RefusedFile
 
@@ -50,7 +50,7 @@ def verdict(checks: Sequence[CheckRow]) -> str:
         (passed, f"{_number(passed)} passed"),
         (waiting, f"{_number(waiting)} {'was' if waiting == 1 else 'were'} never evaluated"),
     ]
-    return f"Of {grouped(len(checks))} checks {_listed([words for n, words in parts if n])}."
+    return f"Of {grouped(len(checks))} checks {listed([words for n, words in parts if n])}."
 
 
 def balance_sentence(fates: Sequence[RecordOutcomes]) -> str:
@@ -69,7 +69,7 @@ def balance_sentence(fates: Sequence[RecordOutcomes]) -> str:
         (sum(f.quarantined for f in fates), "were refused"),
         (sum(f.blank for f in fates), "were empty lines"),
     ]
-    parts_in_words = _listed([f"{grouped(n)} {words}" for n, words in parts if n])
+    parts_in_words = listed([f"{grouped(n)} {words}" for n, words in parts if n])
     return f"Every one of {grouped(records)} records is accounted for: {parts_in_words}."
 
 
@@ -88,10 +88,6 @@ def _are(number: int, one: str, many: str) -> str:
 
 def _number(number: int) -> str:
     return "one" if number == 1 else grouped(number)
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _sentence(words: str) -> str:

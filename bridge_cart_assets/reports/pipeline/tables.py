@@ -4,8 +4,9 @@ Belongs here: columns, wording of cells, links into Dagster. Does not belong her
 `queries`), what codes mean (see `reasons`), or HTML.
 """
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from bridge_cart_assets.reports.formatting import (
@@ -16,12 +17,12 @@ from bridge_cart_assets.reports.formatting import (
     moment,
     nothing,
     percent,
+    three_decimals,
     words,
 )
 from bridge_cart_assets.reports.pipeline import reasons
 from bridge_cart_assets.reports.pipeline.queries import (
     CheckRow,
-    DistributionDrift,
     FilesByState,
     ModelMetric,
     OtherColumn,
@@ -32,16 +33,8 @@ from bridge_cart_assets.reports.pipeline.queries import (
     TopicPosition,
 )
 from bridge_cart_assets.reports.pipeline.sentences import NEXT_RUN
-from bridge_cart_assets.reports.tables import (
-    Column,
-    Heading,
-    Row,
-    Sheet,
-    count_column,
-    day_column,
-    sheet_of,
-    text_column,
-)
+from bridge_cart_assets.reports.segments.queries import SegmentDrift
+from bridge_cart_assets.reports.tables import Column, Sheet, column
 
 _FAILED, _WARNING, _PASSED, _OPEN = "is-failed", "is-warning", "is-passed", "is-open"
 _AS_A_WHOLE = "the whole record"
@@ -49,83 +42,71 @@ _AS_A_WHOLE = "the whole record"
 
 def tables(stored: Sequence[StoredTable]) -> Sheet:
     """Every table of the lake."""
-    column = Column[StoredTable]
-    return sheet_of(
+    never = "nothing was ever written"
+    return Sheet(
         "tables",
         "Tables",
         (
-            column("table", "Table", lambda t: words(f"{t.layer}/{t.name}"), "text"),
-            column("rows", "Rows", lambda t: count(t.rows, "nothing was ever written")),
-            column(
-                "version",
-                "Version",
-                lambda t: count(t.version, "nothing was ever written"),
-                meaning="Version of the Delta table",
-            ),
+            column("table", "Table", words, of=lambda t: f"{t.layer}/{t.name}"),
+            column("rows", "Rows", count, missing=never),
+            column("version", "Version", count, "Version of the Delta table", never),
             column(
                 "as_of",
                 "As of",
-                lambda t: day(t.as_of, "the table does not follow batch days"),
-                "day",
+                day,
                 "Latest batch day that the table has seen",
+                "the table does not follow batch days",
             ),
-            text_column("description", "What it has"),
+            column("description", "What it has", words),
         ),
         stored,
         dagster=lambda t: "" if t.layer == "ops" else _asset(t.layer, t.name),
     )
 
 
-_CHECK_COLUMNS = (
-    Heading("check", "Check", "text"),
-    Heading("table", "Table", "text"),
-    Heading("status", "Status", "text", "failed stops what is downstream, a warning does not"),
-    Heading("says", "What it found", "text"),
-    Heading("value", "Value"),
-    Heading("bound", "Bound", "text"),
-    Heading("days", "Days", "text", "The days that were looked at"),
-    Heading("meaning", "What it asks", "text"),
-)
-
-
 def alerts(checks: Sequence[CheckRow], is_there: bool) -> Sheet:
     """The checks that failed, blocking ones first."""
     failed = [check for check in checks if check.passed is False]
     none = "Every check that was evaluated passed." if is_there else NEXT_RUN
-    return Sheet(
-        "alerts", "What the checks found", _CHECK_COLUMNS, tuple(map(_check, failed)), empty=none
-    )
+    return _checks("alerts", "What the checks found", failed, none)
 
 
 def all_checks(checks: Sequence[CheckRow]) -> Sheet:
     """Every check with its latest verdict."""
-    return Sheet("checks", "All checks", _CHECK_COLUMNS, tuple(map(_check, checks)), empty=NEXT_RUN)
+    return _checks("checks", "All checks", checks, NEXT_RUN)
 
 
-def _check(check: CheckRow) -> Row:
-    if check.passed is None:
-        status, colour = "not evaluated yet", _OPEN
-    elif check.passed:
-        status, colour = "passed", _PASSED
-    else:
-        failed = ("failed", _FAILED) if check.is_blocking else ("warning", _WARNING)
-        status, colour = failed
-    never = "the check was never evaluated"
-    return Row(
+def _checks(name: str, title: str, checks: Sequence[CheckRow], empty: str) -> Sheet:
+    stops = "failed stops what is downstream, a warning does not"
+    return Sheet(
+        name,
+        title,
         (
-            words(check.check_name),
-            words(f"{check.layer}/{check.name}"),
-            words(status),
-            words(check.says, never),
-            _figure(check.value, "the check has no single figure"),
-            _bound(check),
-            _span(check),
-            words(check.meaning),
+            column("check", "Check", words, of="check_name"),
+            column("table", "Table", words, of=lambda c: f"{c.layer}/{c.name}"),
+            column("status", "Status", words, stops, of=lambda c: _status(c)[0]),
+            column("says", "What it found", words, missing="the check was never evaluated"),
+            column("value", "Value", _figure, missing="the check has no single figure"),
+            Column[CheckRow]("bound", "Bound", _bound, "text"),
+            Column[CheckRow]("days", "Days", _span, "text", "The days that were looked at"),
+            column("meaning", "What it asks", words),
         ),
-        colour=colour,
-        dagster=f"{_asset(check.layer, check.name)}?view=checks&checkDetail="
-        f"{quote(check.check_name, safe='')}",
+        checks,
+        colour=lambda c: _status(c)[1],
+        dagster=lambda c: (
+            f"{_asset(c.layer, c.name)}?view=checks&checkDetail={quote(c.check_name, safe='')}"
+        ),
+        empty=empty,
     )
+
+
+def _status(check: CheckRow) -> tuple[str, str]:
+    """The state of a check in a word, and its colour."""
+    if check.passed is None:
+        return "not evaluated yet", _OPEN
+    if check.passed:
+        return "passed", _PASSED
+    return ("failed", _FAILED) if check.is_blocking else ("warning", _WARNING)
 
 
 def _figure(value: float | None, why: str) -> Cell:
@@ -163,26 +144,25 @@ def _span(check: CheckRow) -> Cell:
 
 def accounting(fates: Sequence[RecordOutcomes], is_there: bool) -> Sheet:
     """What became of the records, by source."""
-    column = Column[RecordOutcomes]
-    return sheet_of(
+    return Sheet(
         "accounting",
         "What became of every record",
         (
-            text_column("source", "Source"),
-            count_column("records", "Records", "As many as raw has"),
-            count_column("accepted", "Accepted", "They stand in silver now"),
-            count_column("duplicate", "Duplicate", "Same content as the record that stands"),
-            count_column("superseded", "Superseded", "Other content, older version"),
-            count_column("quarantined", "Refused", "Each has a reason"),
-            column(
+            column("source", "Source", words),
+            column("records", "Records", count, "As many as raw has"),
+            column("accepted", "Accepted", count, "They stand in silver now"),
+            column("duplicate", "Duplicate", count, "Same content as the record that stands"),
+            column("superseded", "Superseded", count, "Other content, older version"),
+            column("quarantined", "Refused", count, "Each has a reason"),
+            Column[RecordOutcomes](
                 "quarantined_share",
                 "Share refused",
                 lambda f: percent(f.quarantined / f.records if f.records else None, "no records"),
             ),
-            count_column("blank", "Blank", "Empty lines"),
-            count_column("difference", "Difference", "Records minus all the others: 0"),
-            day_column("first_day", "First day"),
-            day_column("last_day", "Last day"),
+            column("blank", "Blank", count, "Empty lines"),
+            column("difference", "Difference", count, "Records minus all the others: 0"),
+            column("first_day", "First day", day),
+            column("last_day", "Last day", day),
         ),
         fates,
         dagster=lambda f: _asset("raw", f.source),
@@ -192,29 +172,24 @@ def accounting(fates: Sequence[RecordOutcomes], is_there: bool) -> Sheet:
 
 def refusals(found: Sequence[Refusal], is_there: bool) -> Sheet:
     """Refused records by reason, with what to do."""
-    column = Column[Refusal]
-    return sheet_of(
+    return Sheet(
         "refusals",
         "Refused records",
         (
-            text_column("reason", "Reason"),
-            text_column("source", "Source"),
-            column("column", "Column", lambda r: words(r.column or None, _AS_A_WHOLE), "text"),
-            count_column("records", "Records"),
-            day_column("last_seen", "Last seen", "Last batch day that has one"),
+            column("reason", "Reason", words),
+            column("source", "Source", words),
+            column("column", "Column", words, "", _AS_A_WHOLE, of=lambda r: r.column or None),
+            column("records", "Records", count),
+            column("last_seen", "Last seen", day, "Last batch day that has one"),
             column(
                 "examples",
                 "Such as",
-                lambda r: words(" · ".join(r.examples) or None, "no value, or one of a person"),
-                "text",
+                words,
                 "Letters are shown as a, digits as 9",
+                "no value, or one of a person",
+                of=lambda r: " · ".join(r.examples) or None,
             ),
-            column(
-                "means", "What it means", lambda r: words(reasons.of_record(r.reason).means), "text"
-            ),
-            column(
-                "remedy", "What to do", lambda r: words(reasons.of_record(r.reason).remedy), "text"
-            ),
+            *_reason_columns(reasons.of_record),
         ),
         found,
         empty="No record was refused." if is_there else NEXT_RUN,
@@ -223,50 +198,43 @@ def refusals(found: Sequence[Refusal], is_there: bool) -> Sheet:
 
 def files(landed: Sequence[FilesByState]) -> Sheet:
     """Landed files by source and state."""
-    column = Column[FilesByState]
-    return sheet_of(
+    return Sheet(
         "files",
         "Landed files",
         (
-            text_column("source", "Source"),
-            text_column("state", "State"),
-            count_column("files", "Files"),
-            column(
-                "records", "Records in them", lambda f: count(f.records, "they could not be read")
-            ),
-            day_column("latest_day", "Latest batch day"),
-            column("seen_at", "Last looked at", lambda f: _moment(f.seen_at), "text"),
+            column("source", "Source", words),
+            column("state", "State", words),
+            column("files", "Files", count),
+            column("records", "Records in them", count, missing="they could not be read"),
+            column("latest_day", "Latest batch day", day),
+            Column[FilesByState]("seen_at", "Last looked at", lambda f: _moment(f.seen_at), "text"),
         ),
         landed,
         empty="No file has been landed yet.",
     )
 
 
+def _reason_columns(reason_of: Callable[[str], reasons.Reason]) -> tuple[Column[Any], ...]:
+    """What the reason of a refusal means, and what to do about it."""
+    return (
+        column("means", "What it means", words, of=lambda r: reason_of(r.reason or "").means),
+        column("remedy", "What to do", words, of=lambda r: reason_of(r.reason or "").remedy),
+    )
+
+
 def refused_files(found: Sequence[RefusedFile]) -> Sheet:
     """Files that could not be taken, with what to do."""
-    column = Column[RefusedFile]
-    return sheet_of(
+    return Sheet(
         "refused-files",
         "Refused files",
         (
-            text_column("object", "File"),
-            text_column("source", "Source"),
-            day_column("batch_day", "Batch day"),
-            column("bytes", "Bytes", lambda f: count(f.size)),
-            text_column("reason", "Reason"),
-            text_column("detail", "What was found"),
-            column(
-                "means",
-                "What it means",
-                lambda f: words(reasons.of_file(f.reason or "").means),
-                "text",
-            ),
-            column(
-                "remedy",
-                "What to do",
-                lambda f: words(reasons.of_file(f.reason or "").remedy),
-                "text",
-            ),
+            column("object", "File", words),
+            column("source", "Source", words),
+            column("batch_day", "Batch day", day),
+            column("bytes", "Bytes", count, of="size"),
+            column("reason", "Reason", words),
+            column("detail", "What was found", words),
+            *_reason_columns(reasons.of_file),
         ),
         found,
         empty="Every file that was landed could be taken.",
@@ -275,22 +243,21 @@ def refused_files(found: Sequence[RefusedFile]) -> Sheet:
 
 def other_columns(found: Sequence[OtherColumn]) -> Sheet:
     """Columns of files that are not those of their source."""
-    column = Column[OtherColumn]
     meanings = {
         "unknown": "The source does not know it; its values are kept in _rescued.",
         "missing": "These files lack it: its value is null or the default.",
     }
-    return sheet_of(
+    return Sheet(
         "columns",
         "Columns that differ",
         (
-            text_column("column", "Column"),
-            text_column("source", "Source"),
-            text_column("kind", "Kind"),
-            count_column("files", "Files"),
-            day_column("first_day", "First seen"),
-            day_column("latest_day", "Last seen"),
-            column("means", "What it means", lambda c: words(meanings.get(c.kind)), "text"),
+            column("column", "Column", words),
+            column("source", "Source", words),
+            column("kind", "Kind", words),
+            column("files", "Files", count),
+            column("first_day", "First seen", day),
+            column("latest_day", "Last seen", day),
+            column("means", "What it means", words, of=lambda c: meanings.get(c.kind)),
         ),
         found,
         empty="Every file has exactly the columns of its source.",
@@ -299,19 +266,18 @@ def other_columns(found: Sequence[OtherColumn]) -> Sheet:
 
 def topics(taken: Sequence[TopicPosition]) -> Sheet:
     """How far the Kafka topics have been taken."""
-    column = Column[TopicPosition]
-    return sheet_of(
+    return Sheet(
         "topics",
         "Kafka topics",
         (
-            text_column("topic", "Topic"),
-            count_column("partition", "Partition"),
-            text_column("source", "Source"),
-            count_column("next_offset", "Next offset"),
-            count_column("records", "Messages"),
-            count_column("quarantined", "Unreadable"),
-            day_column("latest_day", "Latest batch day"),
-            column("seen_at", "Last taken", lambda t: _moment(t.seen_at), "text"),
+            column("topic", "Topic", words),
+            column("partition", "Partition", count),
+            column("source", "Source", words),
+            column("next_offset", "Next offset", count),
+            column("records", "Messages", count),
+            column("quarantined", "Unreadable", count),
+            column("latest_day", "Latest batch day", day),
+            Column[TopicPosition]("seen_at", "Last taken", lambda t: _moment(t.seen_at), "text"),
         ),
         taken,
         empty="No message has been taken: records come as files.",
@@ -320,31 +286,18 @@ def topics(taken: Sequence[TopicPosition]) -> Sheet:
 
 def metrics(found: Sequence[ModelMetric]) -> Sheet:
     """How good the models in effect are."""
-    column = Column[ModelMetric]
-    return sheet_of(
+    unasked = "nothing is asked of it"
+    return Sheet(
         "models",
         "How good the models are",
         (
-            text_column("metric", "Metric"),
-            text_column("model", "Model"),
-            column(
-                "value", "Value", lambda m: _figure(m.value, "the metric could not be computed")
-            ),
-            column(
-                "gate",
-                "PageQuery",
-                lambda m: words(m.gate, "nothing is asked of it"),
-                "text",
-                "What is asked of the metric",
-            ),
-            column(
-                "passed",
-                "Verdict",
-                lambda m: words(_VERDICTS[m.passed][0], "nothing is asked of it"),
-                "text",
-            ),
-            column("model_version", "Version", lambda m: words(str(m.model_version)), "text"),
-            day_column("trained_as_of", "Trained on"),
+            column("metric", "Metric", words),
+            column("model", "Model", words),
+            column("value", "Value", _figure, missing="the metric could not be computed"),
+            column("gate", "PageQuery", words, "What is asked of the metric", unasked),
+            column("passed", "Verdict", words, "", unasked, of=lambda m: _VERDICTS[m.passed][0]),
+            column("model_version", "Version", words, of=lambda m: str(m.model_version)),
+            column("trained_as_of", "Trained on", day),
         ),
         found,
         colour=lambda m: _VERDICTS[m.passed][1],
@@ -360,29 +313,29 @@ _VERDICTS = {
 }
 
 
-def drift(found: Sequence[DistributionDrift]) -> Sheet:
+def drift(found: Sequence[SegmentDrift]) -> Sheet:
     """How far the customers have moved since the segment model was trained."""
-    column = Column[DistributionDrift]
-    return sheet_of(
+    return Sheet(
         "drift",
         "Have the customers changed?",
         (
-            text_column("subject", "Distribution"),
+            column("subject", "Distribution", words),
             column(
                 "psi",
                 "Index",
-                lambda d: decimals(d.psi, 3, "there is nothing to compare"),
-                meaning="Population stability index against the training",
+                three_decimals,
+                "Population stability index against the training",
+                "there is nothing to compare",
             ),
-            column("bound", "Allowed", lambda d: decimals(d.bound, 3)),
+            column("bound", "Allowed", three_decimals),
             column(
                 "has_drifted",
                 "Verdict",
-                lambda d: words("moved" if d.has_drifted else "as at the training"),
-                "text",
+                words,
+                of=lambda d: "moved" if d.has_drifted else "as at the training",
             ),
-            day_column("trained_as_of", "Trained on"),
-            day_column("as_of", "Compared on"),
+            column("trained_as_of", "Trained on", day),
+            column("as_of", "Compared on", day),
         ),
         found,
         colour=lambda d: _WARNING if d.has_drifted else _PASSED,
@@ -396,6 +349,5 @@ def _asset(layer: str, name: str) -> str:
     return f"assets/{quote(layer, safe='')}/{quote(name, safe='')}"
 
 
-def _moment(value: datetime | date) -> Cell:
-    assert isinstance(value, datetime)  # noqa: S101 - DuckDB's answer to a timestamp
+def _moment(value: datetime) -> Cell:
     return Cell(moment(value), moment(value), value.isoformat())

@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bridge_cart_assets.reports.charts import Chart, Series, Unit, curve, heatmap
+from bridge_cart_assets.reports.charts import FULL, SHORT, Chart, Series, Unit, curve, heatmap
 from bridge_cart_assets.reports.filters import Option, Parameter
 from bridge_cart_assets.reports.formatting import (
     Cell,
     Number,
-    compact_money,
     count,
     grouped,
     money,
@@ -25,7 +24,7 @@ from bridge_cart_assets.reports.formatting import (
     words,
 )
 from bridge_cart_assets.reports.retention.queries import CohortMonth, MonthSince
-from bridge_cart_assets.reports.tables import Heading, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Sheet, column
 from bridge_cart_assets.tables.gold import COHORT_RETENTION
 
 SHADES = 6
@@ -40,7 +39,6 @@ class Measure:
     Attributes:
         of: of one cohort in one month, as a figure per customer of the cohort.
         of_all: the same of cohorts added up.
-        show, show_short: as it stands in the table, and in sentences.
         says: the subtitle.
     """
 
@@ -49,9 +47,15 @@ class Measure:
     unit: Unit
     of: Callable[[CohortMonth], Number]
     of_all: Callable[[MonthSince], Number]
-    show: Callable[[Number | None, str], Cell]
-    show_short: Callable[[Number | None, str], Cell]
     says: str
+
+    def show(self, figure: Number) -> Cell:
+        """As it stands in the table."""
+        return FULL[self.unit](figure)
+
+    def say(self, figure: Number) -> str:
+        """As it stands in a sentence."""
+        return SHORT[self.unit](figure).text
 
 
 def _cents(amount: Decimal, customers: int) -> Decimal:
@@ -67,8 +71,6 @@ MEASURES = {
             "percent",
             lambda month: month.retention,
             lambda month: month.active_customers / month.customers,
-            percent,
-            percent,
             "Share of each month’s new customers who buy again so many months later",
         ),
         Measure(
@@ -77,8 +79,6 @@ MEASURES = {
             "money",
             lambda month: _cents(month.revenue, month.cohort_size),
             lambda month: _cents(month.revenue, month.customers),
-            money,
-            compact_money,
             "Revenue so many months later, per customer who was new in the month",
         ),
     )
@@ -122,7 +122,7 @@ def cohort_rows(months: Sequence[CohortMonth], measure: Measure) -> tuple[Cohort
             size=count(cohort[0].cohort_size),
             cells=tuple(
                 TriangleCell(
-                    figure=measure.show(measure.of(month), ""),
+                    figure=measure.show(measure.of(month)),
                     shade=_shade(float(measure.of(month)), most) if month.month_index else None,
                     unfinished=not month.is_complete,
                 )
@@ -155,7 +155,7 @@ def cohort_chart(months: Sequence[CohortMonth], measure: Measure) -> Chart:
         rows=list(drawn),
         columns=[str(index) for index in range(1, longest + 1)],
         values=[
-            [*map(_plain(measure), cohort), *[None] * (longest - len(cohort))]
+            [*(float(measure.of(m)) for m in cohort), *[None] * (longest - len(cohort))]
             for cohort in drawn.values()
         ],
         unit=measure.unit,
@@ -173,40 +173,48 @@ def cohort_chart(months: Sequence[CohortMonth], measure: Measure) -> Chart:
         too_little="There are no cohorts in this period."
         if not months
         else "Who comes back can be counted from the month after the first purchase on.",
-        sheet=_cohort_sheet(cohorts, longest, measure),
+        sheet=_cohort_sheet(list(cohorts.values()), longest, measure),
     )
 
 
-def _plain(measure: Measure) -> Callable[[CohortMonth], float]:
-    return lambda month: float(measure.of(month))
+def _cohort_sheet(cohorts: Sequence[list[CohortMonth]], longest: int, measure: Measure) -> Sheet:
+    def month_column(index: int) -> Column[list[CohortMonth]]:
+        return Column(
+            f"month_{index}",
+            str(index),
+            lambda months: (
+                measure.show(measure.of(months[index])) if index < len(months) else _NOT_YET
+            ),
+        )
 
-
-def _cohort_sheet(cohorts: dict[str, list[CohortMonth]], longest: int, measure: Measure) -> Sheet:
     return Sheet(
-        name="cohorts",
-        title=f"{measure.label}, by month of the first purchase and months since",
-        columns=(
-            Heading(
-                "cohort_month", "First purchase", "text", COHORT_RETENTION.meaning("cohort_month")
+        "cohorts",
+        f"{measure.label}, by month of the first purchase and months since",
+        (
+            column(
+                "cohort_month",
+                "First purchase",
+                words,
+                COHORT_RETENTION,
+                of=lambda months: months[0].cohort_month,
             ),
-            Heading("cohort_size", "Customers", meaning=COHORT_RETENTION.meaning("cohort_size")),
-            Heading(
-                "complete_months", "Ended months", meaning="Months of the cohort that had ended"
+            column(
+                "cohort_size",
+                "Customers",
+                count,
+                COHORT_RETENTION,
+                of=lambda months: months[0].cohort_size,
             ),
-            *(Heading(f"month_{index}", str(index)) for index in range(longest + 1)),
+            column(
+                "complete_months",
+                "Ended months",
+                count,
+                "Months of the cohort that had ended",
+                of=lambda months: sum(month.is_complete for month in months),
+            ),
+            *map(month_column, range(longest + 1)),
         ),
-        rows=tuple(
-            Row(
-                (
-                    words(name),
-                    count(cohort[0].cohort_size),
-                    count(sum(month.is_complete for month in cohort)),
-                    *(measure.show(measure.of(month), "") for month in cohort),
-                    *[_NOT_YET] * (longest + 1 - len(cohort)),
-                )
-            )
-            for name, cohort in cohorts.items()
-        ),
+        cohorts,
         empty="There are no cohorts in this period.",
     )
 
@@ -218,7 +226,7 @@ def _best_and_weakest(months: Sequence[CohortMonth], measure: Measure) -> str:
         return f"{measure.label} by cohort"
     best = max(firsts, key=lambda m: (measure.of(m), m.cohort_month))
     weakest = min(firsts, key=lambda m: (measure.of(m), m.cohort_month))
-    high, low = (measure.show_short(measure.of(m), "").text for m in (best, weakest))
+    high, low = (measure.say(measure.of(m)) for m in (best, weakest))
     if high == low:
         return f"{measure.label} by cohort"
     return (
@@ -245,29 +253,23 @@ def curve_chart(since: Sequence[MonthSince], measure: Measure) -> Chart:
         else None,
         too_little="A curve needs a cohort with two months after its own that have ended.",
         sheet=Sheet(
-            name="curve",
-            title=title,
-            columns=(
-                Heading("month_index", "Months since"),
-                Heading("revenue_per_customer" if per_customer else "retention", measure.label),
-                Heading("revenue", "Revenue")
+            "curve",
+            title,
+            (
+                column("month_index", "Months since", count),
+                column(
+                    "revenue_per_customer" if per_customer else "retention",
+                    measure.label,
+                    FULL[measure.unit],
+                    of=measure.of_all,
+                ),
+                column("revenue", "Revenue", money)
                 if per_customer
-                else Heading("active_customers", "Customers who bought"),
-                Heading("customers", "Customers of the cohorts"),
-                Heading("cohorts", "Cohorts"),
+                else column("active_customers", "Customers who bought", count),
+                column("customers", "Customers of the cohorts", count),
+                column("cohorts", "Cohorts", count),
             ),
-            rows=tuple(
-                Row(
-                    (
-                        count(month.month_index),
-                        measure.show(measure.of_all(month), ""),
-                        money(month.revenue) if per_customer else count(month.active_customers),
-                        count(month.customers),
-                        count(month.cohorts),
-                    )
-                )
-                for month in since
-            ),
+            since,
         ),
     )
 
@@ -277,8 +279,7 @@ def _curve_headline(since: Sequence[MonthSince], measure: Measure) -> str:
     if 1 not in by_index:
         return f"{measure.label}, by months since the first purchase"
     later = next((index for index in _LATER if index in by_index), None)
-    now = measure.show_short(by_index[1], "").text
-    then = measure.show_short(by_index[later], "").text if later else ""
+    now, then = measure.say(by_index[1]), measure.say(by_index[later]) if later else ""
     if measure.unit == "money":
         more = f", and {then} in month {later}" if later else ""
         return f"A new customer brings {now} in the month after the first purchase{more}"

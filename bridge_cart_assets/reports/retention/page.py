@@ -7,13 +7,15 @@ of the cohorts (see `cohorts`), or HTML.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart
 from bridge_cart_assets.reports.filters import PageQuery
 from bridge_cart_assets.reports.formatting import percent
 from bridge_cart_assets.reports.freshness import days_of_figures
-from bridge_cart_assets.reports.overview.kpis import COMPARED_WITH, POINTS, Kpi, kpi
+from bridge_cart_assets.reports.overview.kpis import COMPARED_WITH, Kpi, kpi
+from bridge_cart_assets.reports.overview.queries import kpi_days
 from bridge_cart_assets.reports.page import Page
 from bridge_cart_assets.reports.retention import queries
 from bridge_cart_assets.reports.retention.cohorts import (
@@ -84,7 +86,7 @@ def retention(catalogue: Catalogue, asked: PageQuery) -> Retention | None:
     shown_names = set(names if asked.in_full else names[-MOST_COHORTS:])
     shown = [month for month in everything if month.cohort_month in shown_names]
     since = queries.months_since(catalogue, first_month)
-    days = queries.kpi_days(catalogue, last, max(length, COMPARED_WITH) + 1)
+    days = kpi_days(catalogue, queries.KpiDay, last, max(length, COMPARED_WITH) + 1)
     figures = _kpis(days, length + 1)
     return Retention(
         last=last,
@@ -104,34 +106,12 @@ def retention(catalogue: Catalogue, asked: PageQuery) -> Retention | None:
 
 
 def _kpis(days: Sequence[queries.KpiDay], line_days: int) -> tuple[Kpi, ...]:
+    shown = partial(kpi, days, line_days)
+    no_revenue = "no revenue from 180 to 90 days before"
     return (
-        kpi(
-            "retention_rate_90d",
-            "Retention rate, 90 days",
-            [day.retention_rate_90d for day in days],
-            line_days,
-            show=percent,
-            missing=_NO_CUSTOMER,
-            unit=POINTS,
-        ),
-        kpi(
-            "nrr_90d",
-            "Net revenue retention, 90 days",
-            [day.nrr_90d for day in days],
-            line_days,
-            show=percent,
-            missing="no revenue from 180 to 90 days before",
-            unit=POINTS,
-        ),
-        kpi(
-            "repeat_purchase_rate",
-            "Repeat purchase rate",
-            [day.repeat_purchase_rate for day in days],
-            line_days,
-            show=percent,
-            missing="no customers yet",
-            unit=POINTS,
-        ),
+        shown("retention_rate_90d", "Retention rate, 90 days", percent, _NO_CUSTOMER),
+        shown("nrr_90d", "Net revenue retention, 90 days", percent, no_revenue),
+        shown("repeat_purchase_rate", "Repeat purchase rate", percent, "no customers yet"),
     )
 
 

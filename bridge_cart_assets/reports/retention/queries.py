@@ -20,17 +20,6 @@ class KpiDay:
     repeat_purchase_rate: float | None
 
 
-def kpi_days(catalogue: Catalogue, last: date, days: int) -> list[KpiDay]:
-    """The last days of gold.kpis_daily, oldest first."""
-    sql = """
-        SELECT day, retention_rate_90d, nrr_90d, repeat_purchase_rate
-        FROM gold.kpis_daily
-        WHERE day > CAST($last AS DATE) - CAST($days AS INTEGER) AND day <= $last
-        ORDER BY day
-    """
-    return catalogue.ask(KpiDay, sql, {"last": last, "days": days})
-
-
 @dataclass(frozen=True)
 class CohortMonth:
     """A cohort in one of its months."""
@@ -46,14 +35,11 @@ class CohortMonth:
 
 def cohort_months(catalogue: Catalogue, first_month: str) -> list[CohortMonth]:
     """Cohorts of a month (YYYY-MM) and later with all their months, the oldest first."""
-    sql = """
-        SELECT cohort_month, month_index, cohort_size, active_customers, retention, revenue,
-               is_complete
-        FROM gold.cohort_retention
-        WHERE cohort_month >= $first_month
+    source = """
+        gold.cohort_retention WHERE cohort_month >= $first_month
         ORDER BY cohort_month, month_index
     """
-    return catalogue.ask(CohortMonth, sql, {"first_month": first_month})
+    return catalogue.read(CohortMonth, source, {"first_month": first_month})
 
 
 @dataclass(frozen=True)

@@ -4,68 +4,48 @@ Belongs here: which figures can be asked for, the chart and its headline. Does n
 SQL (see `queries`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from bridge_cart_assets.reports.charts import Chart, Series, Unit, lines, segment_colour
-from bridge_cart_assets.reports.filters import Option, Parameter
-from bridge_cart_assets.reports.formatting import (
-    Cell,
-    Number,
-    compact_money,
-    count,
-    day,
-    money,
-    percent,
+from bridge_cart_assets.reports.charts import (
+    FULL,
+    SHORT,
+    Chart,
+    Series,
+    Unit,
+    lines,
+    segment_colour,
 )
+from bridge_cart_assets.reports.filters import Option, Parameter
+from bridge_cart_assets.reports.formatting import Number, day
 from bridge_cart_assets.reports.segments.queries import Week
-from bridge_cart_assets.reports.tables import Heading, Row, Sheet
+from bridge_cart_assets.reports.tables import Column, Sheet
 from bridge_cart_assets.tables.gold import SEGMENT_METRICS
 
 
 @dataclass(frozen=True)
 class HistoryMetric:
-    """A figure with a history.
-
-    Attributes:
-        column: its name in gold.segment_metrics.
-        of: the figure of a week.
-        show, show_short: as it stands in the table, and in the headline.
-    """
+    """A figure with a history; `column` is its name in gold.segment_metrics."""
 
     column: str
     label: str
     unit: Unit
-    of: Callable[[Week], Number | None]
-    show: Callable[[Number | None, str], Cell]
-    show_short: Callable[[Number | None, str], Cell]
+
+    def of(self, week: Week) -> Number | None:
+        """The figure of a week."""
+        figure: Number | None = getattr(week, self.column)
+        return figure
 
 
 METRICS = {
     metric.column: metric
     for metric in (
-        HistoryMetric("customers", "Customers", "count", lambda w: w.customers, count, count),
-        HistoryMetric(
-            "churn_rate", "Churn rate", "percent", lambda w: w.churn_rate, percent, percent
-        ),
-        HistoryMetric(
-            "segment_contribution",
-            "Revenue share",
-            "percent",
-            lambda w: w.segment_contribution,
-            percent,
-            percent,
-        ),
-        HistoryMetric(
-            "avg_clv",
-            "Average CLV so far",
-            "money",
-            lambda w: w.avg_clv,
-            money,
-            compact_money,
-        ),
-        HistoryMetric("aov", "Average order", "money", lambda w: w.aov, money, compact_money),
+        HistoryMetric("customers", "Customers", "count"),
+        HistoryMetric("churn_rate", "Churn rate", "percent"),
+        HistoryMetric("segment_contribution", "Revenue share", "percent"),
+        HistoryMetric("avg_clv", "Average CLV so far", "money"),
+        HistoryMetric("aov", "Average order", "money"),
     )
 }
 METRIC = Parameter(
@@ -78,46 +58,69 @@ METRIC = Parameter(
 
 def history_chart(weeks: Sequence[Week], metric: HistoryMetric, last: date, step: int = 7) -> Chart:
     """One line per segment, the highest of `last` first."""
-    days = sorted({week.day for week in weeks})
+    now = {week.segment_id: metric.of(week) for week in weeks if week.day == last}
+    return segment_chart(
+        "history",
+        _headline(weeks, metric, last),
+        SEGMENT_METRICS.meaning(metric.column),
+        weeks,
+        metric,
+        sorted({week.segment_id for week in weeks}, key=lambda i: (-_float(now.get(i), -1.0), i)),
+        step,
+        absent="no such segment or no order then",
+        no_days="No history yet: it begins with the first segment model.",
+    )
+
+
+def segment_chart(
+    name: str,
+    title: str,
+    subtitle: str,
+    weeks: Sequence[Week],
+    metric: HistoryMetric,
+    ids: Sequence[int],
+    step: int,
+    *,
+    absent: str,
+    no_days: str,
+) -> Chart:
+    """One line per segment, and a table with a column for each.
+
+    Args:
+        name, title, subtitle: of the chart.
+        weeks: the figures, the oldest day first.
+        metric: which of them is drawn.
+        ids: the segments in order.
+        step: days from one figure to the next.
+        absent: why a segment may have no figure on a day.
+        no_days: the sentence when there are no figures at all.
+    """
     names = {week.segment_id: week.segment_name for week in weeks}
-    values = {(week.day, week.segment_id): metric.of(week) for week in weeks}
-    ids = sorted(names, key=lambda i: (-_float(values.get((last, i)), -1.0), i))
+    figures = {(week.day, week.segment_id): metric.of(week) for week in weeks}
+    days = sorted({week.day for week in weeks})
     series = [
         Series(
             names[i],
-            [None if (v := values.get((d, i))) is None else float(v) for d in days],
+            [None if (v := figures.get((d, i))) is None else float(v) for d in days],
             segment_colour(i),
         )
         for i in ids
     ]
-    title = _headline(weeks, metric, last)
+
+    def segment_column(i: int) -> Column[date]:
+        return Column(
+            f"segment_{i}_{metric.column}",
+            names[i],
+            lambda d: FULL[metric.unit](figures.get((d, i)), absent),
+        )
+
     return Chart(
         title=title,
-        subtitle=f"{SEGMENT_METRICS.meaning(metric.column)}, "
-        f"{'week by week' if step == 7 else f'every {step} days'}",
+        subtitle=f"{subtitle}, {'week by week' if step == 7 else f'every {step} days'}",
         figures=lines(days, series, metric.unit) if len(days) > 1 else None,
-        too_little="A line needs two weeks of segment history."
-        if days
-        else "No history yet: it begins with the first segment model.",
+        too_little="A line needs two weeks of segment history." if days else no_days,
         sheet=Sheet(
-            name="history",
-            title=title,
-            columns=(
-                Heading("day", "Day", "day"),
-                *(Heading(f"segment_{i}_{metric.column}", names[i]) for i in ids),
-            ),
-            rows=tuple(
-                Row(
-                    (
-                        day(d),
-                        *(
-                            metric.show(values.get((d, i)), "no such segment or no order then")
-                            for i in ids
-                        ),
-                    )
-                )
-                for d in reversed(days)
-            ),
+            name, title, (Column("day", "Day", day, "day"), *map(segment_column, ids)), days[::-1]
         ),
     )
 
@@ -144,8 +147,7 @@ def _headline(weeks: Sequence[Week], metric: HistoryMetric, last: date) -> str:
     if not moved:
         return f"{metric.label} by segment"
     _, start, end = max(moved, key=lambda move: (move[0], -move[1].segment_id))
-    before_text = metric.show_short(metric.of(start), "").text
-    now_text = metric.show_short(metric.of(end), "").text
+    before_text, now_text = (SHORT[metric.unit](metric.of(week)).text for week in (start, end))
     if before_text == now_text:
         return f"{metric.label} by segment"
     most = " moved most," if len(moved) > 1 else ""

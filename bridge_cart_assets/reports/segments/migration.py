@@ -3,14 +3,15 @@
 Belongs here: the diagram, its table and its sentences. Does not belong here: SQL (see `queries`).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 
 from bridge_cart_assets.reports.charts import Chart, Node, sankey, segment_colour
 from bridge_cart_assets.reports.filters import Option, PageQuery, Parameter
-from bridge_cart_assets.reports.formatting import count, day, grouped, percent, words
+from bridge_cart_assets.reports.formatting import count, customers, day, grouped, percent, words
 from bridge_cart_assets.reports.segments.queries import Flow
-from bridge_cart_assets.reports.tables import Heading, Row, Sheet
+from bridge_cart_assets.reports.tables import Sheet, column
 from bridge_cart_assets.tables.gold import SEGMENT_MIGRATION
 
 # which months there are depends on the catalogue: the page looks it up, and says what it took
@@ -51,10 +52,9 @@ def migration_chart(flows: Sequence[Flow], period_end: date | None, segment: int
         for f in flows
         if f.customers
     ]
-    sizes: dict[int, int] = {}
+    sizes: Counter[int] = Counter()
     for flow in flows:
-        size = sizes.get(flow.from_segment_id, 0) + flow.customers
-        sizes[flow.from_segment_id] = size
+        sizes[flow.from_segment_id] += flow.customers
     return Chart(
         title=title,
         subtitle=_subtitle(period_end),
@@ -63,36 +63,30 @@ def migration_chart(flows: Sequence[Flow], period_end: date | None, segment: int
         if period_end is None
         else f"No customer was in this segment at the end of {iso_month(period_end)} or before.",
         sheet=Sheet(
-            name="migration",
-            title=title,
-            columns=(
-                Heading("from_segment", "From", "text"),
-                Heading("to_segment", "To", "text"),
-                Heading("customers", "Customers", meaning=SEGMENT_MIGRATION.meaning("customers")),
-                Heading(
-                    "share_of_from", "Of those from there", meaning="customers / all from there"
-                )
-                if segment is None
-                else Heading("share_of_from", "Of those from there shown here"),
-                Heading("lost", "Lapsed", meaning=SEGMENT_MIGRATION.meaning("lost")),
-                Heading("won_back", "Won back", meaning=SEGMENT_MIGRATION.meaning("won_back")),
-                Heading("period_end", "Month to", "day"),
+            "migration",
+            title,
+            (
+                column(
+                    "from_segment",
+                    "From",
+                    words,
+                    of=lambda f: _name(f.from_segment_id, f.from_name),
+                ),
+                column("to_segment", "To", words, of=lambda f: _name(f.to_segment_id, f.to_name)),
+                column("customers", "Customers", count, SEGMENT_MIGRATION),
+                column(
+                    "share_of_from",
+                    "Of those from there" + ("" if segment is None else " shown here"),
+                    percent,
+                    "customers / all from there" if segment is None else "",
+                    of=lambda f: _share(f.customers, sizes[f.from_segment_id]),
+                ),
+                column("lost", "Lapsed", count, SEGMENT_MIGRATION),
+                column("won_back", "Won back", count, SEGMENT_MIGRATION),
+                column("period_end", "Month to", day, of=lambda f: period_end),
             ),
-            rows=tuple(
-                Row(
-                    (
-                        words(_name(flow.from_segment_id, flow.from_name)),
-                        words(_name(flow.to_segment_id, flow.to_name)),
-                        count(flow.customers),
-                        percent(_share(flow.customers, sizes[flow.from_segment_id])),
-                        count(flow.lost),
-                        count(flow.won_back),
-                        day(period_end),
-                    ),
-                    colour=segment_colour(flow.from_segment_id) if flow.from_segment_id else "",
-                )
-                for flow in flows
-            ),
+            flows,
+            colour=lambda f: segment_colour(f.from_segment_id),
         ),
     )
 
@@ -101,7 +95,7 @@ def _nodes(segments: Sequence[tuple[int, str | None]], side: int) -> dict[tuple[
     """One end of the flows per segment, in the order of their ids, newcomers last."""
     ids = dict(sorted(segments, key=lambda pair: (pair[0] == 0, pair[0])))
     return {
-        (i, side): Node(_name(i, name), segment_colour(i) if i else "quiet", 0 if side == 0 else 1)
+        (i, side): Node(_name(i, name), segment_colour(i) or "quiet", 0 if side == 0 else 1)
         for i, name in ids.items()
     }
 
@@ -139,7 +133,7 @@ def _headline(flows: Sequence[Flow], period_end: date | None, segment: int | Non
     moved = sum(f.customers for f in flows if f.from_segment_id not in {0, f.to_segment_id})
     if not there:
         return f"{iso_month(period_end)}: all customers are new"
-    return f"{iso_month(period_end)}: {grouped(moved)} of {_customers(there)} changed their segment"
+    return f"{iso_month(period_end)}: {grouped(moved)} of {customers(there)} changed their segment"
 
 
 def sentences(flows: Sequence[Flow]) -> tuple[str, ...]:
@@ -155,7 +149,7 @@ def sentences(flows: Sequence[Flow]) -> tuple[str, ...]:
         )
     new = sum(f.customers for f in flows if f.from_segment_id == 0)
     if new:
-        said.append(f"{_customers(new)} bought for the first time.")
+        said.append(f"{customers(new)} bought for the first time.")
     lost, won_back = sum(f.lost for f in flows), sum(f.won_back for f in flows)
     if lost or won_back:
         said.append(
@@ -163,7 +157,3 @@ def sentences(flows: Sequence[Flow]) -> tuple[str, ...]:
             f"{grouped(won_back)} who had lapsed were won back."
         )
     return tuple(said)
-
-
-def _customers(number: int) -> str:
-    return f"{grouped(number)} {'customer' if number == 1 else 'customers'}"

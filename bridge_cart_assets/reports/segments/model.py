@@ -7,9 +7,10 @@ themselves (see `profiles`).
 from collections.abc import Sequence
 from datetime import date
 
-from bridge_cart_assets.reports.formatting import decimals, grouped, words
+from bridge_cart_assets.reports.catalogue import literal
+from bridge_cart_assets.reports.formatting import count, day, grouped, three_decimals, words
 from bridge_cart_assets.reports.segments.queries import ModelVersion, SegmentDrift
-from bridge_cart_assets.reports.tables import Column, Sheet, count_column, day_column, sheet_of
+from bridge_cart_assets.reports.tables import Sheet, column
 from bridge_cart_assets.tables.gold import MODEL_DRIFT, SEGMENT_MODEL
 
 _BECAUSE = {
@@ -33,15 +34,18 @@ def model_sentence(versions: Sequence[ModelVersion]) -> str:
     if not versions:
         return ""
     latest = versions[0]
-    because = _BECAUSE.get(latest.trained_because, latest.trained_because)
     gate = ""
     if latest.gate is not None and latest.passed is not None:
         verdict = "it is" if latest.passed else "it is not"
         gate = f" Its stability has to be {_gate(latest.gate)}: {verdict}."
     return (
         f"Version {latest.model_version}, trained as of {latest.trained_as_of} on "
-        f"{grouped(latest.trained_on)} customers because {because}.{gate}"
+        f"{grouped(latest.trained_on)} customers because {_because(latest)}.{gate}"
     )
+
+
+def _because(version: ModelVersion) -> str:
+    return _BECAUSE.get(version.trained_because, version.trained_because)
 
 
 def _gate(gate: str) -> str:
@@ -50,37 +54,17 @@ def _gate(gate: str) -> str:
 
 def versions_sheet(versions: Sequence[ModelVersion]) -> Sheet:
     """The latest versions of the model, the latest first."""
-    column = Column[ModelVersion]
-    meaning = SEGMENT_MODEL.meaning
-    return sheet_of(
+    return Sheet(
         "model",
         "The model behind the segments",
         (
-            count_column("model_version", "Version", meaning("model_version")),
-            day_column("trained_as_of", "Trained as of", meaning("trained_as_of")),
-            column(
-                "trained_because",
-                "Because",
-                lambda version: words(
-                    _BECAUSE.get(version.trained_because, version.trained_because)
-                ),
-                "text",
-                meaning("trained_because"),
-            ),
-            count_column("trained_on", "Customers", meaning("trained_on")),
-            count_column("segments", "Segments"),
-            column(
-                "stability",
-                "Stability",
-                lambda version: decimals(version.stability, 3, _NOT_MEASURED),
-                meaning=meaning("stability"),
-            ),
-            column(
-                "silhouette",
-                "Silhouette",
-                lambda version: decimals(version.silhouette, 3, _NOT_MEASURED),
-                meaning=meaning("silhouette"),
-            ),
+            column("model_version", "Version", count, SEGMENT_MODEL),
+            column("trained_as_of", "Trained as of", day, SEGMENT_MODEL),
+            column("trained_because", "Because", words, SEGMENT_MODEL, of=_because),
+            column("trained_on", "Customers", count, SEGMENT_MODEL),
+            column("segments", "Segments", count),
+            column("stability", "Stability", three_decimals, SEGMENT_MODEL, _NOT_MEASURED),
+            column("silhouette", "Silhouette", three_decimals, SEGMENT_MODEL, _NOT_MEASURED),
         ),
         versions,
         empty="No segment model yet: it needs a shop with some customers and a run.",
@@ -89,37 +73,27 @@ def versions_sheet(versions: Sequence[ModelVersion]) -> Sheet:
 
 def drift_sheet(drift: Sequence[SegmentDrift]) -> Sheet:
     """How far each distribution has moved since the training."""
-    column = Column[SegmentDrift]
-    meaning = MODEL_DRIFT.meaning
-    return sheet_of(
+    missing = "there is nothing to compare"
+    return Sheet(
         "drift",
         _drift_headline(drift),
         (
-            column(
-                "subject",
-                "What is watched",
-                lambda of: words(_SUBJECTS.get(of.subject, of.subject)),
-                "text",
-                meaning("subject"),
-            ),
-            column(
-                "psi",
-                "Moved by (PSI)",
-                lambda of: decimals(of.psi, 3, "there is nothing to compare"),
-                meaning=meaning("psi"),
-            ),
-            column("bound", "Bound", lambda of: decimals(of.bound, 3), meaning=meaning("bound")),
-            column(
-                "verdict",
-                "Verdict",
-                lambda of: words("has drifted" if of.has_drifted else "within the bound"),
-                "text",
-                meaning("has_drifted"),
-            ),
+            column("subject", "What is watched", words, MODEL_DRIFT, of=_subject),
+            column("psi", "Moved by (PSI)", three_decimals, MODEL_DRIFT, missing),
+            column("bound", "Bound", three_decimals, MODEL_DRIFT),
+            column("verdict", "Verdict", words, MODEL_DRIFT.meaning("has_drifted"), of=_verdict),
         ),
         drift,
         empty="Drift is measured as soon as there is a segment model.",
     )
+
+
+def _subject(drift: SegmentDrift) -> str:
+    return _SUBJECTS.get(drift.subject, drift.subject)
+
+
+def _verdict(drift: SegmentDrift) -> str:
+    return "has drifted" if drift.has_drifted else "within the bound"
 
 
 def _drift_headline(drift: Sequence[SegmentDrift]) -> str:
@@ -133,10 +107,9 @@ def _drift_headline(drift: Sequence[SegmentDrift]) -> str:
 
 def time_travel_sql(customer_id: str, on: date) -> str:
     """The question in which segment a customer was on a day; one row, or none before a sale."""
-    quoted = customer_id.replace("'", "''")
     return (
         "SELECT segment_name, lifecycle, valid_from, valid_to\n"
         "FROM gold.customer_history\n"
-        f"WHERE customer_id = '{quoted}'\n"
+        f"WHERE customer_id = {literal(customer_id)}\n"
         f"  AND valid_from <= DATE '{on}' AND (valid_to IS NULL OR valid_to > DATE '{on}');"
     )

@@ -9,7 +9,8 @@ from datetime import date, timedelta
 
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart
-from bridge_cart_assets.reports.filters import Option, PageQuery, weeks_per_point
+from bridge_cart_assets.reports.filters import Option, PageQuery, points_and_step
+from bridge_cart_assets.reports.formatting import listed
 from bridge_cart_assets.reports.freshness import days_of_figures
 from bridge_cart_assets.reports.page import NotThereError, Page
 from bridge_cart_assets.reports.segments import queries
@@ -36,29 +37,13 @@ from bridge_cart_assets.reports.segments.profiles import (
     typical_note,
 )
 from bridge_cart_assets.reports.tables import Sheet
-from bridge_cart_assets.tables.gold import (
-    CUSTOMER_FEATURES,
-    CUSTOMER_SEGMENTS,
-    CUSTOMER_VALUE,
-    KPIS_DAILY,
-    MODEL_DRIFT,
-    MODEL_METRICS,
-    SEGMENT_METRICS,
-    SEGMENT_MIGRATION,
-    SEGMENT_MODEL,
-)
+from bridge_cart_assets.tables import gold
 
 NEEDED = frozenset(
     {
-        CUSTOMER_FEATURES,
-        CUSTOMER_SEGMENTS,
-        CUSTOMER_VALUE,
-        KPIS_DAILY,
-        MODEL_DRIFT,
-        MODEL_METRICS,
-        SEGMENT_METRICS,
-        SEGMENT_MIGRATION,
-        SEGMENT_MODEL,
+        *(gold.CUSTOMER_FEATURES, gold.CUSTOMER_SEGMENTS, gold.CUSTOMER_VALUE, gold.KPIS_DAILY),
+        *(gold.SEGMENT_METRICS, gold.SEGMENT_MIGRATION, gold.SEGMENT_MODEL),
+        *(gold.MODEL_DRIFT, gold.MODEL_METRICS),
     }
 )
 MOST_VERSIONS = 12
@@ -143,8 +128,7 @@ def segments(catalogue: Catalogue, asked: PageQuery) -> Segments | None:
 def _history(catalogue: Catalogue, asked: PageQuery, first: date, last: date) -> Chart:
     """Weeks counted back from the latest day, as on the overview."""
     length = (last - asked.filters.first_day(first, last)).days
-    step = 7 * weeks_per_point(length)
-    points = max(1, 7 * max(1, round((length + 1) / 7)) // step)
+    points, step = points_and_step(length)
     weeks = queries.weeks(catalogue, asked.filters.segment, last, points, step)
     return history_chart(weeks, METRICS[asked.own[METRIC.name]], last, step)
 
@@ -153,9 +137,7 @@ def _about_now(asked: PageQuery) -> str:
     set_here = [name for name in ("country", "category") if asked.filters.is_set(name)]
     if not set_here:
         return "Whole segments, by what is known of all their customers."
-    return (
-        f"Whole segments: {' and '.join(set_here)} change only the typical customers further down."
-    )
+    return f"Whole segments: {listed(set_here)} change only the typical customers further down."
 
 
 SEGMENTS = Page(

@@ -7,6 +7,7 @@ Where a segment may be asked for, None means all of them.
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.filters import Filters
@@ -51,25 +52,18 @@ def profiles(catalogue: Catalogue, segment: int | None) -> list[SegmentProfile]:
 
 
 @dataclass(frozen=True)
-class Average:
-    """The customers of a segment who are in the filter, on average."""
+class Typical:
+    """The customers of a segment who are in the filter: average value, and medians of habits."""
 
     segment_id: int
     customers: int
     historic_clv: float | None
-    predicted_clv: float | None
+    predicted_clv_365d: float | None
     model_status: str
-
-
-@dataclass(frozen=True)
-class Typical:
-    """The customers of a segment who are in the filter: average value, and medians of habits."""
-
-    average: Average
-    recency_days: Number | None
-    frequency: Number | None
-    revenue: Number | None
-    coupon_rate: Number | None
+    median_recency_days: Number | None = None
+    median_frequency: Number | None = None
+    median_revenue: Number | None = None
+    median_coupon_rate: Number | None = None
 
 
 _IN_FILTER = """
@@ -83,23 +77,15 @@ def typical(catalogue: Catalogue, filters: Filters) -> list[Typical]:
     One question per figure: a median holds all its values in memory, and of a million customers
     four at once are more than the server has.
     """
-    recency, frequency, revenue, coupons = (
-        _medians(catalogue, filters, column)
-        for column in ("recency_days", "frequency", "revenue", "coupon_rate")
-    )
+    habits = ("recency_days", "frequency", "revenue", "coupon_rate")
+    medians = [_medians(catalogue, filters, habit) for habit in habits]
     return [
-        Typical(
-            average,
-            recency.get(average.segment_id),
-            frequency.get(average.segment_id),
-            revenue.get(average.segment_id),
-            coupons.get(average.segment_id),
-        )
+        Typical(*average, *(median.get(average[0]) for median in medians))
         for average in _averages(catalogue, filters)
     ]
 
 
-def _averages(catalogue: Catalogue, filters: Filters) -> list[Average]:
+def _averages(catalogue: Catalogue, filters: Filters) -> list[tuple[Any, ...]]:
     everybody = filters.country is None and filters.category is None
     among = f"IN (SELECT customer_id FROM gold.customer_features WHERE {_IN_FILTER})"  # noqa: S608
     sql = f"""
@@ -110,8 +96,8 @@ def _averages(catalogue: Catalogue, filters: Filters) -> list[Average]:
           {"" if everybody else f"AND v.customer_id {among}"}
         GROUP BY s.segment_id
     """  # noqa: S608 - all parts are ours
-    parameters = {"segment": filters.segment} if everybody else _bound(filters)
-    return catalogue.ask(Average, sql, parameters)
+    parameters = {"segment": filters.segment} if everybody else filters.of_customers
+    return catalogue.ask(lambda *row: row, sql, parameters)
 
 
 def _medians(catalogue: Catalogue, filters: Filters, column: str) -> dict[int, Number | None]:
@@ -126,19 +112,7 @@ def _medians(catalogue: Catalogue, filters: Filters, column: str) -> dict[int, N
         WHERE $segment IS NULL OR s.segment_id = $segment
         GROUP BY s.segment_id
     """  # noqa: S608
-    return dict(catalogue.ask(_pair, sql, _bound(filters)))
-
-
-def _bound(filters: Filters) -> dict[str, object]:
-    return {
-        "segment": filters.segment,
-        "country": filters.country,
-        "category": filters.category,
-    }
-
-
-def _pair(segment_id: int, median: Number | None) -> tuple[int, Number | None]:
-    return segment_id, median
+    return dict(catalogue.ask(lambda *row: row, sql, filters.of_customers))
 
 
 @dataclass(frozen=True)
@@ -191,11 +165,7 @@ def weeks(
 def months(catalogue: Catalogue) -> list[date]:
     """The last days of the months that have ended, the latest first."""
     sql = "SELECT DISTINCT period_end FROM gold.segment_migration ORDER BY period_end DESC"
-    return catalogue.ask(_day, sql)
-
-
-def _day(value: date) -> date:
-    return value
+    return catalogue.ask(lambda day: day, sql)
 
 
 @dataclass(frozen=True)
@@ -277,22 +247,16 @@ class SegmentDrift:
     psi: float | None
     bound: float
     has_drifted: bool
+    as_of: date
 
 
 def drift(catalogue: Catalogue) -> list[SegmentDrift]:
     """Every distribution that is watched, the one that has moved furthest first."""
-    sql = """
-        SELECT subject, trained_as_of, psi, bound, has_drifted
-        FROM gold.model_drift ORDER BY psi DESC NULLS LAST, subject
-    """
-    return catalogue.ask(SegmentDrift, sql)
+    return catalogue.read(SegmentDrift, "gold.model_drift ORDER BY psi DESC NULLS LAST, subject")
 
 
 def a_customer(catalogue: Catalogue) -> str | None:
     """Some customer who is in a segment: the first by id."""
     sql = "SELECT min(customer_id) FROM gold.customer_segments"
-    return next(iter(catalogue.ask(_text, sql)))
-
-
-def _text(value: str | None) -> str | None:
-    return value
+    customer_id: str | None = catalogue.value(sql)
+    return customer_id
