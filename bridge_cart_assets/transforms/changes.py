@@ -18,7 +18,14 @@ LINE = (*ORDER, "line_number")
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one table that came and rows that went; a row that was replaced is in both."""
+    """Rows of one table that came and rows that went; a row that was replaced is in both.
+
+    >>> rows = Rows(pl.DataFrame({"id": [1], "n": [5]}), pl.DataFrame({"id": [1], "n": [3]}))
+    >>> rows.height, rows.both["n"].to_list()
+    (2, [5, 3])
+    >>> rows.before(pl.DataFrame({"id": [1, 2], "n": [5, 9]}), ("id",)).sort("id").rows()
+    [(1, 3), (2, 9)]
+    """
 
     came: pl.DataFrame
     gone: pl.DataFrame
@@ -34,18 +41,13 @@ class Rows:
         return self.came.height + self.gone.height
 
     def before(self, now: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
-        """What some rows of now were, without those that came and with those that went.
-
-        >>> rows = Rows(pl.DataFrame({"id": [1], "n": [5]}), pl.DataFrame({"id": [1], "n": [3]}))
-        >>> rows.before(pl.DataFrame({"id": [1, 2], "n": [5, 9]}), ("id",)).sort("id").rows()
-        [(1, 3), (2, 9)]
-        """
+        """What some rows of now were, without those that came and with those that went."""
         stayed = now.join(self.came, on=list(key), how="anti")
         return pl.concat([stayed, self.gone.select(now.columns)])
 
 
 @dataclass(frozen=True)
-class Lines:
+class LineVersions:
     """Order lines as they are and as they were.
 
     Attributes:
@@ -68,6 +70,25 @@ class Changes:
         profiles: rows of silver/customers that came and went.
         seen_as_of: latest batch day in silver then.
         as_of: and now.
+
+    C1 has ordered before, and on 2 January another customer orders for the first time:
+
+    >>> from bridge_cart_assets.tables.silver import CUSTOMERS
+    >>> first, second = date(2024, 1, 1), date(2024, 1, 2)
+    >>> orders = {"source": "purchases", "order_id": ["O1", "O2"], "line_number": 1}
+    >>> buyers = {"customer_id": ["C1", "C2"], "purchase_day": [first, second]}
+    >>> lines = pl.DataFrame({**orders, **buyers}, schema_overrides={"line_number": pl.Int64})
+    >>> came, none = lines.filter(pl.col("customer_id") == "C2"), lines.clear()
+    >>> unmoved = Rows(CUSTOMERS.empty(), CUSTOMERS.empty())
+    >>> changes = Changes(
+    ...     lines.lazy(), CUSTOMERS.empty().lazy(), Rows(came, none), unmoved, first, second
+    ... )
+    >>> changes.counted.came.height, changes.buyers["customer_id"].to_list()
+    (1, ['C2'])
+    >>> changes.days.to_list() == [second], changes.of_orders.now["order_id"].to_list()
+    (True, ['O2'])
+    >>> changes.of_buyers.before.height, changes.lines_of(lines.select("customer_id")).before.height
+    (0, 1)
     """
 
     purchases: pl.LazyFrame
@@ -100,7 +121,7 @@ class Changes:
         """The days on which lines have changed."""
         return self.counted.both["purchase_day"].unique()
 
-    def lines_of(self, keys: pl.DataFrame) -> Lines:
+    def lines_of(self, keys: pl.DataFrame) -> LineVersions:
         """All lines with one of some keys, for instance of some customers.
 
         Args:
@@ -112,14 +133,14 @@ class Changes:
         )
         now = of_keys.collect()
         gone = self.counted.gone.join(keys, on=on, how="semi")
-        return Lines(now, Rows(self.counted.came, gone).before(now, LINE))
+        return LineVersions(now, Rows(self.counted.came, gone).before(now, LINE))
 
     @cached_property
-    def of_buyers(self) -> Lines:
+    def of_buyers(self) -> LineVersions:
         """All lines of the customers whose lines have changed."""
         return self.lines_of(self.buyers)
 
     @cached_property
-    def of_orders(self) -> Lines:
+    def of_orders(self) -> LineVersions:
         """All lines of the orders whose lines have changed."""
         return self.lines_of(self.counted.both.select(ORDER).unique())

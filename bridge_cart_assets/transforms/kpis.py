@@ -76,6 +76,13 @@ def kpis_from(summed: pl.LazyFrame, ranked: pl.LazyFrame, as_of: date) -> pl.Dat
 
     Returns:
         The columns of gold/kpis_daily.
+
+    >>> day = date(2024, 1, 1)
+    >>> summed = pl.LazyFrame([dict.fromkeys(KPI_MOVES.dtypes, 1) | {"day": day}])
+    >>> total = {"revenue_total": 100, "top_decile_revenue": 100, "gini": 0.0}
+    >>> ranked = pl.LazyFrame([{"day": day, **total}])
+    >>> kpis_from(summed, ranked, day).select("orders", "revenue", "revenue_total", "aov").rows()
+    [(1, Decimal('0.01'), Decimal('1.00'), 0.01)]
     """
     first = summed.filter(pl.col("lines") > 0).select(pl.min("day")).collect().item()
     if first is None:
@@ -98,6 +105,16 @@ def kpi_moves(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
 
     Returns:
         The columns of gold/kpi_moves.
+
+    A sale enters the 90 days on its day and leaves them after 90:
+
+    >>> from bridge_cart_assets.tables.silver import PURCHASES
+    >>> line = {"order_id": "O1", "customer_id": "C1", "kind": "sale", "net_amount": 10}
+    >>> rows = [{**line, "purchase_day": date(2024, 1, 1), "coupon_used": False}]
+    >>> purchases = pl.LazyFrame(rows, schema=PURCHASES.dtypes)
+    >>> summed = kpi_moves(purchases, as_of=date(2024, 1, 31))
+    >>> summed.select(pl.col("day").dt.to_string(), "revenue", "revenue_90d").rows()[:2]
+    [('2024-01-01', 1000, 1000), ('2024-03-31', 0, -1000)]
     """
     seen = up_to(purchases, as_of)
     return _added_up(_of_customers(seen), _of_orders(seen))
@@ -329,6 +346,13 @@ def concentration_daily(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
 
     Returns:
         The columns of gold/concentration_daily: a row per day from the first sale to `as_of`.
+
+    >>> from bridge_cart_assets.tables.silver import PURCHASES
+    >>> line = {"order_id": "O1", "customer_id": "C1", "kind": "sale", "net_amount": 10}
+    >>> rows = [{**line, "purchase_day": date(2024, 1, 1), "coupon_used": False}]
+    >>> purchases = pl.LazyFrame(rows, schema=PURCHASES.dtypes)
+    >>> concentration_daily(purchases, date(2024, 1, 2)).select("revenue_total", "gini").rows()
+    [(1000, 0.0), (1000, 0.0)]
     """
     sold = sales(up_to(purchases, as_of)).select("purchase_day")
     first = sold.select(pl.min("purchase_day")).collect().item()

@@ -294,7 +294,7 @@ def metrics(found: Sequence[ModelMetric]) -> Sheet:
             column("metric", "Metric", words),
             column("model", "Model", words),
             column("value", "Value", _figure, missing="the metric could not be computed"),
-            column("gate", "PageQuery", words, "What is asked of the metric", unasked),
+            column("gate", "Asked", words, "What is asked of the metric", unasked),
             column("passed", "Verdict", words, "", unasked, of=lambda m: _VERDICTS[m.passed][0]),
             column("model_version", "Version", words, of=lambda m: str(m.model_version)),
             column("trained_as_of", "Trained on", day),
