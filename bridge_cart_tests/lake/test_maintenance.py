@@ -25,6 +25,7 @@ from bridge_cart_assets.lake.delta import (
 from bridge_cart_assets.lake.doctor import heal, refuse_torn
 from bridge_cart_assets.lake.fsync import actions, entry_of
 from bridge_cart_assets.lake.maintenance import maintain, versions_served
+from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
 
@@ -297,8 +298,8 @@ def test_what_a_killed_compaction_left_goes_after_a_while(
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for point in ("additions", "removals"):
-        monkeypatch.setattr(compaction, point, die)
+    for owner, point in ((StagedFiles, "additions"), (compaction, "removals")):
+        monkeypatch.setattr(owner, point, die)
         with pytest.raises(KeyboardInterrupt):
             lake.snapshot(BY_MONTH).compact(UPKEEP)
         monkeypatch.undo()
@@ -395,14 +396,14 @@ def test_a_table_that_others_keep_writing_to_waits_and_the_others_do_not(
     fill(lake, VISITS)
     fill(lake, BY_MONTH)
     monkeypatch.setattr(delta, "_WAIT_SECONDS", 0)
-    write = Snapshot._rewritten
+    write = Snapshot._rewrite
 
     def disturbed(snapshot: Snapshot, *arguments: object) -> object:
         if snapshot.table is VISITS:
             lake.snapshot(VISITS).append(NEW, RUN)
         return write(snapshot, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Snapshot, "_rewritten", disturbed)
+    monkeypatch.setattr(Snapshot, "_rewrite", disturbed)
     visited, by_month = maintain(lake, [VISITS, BY_MONTH], "upkeep")
     assert (visited.postponed, visited.files_after) == (True, 12)
     assert (by_month.postponed, by_month.files_after) == (False, 2)
