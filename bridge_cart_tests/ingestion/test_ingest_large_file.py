@@ -570,23 +570,23 @@ def test_the_others_of_a_file_that_version_0_1_has_begun_come_under_the_first_na
     assert shop.lake.snapshot(CUSTOMERS.raw).as_of == date(2024, 1, 5)
 
 
-def test_a_file_that_went_away_after_version_0_1_had_begun_it_is_told_until_it_comes_again(
+def test_a_file_that_went_away_after_version_0_1_had_begun_it_is_listed_until_it_comes_again(
     shop: Shop, whole: Callable[[str], pl.DataFrame], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_parts(monkeypatch, "csv")
     path = shop.land(f"{NAME}.csv", FORMATS["csv"])
     half_taken(shop, f"{NAME}.csv", 2)
-    assert told(shop) == []  # the next run takes the others
+    assert unfinished(shop) == []  # the next run takes the others
     path.unlink()
     shop.run()
-    assert told(shop) == [(f"{NAME}.csv", "UNREADABLE")]
+    assert unfinished(shop) == [(f"{NAME}.csv", "UNREADABLE")]
     shop.land("again.csv", FORMATS["csv"])
     shop.run()
-    assert told(shop) == []
+    assert unfinished(shop) == []
     assert_frame_equal(shop.records(), whole("csv"))
 
 
-def told(shop: Shop) -> list[tuple[str, str]]:
+def unfinished(shop: Shop) -> list[tuple[str, str]]:
     rows = refused_in_landing(shop.lake, list_landing(shop.landing, "customers"))
     assert all("records stand in raw: land it again" in text for text in rows["detail"])
     return rows.select("object", "reason").rows()
