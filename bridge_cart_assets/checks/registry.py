@@ -235,7 +235,7 @@ def _usual_for_the_weekday(column: str, counts: str) -> Check:
 def _columns(source: Source) -> Callable[[CheckContext], CheckResult]:
     def look(context: CheckContext) -> CheckResult:
         files = context.rows(FILES).filter(
-            (pl.col("source") == source.name) & pl.col("state").is_in(["taken", "partial"])
+            (pl.col("source") == source.name) & (pl.col("state") == "taken")
         )
         first, of_files = (
             files.select(pl.min("batch_day"), latest=pl.max("batch_day")).collect().row(0)

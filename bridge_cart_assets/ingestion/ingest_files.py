@@ -1,12 +1,12 @@
 """Landed files become raw records, each file once, rows and memory of it in one commit.
 
-Belongs here: the protocol for files that are taken as a whole, several in a commit. A file's
+Belongs here: the protocol, of several small files in a commit or of one large file. A file's
 fingerprint is an application transaction of the raw table; it is looked up on the very handle that
 writes, so that a file is either wholly in or not at all, whatever is killed and whatever else is
-writing. Large files have a protocol of their own (`ingest_large_file`).
+writing. Does not belong here: reading a large file in bounded memory (`ingest_large_file`).
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -14,18 +14,26 @@ from functools import partial
 import polars as pl
 
 from bridge_cart_assets.ingestion.files import Content, FileRefusedError, read_file
-from bridge_cart_assets.ingestion.ingest_large_file import ingest_large_file
+from bridge_cart_assets.ingestion.ingest_large_file import stage_large_file
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.ledger import (
     FileRecord,
     already_ingested,
+    same_bytes,
     transaction_of,
     upsert_files,
     without_records,
 )
 from bridge_cart_assets.ingestion.raw_rows import FileProvenance, ParsedRecords, add_provenance
 from bridge_cart_assets.ingestion.readers import is_large, read_all, refuse_on_unexpected_error
-from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retry_on_conflict
+from bridge_cart_assets.lake.delta import (
+    Commit,
+    CommitConflictError,
+    Lake,
+    Snapshot,
+    retry_on_conflict,
+)
+from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.sources import Source
 
 # In memory they are several times as much.
@@ -68,10 +76,13 @@ class _Opened:
 
 @dataclass(frozen=True)
 class _InspectedFile:
-    """What was found in a file, and its records if it has any that can be taken."""
+    """What was found in a file, and its records unless it is refused or known to be in raw.
+
+    Those of a large file are staged, and are rows of the raw table already.
+    """
 
     seen: FileRecord
-    rows: pl.DataFrame | None = None
+    rows: pl.DataFrame | StagedFiles | None = None
 
 
 def ingest_files(
@@ -82,7 +93,7 @@ def ingest_files(
     progress: Callable[[int, int], None] = lambda done, total: None,
     within: Callable[[LandedFile, int, int], None] = lambda file, done, total: None,
 ) -> FilesTaken:
-    """Take in landed files, in commits of at most 64 MiB of them; large ones in several commits.
+    """Take in landed files, in commits of at most 64 MiB of them, or of one large one.
 
     Args:
         lake: where the raw table lies.
@@ -90,7 +101,7 @@ def ingest_files(
         files: what to take, in any order.
         run_id: Dagster run that takes them.
         progress: gets the number of files done and of all files; after a part of a large file too.
-        within: gets how much of a large file is done, and of how much (bytes; rows of Parquet).
+        within: gets how much of a large file is read, and of how much (bytes; rows of Parquet).
     """
     taken = FilesTaken()
     done = 0
@@ -103,7 +114,7 @@ def ingest_files(
                 within(file, part, total)
                 progress(n, len(files))
 
-            outcome = [ingest_large_file(lake, source, first.file, first.found, run_id, report)]
+            outcome = _ingest_large(lake, source, first.file, first.found, run_id, report)
         else:
             inspected = _read(group, source)
             outcome = retry_on_conflict(partial(_commit, lake, source, inspected, run_id))
@@ -179,6 +190,27 @@ def _inspect(
     return _InspectedFile(seen, read.records)
 
 
+def _ingest_large(
+    lake: Lake,
+    source: Source,
+    file: LandedFile,
+    content: Content,
+    run_id: str,
+    progress: Callable[[int, int], None],
+) -> list[FileRecord]:
+    raw = lake.snapshot(source.raw)
+    known = same_bytes(lake, file, content.fingerprint)
+    if known and raw.transaction(transaction_of(content.fingerprint)) is not None:
+        return retry_on_conflict(partial(_commit, lake, source, [_InspectedFile(known)], run_id))
+    with raw.stage() as staged:
+        try:
+            seen = stage_large_file(staged, raw, source, file, content, run_id, progress)
+        except FileRefusedError as refusal:
+            return [_refused(file, refusal).seen]
+        inspected = [_InspectedFile(seen, staged)]
+        return retry_on_conflict(partial(_commit, lake, source, inspected, run_id))
+
+
 def _commit(
     lake: Lake, source: Source, group: Sequence[_InspectedFile], run_id: str
 ) -> list[FileRecord]:
@@ -188,14 +220,16 @@ def _commit(
     taken = raw.transactions([transaction_of(fingerprint) for fingerprint in fingerprints])
     standing = _ingested_names(lake, raw, source, [look.seen for look in group], taken)
     outcome: list[FileRecord] = []
-    new: dict[str, tuple[FileProvenance, pl.DataFrame]] = {}
+    new: dict[str, tuple[FileProvenance, pl.DataFrame | StagedFiles]] = {}
     for look in group:
         seen, fingerprint = look.seen, look.seen.fingerprint
-        if look.rows is None or fingerprint is None:
+        if fingerprint is None:
             outcome.append(seen)
             continue
         before = taken.get(transaction_of(fingerprint))
         if before is None and fingerprint not in new:
+            if look.rows is None:
+                raise CommitConflictError(f"{source.raw.path} was put back by another run")
             file = seen.file
             provenance = FileProvenance(source.name, file.object, fingerprint, file.batch_day)
             new[fingerprint] = provenance, look.rows
@@ -209,9 +243,24 @@ def _commit(
         transactions = {transaction_of(fingerprint): version for fingerprint in new}
         latest = max(seen.file.batch_day for seen in outcome if seen.is_new and seen.version)
         as_of = max(filter(None, (raw.as_of, latest)))
-        rows = add_provenance(list(new.values()), run_id, datetime.now(UTC))
-        raw.append(rows, Commit(run_id, as_of, transactions))
+        _append(raw, new.values(), Commit(run_id, as_of, transactions))
     return outcome
+
+
+def _append(
+    raw: Snapshot,
+    new: Iterable[tuple[FileProvenance, pl.DataFrame | StagedFiles]],
+    commit: Commit,
+) -> None:
+    """Add what is new: the rows of small files, or of one large file, which are staged."""
+    frames: list[tuple[FileProvenance, pl.DataFrame]] = []
+    for provenance, rows in new:
+        if isinstance(rows, StagedFiles):
+            raw.append_staged(rows, commit)
+        else:
+            frames.append((provenance, rows))
+    if frames:
+        raw.append(add_provenance(frames, commit.run_id, datetime.now(UTC)), commit)
 
 
 def _ingested_names(

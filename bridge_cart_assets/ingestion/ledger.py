@@ -18,6 +18,9 @@ from bridge_cart_assets.lake.delta import Change, Commit, Lake, Snapshot, retry_
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import FILES
 
+# States of files whose records raw has. A row of version 0.1 may say `partial`: it had taken some
+# of the records, and such a file is new.
+IN_RAW = ("taken", "repeated")
 _SIGNATURE = ["source", "object", "size", "modified_ns", "changed_ns"]
 
 
@@ -27,17 +30,17 @@ class FileRecord:
 
     Attributes:
         file: the file.
-        state: taken, repeated, refused or partial, as in the ledger.
+        state: taken, repeated or refused, as in the ledger.
         fingerprint: SHA-256 of its bytes.
-        records: records in the file; of a partial one those that are in raw.
+        records: records in the file.
         reason: why it was refused: a code.
         detail: the same for people.
         quarantined: those of its records that could not be read as records.
-        version: commit of the raw table that has the last of them.
+        version: commit of the raw table that has them.
         unknown: columns beyond the source's.
         missing: columns of the source that it lacks.
         added: records that this very look has added to raw.
-        is_new: whether raw did not have all its records before this look.
+        is_new: whether raw did not have its records before this look.
     """
 
     file: LandedFile
@@ -55,7 +58,7 @@ class FileRecord:
 
 
 def new_files(lake: Lake, listed: Iterable[LandedFile]) -> list[LandedFile]:
-    """The files that are new, have changed since the last look, or are in raw only in part."""
+    """The files that are new, or have changed since the last look."""
     files = list(listed)
     if not files:
         return []
@@ -65,17 +68,13 @@ def new_files(lake: Lake, listed: Iterable[LandedFile]) -> list[LandedFile]:
     known = {
         tuple(signature)
         for *signature, state in ledger.iter_rows()
-        if state == "refused" or (state != "partial" and signature[0] not in gone)
+        if state == "refused" or (state in IN_RAW and signature[0] not in gone)
     }
     return [file for file in files if file.signature not in known]
 
 
 def upsert_files(lake: Lake, seen: Sequence[FileRecord], run_id: str, now: datetime) -> None:
-    """Write down what became of the files that were looked at, one row per file.
-
-    A file that was taken in part and has other bytes now keeps a row of its own beside the new
-    one, named by its fingerprint too: the rest of it is still to come.
-    """
+    """Write down what became of the files that were looked at, one row per file."""
     if not seen:
         return
     rows = pl.DataFrame(
@@ -107,13 +106,10 @@ def upsert_files(lake: Lake, seen: Sequence[FileRecord], run_id: str, now: datet
     def write() -> int:
         snapshot = lake.snapshot(FILES)
         key = list(FILES.key)
-        known = snapshot.scan()
-        before = known.join(rows.lazy(), on=key, how="semi").collect()
-        wanted = pl.concat([rows, _unfinished(before, rows)])
-        old = known.select(key).join(wanted.lazy(), on=key, how="semi").collect()
+        old = snapshot.scan().select(key).join(rows.lazy(), on=key, how="semi").collect()
         change = Change(
-            inserts=wanted.join(old, on=key, how="anti"),
-            updates=wanted.join(old, on=key, how="semi"),
+            inserts=rows.join(old, on=key, how="anti"),
+            updates=rows.join(old, on=key, how="semi"),
             deletes=FILES.empty(),
         )
         return snapshot.apply(change, Commit(run_id))
@@ -121,29 +117,12 @@ def upsert_files(lake: Lake, seen: Sequence[FileRecord], run_id: str, now: datet
     retry_on_conflict(write)
 
 
-def _unfinished(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """The rows of files taken in part whose place other bytes have taken, under another name."""
-    key = list(FILES.key)
-    now = after.select(*key, _now="fingerprint")
-    return (
-        before.filter(pl.col("state") == "partial")
-        .join(now, on=key)
-        .filter(pl.col("fingerprint").ne_missing(pl.col("_now")))
-        .drop("_now")
-        .with_columns(
-            object=pl.format("{} (bytes {}…)", "object", pl.col("fingerprint").str.head(8))
-        )
-    )
-
-
 def not_in_raw(lake: Lake) -> pl.DataFrame:
     """The rows of files that count as taken and whose records raw does not have.
 
     That is so after a raw table was lost, or put back to an earlier state.
     """
-    rows = (
-        lake.snapshot(FILES).scan().filter(pl.col("state").is_in(["taken", "repeated"])).collect()
-    )
+    rows = lake.snapshot(FILES).scan().filter(pl.col("state").is_in(IN_RAW)).collect()
     names = {
         source: {transaction_of(f) for f in of_source["fingerprint"].drop_nulls()}
         for (source,), of_source in rows.group_by("source")
@@ -234,8 +213,8 @@ def without_records(lake: Lake, source: str, fingerprints: Iterable[str]) -> dic
 def refused_in_landing(lake: Lake, listed: Iterable[LandedFile]) -> pl.DataFrame:
     """The files that are not in raw, or not wholly, and why.
 
-    Those that were refused and still lie there unchanged, and those of which a part was taken and
-    that are gone, or have other bytes, before the rest was.
+    Those that were refused and still lie there unchanged, and those of which version 0.1 took a
+    part and that were gone before the rest was taken.
     """
     present = pl.DataFrame(
         [file.signature for file in listed],
@@ -246,7 +225,7 @@ def refused_in_landing(lake: Lake, listed: Iterable[LandedFile]) -> pl.DataFrame
     there = ledger.filter(pl.col("state") == "refused").join(
         present.lazy(), on=_SIGNATURE, how="semi"
     )
-    whole = ledger.filter(pl.col("state").is_in(["taken", "repeated"]))
+    whole = ledger.filter(pl.col("state").is_in(IN_RAW))
     cut_off = (
         ledger.filter(pl.col("state") == "partial")
         .join(present.lazy(), on=_SIGNATURE, how="anti")
@@ -263,8 +242,38 @@ def refused_in_landing(lake: Lake, listed: Iterable[LandedFile]) -> pl.DataFrame
     return pl.concat([there, cut_off]).sort("source", "object").collect()
 
 
+def same_bytes(lake: Lake, file: LandedFile, fingerprint: str) -> FileRecord | None:
+    """What a file has in it, when the ledger has its bytes under any name."""
+    found = (
+        lake.snapshot(FILES)
+        .scan()
+        .filter(
+            pl.col("source") == file.source,
+            pl.col("fingerprint") == fingerprint,
+            pl.col("state").is_in(IN_RAW),
+        )
+        .head(1)
+        .collect()
+    )
+    for row in found.iter_rows(named=True):
+        return FileRecord(
+            file,
+            "taken",
+            fingerprint,
+            row["records"],
+            quarantined=row["quarantined"],
+            unknown=names_in(row["unknown_columns"]),
+            missing=names_in(row["missing_columns"]),
+        )
+    return None
+
+
+def names_in(line: str | None) -> list[str]:
+    """The names of columns that the ledger has as a line of CSV: one may have a comma in it."""
+    return [] if line is None else next(csv.reader(io.StringIO(line, newline="")))
+
+
 def _written(names: Sequence[str]) -> str | None:
-    """Names as a line of CSV: one may have a comma in it."""
     if not names:
         return None
     line = io.StringIO()

@@ -45,20 +45,13 @@ class Part:
 
     Attributes:
         read: the records, `_pos` from 1 in every part.
-        start: where they begin: unpacked bytes, or rows of Parquet.
-        stop: where the next part begins.
+        stop: where the next part begins: unpacked bytes, or rows of Parquet.
         total: where the last part stops.
     """
 
     read: ParsedRecords
-    start: int
     stop: int
     total: int
-
-    @property
-    def is_last(self) -> bool:
-        """Whether there is no part behind it."""
-        return self.stop >= self.total
 
 
 def read_records(content: Content, source: Source) -> ParsedRecords:
@@ -174,37 +167,33 @@ def is_large(content: Content) -> bool:
     return max(map(content.data.count, (b"\n", b"\r"))) > PART_RECORDS
 
 
-def read_parts(
-    content: Content, opened: Opened, source: Source, start: int | None
-) -> Iterator[Part]:
+def read_parts(content: Content, opened: Opened, source: Source) -> Iterator[Part]:
     """Read the records of a large file, part by part.
 
     Put together they are what `read_records` makes of the whole file, whatever the size of the
-    parts and wherever one began.
+    parts.
 
     Args:
         content: what reading the file through has shown.
         opened: the same file.
         source: whose records they are.
-        start: where the part before has stopped; None at the beginning.
 
     Raises:
         FileRefusedError: HEADER_MISMATCH, TRUNCATED or UNREADABLE.
     """
     if content.format == "parquet":
-        return _parquet_parts(opened, source, start or 0)
-    text = _Text(content, source)
-    return _text_parts(text, opened, content.size, text.start if start is None else start)
+        return _parquet_parts(opened, source)
+    return _text_parts(_Text(content, source), opened, content.size)
 
 
-def _parquet_parts(opened: Opened, source: Source, start: int) -> Iterator[Part]:
+def _parquet_parts(opened: Opened, source: Source) -> Iterator[Part]:
     refuse_cut_off(opened.stored(0, 4), opened.stored(opened.size - 4, 4))
     rows = count_rows(opened.path)
     share = files.PART_BYTES // files.PARQUET_SHARE
     size = max(1, min(PART_RECORDS, rows * share // opened.size))
-    for first in range(start, max(rows, start + 1), size):
-        stop = min(rows, first + size)
-        yield Part(read_rows(opened.path, first, size, source), first, stop, rows)
+    for start in range(0, max(rows, 1), size):
+        stop = min(rows, start + size)
+        yield Part(read_rows(opened.path, start, size, source), stop, rows)
 
 
 class _Text:
@@ -230,8 +219,8 @@ class _Text:
         return read_json(stripped, self._source, is_file=is_beginning), len(block)
 
 
-def _text_parts(text: _Text, opened: Opened, size: int, start: int) -> Iterator[Part]:
-    layout = text.layout
+def _text_parts(text: _Text, opened: Opened, size: int) -> Iterator[Part]:
+    layout, start = text.layout, text.start
     pieces = opened.pieces(start)
     buffer = bytearray()
     wanted = files.PART_BYTES
@@ -260,8 +249,8 @@ def _text_parts(text: _Text, opened: Opened, size: int, start: int) -> Iterator[
             cut = len(layout.stored(block[:used]))
         del buffer[:cut]
         wanted = files.PART_BYTES
-        part = Part(read, start, start + left_out + cut, size)
-        start = part.stop
+        start += left_out + cut
+        part = Part(read, start, size)
         # The caller needs the room.
         del read, block
         yield part

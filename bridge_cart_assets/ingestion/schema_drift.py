@@ -4,13 +4,12 @@ Belongs here: unknown and missing columns of files, by the ledger, and of messag
 Does not belong here: what is made of them (`checks`), or keeping their values (`raw_rows`).
 """
 
-import csv
-import io
 import json
 from datetime import date, timedelta
 
 import polars as pl
 
+from bridge_cart_assets.ingestion.ledger import names_in
 from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources import Source
@@ -38,7 +37,7 @@ def drift_of_files(lake: Lake) -> pl.DataFrame:
     rows = (
         lake.snapshot(FILES)
         .scan()
-        .filter(pl.col("state").is_in(["taken", "partial"]))
+        .filter(pl.col("state") == "taken")
         .select("source", "batch_day", unknown="unknown_columns", missing="missing_columns")
         .unpivot(index=["source", "batch_day"], variable_name="kind", value_name="names")
         .drop_nulls("names")
@@ -50,7 +49,7 @@ def drift_of_files(lake: Lake) -> pl.DataFrame:
         )
         .collect()
     )
-    names = pl.Series([_read(text) for text in rows["names"]], dtype=pl.List(pl.String))
+    names = pl.Series([names_in(text) for text in rows["names"]], dtype=pl.List(pl.String))
     return (
         rows.with_columns(column=names)
         .explode("column")
@@ -124,7 +123,3 @@ def drift_of_messages(lake: Lake, source: Source, first: date, last: date) -> pl
         .select(pl.col(name).cast(dtype) for name, dtype in _DRIFT.items())
         .sort("kind", "column")
     )
-
-
-def _read(line: str) -> list[str]:
-    return next(csv.reader(io.StringIO(line, newline="")))

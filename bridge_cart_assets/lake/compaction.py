@@ -2,26 +2,22 @@
 
 delta-rs has an OPTIMIZE, but up to 1.6.6 it leaves out the application transactions of its commit,
 and its removals are overlooked when others look for conflicts: two of them at once, or one and a
-replacement planned before it, leave the rows twice. So here the larger files are written as a
-little Delta table below the table's own folder, and `Snapshot.compact` puts them in the place of
-the small ones by a commit like every other.
+replacement planned before it, leave the rows twice. So here the larger files are staged
+(`staging`), and `Snapshot.compact` puts them in the place of the small ones by a commit like every
+other.
 
-Belongs here: choosing files, reading and writing them. Does not belong here: the commit.
+Belongs here: choosing files and reading them. Does not belong here: the commit.
 """
 
-import json
 import time
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
 import polars as pl
-from deltalake import DeltaTable, PostCommitHookProperties, write_deltalake
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake.transaction import RemoveAction
 
-from bridge_cart_assets.lake.parquet import writing
 from bridge_cart_assets.tables.table import Table
 
-FOLDER = "compacted-"
 # Compressed. What is rewritten together is in memory at once, ten times as large.
 TARGET_BYTES = 64 * 2**20
 
@@ -79,37 +75,6 @@ def rows_of(files: pl.DataFrame, table: Table, uri: str, options: dict[str, str]
             for part in parts
         ]
     ).collect()
-
-
-def write_larger(scratch: DeltaTable, table: Table, rows: pl.DataFrame) -> None:
-    """Write rows to the little table, one file for each partition."""
-    write_deltalake(
-        scratch,
-        rows,
-        mode="append",
-        writer_properties=writing(table),
-        post_commithook_properties=PostCommitHookProperties(
-            create_checkpoint=False, cleanup_expired_logs=False
-        ),
-    )
-
-
-def additions(scratch: str, folder: str, last: int, options: dict[str, str]) -> list[AddAction]:
-    """The files of the little table as files of the table that it lies below."""
-    entries = [f"{scratch}/_delta_log/{version:020}.json" for version in range(1, last + 1)]
-    lines = pl.read_lines(entries, glob=False, storage_options=options or None)["line"]
-    added = (action["add"] for line in lines if "add" in (action := json.loads(line)))
-    return [
-        AddAction(
-            path=f"{folder}/{add['path']}",
-            size=add["size"],
-            partition_values=add["partitionValues"],
-            modification_time=add["modificationTime"],
-            data_change=False,
-            stats=add["stats"],
-        )
-        for add in added
-    ]
 
 
 def removals(files: pl.DataFrame, table: Table) -> list[RemoveAction]:

@@ -12,10 +12,10 @@ snapshot (`retry_on_conflict`) and plans again.
 
 import math
 import random
-import shutil
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -27,11 +27,12 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
-from bridge_cart_assets.lake import compaction
+from bridge_cart_assets.lake import compaction, staging
 from bridge_cart_assets.lake.fsync import added, entry_of, fsync_commit
 from bridge_cart_assets.lake.parquet import writing
+from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.lake.transactions import all_transactions
 from bridge_cart_assets.tables.table import SchemaMismatchError, Table
 
@@ -280,26 +281,36 @@ class Snapshot:
         if not self.is_scattered(target):
             return None
         groups = compaction.small_files(self.files, self.table, target)
-        handle = self._existing_or_new()
-        folder = f"{compaction.FOLDER}{uuid.uuid4().hex}"
-        larger = self._rewritten(groups, folder, target)
-        small = compaction.removals(pl.concat(groups), self.table)
-        before = handle.version()
+        with self.stage(staging.COMPACTED) as staged:
+            self._rewrite(groups, staged, target)
+            small = compaction.removals(pl.concat(groups), self.table)
+            larger = staged.additions(data_change=False)
+            return self._commit_staged(staged, [*larger, *small], commit)
+
+    @contextmanager
+    def stage(self, prefix: str = staging.STAGED) -> Iterator[StagedFiles]:
+        """A folder for rows that are more than one write should have in memory.
+
+        What was not committed is removed at the end. Like the death of the process, what is no
+        `Exception` leaves it to `vacuum`.
+        """
+        uri = f"{self.uri}/{prefix}{uuid.uuid4().hex}"
+        staged = StagedFiles(self.table, self._created(uri), uri, self._options)
         try:
-            handle.create_write_transaction(
-                [*larger, *small],
-                "append",
-                handle.schema(),
-                list(self.table.partition_by),
-                commit_properties=self._properties(handle, commit),
-            )
-        except CommitFailedError as error:
-            if "://" not in self.root:
-                shutil.rmtree(f"{self.uri}/{folder}")
-            raise CommitConflictError(f"{self.table.path} was changed by another run") from error
-        # Unlike other writes this one leaves the handle where it was.
-        handle.load_as_version(before + 1)
-        return self._fsync_commit(handle)
+            yield staged
+        except Exception:
+            staged.tidy_up()
+            raise
+        staged.tidy_up()
+
+    def append_staged(self, staged: StagedFiles, commit: Commit) -> int:
+        """Add the rows of staged files in one commit, also when there are none.
+
+        Raises:
+            CommitConflictError: the table has moved on; the files are still there, for the next
+                snapshot.
+        """
+        return self._commit_staged(staged, [*staged.additions(data_change=True)], commit)
 
     def vacuum(self, keep: timedelta = TOMBSTONE_RETENTION, spare: int | None = None) -> list[str]:
         """Remove files that no version younger than `keep` needs, and those that no version has.
@@ -368,22 +379,38 @@ class Snapshot:
             return False
         return True
 
-    def _rewritten(self, groups: list[pl.DataFrame], folder: str, target: int) -> list[AddAction]:
-        """Write larger files into a folder below the table's own."""
-        uri, options = f"{self.uri}/{folder}", self._options
-        scratch = self._created(uri)
+    def _rewrite(self, groups: list[pl.DataFrame], staged: StagedFiles, target: int) -> None:
+        """Stage the rows of small files as larger ones."""
         for batch in compaction.merge_batches(groups, target):
-            rows = compaction.rows_of(batch, self.table, self.uri, options)
+            rows = compaction.rows_of(batch, self.table, self.uri, self._options)
             if rows.height != batch["num_records"].sum():
                 raise DamagedTableError(
                     f"{self.table.path}: its files have {rows.height} rows, its log says "
                     f"{batch['num_records'].sum()}; bridge-cart doctor looks"
                 )
-            compaction.write_larger(scratch, self.table, self.table.conform(rows))
-        actions = compaction.additions(uri, folder, scratch.version(), options)
-        if "://" not in self.root:
-            shutil.rmtree(f"{uri}/_delta_log")
-        return actions
+            staged.add(rows)
+
+    def _commit_staged(
+        self, staged: StagedFiles, actions: list[AddAction | RemoveAction], commit: Commit
+    ) -> int:
+        handle = self._existing_or_new()
+        before = handle.version()
+        # Set first: only a commit that was refused is certain not to be there.
+        staged.is_committed = True
+        try:
+            handle.create_write_transaction(
+                actions,
+                "append",
+                handle.schema(),
+                list(self.table.partition_by),
+                commit_properties=self._properties(handle, commit),
+            )
+        except CommitFailedError as error:
+            staged.is_committed = False
+            raise CommitConflictError(f"{self.table.path} was changed by another run") from error
+        # Unlike other writes this one leaves the handle where it was.
+        handle.load_as_version(before + 1)
+        return self._fsync_commit(handle)
 
     def _has_recorded(self, commit: Commit) -> bool:
         known = all(self.transaction(n) == v for n, v in commit.transactions.items())
@@ -582,8 +609,8 @@ def _unreferenced(
 
 
 def _remove_empty(folder: Path, table: Path) -> None:
-    """Remove what a compaction leaves when all its files are gone; writers use other folders."""
-    while folder != table and folder.relative_to(table).parts[0].startswith(compaction.FOLDER):
+    """Remove the folder of staged files when all are gone; other writes use folders that stay."""
+    while folder != table and folder.relative_to(table).parts[0].startswith(staging.FOLDERS):
         try:
             folder.rmdir()
         except OSError:

@@ -18,18 +18,15 @@ class Files(Schema):
     changed_ns = integer("Time of the last change of the file's entry, nanoseconds since 1970")
     batch_day = day("Batch day of the file")
     state = text(
-        "taken, repeated (its bytes had been taken under another name), refused, or partial (some "
-        "of its records are in raw, the next run goes on)"
+        "taken, repeated (its bytes had been taken under another name) or refused; partial when "
+        "version 0.1 took some of its records: the next run takes the others"
     )
     reason = text("Why it was refused: a reason code", nullable=True)
     detail = text("The same for people", nullable=True)
     fingerprint = text("SHA-256 of the bytes; null when they could not be read", nullable=True)
-    records = integer(
-        "Records in the file, of a partial one those that were in raw; null when refused",
-        nullable=True,
-    )
+    records = integer("Records in the file; null when refused", nullable=True)
     quarantined = integer("Of these, what could not be read as a record", nullable=True)
-    version = integer("Commit of the raw table that has (the last of) its records", nullable=True)
+    version = integer("Commit of the raw table that has its records", nullable=True)
     unknown_columns = text(
         "Columns beyond the source's, comma-separated, 100 at most; their values are in _rescued",
         nullable=True,

@@ -91,6 +91,9 @@ CRASHES: dict[str, Place] = {
     "a table written": (Snapshot, "apply", after),
     "a table about to be written": (Snapshot, "apply", before),
     "losers written": (Snapshot, "apply", of(INTERNAL, after)),
+    # Reached where a file is large.
+    "a part staged": kill_target.WITH_LARGE_FILES["a part staged"],
+    "all parts staged": kill_target.WITH_LARGE_FILES["all parts staged"],
     "quarantined": (silver, "update_quarantine", after),
     "counted": (silver, "update_accounting", after),
 }
@@ -98,6 +101,7 @@ CRASHES: dict[str, Place] = {
 GAPS: dict[str, Place] = {
     "looked": (Lake, "snapshot", after),
     "before commit": (delta, "write_deltalake", before),
+    "before a large commit": (Snapshot, "append_staged", before),
     "before merge": (Snapshot, "apply", kill_target.of_merges(before)),
     "read": (ingest_files, "read_file", after),
     "before remembering": (ingest_files, "upsert_files", before),

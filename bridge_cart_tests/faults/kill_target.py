@@ -17,9 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bridge_cart_assets.ingestion import ingest_files, ingest_messages
+from bridge_cart_assets.ingestion import files, ingest_files, ingest_messages
 from bridge_cart_assets.lake import catalogue, delta, fsync
 from bridge_cart_assets.lake.delta import Lake, Snapshot
+from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.pipeline import chain, intake, silver
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.sources import SOURCES
@@ -115,6 +116,16 @@ WITH_KAFKA = {
 }
 
 
+# On the way of a large file. With these a file of more than 200 bytes is one.
+WITH_LARGE_FILES: dict[str, tuple[Any, str, Callable[[Function, Killer], Function]]] = {
+    "a part staged": (StagedFiles, "add", after),
+    "all parts staged": (Snapshot, "append_staged", before),
+    "staged files committed": (Snapshot, "append_staged", after),
+    "staged files not forced": (delta, "fsync_commit", before),
+    "a large file remembered": (ingest_files, "upsert_files", after),
+}
+
+
 def brokers_of(data: Path) -> dict[str, str]:
     file = data / "brokers"
     return {"bootstrap.servers": file.read_text()} if file.exists() else {}
@@ -148,8 +159,10 @@ def play(data: Path, point: str, time: int) -> None:
     if point == "crowd":
         in_a_crowd(data)
     elif point != "never":
-        has_topics = bool(brokers_of(data))
-        owner, name, around = (WITH_KAFKA if has_topics else POINTS)[point]
+        points = WITH_KAFKA if brokers_of(data) else POINTS
+        if point in WITH_LARGE_FILES:
+            points, files.PART_BYTES = WITH_LARGE_FILES, 200
+        owner, name, around = points[point]
         setattr(owner, name, around(getattr(owner, name), Killer(time)))
     if point == "crowd":
         chain.refresh_silver(Lake(str(data / "lake")), data / "landing")

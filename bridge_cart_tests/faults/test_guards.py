@@ -15,6 +15,7 @@ from unittest.mock import patch
 import pytest
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
+from bridge_cart_assets.ingestion import files
 from bridge_cart_assets.ingestion.recovery import reopen
 from bridge_cart_assets.lake import delta, fsync
 from bridge_cart_assets.lake.delta import Change, Commit, DamagedTableError, Lake, Snapshot
@@ -112,14 +113,39 @@ def test_writing_through_the_handle_that_was_looked_at(shop: Shop, without: bool
     assert bool(shop.damage()) == without
 
 
-def test_the_transaction_of_a_file(shop: Shop, without: bool) -> None:
-    append = Snapshot.append
+def test_committing_a_large_file_through_the_handle_that_was_looked_at(
+    shop: Shop, without: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = DeltaTable.create_write_transaction
+    rival = [shop.run]
 
-    def forgetful(snapshot: Snapshot, frame: Any, commit: Commit) -> int:
+    def overtaken(handle: DeltaTable, *args: Any, **kwargs: Any) -> None:
+        if rival and handle.table_uri.rstrip("/").endswith(RAW.path):
+            rival.pop()()
+        commit(DeltaTable(handle.table_uri) if without else handle, *args, **kwargs)
+
+    monkeypatch.setattr(files, "PART_BYTES", 40)
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", overtaken)
+    shop.run()
+    assert rival == []
+    assert shop.lake.snapshot(RAW).rows == (5 if without else 3)
+    assert bool(shop.damage()) == without
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_the_transaction_of_a_file(
+    shop: Shop, without: bool, size: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = "append" if size == "small" else "append_staged"
+    append = getattr(Snapshot, method)
+
+    def forgetful(snapshot: Snapshot, rows: Any, commit: Commit) -> int:
         kept = {n: v for n, v in commit.transactions.items() if not n.startswith("file:")}
-        return append(snapshot, frame, replace(commit, transactions=kept))
+        return int(append(snapshot, rows, replace(commit, transactions=kept)))
 
-    with patch.object(Snapshot, "append", forgetful) if without else nullcontext():
+    if size == "large":
+        monkeypatch.setattr(files, "PART_BYTES", 40)
+    with patch.object(Snapshot, method, forgetful) if without else nullcontext():
         shop.dies("before remembering")
         shop.run()
     assert shop.lake.snapshot(RAW).rows == (5 if without else 3)

@@ -166,6 +166,16 @@ def test_killed_at_a_point_and_run_again(shop: Path, tmp_path: Path, point: str)
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("shop", [str(form) for form in Form], indirect=True)
+@pytest.mark.parametrize("point", kill_target.WITH_LARGE_FILES)
+def test_killed_within_a_large_file_and_run_again(shop: Path, tmp_path: Path, point: str) -> None:
+    data = half_done(shop, tmp_path)
+    assert start(data, point, 3).wait() == -signal.SIGKILL, "the point was not reached"
+    kill_target.run(data)
+    is_as_if_nothing_had_happened(data, shop)
+
+
+@pytest.mark.long
 def test_killed_at_random_moments_and_run_again(shop: Path, tmp_path: Path) -> None:
     """Again and again over the same lake, anywhere between raw and the catalogue."""
     chance = random.Random(4)  # noqa: S311 (moments, not secrets)

@@ -12,10 +12,11 @@ import shutil
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, Phase, event, seed, settings
@@ -28,6 +29,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from bridge_cart_assets.ingestion import files
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import new_files, refused_in_landing
 from bridge_cart_assets.lake.delta import Commit, Lake
@@ -75,11 +77,14 @@ picks = st.integers(0, 30)
 deliveries = st.tuples(
     sources.flatmap(lambda s: st.builds(file_of, st.just(s), suffixes, records(s))), days
 )
+# Files of more bytes are large: some of them, or none.
+part_bytes = st.sampled_from([60, files.PART_BYTES])
 some = st.lists(deliveries, min_size=1, max_size=2)
 # How often an ingest of a few files passes a place, where it is more than once or twice.
 PASSED = {
     **dict.fromkeys(("before commit", "after commit", "before fsync", "uncommitted"), 10),
     **dict.fromkeys(("a table written", "a table about to be written"), 14),
+    "a part staged": 6,
     "looked": 28,
 }
 
@@ -189,15 +194,21 @@ class LakeMachine(RuleBasedStateMachine):
             assert stale_tables(self.lake) == []
         self._count("run with gold" if with_gold else "run")
 
-    @rule(due=some, crash=times(CRASHES))
-    def crash(self, due: Deliveries, crash: Time) -> None:
-        self._disturbed(due, crash=crash)
+    @rule(due=some, part=part_bytes, crash=times(CRASHES))
+    def crash(self, due: Deliveries, part: int, crash: Time) -> None:
+        self._disturbed(due, part, crash=crash)
 
-    @rule(due=some, gap=times(GAPS), late=st.none() | deliveries, crash=st.none() | times(CRASHES))
+    @rule(
+        due=some,
+        part=part_bytes,
+        gap=times(GAPS),
+        late=st.none() | deliveries,
+        crash=st.none() | times(CRASHES),
+    )
     def run_beside_another(
-        self, due: Deliveries, gap: Time, late: Delivery | None, crash: Time | None
+        self, due: Deliveries, part: int, gap: Time, late: Delivery | None, crash: Time | None
     ) -> None:
-        self._disturbed(due, gap, late, crash)
+        self._disturbed(due, part, gap, late, crash)
 
     # What is done to the lake.
 
@@ -309,6 +320,7 @@ class LakeMachine(RuleBasedStateMachine):
     def _disturbed(
         self,
         due: Deliveries,
+        part: int,
         gap: Time | None = None,
         late: Delivery | None = None,
         crash: Time | None = None,
@@ -320,7 +332,7 @@ class LakeMachine(RuleBasedStateMachine):
         rival = Once(gap[1] if gap else 0, lambda: self._other_run(late))
         died = Once(crash[1] if crash else 0, die)
         died.may = lambda: gap is None or rival.done
-        around = []
+        around: list[AbstractContextManager[Any]] = [patch.object(files, "PART_BYTES", part)]
         if crash:
             around.append(at(CRASHES[crash[0]], died))
         if gap:

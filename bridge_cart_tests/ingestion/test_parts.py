@@ -1,4 +1,4 @@
-"""A file read in parts has the records that it has as a whole, wherever a part begins."""
+"""A file read in parts has the records that it has as a whole, wherever a part ends."""
 
 import gzip
 import io
@@ -23,7 +23,7 @@ from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.source import Source
 from bridge_cart_tests.faults.bad_files import CORPUS, BadFile
 
-SIZES = (1, 40)
+SIZES = (1, 20, 33, 40)
 HEADER = "customer_id,name,city,tier"
 CSV = (
     f"{HEADER}\n1,Anna,Leeds,gold\n"
@@ -53,10 +53,10 @@ def land(root: Path, name: str, data: bytes, source: Source = CUSTOMERS) -> Land
     return file
 
 
-def parts_of(file: LandedFile, source: Source = CUSTOMERS, start: int | None = None) -> list[Part]:
+def parts_of(file: LandedFile, source: Source = CUSTOMERS) -> list[Part]:
     content = read_file(file)
     with open_file(file) as opened:
-        return list(read_parts(content, opened, source, start))
+        return list(read_parts(content, opened, source))
 
 
 def joined(parts: list[Part]) -> pl.DataFrame:
@@ -136,22 +136,9 @@ def test_the_parts_of_a_file_are_the_whole(tmp_path: Path, kind: str) -> None:
     parts = parts_of(file)
     assert_frame_equal(joined(parts), whole.records)
     assert {name for part in parts for name in part.read.unknown} == set(whole.unknown)
-    assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
-    assert [part.is_last for part in parts] == [*[False] * (len(parts) - 1), True]
-
-
-@pytest.mark.parametrize("kind", FILES)
-def test_reading_goes_on_wherever_a_part_has_stopped(
-    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = land(tmp_path, *FILES[kind])
-    monkeypatch.setattr(files, "PART_BYTES", 20)
-    parts = parts_of(file)
-    # With other parts than before, too.
-    monkeypatch.setattr(files, "PART_BYTES", 33)
-    for done in range(1, len(parts)):
-        rest = parts_of(file, start=parts[done - 1].stop)
-        assert_frame_equal(joined(rest), joined(parts[done:]))
+    stops = [part.stop for part in parts]
+    assert stops == sorted(set(stops))
+    assert {stops[-1]} == {part.total for part in parts}
 
 
 def test_a_small_part_has_few_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +243,7 @@ def test_a_last_line_that_is_longer_than_what_is_kept_ends_the_file(
     monkeypatch.setattr(text_decoding, "KEPT_BYTES", 30)
     monkeypatch.setattr(files, "PART_BYTES", 8)
     [*_, last] = parts_of(land(tmp_path, "a.csv", b"customer_id\n1\n" + b"x" * 100))
-    assert last.is_last
+    assert last.stop == last.total
     assert last.read.records["_raw"].to_list() == ["x" * 30]
 
 
@@ -321,5 +308,5 @@ def test_a_large_parquet_file_is_read_from_what_is_open(tmp_path: Path) -> None:
     content = read_file(file)
     with open_file(file) as opened:
         os.unlink(file.path)
-        [part] = read_parts(content, opened, CUSTOMERS, None)
+        [part] = read_parts(content, opened, CUSTOMERS)
     assert part.read.records.height == 40

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from bridge_cart_assets.lake.delta import (
 from bridge_cart_assets.lake.doctor import heal, refuse_torn
 from bridge_cart_assets.lake.fsync import actions, entry_of
 from bridge_cart_assets.lake.maintenance import maintain, versions_served
+from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
 
@@ -299,8 +301,8 @@ def test_what_a_killed_compaction_left_goes_after_a_while(
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for point in ("additions", "removals"):
-        monkeypatch.setattr(compaction, point, die)
+    for owner, point in ((StagedFiles, "additions"), (compaction, "removals")):
+        monkeypatch.setattr(owner, point, die)
         with pytest.raises(KeyboardInterrupt):
             lake.snapshot(BY_MONTH).compact(UPKEEP)
         monkeypatch.undo()
@@ -397,14 +399,14 @@ def test_a_table_that_others_keep_writing_to_waits_and_the_others_do_not(
     fill(lake, VISITS)
     fill(lake, BY_MONTH)
     monkeypatch.setattr(delta, "RETRY_SECONDS", 0)
-    write = compaction.write_larger
+    stage = Snapshot.stage
 
-    def disturbed(scratch: DeltaTable, table: Table, compacted: pl.DataFrame) -> None:
-        if table is VISITS:
+    def disturbed(snapshot: Snapshot, prefix: str) -> AbstractContextManager[StagedFiles]:
+        if snapshot.table is VISITS:
             lake.snapshot(VISITS).append(NEW, RUN)
-        write(scratch, table, compacted)
+        return stage(snapshot, prefix)
 
-    monkeypatch.setattr(compaction, "write_larger", disturbed)
+    monkeypatch.setattr(Snapshot, "stage", disturbed)
     visited, by_month = maintain(lake, [VISITS, BY_MONTH], "upkeep")
     assert (visited.postponed, visited.files_after) == (True, 12)
     assert (by_month.postponed, by_month.files_after) == (False, 2)

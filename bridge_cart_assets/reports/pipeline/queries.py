@@ -185,7 +185,7 @@ class RefusedFile:
 
 
 def refused_files(catalogue: Catalogue, most: int) -> list[RefusedFile]:
-    """The latest refused files, and those of which only a part has been taken."""
+    """The latest refused files, and those of which version 0.1 took only a part."""
     sql = """
         SELECT source, object, batch_day, size, coalesce(reason, 'UNREADABLE'),
                coalesce(detail, format('half taken; {:,} of its records stand in raw', records)),
@@ -223,7 +223,7 @@ def other_columns(catalogue: Catalogue) -> list[OtherColumn]:
             UNION ALL
             SELECT source, state, batch_day, 'missing', missing_columns FROM ops.files
         )
-        WHERE names IS NOT NULL AND state IN ('taken', 'partial')
+        WHERE names IS NOT NULL AND state = 'taken'
         GROUP BY source, kind, names
     """
     found: dict[tuple[str, str, str], OtherColumn] = {}
