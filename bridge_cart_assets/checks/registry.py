@@ -58,11 +58,24 @@ class CheckContext:
     lake: Lake
     days: DayRange | None = None
     frames: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    _days: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
 
     def rows(self, table: Table) -> pl.LazyFrame:
         """All rows of a table."""
         frame = self.frames.get(table.path)
         return self.lake.snapshot(table).scan() if frame is None else frame.lazy()
+
+    def days_of(self, table: Table) -> dict[str, str]:
+        """The first and the last day that a table is about."""
+        if table.path not in self._days:
+            column = next(name for name in _DAYS if name in table.dtypes)
+            span = self.rows(table).select(pl.min(column), last=pl.max(column)).collect().row(0)
+            self._days[table.path] = {
+                name: day.isoformat() if isinstance(day, date) else f"{day}-01"
+                for name, day in zip(("first_day", "last_day"), span, strict=True)
+                if day is not None
+            }
+        return self._days[table.path]
 
     def touched(self, table: Table) -> pl.LazyFrame:
         """Rows whose key occurs in the run's batch days; the whole table when `days` is None."""
@@ -127,19 +140,12 @@ def _with_days(
     table: Table, look: Callable[[CheckContext], CheckResult]
 ) -> Callable[[CheckContext], CheckResult]:
     """The check, which names the days that the table is about where it names no others."""
-    column = next(name for name in _DAYS if name in table.dtypes)
 
     def looked(context: CheckContext) -> CheckResult:
         result = look(context)
         if {"first_day", "last_day"} & result.metadata.keys():
             return result
-        span = context.rows(table).select(pl.min(column), last=pl.max(column)).collect().row(0)
-        days = {
-            name: day.isoformat() if isinstance(day, date) else f"{day}-01"
-            for name, day in zip(("first_day", "last_day"), span, strict=True)
-            if day is not None
-        }
-        return replace(result, metadata={**result.metadata, **days})
+        return replace(result, metadata={**result.metadata, **context.days_of(table)})
 
     return looked
 

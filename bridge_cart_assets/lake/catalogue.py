@@ -158,10 +158,11 @@ def _note(connection: duckdb.DuckDBPyConnection, table: Table, rows: pl.DataFram
 
 def _comment(connection: duckdb.DuckDBPyConnection, kind: str, table: Table) -> None:
     name = f"c.{table.layer}.{table.name}"
-    connection.execute(f"COMMENT ON {kind} {name} IS '{_quoted(table.description)}'")
+    statements = [f"COMMENT ON {kind} {name} IS '{_quoted(table.description)}'"]
     for column in table.columns:
         meaning = _quoted(table.meaning(column))
-        connection.execute(f"COMMENT ON COLUMN {name}.\"{column}\" IS '{meaning}'")
+        statements.append(f"COMMENT ON COLUMN {name}.\"{column}\" IS '{meaning}'")
+    connection.execute(";".join(statements))
 
 
 def _sql_type(dtype: pl.DataType) -> str:
