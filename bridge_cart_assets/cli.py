@@ -279,7 +279,7 @@ def sql(settings: Settings, statement: str, form: str) -> None:
 @click.pass_obj
 @_interruptible
 def retrain(settings: Settings, wait: float) -> None:
-    """Train a new segment model and apply it from as_of on."""
+    """Train a new segment model, in effect from as_of on, and fit the value model."""
     _again(settings, wait, {"ops": {"gold": {"config": {"retrain": True}}}})
 
 
