@@ -9,7 +9,7 @@ from bridge_cart_assets.assets.asset_metadata import asset_metadata
 from bridge_cart_assets.assets.asset_specs import asset_key, asset_spec, materialize_result
 from bridge_cart_assets.checks.registry import CheckContext
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.pipeline.gold import Built, Silver, recipes, update_table
+from bridge_cart_assets.pipeline.gold import Built, GoldInputs, recipes, update_table
 from bridge_cart_assets.tables.table import Table
 
 OP = "gold"
@@ -38,7 +38,7 @@ def gold_assets(
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         # Tables whose blocking check failed, and those that would be built from them.
         held: set[str] = set()
-        silver = Silver.now(lake)
+        inputs = GoldInputs.now(lake)
         for recipe in recipes(discount_rate, config.retrain):
             table, frames = recipe.table, {}
             if not held.isdisjoint(dep.path for dep in recipe.deps):
@@ -46,10 +46,10 @@ def gold_assets(
                 continue
             if recipe.is_internal:
                 if context.selected_asset_keys:
-                    update_table(lake, recipe, context.run.run_id, silver)
+                    update_table(lake, recipe, context.run.run_id, inputs)
                 continue
             if asset_key(table) in context.selected_asset_keys:
-                built = update_table(lake, recipe, context.run.run_id, silver)
+                built = update_table(lake, recipe, context.run.run_id, inputs)
                 metadata = {} if built is None else build_metadata(lake, table, built)
                 if built is not None and built.rows is not None:
                     frames = {table.path: built.rows}

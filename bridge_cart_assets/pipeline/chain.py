@@ -11,7 +11,7 @@ from pathlib import Path
 from bridge_cart_assets.ingestion.pending import pending_days
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.pipeline.gold import GOLD_TABLES, Silver, recipes, update_table
+from bridge_cart_assets.pipeline.gold import GOLD_TABLES, GoldInputs, recipes, update_table
 from bridge_cart_assets.pipeline.intake import take_in_source
 from bridge_cart_assets.pipeline.silver import fold_due_days
 from bridge_cart_assets.pipeline.stored_tables import RAW_TABLES
@@ -67,6 +67,6 @@ def refresh_gold(
     lake: Lake, *, discount_rate: float = Settings.discount_rate, run_id: str = "pipeline"
 ) -> None:
     """Build all tables of gold, one after the other."""
-    silver = Silver.now(lake)
+    inputs = GoldInputs.now(lake)
     for recipe in recipes(discount_rate):
-        update_table(lake, recipe, run_id, silver)
+        update_table(lake, recipe, run_id, inputs)

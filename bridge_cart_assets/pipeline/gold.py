@@ -30,7 +30,7 @@ from bridge_cart_assets.models.segment_history import (
     metrics_from,
     updated_history,
 )
-from bridge_cart_assets.pipeline.silver_changes import Silver, WholeError, feed_since, seen_name
+from bridge_cart_assets.pipeline.gold_inputs import GoldInputs, WholeError, feed_since, seen_name
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
     CONCENTRATION_DAILY,
@@ -225,14 +225,14 @@ class Built:
     seconds: float
 
 
-def build_rows(recipe: Recipe, silver: Silver) -> pl.DataFrame:
+def build_rows(recipe: Recipe, inputs: GoldInputs) -> pl.DataFrame:
     """The rows that a table should have now, as its declaration types them."""
-    rows = recipe.build(*(silver.rows(table) for table in recipe.inputs), silver.as_of)
+    rows = recipe.build(*(inputs.rows(table) for table in recipe.inputs), inputs.as_of)
     return recipe.table.conform(rows)
 
 
 def update_table(
-    lake: Lake, recipe: Recipe, run_id: str, silver: Silver | None = None
+    lake: Lake, recipe: Recipe, run_id: str, inputs: GoldInputs | None = None
 ) -> Built | None:
     """Bring a table up to date and write it; None when silver is empty.
 
@@ -240,29 +240,29 @@ def update_table(
         lake: the tables.
         recipe: how it is built.
         run_id: written down with the commit.
-        silver: silver as the run sees it; as it is now without.
+        inputs: what the run reads; the lake as it is now without.
 
     Raises:
         DamagedTableError: the last commit of the table is torn.
     """
     refuse_torn(lake, (recipe.table,))
-    at = silver or Silver.now(lake)
+    at = inputs or GoldInputs.now(lake)
     if at.as_of is None:
         return None
     began = time.monotonic()
     # Planned and written on the same snapshot: when another run was faster, all is done again.
-    built = retry_on_conflict(partial(_update, lake, recipe, run_id, at))
+    built = retry_on_conflict(partial(_update, recipe, run_id, at))
     return Built(built.rows, built.mode, built.why, built.changed, time.monotonic() - began)
 
 
-def _update(lake: Lake, recipe: Recipe, run_id: str, silver: Silver) -> Built:
-    snapshot = lake.snapshot(recipe.table)
-    recorded = _recorded(lake, recipe, silver)
-    commit = Commit(run_id, silver.as_of, recorded)
+def _update(recipe: Recipe, run_id: str, inputs: GoldInputs) -> Built:
+    snapshot = inputs.reopen(recipe.table)
+    recorded = _recorded(recipe, inputs)
+    commit = Commit(run_id, inputs.as_of, recorded)
     why: str | None = None
     if recipe.follow is not None:
         try:
-            changed = _followed(lake, recipe, recipe.follow, silver, snapshot, recorded)
+            changed = _followed(recipe.follow, inputs, snapshot, recorded)
         except WholeError as reason:
             why = str(reason)
         else:
@@ -272,16 +272,14 @@ def _update(lake: Lake, recipe: Recipe, run_id: str, silver: Silver) -> Built:
             rows = recipe.table.conform(changed)
             snapshot.replace(rows, commit)
             return Built(rows, "incremental", None, rows.height, 0.0)
-    rows = build_rows(recipe, silver)
+    rows = build_rows(recipe, inputs)
     _write_whole(snapshot, rows, commit)
     return Built(rows, "full", why, rows.height, 0.0)
 
 
 def _followed(
-    lake: Lake,
-    recipe: Recipe,
     follow: Follow,
-    silver: Silver,
+    inputs: GoldInputs,
     snapshot: Snapshot,
     recorded: Mapping[str, int],
 ) -> pl.DataFrame | Rows:
@@ -293,35 +291,35 @@ def _followed(
     if not snapshot.rows:
         raise WholeError("it has no rows yet")
     seen = snapshot.transactions(list(recorded))
-    as_of, seen_as_of = silver.as_of, snapshot.as_of
+    as_of, seen_as_of = inputs.as_of, snapshot.as_of
     if seen.keys() != recorded.keys() or seen_as_of is None or as_of is None:
         raise WholeError("it does not say what it has seen")
     if seen[_FORMULAS] != FORMULAS:
         raise WholeError("its formulas have changed")
     if follow.is_of_model and seen[_MODEL] != recorded[_MODEL]:
         raise WholeError(f"segment model {recorded[_MODEL]} has come")
-    if seen_as_of > as_of or any(seen[name] > version for name, version in silver.seen.items()):
+    if seen_as_of > as_of or any(seen[name] > version for name, version in inputs.seen.items()):
         raise WholeError("it has seen a later state of silver")
     if as_of - seen_as_of > MOST_DAYS:
         raise WholeError(f"{(as_of - seen_as_of).days} days at once")
-    changes = silver.changes_since(seen, seen_as_of)
-    inputs: list[pl.LazyFrame | Rows] = [silver.rows(table) for table in follow.reads]
+    changes = inputs.changes_since(seen, seen_as_of)
+    read: list[pl.LazyFrame | Rows] = [inputs.rows(table) for table in follow.reads]
     if follow.feed is not None:
-        inputs.append(feed_since(lake.snapshot(follow.feed), seen[seen_name(follow.feed)]))
-    return follow.update(snapshot.scan(), changes, *inputs)
+        read.append(feed_since(inputs.snapshot(follow.feed), seen[seen_name(follow.feed)]))
+    return follow.update(snapshot.scan(), changes, *read)
 
 
-def _recorded(lake: Lake, recipe: Recipe, silver: Silver) -> dict[str, int]:
+def _recorded(recipe: Recipe, inputs: GoldInputs) -> dict[str, int]:
     """What a commit of a table that follows records beside its rows."""
     follow = recipe.follow
     if follow is None:
         return {}
-    recorded = {**silver.seen, _FORMULAS: FORMULAS}
+    recorded = {**inputs.seen, _FORMULAS: FORMULAS}
     if follow.is_of_model:
-        versions = silver.rows(SEGMENT_MODEL).select(pl.max("model_version").fill_null(0))
+        versions = inputs.rows(SEGMENT_MODEL).select(pl.max("model_version").fill_null(0))
         recorded[_MODEL] = versions.collect().item()
     if follow.feed is not None:
-        recorded[seen_name(follow.feed)] = lake.snapshot(follow.feed).version or 0
+        recorded[seen_name(follow.feed)] = inputs.snapshot(follow.feed).version or 0
     return recorded
 
 

@@ -21,8 +21,8 @@ from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import range_tags
 from bridge_cart_assets.pipeline.gold import Built, Recipe, update_table
+from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.pipeline.plan import plan
-from bridge_cart_assets.pipeline.silver_changes import Silver
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.gold import (
@@ -131,9 +131,9 @@ def test_a_failed_check_within_gold_holds_back_what_is_built_from_its_table(
     """Of one step: the tables behind the failed one are not built, the others are."""
 
     def with_a_row_twice(
-        lake: Lake, recipe: Recipe, run_id: str, silver: Silver | None = None
+        lake: Lake, recipe: Recipe, run_id: str, inputs: GoldInputs | None = None
     ) -> Built | None:
-        built = update_table(lake, recipe, run_id, silver)
+        built = update_table(lake, recipe, run_id, inputs)
         if built is None or built.rows is None or recipe.table is not CUSTOMER_FEATURES:
             return built
         return replace(built, rows=pl.concat([built.rows, built.rows]))

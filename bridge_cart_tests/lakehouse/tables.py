@@ -6,7 +6,7 @@ import polars as pl
 
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES, build_rows, recipes
-from bridge_cart_assets.pipeline.silver_changes import Silver
+from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_HISTORY,
@@ -42,9 +42,9 @@ def stale_tables(lake: Lake) -> list[str]:
 
     Whatever way a table came about, by following changes or at once, it has these rows.
     """
-    silver = Silver.now(lake)
+    inputs = GoldInputs.now(lake)
     whole = {
-        recipe.table.path: build_rows(recipe, silver).sort(list(recipe.table.key))
+        recipe.table.path: build_rows(recipe, inputs).sort(list(recipe.table.key))
         for recipe in recipes(Settings.discount_rate)
         if not recipe.includes_previous_rows
         # The training is looked at before a new model is trained in the same run.

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from bridge_cart_assets.generator.shop import Shop, generate
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.pipeline import silver_changes
+from bridge_cart_assets.pipeline import gold_inputs
 from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.pipeline.gold import Built, recipes, update_table
-from bridge_cart_assets.pipeline.silver_changes import Silver
+from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, KPI_MOVES
 from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
@@ -36,7 +36,7 @@ ALLOWED = ("it has no rows yet", "segment model")
 @pytest.fixture(autouse=True)
 def small_shops_follow_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a shop of ten lines nearly all lines change."""
-    monkeypatch.setattr(silver_changes, "MOST_LINES", 100)
+    monkeypatch.setattr(gold_inputs, "MOST_LINES", 100)
 
 
 purchases = st.tuples(
@@ -73,9 +73,9 @@ def land(landing: Path, day: date, n: int, lines: list[str], header: str, source
 
 def refresh(lake: Lake, tables: int | None = None, retrain: bool = False) -> dict[str, Built]:
     """Bring the first tables of gold up to date, or all."""
-    silver = Silver.now(lake)
+    inputs = GoldInputs.now(lake)
     built = {
-        recipe.table.path: update_table(lake, recipe, "run", silver)
+        recipe.table.path: update_table(lake, recipe, "run", inputs)
         for recipe in recipes(Settings.discount_rate, retrain)[:tables]
     }
     return {path: one for path, one in built.items() if one is not None}
@@ -164,10 +164,10 @@ def test_a_table_that_cannot_follow_says_why(shop: Lake, monkeypatch: pytest.Mon
     def why(path: str = CUSTOMER_FEATURES.path) -> str | None:
         return refresh(shop)[path].why
 
-    monkeypatch.setattr(silver_changes, "MOST_LINES", 0)
+    monkeypatch.setattr(gold_inputs, "MOST_LINES", 0)
     next_days(shop, FIRST + timedelta(days=40))
     assert (why() or "").endswith(f"changed lines of {shop.snapshot(PURCHASES).rows:,}")
-    monkeypatch.setattr(silver_changes, "MOST_LINES", 100)
+    monkeypatch.setattr(gold_inputs, "MOST_LINES", 100)
     # A correction, whose change data a vacuum removes in time.
     before = shop.snapshot(PURCHASES)
     line = before.read().row(0, named=True)
@@ -193,7 +193,7 @@ def test_a_table_that_cannot_follow_says_why(shop: Lake, monkeypatch: pytest.Mon
 
 
 def test_what_another_run_has_seen_later_is_not_undone(shop: Lake) -> None:
-    earlier = Silver.now(shop)
+    earlier = GoldInputs.now(shop)
     next_days(shop, FIRST + timedelta(days=40))
     refresh(shop)
     for recipe in recipes(Settings.discount_rate):

@@ -1,4 +1,4 @@
-"""Silver as one run of gold sees it, and what has changed in it since a table was written.
+"""What one run of gold reads, and what has changed in silver since a table was written.
 
 Belongs here: reading the change feeds of Delta tables. Does not belong here: what a table makes of
 the changes (`gold`, `transforms.changes`).
@@ -27,13 +27,15 @@ class WholeError(Exception):
 
 
 @dataclass(frozen=True)
-class Silver:
-    """Silver as one run of gold sees it, whatever other runs commit meanwhile.
+class GoldInputs:
+    """Silver as it was when a run of gold began, and the tables of gold as the run has left them.
+
+    Whatever other runs commit meanwhile, all tables of a run are built from the same rows.
 
     Attributes:
         lake: the tables.
         as_of: latest batch day; None while silver is empty.
-        purchases, customers: the tables at the beginning of the run.
+        purchases, customers: the tables of silver.
     """
 
     lake: Lake
@@ -41,11 +43,14 @@ class Silver:
     purchases: Snapshot
     customers: Snapshot
     _known: dict[tuple[int, int, date], Changes] = field(default_factory=dict)
+    _opened: dict[str, Snapshot] = field(default_factory=dict)
 
     @classmethod
-    def now(cls, lake: Lake) -> "Silver":
-        """Silver as it is now."""
-        return cls(lake, latest_day(lake), lake.snapshot(PURCHASES), lake.snapshot(CUSTOMERS))
+    def now(cls, lake: Lake) -> "GoldInputs":
+        """For a run that begins now."""
+        purchases, customers = lake.snapshot(PURCHASES), lake.snapshot(CUSTOMERS)
+        opened = {PURCHASES.path: purchases, CUSTOMERS.path: customers}
+        return cls(lake, latest_day(lake), purchases, customers, _opened=opened)
 
     @cached_property
     def seen(self) -> dict[str, int]:
@@ -56,9 +61,19 @@ class Silver:
         }
 
     def rows(self, table: Table) -> pl.LazyFrame:
-        """The rows of a table, of silver's as they were at the beginning."""
-        pinned = {PURCHASES.path: self.purchases, CUSTOMERS.path: self.customers}
-        return (pinned.get(table.path) or self.lake.snapshot(table)).scan()
+        """The rows of a table."""
+        return self.snapshot(table).scan()
+
+    def snapshot(self, table: Table) -> Snapshot:
+        """A table as this run knows it."""
+        if table.path not in self._opened:
+            self._opened[table.path] = self.lake.snapshot(table)
+        return self._opened[table.path]
+
+    def reopen(self, table: Table) -> Snapshot:
+        """A table of gold as it is now, to be written; the run knows it by what it writes."""
+        self._opened[table.path] = self.lake.snapshot(table)
+        return self._opened[table.path]
 
     def changes_since(self, seen: Mapping[str, int], seen_as_of: date) -> Changes:
         """What has changed since a table recorded what it had seen.
