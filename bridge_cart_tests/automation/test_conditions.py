@@ -81,6 +81,7 @@ def test_nothing_is_started_without_a_reason(
     assert sensor.tick() == {}
 
 
+@pytest.mark.slow
 def test_what_was_materialized_by_hand_is_followed_once_and_held_by_a_failed_check(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:

@@ -225,6 +225,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_taken_is_named_and_the_rest_is_taken(
     tmp_path: Path, command: Command
 ) -> None:
@@ -261,6 +262,7 @@ def test_a_table_with_another_schema_is_refused_with_the_difference(
     assert "differs" in errors[0]
 
 
+@pytest.mark.slow
 def test_a_torn_commit_is_named_by_run_and_mended_by_doctor(
     tmp_path: Path, command: Command
 ) -> None:

@@ -34,6 +34,7 @@ def whole(online_retail: Path, tmp_path_factory: pytest.TempPathFactory) -> Lake
     return lake
 
 
+@pytest.mark.slow
 def test_one_run_over_all_files_gives_the_reference_figures(
     online_retail: Path, tmp_path: Path, command: Command
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_day_of_which_records_are_lost_is_not_folded_by_hand_either(lost: Path
     assert [m.batch_day for m in missing_records(lake)] == [date(2024, 1, 1)]
 
 
+@pytest.mark.slow
 def test_a_run_takes_what_is_there_and_warns_of_the_rest(lost: Path, command: Command) -> None:
     done = command("run")
     assert done.returncode == 0, done.stderr

@@ -89,8 +89,9 @@ def built_whole(built: dict[str, Built]) -> Iterator[str]:
             yield f"{path}: {why}"
 
 
+@pytest.mark.slow
 @settings(
-    max_examples=EXAMPLES or 3,
+    max_examples=EXAMPLES or 12,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     derandomize=not EXAMPLES,
@@ -136,15 +137,23 @@ def test_any_sequence_of_changes_gives_the_tables_of_the_whole(
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Lake:
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A shop of 40 days."""
-    generate(Shop(customers=80, days=40, dirt=0.05), tmp_path)
-    lake = Lake(str(tmp_path / "lake"))
-    refresh_silver(lake, tmp_path / "landing")
+    folder = tmp_path_factory.mktemp("begun")
+    generate(Shop(customers=80, days=40, dirt=0.05), folder)
+    lake = Lake(str(folder / "lake"))
+    refresh_silver(lake, folder / "landing")
     refresh(lake)
     refresh(lake)  # the model's training is looked at from the run after it on
-    return lake
+    return folder
+
+
+@pytest.fixture
+def shop(begun: Path, tmp_path: Path) -> Lake:
+    """A copy of it."""
+    shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    return Lake(str(tmp_path / "lake"))
 
 
 def next_days(lake: Lake, until: date) -> None:
