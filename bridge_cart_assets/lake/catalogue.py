@@ -56,6 +56,8 @@ def build_catalogue(
         new = Path(folder) / path.name
         with duckdb.connect() as connection:
             connection.execute(f"ATTACH '{_quoted(str(new))}' AS c (STORAGE_VERSION 'v1.0.0')")
+            # One transaction: each statement by itself would be written down by itself.
+            connection.execute("BEGIN")
             layers = {table.layer for table in (*copied, *viewed)}
             for schema in sorted({*layers, "gold", "silver", "meta"}):
                 connection.execute(f"CREATE SCHEMA c.{schema}")
@@ -70,6 +72,7 @@ def build_catalogue(
             _describe(connection, snapshots, run_id, finished_at, as_of)
             for table, frame in run_metadata:
                 _note(connection, table, table.conform(frame))
+            connection.execute("COMMIT")
             connection.execute("DETACH c")
         os.replace(new, path)
     return rows
