@@ -39,6 +39,7 @@ def test_it_runs_every_night_and_touches_no_other_asset(
     assert "ops__maintenance" not in refresh.graph.node_dict
 
 
+@pytest.mark.slow
 def test_a_night_without_anything_to_do_is_skipped(settings: Settings) -> None:
     def tonight() -> object:
         context = dg.build_schedule_context(

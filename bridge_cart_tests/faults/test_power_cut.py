@@ -108,12 +108,14 @@ def path_of_table(table: Table) -> str:
 
 
 TORN = (RAW, PURCHASES, ACCOUNTING, KPIS_DAILY, FILES)
-# In CI each damage and each table once at least; all of them by make test-faults.
+# In make test each table once, in CI each damage too; all of them by make test-faults.
 CASES = [
     pytest.param(
         damage,
         table,
-        marks=() if (at - place) % len(TORN) == 0 else pytest.mark.long,
+        marks=pytest.mark.long
+        if (at - place) % len(TORN)
+        else (pytest.mark.slow if at >= len(TORN) else ()),
         id=f"{damage.__name__}-{table.path}",
     )
     for at, damage in enumerate(DAMAGES)

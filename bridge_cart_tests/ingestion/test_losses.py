@@ -127,6 +127,7 @@ def test_a_loss_can_be_accepted(lost: Path, command: Command) -> None:
     assert "the lake is sound" in command("doctor").stdout
 
 
+@pytest.mark.slow
 def test_an_interrupted_rebuild_is_reported_until_a_run_has_completed_it(
     whole: Path, command: Command
 ) -> None:

@@ -231,6 +231,7 @@ def test_axe_finds_nothing(visit: Visit, axe: str, request: pytest.FixtureReques
     assert faults(visit.page, axe) == {}
 
 
+@pytest.mark.slow
 def test_the_pipeline_page_shows_the_metadata_of_a_run(chromium: Any, address: str) -> None:
     made = Visit(chromium, f"{address}/pipeline")
     assert "built by an older version" not in made.page.content()
@@ -263,6 +264,7 @@ def test_a_page_without_figures_says_what_to_do_and_is_a_page_like_the_others(
         made.page.close()
 
 
+@pytest.mark.slow
 def test_the_keyboard_reaches_the_content_at_once_and_every_control(
     chromium: Any, address: str
 ) -> None:
