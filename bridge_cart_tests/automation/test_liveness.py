@@ -187,9 +187,17 @@ def test_a_request_that_never_reached_the_queue_does_not_count_for_ever(
     assert under_way(instance, "refresh") is None
 
 
+@pytest.fixture
+def stored(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance in files: threads that share one in memory find its tables locked."""
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        yield instance
+
+
 def test_a_lease_names_this_process_and_is_renewed(
-    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    stored: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    instance = stored
     monkeypatch.setattr(liveness, "HEARTBEAT_EVERY", timedelta(seconds=0.02))
     run_id = started(instance)
 
