@@ -1,6 +1,6 @@
 """gold/*: one asset for the tables of the layer, because each step of a run costs seconds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
@@ -10,6 +10,7 @@ from bridge_cart_assets.assets.asset_specs import asset_key, asset_spec, materia
 from bridge_cart_assets.checks.registry import CheckContext
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import Built, GoldInputs, recipes, update_table
+from bridge_cart_assets.tables.gold import INTERNAL
 from bridge_cart_assets.tables.table import Table
 
 OP = "gold"
@@ -38,6 +39,7 @@ def gold_assets(
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         # Tables whose blocking check failed, and those that would be built from them.
         held: set[str] = set()
+        all_built: dict[str, Built] = {}
         inputs = GoldInputs.now(lake)
         for recipe in recipes(discount_rate, config.retrain):
             table, frames = recipe.table, {}
@@ -46,20 +48,44 @@ def gold_assets(
                 continue
             if recipe.is_internal:
                 if context.selected_asset_keys:
-                    update_table(lake, recipe, context.run.run_id, inputs)
+                    built = update_table(lake, recipe, context.run.run_id, inputs)
+                    all_built |= {} if built is None else {table.path: built}
                 continue
             if asset_key(table) in context.selected_asset_keys:
                 built = update_table(lake, recipe, context.run.run_id, inputs)
-                metadata = {} if built is None else build_metadata(lake, table, built)
-                if built is not None and built.rows is not None:
-                    frames = {table.path: built.rows}
+                metadata = {}
+                if built is not None:
+                    built = built.after([all_built[t.path] for t in recipe.reads if t in INTERNAL])
+                    all_built[table.path] = built
+                    metadata = build_metadata(lake, table, built)
+                    frames = {} if built.rows is None else {table.path: built.rows}
                 yield materialize_result(lake.snapshot(table), **metadata)
             for result in evaluate(context, CheckContext(lake, frames=frames), (table,)):
                 yield result
                 if context.selected_asset_keys and stops_downstream(result):
                     held.add(table.path)
+        if all_built:
+            context.log.info(in_one_line(all_built))
 
     return gold
+
+
+def in_one_line(built: Mapping[str, Built]) -> str:
+    """How the tables were built, and the first reason for which one could not follow.
+
+    >>> followed = Built(None, "incremental", None, changed=3, seconds=0.1)
+    >>> whole = Built(None, "full", "another segment model has come", changed=9, seconds=0.3)
+    >>> in_one_line({"gold/sales_daily": followed, "gold/customer_history": whole})
+    'gold: 2 tables in 0.4 s; 1 followed the change, 1 not: another segment model has come'
+    """
+    seconds = sum(one.seconds for one in built.values())
+    reasons = [one.why for one in built.values() if one.why is not None]
+    followed = sum(one.mode == "incremental" for one in built.values())
+    not_followed = f", {len(reasons)} not: {reasons[0]}" if reasons else ""
+    return (
+        f"gold: {len(built)} tables in {seconds:,.1f} s; {followed} followed the change"
+        f"{not_followed}"
+    )
 
 
 def build_metadata(

@@ -142,6 +142,11 @@ class Snapshot:
         return None if self._handle is None else self._handle.version()
 
     @property
+    def table_id(self) -> str:
+        """The table's own id, which is another one when it has been removed and made again."""
+        return "" if self._handle is None else str(self._handle.metadata().id)
+
+    @property
     def rows(self) -> int:
         """Number of rows, from the log."""
         return 0 if self._handle is None else self._handle.count()

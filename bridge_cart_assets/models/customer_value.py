@@ -29,6 +29,7 @@ from bridge_cart_assets.models.buy_till_you_die import (
     fit_nbd,
 )
 from bridge_cart_assets.models.holdout import (
+    DATA,
     NAIVE,
     VALUE,
     gamma_gamma_rejection,
@@ -117,8 +118,7 @@ def value_model(
     []
     """
     customers, models = _histories(features), _up_to(earlier, as_of)
-    fitted_last = models.select(pl.max("model_version").fill_null(0)).item()
-    is_due = asked or last_judged(metrics.collect(), as_of) > fitted_last
+    is_due = asked or _is_judged_since(metrics.collect(), models, as_of)
     if not is_due or not all(need.is_met for need in needs_of(customers)):
         return models
     kept = models.filter(pl.col("model_version") < version_of(as_of))
@@ -133,6 +133,18 @@ def value_model(
         status=pl.lit(status),
     )
     return pl.concat([kept, VALUE_MODEL.conform(new)])
+
+
+def _is_judged_since(metrics: pl.DataFrame, models: pl.DataFrame, as_of: date) -> bool:
+    """Whether there was a judgement after the last fit, or on its day with other customers."""
+    judged = last_judged(metrics, as_of)
+    # Gamma-Gamma is fitted to those only who have paid something.
+    orders = models.filter(pl.col("part") != VALUE, model_version=judged)
+    counted = metrics.filter(model=DATA, metric="customers", model_version=judged)
+    fitted_last = models.select(pl.max("model_version").fill_null(0)).item()
+    if judged != fitted_last or not orders.height:
+        return bool(judged > fitted_last)
+    return bool(counted["value"][0] != orders["trained_on"][0])
 
 
 def customer_value(

@@ -5,9 +5,10 @@ rows of silver that came and went since. Its commits record the version of silve
 seen. Where the difference cannot be had, the table is built whole, and `Built` says why.
 """
 
+import hashlib
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 
@@ -72,6 +73,7 @@ FORMULAS = 1
 # When it is further behind, a table is built whole as quickly.
 MOST_DAYS = timedelta(days=31)
 _FORMULAS, _MODEL = "bridge-cart/formulas", "bridge-cart/segment-model"
+_TABLES = "bridge-cart/tables"
 
 
 @dataclass(frozen=True)
@@ -224,6 +226,15 @@ class Built:
     changed: int
     seconds: float
 
+    def after(self, internal: Sequence["Built"]) -> "Built":
+        """The same, when it was made from internal tables: it has followed if they have."""
+        if not internal:
+            return self
+        why = next((one.why for one in internal if one.why is not None), None)
+        seconds = self.seconds + sum(one.seconds for one in internal)
+        mode = "full" if why else "incremental"
+        return replace(self, mode=mode, why=why, seconds=seconds)
+
 
 def build_rows(recipe: Recipe, inputs: GoldInputs) -> pl.DataFrame:
     """The rows that a table should have now, as its declaration types them."""
@@ -290,16 +301,22 @@ def _followed(
     """
     if not snapshot.rows:
         raise WholeError("it has no rows yet")
+    if inputs.is_rebuilding:
+        raise WholeError("a rebuild is not complete")
     seen = snapshot.transactions(list(recorded))
     as_of, seen_as_of = inputs.as_of, snapshot.as_of
     if seen.keys() != recorded.keys() or seen_as_of is None or as_of is None:
         raise WholeError("it does not say what it has seen")
     if seen[_FORMULAS] != FORMULAS:
         raise WholeError("its formulas have changed")
+    if seen[_TABLES] != recorded[_TABLES]:
+        raise WholeError("a table that it is made from was removed and made again")
     if follow.is_of_model and seen[_MODEL] != recorded[_MODEL]:
-        raise WholeError(f"segment model {recorded[_MODEL]} has come")
-    if seen_as_of > as_of or any(seen[name] > version for name, version in inputs.seen.items()):
-        raise WholeError("it has seen a later state of silver")
+        raise WholeError("another segment model has come")
+    if seen_as_of > as_of or any(seen[name] > recorded[name] for name in _versions(recorded)):
+        raise WholeError("it has seen a later state of what it is made from")
+    if CUSTOMER_FEATURES in follow.reads and not _is_as_new(CUSTOMER_FEATURES, inputs):
+        raise WholeError(f"{CUSTOMER_FEATURES.path} has not seen this state of silver")
     if as_of - seen_as_of > MOST_DAYS:
         raise WholeError(f"{(as_of - seen_as_of).days} days at once")
     changes = inputs.changes_since(seen, seen_as_of)
@@ -314,13 +331,33 @@ def _recorded(recipe: Recipe, inputs: GoldInputs) -> dict[str, int]:
     follow = recipe.follow
     if follow is None:
         return {}
-    recorded = {**inputs.seen, _FORMULAS: FORMULAS}
+    made_from = [PURCHASES, CUSTOMERS, *([follow.feed] if follow.feed else ())]
+    tables = _number_of(*(inputs.snapshot(table).table_id for table in made_from))
+    recorded = {**inputs.seen, _FORMULAS: FORMULAS, _TABLES: tables}
     if follow.is_of_model:
-        versions = inputs.rows(SEGMENT_MODEL).select(pl.max("model_version").fill_null(0))
-        recorded[_MODEL] = versions.collect().item()
+        # All versions with all they have: their numbers can come again.
+        models = inputs.rows(SEGMENT_MODEL).sort("model_version", "segment_id").collect()
+        recorded[_MODEL] = _number_of(models.write_ndjson())
     if follow.feed is not None:
         recorded[seen_name(follow.feed)] = inputs.snapshot(follow.feed).version or 0
     return recorded
+
+
+def _versions(recorded: Mapping[str, int]) -> list[str]:
+    """The names under which versions of tables are recorded."""
+    return [name for name in recorded if name not in (_FORMULAS, _MODEL, _TABLES)]
+
+
+def _is_as_new(table: Table, inputs: GoldInputs) -> bool:
+    """Whether a table of gold has seen what this run reads; in a run of some tables it may not."""
+    snapshot = inputs.snapshot(table)
+    seen = snapshot.transactions(list(inputs.seen))
+    return snapshot.as_of == inputs.as_of and seen == inputs.seen
+
+
+def _number_of(*texts: str) -> int:
+    """A number for some texts, another one for others: transactions hold numbers."""
+    return int(hashlib.sha256(repr(texts).encode()).hexdigest()[:12], 16)
 
 
 def _write_whole(snapshot: Snapshot, rows: pl.DataFrame, commit: Commit) -> int:

@@ -13,6 +13,7 @@ import polars as pl
 
 from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.lake.delta import FeedGoneError, Lake, Snapshot
+from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
 from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.changes import Changes, Rows
@@ -36,12 +37,14 @@ class GoldInputs:
         lake: the tables.
         as_of: latest batch day; None while silver is empty.
         purchases, customers: the tables of silver.
+        is_rebuilding: whether a rebuild is not complete.
     """
 
     lake: Lake
     as_of: date | None
     purchases: Snapshot
     customers: Snapshot
+    is_rebuilding: bool = False
     _known: dict[tuple[int, int, date], Changes] = field(default_factory=dict)
     _opened: dict[str, Snapshot] = field(default_factory=dict)
 
@@ -50,7 +53,8 @@ class GoldInputs:
         """For a run that begins now."""
         purchases, customers = lake.snapshot(PURCHASES), lake.snapshot(CUSTOMERS)
         opened = {PURCHASES.path: purchases, CUSTOMERS.path: customers}
-        return cls(lake, latest_day(lake), purchases, customers, _opened=opened)
+        is_rebuilding = unfinished_rebuild(lake) is not None
+        return cls(lake, latest_day(lake), purchases, customers, is_rebuilding, _opened=opened)
 
     @cached_property
     def seen(self) -> dict[str, int]:

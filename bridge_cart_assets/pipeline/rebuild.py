@@ -1,6 +1,6 @@
 """Rebuilding silver and gold from raw: never less than before, and remembered until it is done."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import polars as pl
 
@@ -10,6 +10,7 @@ from bridge_cart_assets.ingestion.pending import pending_days
 from bridge_cart_assets.lake.changes import diff
 from bridge_cart_assets.lake.delta import Commit, Lake, retry_on_conflict
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
+from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.gold import INTERNAL as GOLD_INTERNAL
 from bridge_cart_assets.tables.ops import REBUILDS
@@ -84,13 +85,6 @@ def clear(lake: Lake) -> None:
     for table in (ACCOUNTING, *TABLES, *INTERNAL, *GOLD_TABLES, *GOLD_INTERNAL):
         if lake.snapshot(table).version is not None:
             retry_on_conflict(lambda table=table: _empty(lake, table))  # type: ignore[misc]
-
-
-def unfinished_rebuild(lake: Lake) -> datetime | None:
-    """When the rebuild began that has not been completed; None when there is none."""
-    open_rows = lake.snapshot(REBUILDS).scan().filter(pl.col("finished_at").is_null())
-    began: datetime | None = open_rows.select(pl.min("started_at")).collect().item()
-    return None if began is None else began.replace(tzinfo=UTC)
 
 
 def finish_rebuild(lake: Lake, run_id: str, now: datetime, partitions: DayRange) -> bool:

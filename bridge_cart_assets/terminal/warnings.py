@@ -37,7 +37,7 @@ def warn_interrupted_rebuild(_: object) -> None:
 def warn_unfinished_rebuild(lake: "Lake") -> None:
     """Silver and gold are not whole: a rebuild was cut off or failed."""
     from bridge_cart_assets.automation.liveness import clock
-    from bridge_cart_assets.pipeline.rebuild import unfinished_rebuild
+    from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
 
     if (began := unfinished_rebuild(lake)) is not None:
         say_warning(_UNFINISHED_REBUILD.format(began=clock(began)))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.models.drift import model_drift
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES, build_rows, recipes
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.settings import Settings
@@ -20,6 +21,7 @@ from bridge_cart_assets.tables.gold import (
     TRAINING_STATES,
     VALUE_MODEL,
 )
+from bridge_cart_assets.tables.silver import PURCHASES
 from bridge_cart_assets.tables.silver import TABLES as SILVER
 from bridge_cart_assets.tables.table import Table
 
@@ -43,6 +45,8 @@ def stale_tables(lake: Lake) -> list[str]:
     Whatever way a table came about, by following changes or at once, it has these rows.
     """
     inputs = GoldInputs.now(lake)
+    if inputs.as_of is None:
+        return []
     whole = {
         recipe.table.path: build_rows(recipe, inputs).sort(list(recipe.table.key))
         for recipe in recipes(Settings.discount_rate)
@@ -50,6 +54,8 @@ def stale_tables(lake: Lake) -> list[str]:
         # The training is looked at before a new model is trained in the same run.
         and recipe.table is not TRAINING_STATES
     }
+    drift = model_drift(inputs.rows(PURCHASES), inputs.rows(SEGMENT_MODEL), inputs.as_of)
+    whole[MODEL_DRIFT.path] = MODEL_DRIFT.conform(drift).sort(list(MODEL_DRIFT.key))
     tables = [recipe.table for recipe in recipes(0.0) if recipe.table.path in whole]
     return differences(whole, contents(lake, tables))
 

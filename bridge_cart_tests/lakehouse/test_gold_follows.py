@@ -2,22 +2,30 @@
 
 import shutil
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge_cart_assets.generator.shop import Shop, generate
-from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.delta import Commit, Lake
 from bridge_cart_assets.pipeline import gold_inputs
 from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.pipeline.gold import Built, recipes, update_table
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.settings import Settings
-from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, KPI_MOVES
+from bridge_cart_assets.tables.gold import (
+    CUSTOMER_FEATURES,
+    CUSTOMER_HISTORY,
+    KPI_MOVES,
+    SEGMENT_EVENTS,
+    SEGMENT_MODEL,
+)
+from bridge_cart_assets.tables.ops import REBUILDS
 from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
 from bridge_cart_tests.faults.extent import EXAMPLES
 from bridge_cart_tests.lakehouse.tables import stale_tables
@@ -30,7 +38,7 @@ CUSTOMER_HEADER = "customer_id,country,age,income,updated_at"
 FIRST = date(2024, 1, 1)
 # The tables that follow, and why they may be built whole all the same.
 FOLLOWING = {r.table.path for r in recipes(0.0) if r.follow is not None}
-ALLOWED = ("it has no rows yet", "segment model")
+ALLOWED = ("it has no rows yet", "another segment model has come")
 
 
 @pytest.fixture(autouse=True)
@@ -209,7 +217,7 @@ def test_what_another_run_has_seen_later_is_not_undone(shop: Lake) -> None:
         if recipe.table in (CUSTOMER_FEATURES, KPI_MOVES):
             built = update_table(shop, recipe, "slow", earlier)
             assert built is not None
-            assert built.why == "it has seen a later state of silver"
+            assert built.why == "it has seen a later state of what it is made from"
     refresh(shop)
     assert stale_tables(shop) == []
 
@@ -223,3 +231,37 @@ def test_a_change_of_the_country_alone_reaches_the_sales(shop: Lake) -> None:
     refresh_silver(shop, folder / "landing")
     assert list(built_whole(refresh(shop))) == []
     assert stale_tables(shop) == []
+
+
+def test_a_segment_model_of_the_same_number_is_another_one(shop: Lake) -> None:
+    shutil.rmtree(Path(shop.root) / SEGMENT_MODEL.path)
+    next_days(shop, FIRST + timedelta(days=41))
+    assert refresh(shop)[CUSTOMER_HISTORY.path].why == "another segment model has come"
+    assert stale_tables(shop) == []
+
+
+def test_a_history_that_was_moved_away_leaves_no_sums_of_it(shop: Lake) -> None:
+    shutil.rmtree(Path(shop.root) / CUSTOMER_HISTORY.path)
+    next_days(shop, FIRST + timedelta(days=41))
+    built = refresh(shop)
+    reason = "a table that it is made from was removed and made again"
+    assert built[SEGMENT_EVENTS.path].why == reason
+    assert stale_tables(shop) == []
+
+
+def test_the_history_does_not_follow_features_of_another_day(shop: Lake) -> None:
+    next_days(shop, FIRST + timedelta(days=41))
+    recipe = next(r for r in recipes(Settings.discount_rate) if r.table is CUSTOMER_HISTORY)
+    built = update_table(shop, recipe, "by hand")
+    assert built is not None
+    assert built.why == "gold/customer_features has not seen this state of silver"
+    refresh(shop)
+    assert stale_tables(shop) == []
+
+
+def test_what_completes_a_rebuild_builds_whole(shop: Lake) -> None:
+    row = {"started_at": datetime.now(UTC), "raw_records": 1, "finished_at": None, "run_id": None}
+    begun = pl.DataFrame([row], schema=REBUILDS.dtypes)
+    shop.snapshot(REBUILDS).append(begun, Commit("rebuild"))
+    built = refresh(shop)
+    assert {built[path].why for path in FOLLOWING} == {"a rebuild is not complete"}

@@ -195,6 +195,15 @@ def test_a_model_scores_until_the_next_one_is_due(lines: list[Line]) -> None:
         value_model(first.lazy(), features, metrics.lazy(), tomorrow, asked=True),
     ):
         assert both["model_version"].unique().sort().to_list() == [20250304, 20250305]
+    # On the day of the last fit other customers have come, and were judged.
+    fewer = metrics.with_columns(
+        value=pl.when(model="value_data", metric="customers").then(1.0).otherwise("value")
+    )
+    again = value_model(first.lazy(), features, fewer.lazy(), AS_OF)
+    assert again.equals(first), "equal features give an equal fit"
+    spoilt = first.with_columns(value=pl.lit(0.5))
+    assert value_model(spoilt.lazy(), features, metrics.lazy(), AS_OF).equals(spoilt)
+    assert value_model(spoilt.lazy(), features, fewer.lazy(), AS_OF).equals(first)
     # A model of tomorrow says nothing about today.
     [status] = set(customer_value(features, both.lazy(), AS_OF, RATE)["model_version"])
     assert status == 20250304
