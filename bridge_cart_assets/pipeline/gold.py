@@ -2,7 +2,7 @@
 
 A table that can follow a change has a second function, which brings its rows up to date from the
 rows of silver that came and went since. Its commits record the version of silver that they have
-seen. Where the difference cannot be had, the table is built whole, and `Built` says why.
+seen. Where that is impossible, the table is built whole, and `Built` says why.
 """
 
 import hashlib

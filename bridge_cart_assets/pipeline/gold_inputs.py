@@ -83,7 +83,7 @@ class GoldInputs:
         """What has changed since a table recorded what it had seen.
 
         Raises:
-            WholeError: the difference cannot be had, or is too large.
+            WholeError: there is no change feed, or too much has changed.
         """
         assert self.as_of is not None  # noqa: S101 - nothing is built from an empty silver
         versions = seen[seen_name(PURCHASES)], seen[seen_name(CUSTOMERS)]
