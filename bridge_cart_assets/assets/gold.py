@@ -9,7 +9,8 @@ from bridge_cart_assets.assets.asset_metadata import asset_metadata
 from bridge_cart_assets.assets.asset_specs import asset_key, asset_spec, materialize_result
 from bridge_cart_assets.checks.registry import CheckContext
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.pipeline.gold import Built, GoldInputs, recipes, update_table
+from bridge_cart_assets.pipeline.gold import Built, recipes, update_table
+from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.tables.gold import INTERNAL
 from bridge_cart_assets.tables.table import Table
 

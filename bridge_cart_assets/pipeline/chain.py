@@ -11,7 +11,8 @@ from pathlib import Path
 from bridge_cart_assets.ingestion.pending import pending_days
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.pipeline.gold import GOLD_TABLES, GoldInputs, recipes, update_table
+from bridge_cart_assets.pipeline.gold import GOLD_TABLES, recipes, update_table
+from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.pipeline.intake import take_in_source
 from bridge_cart_assets.pipeline.silver import fold_due_days
 from bridge_cart_assets.pipeline.stored_tables import RAW_TABLES

@@ -263,7 +263,7 @@ def update_table(
     began = time.monotonic()
     # Planned and written on the same snapshot: when another run was faster, all is done again.
     built = retry_on_conflict(partial(_update, recipe, run_id, at))
-    return Built(built.rows, built.mode, built.why, built.changed, time.monotonic() - began)
+    return replace(built, seconds=time.monotonic() - began)
 
 
 def _update(recipe: Recipe, run_id: str, inputs: GoldInputs) -> Built:

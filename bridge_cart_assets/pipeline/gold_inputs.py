@@ -36,14 +36,11 @@ class GoldInputs:
     Attributes:
         lake: the tables.
         as_of: latest batch day; None while silver is empty.
-        purchases, customers: the tables of silver.
         is_rebuilding: whether a rebuild is not complete.
     """
 
     lake: Lake
     as_of: date | None
-    purchases: Snapshot
-    customers: Snapshot
     is_rebuilding: bool = False
     _known: dict[tuple[int, int, date], Changes] = field(default_factory=dict)
     _opened: dict[str, Snapshot] = field(default_factory=dict)
@@ -51,17 +48,15 @@ class GoldInputs:
     @classmethod
     def now(cls, lake: Lake) -> "GoldInputs":
         """For a run that begins now."""
-        purchases, customers = lake.snapshot(PURCHASES), lake.snapshot(CUSTOMERS)
-        opened = {PURCHASES.path: purchases, CUSTOMERS.path: customers}
+        opened = {table.path: lake.snapshot(table) for table in (PURCHASES, CUSTOMERS)}
         is_rebuilding = unfinished_rebuild(lake) is not None
-        return cls(lake, latest_day(lake), purchases, customers, is_rebuilding, _opened=opened)
+        return cls(lake, latest_day(lake), is_rebuilding, _opened=opened)
 
     @cached_property
     def seen(self) -> dict[str, int]:
         """What a table records that was built from this."""
         return {
-            seen_name(table): snapshot.version or 0
-            for table, snapshot in ((PURCHASES, self.purchases), (CUSTOMERS, self.customers))
+            seen_name(table): self.snapshot(table).version or 0 for table in (PURCHASES, CUSTOMERS)
         }
 
     def rows(self, table: Table) -> pl.LazyFrame:
@@ -87,24 +82,16 @@ class GoldInputs:
         """
         assert self.as_of is not None  # noqa: S101 - nothing is built from an empty silver
         versions = seen[seen_name(PURCHASES)], seen[seen_name(CUSTOMERS)]
-        if (*versions, seen_as_of) not in self._known:
-            lines, profiles = (
-                feed_since(snapshot, version)
-                for snapshot, version in zip(
-                    (self.purchases, self.customers), versions, strict=True
-                )
+        known_as = (*versions, seen_as_of)
+        if known_as not in self._known:
+            purchases, customers = self.snapshot(PURCHASES), self.snapshot(CUSTOMERS)
+            lines, profiles = feed_since(purchases, versions[0]), feed_since(customers, versions[1])
+            if lines.height > MOST_LINES * purchases.rows:
+                raise WholeError(f"{lines.height:,} changed lines of {purchases.rows:,}")
+            self._known[known_as] = Changes(
+                purchases.scan(), customers.scan(), lines, profiles, seen_as_of, self.as_of
             )
-            if lines.height > MOST_LINES * self.purchases.rows:
-                raise WholeError(f"{lines.height:,} changed lines of {self.purchases.rows:,}")
-            self._known[(*versions, seen_as_of)] = Changes(
-                self.purchases.scan(),
-                self.customers.scan(),
-                lines,
-                profiles,
-                seen_as_of,
-                self.as_of,
-            )
-        return self._known[(*versions, seen_as_of)]
+        return self._known[known_as]
 
 
 def feed_since(snapshot: Snapshot, since: int) -> Rows:

@@ -11,9 +11,34 @@ from functools import cached_property
 
 import polars as pl
 
+from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.features import ORDER
 
 LINE = (*ORDER, "line_number")
+
+
+def added_up(table: Table, *parts: pl.DataFrame) -> pl.DataFrame:
+    """Sums per key of a table of sums; a key of which nothing is left is no row.
+
+    Args:
+        table: every column beside its key is a sum.
+        parts: its key and some of its sums, each.
+
+    >>> from bridge_cart_assets.tables.gold import SEGMENT_EVENTS
+    >>> event = {"segment_id": 1, "day": date(2024, 1, 1)}
+    >>> parts = [pl.DataFrame([{**event, "orders": n}]) for n in (2, 1, -3)]
+    >>> [added_up(SEGMENT_EVENTS, *some)["orders"].to_list() for some in (parts[:2], parts)]
+    [[3], []]
+    """
+    sums = pl.exclude(table.key)
+    return table.conform(
+        pl.concat([table.empty(), *parts], how="diagonal_relaxed")
+        .with_columns(sums.fill_null(0))
+        .group_by(table.key)
+        .agg(pl.all().sum())
+        .filter(pl.any_horizontal(sums != 0))
+        .sort(table.key)
+    )
 
 
 @dataclass(frozen=True)

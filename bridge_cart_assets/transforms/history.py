@@ -10,7 +10,7 @@ import polars as pl
 
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.gold import SEGMENT_EVENTS
-from bridge_cart_assets.transforms.changes import Changes, Rows
+from bridge_cart_assets.transforms.changes import Changes, Rows, added_up
 from bridge_cart_assets.transforms.features import ORDER, ratio, refunds, sales, up_to
 from bridge_cart_assets.transforms.windows import WINDOW, calendar
 
@@ -323,7 +323,7 @@ def segment_events(history: pl.DataFrame, purchases: pl.LazyFrame, as_of: date) 
         .filter(pl.col("day") > pl.col("valid_from"))
         .select("segment_id", *sums, day="day")
     )
-    return _added_up(come, go, meanwhile)
+    return added_up(SEGMENT_EVENTS, come, go, meanwhile)
 
 
 def updated_events(
@@ -343,18 +343,8 @@ def updated_events(
     states_before = moved.before(states_now, ("customer_id", "valid_from"))
     now = segment_events(states_now, lines.now.lazy(), changes.as_of)
     before = segment_events(states_before, lines.before.lazy(), changes.seen_as_of)
-    return _added_up(earlier.collect(), now, before.with_columns(-pl.col(_EVENT_SUMS)))
-
-
-def _added_up(*parts: pl.DataFrame) -> pl.DataFrame:
-    """Sums by segment and day; days on which nothing is left are no rows."""
-    return SEGMENT_EVENTS.conform(
-        pl.concat([SEGMENT_EVENTS.empty(), *parts], how="diagonal_relaxed")
-        .with_columns(pl.col(_EVENT_SUMS).fill_null(0))
-        .group_by("segment_id", "day")
-        .agg(pl.col(_EVENT_SUMS).sum())
-        .filter(pl.any_horizontal(pl.col(_EVENT_SUMS) != 0))
-        .sort("segment_id", "day")
+    return added_up(
+        SEGMENT_EVENTS, earlier.collect(), now, before.with_columns(-pl.col(_EVENT_SUMS))
     )
 
 

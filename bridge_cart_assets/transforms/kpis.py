@@ -19,7 +19,7 @@ import polars as pl
 
 from bridge_cart_assets.tables.gold import CONCENTRATION_DAILY, KPI_MOVES, KPIS_DAILY
 from bridge_cart_assets.transforms import windows
-from bridge_cart_assets.transforms.changes import Changes
+from bridge_cart_assets.transforms.changes import Changes, added_up
 from bridge_cart_assets.transforms.features import ORDER, exact_sum, ratio, refunds, sales, up_to
 from bridge_cart_assets.transforms.windows import (
     WINDOW,
@@ -117,7 +117,7 @@ def kpi_moves(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     [('2024-01-01', 1000, 1000), ('2024-03-31', 0, -1000)]
     """
     seen = up_to(purchases, as_of)
-    return _added_up(_of_customers(seen), _of_orders(seen))
+    return added_up(KPI_MOVES, _of_customers(seen), _of_orders(seen))
 
 
 def updated_kpi_moves(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
@@ -131,21 +131,7 @@ def updated_kpi_moves(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
     now = (_of_customers(customers.now.lazy()), _of_orders(orders.now.lazy()))
     before = (_of_customers(customers.before.lazy()), _of_orders(orders.before.lazy()))
     negative = (part.with_columns(-pl.exclude("day")) for part in before)
-    return _added_up(earlier.collect(), *now, *negative)
-
-
-def _added_up(*parts: pl.DataFrame) -> pl.DataFrame:
-    measures = pl.exclude("day")
-    return (
-        KPI_MOVES.conform(
-            pl.concat([KPI_MOVES.empty(), *parts], how="diagonal")
-            .with_columns(measures.fill_null(0))
-            .group_by("day")
-            .agg(pl.all().sum())
-        )
-        .filter(pl.any_horizontal(measures != 0))
-        .sort("day")
-    )
+    return added_up(KPI_MOVES, earlier.collect(), *now, *negative)
 
 
 def _of_customers(seen: pl.LazyFrame) -> pl.DataFrame:

@@ -23,24 +23,6 @@ def calendar(first: date, last: date) -> pl.DataFrame:
     return pl.DataFrame({"day": pl.date_range(first, last, "1d", eager=True)})
 
 
-def per_day(calendar: pl.DataFrame, intervals: pl.LazyFrame, *weights: str) -> pl.DataFrame:
-    """The calendar with, for each weight, the sum over the intervals that hold on the day.
-
-    Args:
-        calendar: days without gaps.
-        intervals: start, end and the weights (integers or decimals).
-        weights: columns to sum; also the names in the result.
-
-    >>> days = calendar(date(2024, 1, 1), date(2024, 1, 4))
-    >>> visits = pl.LazyFrame(
-    ...     {"start": [date(2024, 1, 1)], "end": [date(2024, 1, 3)], "visitors": [2]}
-    ... )
-    >>> per_day(days, visits, "visitors")["visitors"].to_list()
-    [2, 2, 0, 0]
-    """
-    return standing(calendar, moves(intervals, *weights), *weights)
-
-
 def moves(intervals: pl.LazyFrame, *weights: str) -> pl.DataFrame:
     """Per day what enters minus what leaves: `day` and the weights.
 

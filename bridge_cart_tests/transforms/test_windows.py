@@ -10,8 +10,9 @@ from bridge_cart_assets.transforms.windows import (
     activity_intervals,
     calendar,
     merge_adjacent,
-    per_day,
+    moves,
     shift_intervals,
+    standing,
 )
 from bridge_cart_tests.transforms.shops import START
 
@@ -51,7 +52,7 @@ def test_the_sum_on_a_day_is_that_of_the_spells_that_hold_on_it(
     drawn: list[tuple[int, int, int]],
 ) -> None:
     found = [(start, start + length, weight) for start, length, weight in drawn]
-    sums = per_day(calendar(on(5), on(20)), intervals(*found), "weight")
+    sums = standing(calendar(on(5), on(20)), moves(intervals(*found), "weight"), "weight")
     assert sums["weight"].to_list() == [
         sum(weight for start, end, weight in found if start <= day < end) for day in range(5, 21)
     ]
@@ -63,7 +64,9 @@ def test_presence_lasts_for_the_window_after_each_active_day_and_never_counts_tw
     days: set[tuple[str, int]], window: int
 ) -> None:
     spent = activity_intervals(active(*days), ("who",), window)
-    sums = per_day(calendar(on(0), on(40)), spent.select("start", "end", "one"), "one")
+    sums = standing(
+        calendar(on(0), on(40)), moves(spent.select("start", "end", "one"), "one"), "one"
+    )
     assert sums["one"].to_list() == [
         len({who for who, day in days if today - window < day <= today}) for today in range(41)
     ]
