@@ -174,7 +174,7 @@ def _balance(context: CheckContext) -> CheckResult:
 
 def _raw_is_accounted(context: CheckContext) -> CheckResult:
     """Every record of raw is in accounting, counted from both sides."""
-    accounting = context.touched(ACCOUNTING).select(pl.sum("records")).collect().item() or 0
+    accounting = context.touched(ACCOUNTING).select(pl.sum("raw_records")).collect().item() or 0
     arrived = sum(
         context.touched(source.raw).select(pl.len()).collect().item() for source in SOURCES
     )

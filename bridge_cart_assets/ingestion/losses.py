@@ -50,7 +50,7 @@ class Missing:
 
 def missing_records(lake: Lake, sources: Sequence[Source] = SOURCES) -> list[Missing]:
     """The batch days of which raw lacks records that silver has counted."""
-    rows = lake.snapshot(ACCOUNTING).scan().select("source", "batch_day", "records").collect()
+    rows = lake.snapshot(ACCOUNTING).scan().select("source", "batch_day", "raw_records").collect()
     missing = []
     for source in sources:
         arrived = arrived_days(lake, source)

@@ -35,13 +35,14 @@ _STATUSES = {
     "cancelled": ("cancelled", "canceled", "cancel", "void"),
 }
 _MAX_AGE = 120
-_ORIGIN = ("batch_day", "object", "pos", "fingerprint")
+_ORIGIN = ("batch_day", "object", "pos", "fingerprint", "item")
 _PROVENANCE = {
     "source": pl.col("_source"),
     "batch_day": pl.col("_batch_day"),
     "object": pl.col("_object"),
     "pos": pl.col("_pos"),
     "fingerprint": pl.col("_fingerprint"),
+    "item": pl.col("_item"),
 }
 
 
