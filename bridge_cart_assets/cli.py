@@ -324,10 +324,10 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
 @_interruptible
 def doctor(settings: Settings) -> None:
     """Look for what a power cut left behind and for lost records, and mend what can be mended."""
-    from bridge_cart_assets.ingestion.losses import missing_records
-    from bridge_cart_assets.ingestion.recovery import reopen
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import heal
+    from bridge_cart_assets.pipeline.losses import missing_records
+    from bridge_cart_assets.pipeline.recovery import reopen
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
     from bridge_cart_assets.terminal.losses import losses_in_lines
 
@@ -449,9 +449,9 @@ def _again(settings: Settings, wait: float, config: dict[str, object]) -> None:
     """Run the chain for the day as_of, although nothing is new."""
     from bridge_cart_assets.assets.run_scope import RunScope
     from bridge_cart_assets.batch_days import DayRange
-    from bridge_cart_assets.ingestion.pending import latest_day
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import refuse_torn
+    from bridge_cart_assets.pipeline.pending import latest_day
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
     from bridge_cart_assets.terminal.running import turn
 

@@ -17,9 +17,9 @@ from bridge_cart_assets.ingestion.kafka_admin import BrokersUnreachableError
 from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
 from bridge_cart_assets.ingestion.ledger import new_files
 from bridge_cart_assets.ingestion.offsets import MessagesLostError, Position
-from bridge_cart_assets.ingestion.pending import latest_day, pending_days
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.pipeline.pending import latest_day, pending_days
 from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, STORED_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES, Source
