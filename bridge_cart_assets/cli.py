@@ -205,7 +205,7 @@ def run(
     find_due = partial(plan, settings, lake, sources, _date(first), _date(last))
     due = find_due()
     if due.days is not None or may_be_unfinished(settings):
-        due = _refresh(settings, lake, find_due, wait)
+        due = _refresh(settings, lake, due, find_due, wait)
     else:
         _say_nothing_new(settings, lake, due)
     if due.kafka_problem:
@@ -467,14 +467,19 @@ def _again(settings: Settings, wait: float, config: dict[str, object]) -> None:
 
 
 def _refresh(
-    settings: Settings, lake: "Lake", find_due: Callable[[], "Plan"], wait: float
+    settings: Settings, lake: "Lake", due: "Plan", find_due: Callable[[], "Plan"], wait: float
 ) -> "Plan":
-    """Wait for the turn, then do what is due by then."""
+    """Wait for the turn, then do what is due by then.
+
+    A plan from before the turn still holds if no other run was in the way and none has written.
+    """
     from bridge_cart_assets.assets.run_scope import RunScope
+    from bridge_cart_assets.pipeline.plan import table_versions
     from bridge_cart_assets.terminal.running import turn
 
     with turn(settings, wait) as this_turn:
-        due = find_due()
+        if not this_turn.was_free or table_versions(lake) != due.versions:
+            due = find_due()
         if due.days is None:
             _say_nothing_new(settings, lake, due)
             return due
