@@ -18,11 +18,11 @@ from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.checks import anomalies, integrity, model_quality
 from bridge_cart_assets.checks.integrity import CheckResult
 from bridge_cart_assets.ingestion.offsets import latest_of_topic
-from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.models.holdout import DECISIVE
 from bridge_cart_assets.models.metrics import SEGMENTS
+from bridge_cart_assets.pipeline.pending import latest_day
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,

@@ -8,7 +8,7 @@ A torn entry need not be unreadable: one that ends after a whole line opens as a
 the rest. So each commit says how many transactions it has, and these stand last in its entry.
 
 Belongs here: finding and taking back torn commits of local tables, and finding lost files. Does not
-belong here: what has to be done again (`ingestion.recovery`).
+belong here: what has to be done again (`pipeline.recovery`).
 """
 
 import json

@@ -18,8 +18,6 @@ from functools import partial
 import polars as pl
 
 from bridge_cart_assets.batch_days import DayRange
-from bridge_cart_assets.ingestion.losses import missing_records
-from bridge_cart_assets.ingestion.pending import arrived_days, latest_day, pending_days
 from bridge_cart_assets.lake.changes import diff
 from bridge_cart_assets.lake.delta import (
     Commit,
@@ -29,6 +27,8 @@ from bridge_cart_assets.lake.delta import (
     retry_on_conflict,
 )
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.pipeline.losses import missing_records
+from bridge_cart_assets.pipeline.pending import arrived_days, latest_day, pending_days
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.silver import (

@@ -16,12 +16,12 @@ import pytest
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from bridge_cart_assets.ingestion import files
-from bridge_cart_assets.ingestion.recovery import reopen
 from bridge_cart_assets.lake import delta, fsync
 from bridge_cart_assets.lake.delta import Change, Commit, DamagedTableError, Lake, Snapshot
 from bridge_cart_assets.lake.doctor import heal, refuse_torn
 from bridge_cart_assets.pipeline import silver
 from bridge_cart_assets.pipeline.chain import refresh_silver
+from bridge_cart_assets.pipeline.recovery import reopen
 from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASE_REPEATS, PURCHASES
 from bridge_cart_assets.tables.table import Table
