@@ -121,7 +121,7 @@ def product(quantity: object, price: object) -> tuple[str | None, Decimal | None
     return f"{found}", found
 
 
-def spread(total: Decimal, amounts: Sequence[Decimal]) -> list[Decimal]:
+def spread_discount(total: Decimal, amounts: Sequence[Decimal]) -> list[Decimal]:
     """A discount of an order on its lines, to the cent.
 
     Args:
@@ -169,5 +169,5 @@ def discounts(
     if total < sum(own):
         own = [Decimal(0) for _ in own]
     left = [max(one - mine, Decimal(0)) for one, mine in zip(known, own, strict=True)]
-    more = spread(min(total - sum(own), sum(left, Decimal(0))), left)
+    more = spread_discount(min(total - sum(own), sum(left, Decimal(0))), left)
     return [mine + share for mine, share in zip(own, more, strict=True)]

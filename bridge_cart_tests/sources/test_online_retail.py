@@ -149,7 +149,8 @@ def test_customer_ids_lose_their_trailing_point_zero_and_nothing_else() -> None:
 def test_a_line_without_a_customer_is_refused_and_makes_no_profile() -> None:
     refused = clean_purchases(order_lines((line(customer=""),)).lazy()).refused
     assert refused["reason"].to_list() == ["MISSING_CUSTOMER_ID"]
-    assert profiles((line(customer=""), line(customer="  "))).is_empty()
+    unnamed = profiles((line(customer=""), line(customer="  ")))
+    assert clean_customers(unnamed.lazy()).accepted.is_empty()
 
 
 def test_an_invoice_that_begins_with_c_gives_money_back() -> None:

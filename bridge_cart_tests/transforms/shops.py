@@ -58,6 +58,7 @@ def line(
         "object": "day.csv",
         "pos": 1,
         "fingerprint": "f",
+        "item": 1,
     }
 
 
@@ -80,6 +81,7 @@ def customers(*profiles: dict[str, Any]) -> pl.LazyFrame:
             "object": "day.csv",
             "pos": 1,
             "fingerprint": "f",
+            "item": 1,
             **profile,
         }
         for profile in profiles

@@ -69,6 +69,7 @@ def test_an_order_line_with_every_value_keeps_every_value() -> None:
         "object": "day.csv",
         "pos": 1,
         "fingerprint": "f" * 64,
+        "item": 1,
     }
 
 
@@ -307,6 +308,7 @@ def test_a_profile_with_every_value_keeps_every_value() -> None:
         "object": "day.csv",
         "pos": 1,
         "fingerprint": "f" * 64,
+        "item": 1,
     }
 
 
