@@ -15,8 +15,10 @@ from functools import partial
 import polars as pl
 
 from bridge_cart_assets.lake.changes import diff
-from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retry_on_conflict
+from bridge_cart_assets.lake.commits import Commit, retry_on_conflict
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.models.customer_value import customer_value, value_model
 from bridge_cart_assets.models.drift import (
     drift_between,
