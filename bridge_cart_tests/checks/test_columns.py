@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from bridge_cart_assets.batch_days import DayRange
-from bridge_cart_assets.checks.integrity import CheckResult
-from bridge_cart_assets.checks.registry import CheckContext, checks_of
+from bridge_cart_assets.checks.check import CheckContext, CheckResult
+from bridge_cart_assets.checks.registry import checks_of
 from bridge_cart_assets.ingestion.ingest_files import ingest_files
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import new_files

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge_cart_assets.checks.registry import CheckContext, checks_of
+from bridge_cart_assets.checks.check import CheckContext
+from bridge_cart_assets.checks.registry import checks_of
 from bridge_cart_assets.generator.shop import Shop, generate
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.snapshot import Snapshot
