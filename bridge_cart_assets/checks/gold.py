@@ -13,8 +13,8 @@ import polars as pl
 from bridge_cart_assets.checks import anomalies, integrity, model_quality
 from bridge_cart_assets.checks.check import Check, CheckContext, CheckResult
 from bridge_cart_assets.ingestion.pending import latest_day
-from bridge_cart_assets.models.holdout import DECISIVE
 from bridge_cart_assets.models.metrics import SEGMENTS
+from bridge_cart_assets.models.value_judgement import DECISIVE
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
     CUSTOMER_FEATURES,

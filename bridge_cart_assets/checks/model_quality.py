@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from bridge_cart_assets.checks.check import CheckResult, MetadataValue, day_span, nothing_off
-from bridge_cart_assets.models.holdout import DECISIVE
+from bridge_cart_assets.models.value_judgement import DECISIVE
 
 # What BG/NBD has to pass to be used.
 CHOOSING = ("drop_out", DECISIVE)
