@@ -1,8 +1,8 @@
 """K-Means segments of customers: fit, keep as rows, and score.
 
 Belongs here: the features of a customer, the model on them, and the identity of its segments. Does
-not belong here: the number of segments (`stability`), their names (`segment_names`), the days on which
-a customer moves from one to another (`trajectory`), or reading and writing.
+not belong here: the number of segments (`stability`), their names (`segment_names`), the days on
+which a customer moves from one to another (`trajectory`), or reading and writing.
 """
 
 from collections.abc import Mapping, Sequence

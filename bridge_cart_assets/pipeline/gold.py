@@ -58,15 +58,11 @@ from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.changes import Rows
 from bridge_cart_assets.transforms.cohorts import cohort_retention, updated_cohorts
+from bridge_cart_assets.transforms.concentration import concentration_daily, updated_concentration
 from bridge_cart_assets.transforms.features import customer_features, updated_features
 from bridge_cart_assets.transforms.history import segment_events, updated_events
-from bridge_cart_assets.transforms.kpis import (
-    concentration_daily,
-    kpi_moves,
-    kpis_from,
-    updated_concentration,
-    updated_kpi_moves,
-)
+from bridge_cart_assets.transforms.kpi_moves import kpi_moves, updated_kpi_moves
+from bridge_cart_assets.transforms.kpis import kpis_from
 from bridge_cart_assets.transforms.migration import segment_migration
 from bridge_cart_assets.transforms.sales import sales_daily, updated_sales
 

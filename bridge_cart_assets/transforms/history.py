@@ -11,7 +11,7 @@ import polars as pl
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.gold import SEGMENT_EVENTS
 from bridge_cart_assets.transforms.changes import Changes, Rows, added_up
-from bridge_cart_assets.transforms.features import ORDER, ratio, refunds, sales, up_to
+from bridge_cart_assets.transforms.features import ORDER, in_cents, ratio, refunds, sales, up_to
 from bridge_cart_assets.transforms.windows import WINDOW, calendar
 
 NEW_DAYS = 30
@@ -350,7 +350,7 @@ def updated_events(
 
 def _money_days(seen: pl.LazyFrame) -> pl.DataFrame:
     """Per customer and day: new orders, revenue and net revenue, in cents."""
-    cents = (pl.sum("net_amount") * 100).cast(pl.Int64)
+    cents = in_cents("net_amount").sum()
     sold = sales(seen).group_by("customer_id", day="purchase_day").agg(revenue=cents)
     orders = (
         sales(seen)
