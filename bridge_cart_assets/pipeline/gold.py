@@ -9,7 +9,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 
 import polars as pl
@@ -145,7 +145,11 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
             follow=Follow(updated_features),
         ),
         Recipe(
-            *(TRAINING_STATES, (PURCHASES, models), _training_states),
+            *(
+                TRAINING_STATES,
+                (PURCHASES, models),
+                lambda lines, models, _: training_states(lines, models),
+            ),
             follow=Follow(updated_training_states, reads=(models,), is_of_model=True),
         ),
         Recipe(
@@ -158,7 +162,7 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
             follow=Follow(updated_history, reads=(features, models), is_of_model=True),
         ),
         Recipe(
-            *(SEGMENT_EVENTS, (CUSTOMER_HISTORY, PURCHASES), _segment_events),
+            *(SEGMENT_EVENTS, (CUSTOMER_HISTORY, PURCHASES), segment_events),
             follow=Follow(
                 updated_events,
                 reads=(CUSTOMER_HISTORY,),
@@ -191,14 +195,6 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
         Recipe(*(COHORT_RETENTION, (PURCHASES,), cohort_retention), follow=Follow(updated_cohorts)),
         Recipe(*(SALES_DAILY, (PURCHASES, CUSTOMERS), sales_daily), follow=Follow(updated_sales)),
     )
-
-
-def _training_states(purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date) -> pl.DataFrame:
-    return training_states(purchases, models)
-
-
-def _segment_events(states: pl.LazyFrame, purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
-    return segment_events(states.collect(), purchases, as_of)
 
 
 GOLD_TABLES: tuple[Table, ...] = tuple(

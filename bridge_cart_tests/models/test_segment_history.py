@@ -171,7 +171,7 @@ def segment_metrics(
     states: pl.LazyFrame, lines: pl.LazyFrame, models: pl.LazyFrame, as_of: date
 ) -> pl.DataFrame:
     """The figures of whole histories, as they are made from nothing."""
-    events = segment_events(states.collect(), lines, as_of)
+    events = segment_events(states, lines, as_of)
     return metrics_from(states, events.lazy(), models, as_of)
 
 
