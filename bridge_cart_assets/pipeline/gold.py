@@ -145,11 +145,9 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
             follow=Follow(updated_features),
         ),
         Recipe(
-            *(
-                TRAINING_STATES,
-                (PURCHASES, models),
-                lambda lines, models, _: training_states(lines, models),
-            ),
+            TRAINING_STATES,
+            (PURCHASES, models),
+            lambda purchases, models, as_of: training_states(purchases, models),
             follow=Follow(updated_training_states, reads=(models,), is_of_model=True),
         ),
         Recipe(
