@@ -20,8 +20,10 @@ from urllib.parse import unquote
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from bridge_cart_assets.lake.delta import TRANSACTIONS, DamagedTableError, Lake
+from bridge_cart_assets.lake.commits import TRANSACTIONS
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.fsync import LOG, entry_of, fsync_path
+from bridge_cart_assets.lake.snapshot import DamagedTableError
 from bridge_cart_assets.tables.table import Table
 
 TORN = "_torn"

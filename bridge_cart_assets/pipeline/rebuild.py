@@ -6,7 +6,8 @@ import polars as pl
 
 from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.lake.changes import diff
-from bridge_cart_assets.lake.delta import Commit, Lake, retry_on_conflict
+from bridge_cart_assets.lake.commits import Commit, retry_on_conflict
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.pipeline.losses import in_words, lost_files, missing_records
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild

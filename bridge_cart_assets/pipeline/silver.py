@@ -19,14 +19,10 @@ import polars as pl
 
 from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.lake.changes import diff
-from bridge_cart_assets.lake.delta import (
-    Commit,
-    CommitConflictError,
-    Lake,
-    Snapshot,
-    retry_on_conflict,
-)
+from bridge_cart_assets.lake.commits import Commit, CommitConflictError, retry_on_conflict
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline.losses import missing_records
 from bridge_cart_assets.pipeline.pending import arrived_days, latest_day, pending_days
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent

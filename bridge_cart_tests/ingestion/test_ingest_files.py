@@ -12,7 +12,9 @@ from bridge_cart_assets.ingestion import ingest_files as module
 from bridge_cart_assets.ingestion.ingest_files import FilesTaken, ingest_files
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import new_files, refused_in_landing
-from bridge_cart_assets.lake.delta import CommitConflictError, Lake, Snapshot
+from bridge_cart_assets.lake.commits import CommitConflictError
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline.pending import arrived_days, pending_days
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.purchases import PURCHASES
