@@ -13,9 +13,10 @@ from bridge_cart_assets.transforms.parsing import present
 
 # The code for no currency, and the one for tests.
 _NO_CURRENCIES = frozenset({"XXX", "XTS"})
-_DOLLARS = tuple(
-    "USD ARS AUD BBD BMD BND BSD BZD CAD CLP COP CUP DOP FJD GYD HKD JMD KYD LRD MXN NAD NZD SBD "
-    "SGD SRD TTD TWD UYU XCD".split()
+_DOLLARS = (
+    *("USD", "ARS", "AUD", "BBD", "BMD", "BND", "BSD", "BZD", "CAD", "CLP", "COP", "CUP", "DOP"),
+    *("FJD", "GYD", "HKD", "JMD", "KYD", "LRD", "MXN", "NAD", "NZD", "SBD", "SGD", "SRD", "TTD"),
+    *("TWD", "UYU", "XCD"),
 )
 # Currencies that are written with a sign. A sign with several names none of them by itself.
 _WRITTEN: dict[str, tuple[str, ...]] = {
@@ -120,8 +121,8 @@ def currency_named(name: str, shop: str | None = None) -> str | None:
         name: the code or sign.
         shop: the shop's currency; it decides where the sign alone names several.
 
-    >>> currency_named("€"), currency_named("$"), currency_named("$", "CAD"), currency_named("$", "EUR")
-    ('EUR', None, 'CAD', None)
+    >>> currency_named("€"), currency_named("$"), currency_named("$", "CAD")
+    ('EUR', None, 'CAD')
     """
     meant = currencies_of(name)
     if len(meant) == 1:
