@@ -27,7 +27,10 @@ AMOUNT = pl.Struct({"value": MONEY, "guessed": pl.Boolean, "currency": pl.String
 NUMBER = pl.Struct({"value": EXACT, "guessed": pl.Boolean})
 
 # A number in Python's own spelling, but for one to three digits, a point and three digits.
-_PLAIN = r"^[+-]?(?:\d{1,18}(?:\.(?:\d{1,2}|\d{4,18}))?|(?:0\d{0,17}|\d{4,18})\.\d{3})$"
+_PLAIN = (
+    r"^[+-]?(?:[0-9]{1,18}(?:\.(?:[0-9]{1,2}|[0-9]{4,18}))?|"
+    r"(?:0[0-9]{0,17}|[0-9]{4,18})\.[0-9]{3})$"
+)
 _FINE = pl.Decimal(38, 18)
 _CENTS = Decimal("0.01")
 _LAST_DECIMAL = Decimal(1).scaleb(-EXACT.scale)
@@ -256,7 +259,7 @@ def _readings(texts: pl.Series, shop: str | None) -> pl.DataFrame:
         for text, reading in read
         if reading is not None and abs(reading.point) < _LIMIT
     ]
-    schema = {
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {
         "text": pl.String,
         "point": EXACT,
         "comma": EXACT,

@@ -74,14 +74,12 @@ _TIME = (
     r"^(?:t|,? at |, ?| )(?<hour>[0-9]{1,2})"
     r"(?::(?<minute>[0-9]{2})(?::(?<second>[0-9]{2})(?:[.,](?<fraction>[0-9]{1,18}))?)?)?"
     r" ?(?<half>[ap]\.?m\.?)?"
-    r" ?(?:z|utc|gmt)?(?:(?<sign>[+-])(?<ahead_hours>0[0-9]|1[0-8]):?(?<ahead_minutes>[0-5][0-9])?)?$"
+    r" ?(?:z|utc|gmt)?"
+    r"(?:(?<sign>[+-])(?<ahead_hours>0[0-9]|1[0-8]):?(?<ahead_minutes>[0-5][0-9])?)?$"
 )
 _IN_UTC = r"(?:z|utc|gmt)$"
-_EPOCHS = (
-    (r"^[0-9]{9,10}(?:\.[0-9]{1,18})?$", 1_000_000),
-    (r"^[0-9]{12,13}(?:\.[0-9]{1,18})?$", 1_000),
-    (r"^[0-9]{15,16}(?:\.[0-9]{1,18})?$", 1),
-)
+# Seconds, milliseconds and microseconds since 1970: fewest and most digits, units in a second.
+_UNITS = ((9, 10, 1), (12, 13, 1_000), (15, 16, 1_000_000))
 
 
 def read_moments(text: pl.Expr, file: pl.Expr, default: Order | None = None) -> pl.Expr:
@@ -129,7 +127,9 @@ def _moments(rows: pl.Series, default: Order | None) -> pl.Series:
             if read.dtype != TIMESTAMP:
                 read = pl.select(_instant(pl.lit(read), pl.duration())).to_series()
             value = pl.select(pl.coalesce(value, read)).to_series()
-    found = pl.select(value=_plausible(value), guessed=False)
+    if value.null_count() > text.null_count():
+        value = pl.select(pl.coalesce(value, _ticks(pl.lit(text)))).to_series()
+    found = pl.select(value=_plausible(pl.lit(value)), guessed=False)
     odd = frame.with_row_index("row").filter(value.is_null() & text.is_not_null())
     if not odd.height:
         return found.to_struct(rows.name)
@@ -221,7 +221,7 @@ def _spellings(texts: pl.Series) -> pl.DataFrame:
         read.with_columns(by_day=by_day, by_month=by_month)
         .select(
             "text",
-            by_day=pl.coalesce(_instant(pl.col("by_day"), pl.col("ahead")), _epoch()),
+            by_day=_instant(pl.col("by_day"), pl.col("ahead")),
             by_month=_instant(pl.col("by_month"), pl.col("ahead")),
             is_open=(pl.all_horizontal(is_month) & (first != second)).fill_null(False),
             shows=pl.when(is_only_day[0] & is_month[1])
@@ -285,17 +285,24 @@ def _clocks(texts: pl.Series) -> pl.DataFrame:
 
 def _local(month: pl.Expr, day: pl.Expr) -> pl.Expr:
     """The moment on the clock; null where there is no such day or time."""
-    written = pl.format("{}-{}-{}", pl.col("year"), month, day)
-    days = written.str.to_date("%Y-%m-%d", strict=False)
-    return days.cast(_LOCAL) + pl.col("time")
+    start = pl.date(pl.col("year"), pl.when(month.is_between(1, 12)).then(month), 1)
+    days = start.cast(_LOCAL) + pl.duration(days=day - 1)
+    is_there = days.dt.month() == month
+    return pl.when(is_there).then(days + pl.col("time"))
 
 
-def _epoch() -> pl.Expr:
+def _ticks(text: pl.Expr) -> pl.Expr:
+    """Moments that are counted since 1970; null where the text is no such number."""
+    number = text.str.extract(r"^([0-9]{9,16})(?:\.[0-9]{1,18})?$")
+    digits = number.str.len_bytes()
+    whole = number.cast(pl.Int64)
+    decimals = pl.when(text.str.len_bytes() > digits).then(text.str.extract(r"\.([0-9]{1,18})$"))
+    millionths = decimals.str.slice(0, 6).str.pad_end(6, "0").cast(pl.Int64).fill_null(0)
     ticks = pl.coalesce(
-        pl.when(pl.col("text").str.contains(shape)).then(
-            (pl.col("text").cast(pl.Decimal(38, 6), strict=False) * factor).cast(pl.Int64)
+        pl.when(digits.is_between(fewest, most)).then(
+            whole * (1_000_000 // unit) + millionths // unit
         )
-        for shape, factor in _EPOCHS
+        for fewest, most, unit in _UNITS
     )
     return ticks.cast(TIMESTAMP)
 
