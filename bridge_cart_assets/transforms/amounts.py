@@ -37,6 +37,9 @@ _LAST_DECIMAL = Decimal(1).scaleb(-EXACT.scale)
 _LIMIT = Decimal(10) ** 18
 _MONEY_LIMIT = Decimal(10) ** 16
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−﹣－", "-"))
+_INVISIBLE = str.maketrans(
+    "", "", "\u061c\u200b\u200c\u200d\u200e\u200f\u2066\u2067\u2068\u2069\ufeff"
+)
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ′´`", "'"))
 # Written instead of cents that are zero: `5,-`.
 _DASHED_CENTS = re.compile(r"(?<=\d)([.,])-{1,2}(?=[^\d]*$)")
@@ -279,7 +282,9 @@ def _exact(value: Decimal) -> Decimal:
 
 def _read_text(text: str) -> _Reading | None:
     """The number in a text: signs, currency and parentheses taken off, then the digits read."""
-    rest = " ".join(text.translate(_DASHES).translate(_APOSTROPHES).casefold().split())
+    rest = " ".join(
+        text.translate(_INVISIBLE).translate(_DASHES).translate(_APOSTROPHES).casefold().split()
+    )
     rest = _DASHED_CENTS.sub(r"\g<1>00", rest)
     signs, names = "", list[str]()
     if "(" in rest:
