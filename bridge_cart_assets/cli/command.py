@@ -25,10 +25,11 @@ from bridge_cart_assets.terminal.messages import say_error, words_for
 def cli(context: click.Context, debug: bool) -> None:
     """A lakehouse for a shop's orders and customers."""
     context.obj = settings = Settings.from_environment()
-    if settings.encodings:
+    if settings.encodings or settings.dates:
         from bridge_cart_assets.sources import sources_read_as
 
-        sources_read_as(settings.encodings)  # refuses a name that is no source, whatever the verb
+        # Refuses a name that is no source, whatever the verb.
+        sources_read_as(settings.encodings, settings.dates)
     context.meta["debug"] = debug
 
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from bridge_cart_assets.tables.raw import raw_table
 from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.transforms.dates import Order
 from bridge_cart_assets.transforms.folding import WholeOrder
 
 CUSTOMER_COLUMNS: Mapping[str, str] = {
@@ -78,6 +79,8 @@ class Source:
         whole_order_in: "record" when one record holds all lines of an order, "file" when the rows
             of one file do; then the latest one replaces the order. None when a record is a line
             and corrects that line only.
+        dates: the order of day and month where a file leaves it open, if it was set.
+        currency: the shop's currency, if it was set.
     """
 
     name: str
@@ -90,6 +93,8 @@ class Source:
     topic: str | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     whole_order_in: WholeOrder | None = None
+    dates: Order | None = None
+    currency: str | None = None
 
     @cached_property
     def raw(self) -> Table:
