@@ -1,7 +1,8 @@
 """Bytes of one landed file: opened safely, unpacked, fingerprinted, or refused as a whole.
 
-Belongs here: everything that can make a file unusable before its records are looked at, and
-reading it again from some byte on. Does not belong here: what a record is (`readers`).
+Belongs here: which endings of names are accepted, everything else that can make a file unusable
+before its records are looked at, and reading it again from some byte on. Does not belong here:
+what a record is (`readers`).
 
 A small file is kept whole. Of a large one nothing is kept but its beginning: reading it through
 gives the fingerprint and shows that it is whole; its records are read afterwards, part by part.

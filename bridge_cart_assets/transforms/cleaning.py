@@ -1,7 +1,9 @@
 """Records in the contract's columns -> typed, valid records, and refused ones with a reason.
 
-Belongs here: valid values of each column, defaults, and the order of the reasons. Does not belong
-here: spellings (`parsing`, `phones`), or which of several records of one key stands (`folding`).
+Belongs here: the valid values of each column and the words for them (payment methods, genders),
+defaults, and the order of the reasons. Does not belong here: how dates, amounts, booleans and phone
+numbers are written (`parsing`, `phones`), or which of several records of one key stands
+(`folding`).
 """
 
 from dataclasses import dataclass
