@@ -26,6 +26,7 @@ from bridge_cart_assets.terminal.warnings import (
     warn_missing,
     warn_outside,
     warn_refused,
+    warn_repeated,
     warn_unfinished_rebuild,
 )
 
@@ -481,6 +482,7 @@ def _refresh(
         warn_outside(settings, due.outside)
         outcome = this_turn.refresh(RunScope.of_plan(due), due.sources)
         warn_refused(settings, lake)
+        warn_repeated(lake, outcome.run_id)
         warn_missing(lake)
         warn_unfinished_rebuild(lake)
         _finish(settings, outcome)
