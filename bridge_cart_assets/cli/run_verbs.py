@@ -20,6 +20,7 @@ from bridge_cart_assets.terminal.warnings import (
     warn_missing,
     warn_outside,
     warn_refused,
+    warn_repeated,
     warn_unfinished_rebuild,
 )
 
@@ -173,6 +174,7 @@ def _refresh(
         warn_outside(settings, due.outside)
         outcome = this_turn.refresh(RunScope.of_plan(due), due.sources)
         warn_refused(settings, lake)
+        warn_repeated(lake, outcome.run_id)
         warn_missing(lake)
         warn_unfinished_rebuild(lake)
         _finish(settings, outcome)
