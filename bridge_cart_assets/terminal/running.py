@@ -60,6 +60,7 @@ class Turn:
         assets: "Sequence[dg.AssetKey] | None" = None,
         config: Mapping[str, Any] | None = None,
     ) -> "Outcome":
+        from bridge_cart_assets.automation.retention import forget_old_runs
         from bridge_cart_assets.automation.run_in_process import run_in_process
 
         with self.console.status(f"{job}: starting") as spinner:
@@ -69,7 +70,11 @@ class Turn:
                 if not self.console.is_terminal:
                     _say(self.console, line)
 
-            return run_in_process(self.settings, self.instance, job, progress, tags, assets, config)
+            outcome = run_in_process(
+                self.settings, self.instance, job, progress, tags, assets, config
+            )
+        forget_old_runs(self.instance, self.settings.keep_runs)
+        return outcome
 
 
 @contextmanager
