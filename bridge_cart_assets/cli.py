@@ -45,6 +45,22 @@ _wait = click.option(
 )
 
 
+def _begin_profile(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    if is_asked and not context.resilient_parsing:
+        from bridge_cart_assets.terminal.profile import profiled
+
+        context.with_resource(profiled())
+
+
+_profile = click.option(
+    "--profile",
+    is_flag=True,
+    expose_value=False,
+    callback=_begin_profile,
+    help="Show at the end where time and memory went, on stderr.",
+)
+
+
 def _interruptible(verb: Callable[..., None]) -> Callable[..., None]:
     """A verb that SIGINT and SIGTERM end at once, with 130 or 143."""
 
@@ -174,6 +190,7 @@ def _rate(text: str) -> tuple[str, float]:
 @click.option("--source", "source_name", help="Only this source.")
 @click.option("--from", "first", type=_DAY, help="Only batch days from this day on.")
 @click.option("--to", "last", type=_DAY, help="Only batch days up to this day.")
+@_profile
 @_wait
 @click.pass_obj
 @_interruptible

@@ -33,6 +33,7 @@ from bridge_cart_assets.models.segment_history import (
     updated_history,
 )
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs, WholeError, feed_since, seen_name
+from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
     CONCENTRATION_DAILY,
@@ -268,7 +269,8 @@ def update_table(
         return None
     began, noted = time.monotonic(), {"began": str(time.time_ns() // 1_000_000)}
     # Planned and written on the same snapshot: when another run was faster, all is done again.
-    built = retry_on_conflict(partial(_update, recipe, run_id, at, noted))
+    with phase(f"gold: {recipe.table.name}"):
+        built = retry_on_conflict(partial(_update, recipe, run_id, at, noted))
     return replace(built, seconds=time.monotonic() - began)
 
 

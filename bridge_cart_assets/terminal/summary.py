@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge_cart_assets.lake.query import query
+from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.terminal.style import (
     WARN,
@@ -82,6 +83,7 @@ _FALLING = (
 )
 
 
+@phase("printing the summary")
 def summarise(settings: Settings, console: Console) -> None:
     """Print what the catalogue says now."""
     catalogue = settings.catalogue
