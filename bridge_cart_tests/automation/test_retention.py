@@ -8,6 +8,7 @@ import pytest
 from dagster._core.storage.dagster_run import DagsterRun
 
 from bridge_cart_assets.automation.event_log import PooledSqliteEventLogStorage
+from bridge_cart_assets.automation.executor import leased_executor
 from bridge_cart_assets.automation.retention import forget_old_runs
 from bridge_cart_tests.automation.test_event_log import (
     DAYS,
@@ -16,6 +17,7 @@ from bridge_cart_tests.automation.test_event_log import (
     instance,
     partition_status,
 )
+from bridge_cart_tests.conftest import Command
 
 BROKEN = "2024-01-12"
 CHECK = dg.AssetCheckKey(RAW, "whole")
@@ -143,6 +145,38 @@ def test_runs_that_are_kept_or_under_way_are_not_touched(made: dg.DagsterInstanc
     assert [len(made.all_logs(run_id)) for run_id in runs] == logs
     assert forget_old_runs(made, keep=1) == 1
     assert made.get_run_by_id("ffffffff") is not None
+
+
+def quick_job() -> dg.JobDefinition:
+    job = dg.define_asset_job("quick", [sums], executor_def=leased_executor)
+    return dg.Definitions([landed, sums], jobs=[job]).resolve_job_def("quick")
+
+
+def test_the_daemons_runs_forget_old_ones_at_their_end(
+    made: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_CART_KEEP_RUNS", "1")
+    runs = []
+    for _ in range(3):
+        with dg.execute_job(dg.reconstructable(quick_job), made, raise_on_error=True) as done:
+            runs.append(done.run_id)
+    assert [file_of(made, run_id).exists() for run_id in runs] == [False, True, True]
+
+
+@pytest.mark.slow
+def test_the_command_forgets_old_runs_at_its_end(tmp_path: Path, command: Command) -> None:
+    folder = tmp_path / "landing" / "purchases"
+    folder.mkdir(parents=True)
+    for day in ("2024-01-01", "2024-01-02"):
+        line = f"O{day},C1,{day},10"
+        (folder / f"{day}.csv").write_text(
+            f"order_id,customer_id,purchase_date,purchase_amount\n{line}\n"
+        )
+        done = command("run", BRIDGE_CART_KEEP_RUNS="1")
+        assert done.returncode == 0, done.stderr
+    databases = {file.stem for file in (tmp_path / "dagster").glob("*.db")}
+    assert len(databases - {"index", "runs", "schedules"}) == 1
+    assert "last run" in command("status").stdout
 
 
 def test_another_storage_is_left_alone() -> None:

@@ -23,6 +23,7 @@ from bridge_cart_assets.tables.gold import (
     CUSTOMER_FEATURES,
     CUSTOMER_HISTORY,
     KPI_MOVES,
+    KPIS_DAILY,
     SEGMENT_EVENTS,
     SEGMENT_MODEL,
 )
@@ -234,6 +235,12 @@ def test_the_lake_remembers_how_each_table_was_built(shop: Lake) -> None:
     [row] = recorded_builds(shop).filter(pl.col("name") == "kpis_daily").iter_rows(named=True)
     assert (row["mode"], row["why"]) == ("full", "it has no rows yet")
     assert recorded_builds(Lake(f"{shop.root}-of-nobody")).is_empty()
+
+    next_days(shop, FIRST + timedelta(days=42))
+    recipe = next(r for r in recipes(Settings.discount_rate) if r.table is KPIS_DAILY)
+    update_table(shop, recipe, "by hand")
+    [row] = recorded_builds(shop).filter(pl.col("name") == "kpis_daily").iter_rows(named=True)
+    assert (row["run_id"], row["why"]) == ("by hand", None), "its sums are of another run"
 
 
 def test_what_another_run_has_seen_later_is_not_undone(shop: Lake) -> None:
