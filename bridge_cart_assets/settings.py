@@ -55,6 +55,7 @@ class Settings:
         currency: the shop's currency, a code of ISO 4217; empty when it was not set.
         encodings: how lines of a source's files that are not UTF-8 are read, by source.
         dates: day_first or month_first where a source's file leaves it open, by source.
+        keep_runs: of how many runs Dagster keeps the whole history.
     """
 
     data: Path = Path("data")
@@ -69,6 +70,7 @@ class Settings:
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
     encodings: Mapping[str, str] = field(default_factory=dict)
     dates: Mapping[str, str] = field(default_factory=dict)
+    keep_runs: int = 30
 
     @property
     def landing(self) -> Path:
@@ -113,6 +115,7 @@ class Settings:
             kafka=_kafka(env),
             encodings=_encodings(env.get("BRIDGE_CART_ENCODINGS")),
             dates=_dates(env.get("BRIDGE_CART_DATES")),
+            keep_runs=_count(env, "BRIDGE_CART_KEEP_RUNS", cls.keep_runs),
         )
 
 
@@ -189,6 +192,15 @@ def _share(env: Mapping[str, str], name: str, default: float) -> float:
     if not re.fullmatch(r"(0|1)(\.[0-9]*)?|\.[0-9]+", value) or not 0 <= float(value) <= 1:
         raise SettingsError(name, value, "a share from 0 to 1, for instance 0.10 for 10 % a year")
     return float(value)
+
+
+def _count(env: Mapping[str, str], name: str, default: int) -> int:
+    value = env.get(name)
+    if not value:
+        return default
+    if not re.fullmatch(r"[0-9]{1,6}", value) or int(value) < 1:
+        raise SettingsError(name, value, "a whole number from 1 to 999999")
+    return int(value)
 
 
 def _currency(env: Mapping[str, str], name: str) -> str:

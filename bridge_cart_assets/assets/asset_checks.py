@@ -17,6 +17,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from bridge_cart_assets.assets.asset_specs import asset_key
 from bridge_cart_assets.checks.check import Check, CheckContext, day_span
 from bridge_cart_assets.checks.registry import checks_of
+from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.tables.table import Table
 
 _FINISHED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
@@ -66,7 +67,8 @@ def evaluate(
             scope = check_context
             if scope.days is not None and _failed_last_time(context.instance, key):
                 scope = replace(scope, days=None)
-            result = check.compute(scope)
+            with phase(f"checks of {table.layer}"):
+                result = check.compute(scope)
             # For checks that name no other days.
             looked_at = day_span(scope.days.first, scope.days.last) if scope.days else {}
             yield dg.AssetCheckResult(

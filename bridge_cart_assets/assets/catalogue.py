@@ -10,6 +10,7 @@ from bridge_cart_assets.batch_days import DayRange, last_batch_day
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
+from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.pipeline.rebuild import finish_rebuild
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
@@ -40,18 +41,21 @@ def catalogue_asset(condition: dg.AutomationCondition[dg.AssetKey]) -> dg.Assets
         raw = [source.raw for source in SOURCES]
         partitions = DayRange(settings.start_date, last_batch_day())
         finish_rebuild(lake, context.run.run_id, now, partitions)
-        rows = build_catalogue(
-            settings.catalogue,
-            lake,
-            copied=(*GOLD_TABLES, *OPS),
-            viewed=SILVER,
-            others=raw,
-            run_id=context.run.run_id,
-            finished_at=now,
-            run_metadata=run_metadata(
+        with phase("catalogue: checks and counts"):
+            about_the_run = run_metadata(
                 lake, context.instance, context.run.run_id, now, (*raw, *SILVER, *GOLD_TABLES)
-            ),
-        )
+            )
+        with phase("catalogue: copying gold"):
+            rows = build_catalogue(
+                settings.catalogue,
+                lake,
+                copied=(*GOLD_TABLES, *OPS),
+                viewed=SILVER,
+                others=raw,
+                run_id=context.run.run_id,
+                finished_at=now,
+                run_metadata=about_the_run,
+            )
         return dg.MaterializeResult(
             metadata={"rows_copied": rows, "path": dg.MetadataValue.path(str(settings.catalogue))}
         )

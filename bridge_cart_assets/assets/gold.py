@@ -11,6 +11,7 @@ from bridge_cart_assets.checks.check import CheckContext
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import Built, recipes, update_table
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
+from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.tables.gold import INTERNAL
 from bridge_cart_assets.tables.table import Table
 
@@ -58,7 +59,8 @@ def gold_assets(
                 if built is not None:
                     built = built.after([all_built[t.path] for t in recipe.reads if t in INTERNAL])
                     all_built[table.path] = built
-                    metadata = build_metadata(lake, table, built)
+                    with phase("figures for the asset pages"):
+                        metadata = build_metadata(lake, table, built)
                     frames = {} if built.rows is None else {table.path: built.rows}
                 yield materialize_result(lake.snapshot(table), **metadata)
             for result in evaluate(context, CheckContext(lake, frames=frames), (table,)):

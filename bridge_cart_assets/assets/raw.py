@@ -11,6 +11,7 @@ from bridge_cart_assets.batch_days import DayRange, last_batch_day
 from bridge_cart_assets.checks.check import CheckContext
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.intake import take_in_source
+from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import Source
 
@@ -33,16 +34,17 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
         scope = RunScope.from_tags(context.run.tags)
         checked_days = scope.days
         if context.selected_asset_keys:
-            intake = take_in_source(
-                lake,
-                source,
-                settings.landing,
-                context.run.run_id,
-                brokers=settings.kafka,
-                days=scope.days,
-                arrivals=scope.arrivals,
-                progress=context.log.info,
-            )
+            with phase(f"raw: {source.name}"):
+                intake = take_in_source(
+                    lake,
+                    source,
+                    settings.landing,
+                    context.run.run_id,
+                    brokers=settings.kafka,
+                    days=scope.days,
+                    arrivals=scope.arrivals,
+                    progress=context.log.info,
+                )
             for warning in intake.warnings(source):
                 context.log.warning(warning)
             if checked_days is not None:

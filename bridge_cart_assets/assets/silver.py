@@ -9,6 +9,7 @@ from bridge_cart_assets.assets.asset_specs import asset_key, asset_spec, materia
 from bridge_cart_assets.assets.run_scope import RunScope
 from bridge_cart_assets.checks.check import CheckContext
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.pipeline.silver import due_days, fold_due_days
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.silver import TABLES
@@ -39,7 +40,8 @@ def silver_assets(
             if checked_days is not None:
                 # The days of messages are known only now; they may lie outside of the range.
                 checked_days = checked_days.with_days(day for days in due.values() for day in days)
-            fold_due_days(lake, sources, due, context.run.run_id, context.log.info)
+            with phase("silver: folding"):
+                fold_due_days(lake, sources, due, context.run.run_id, context.log.info)
         for table in TABLES:
             if asset_key(table) in context.selected_asset_keys:
                 yield materialize_result(lake.snapshot(table))

@@ -15,6 +15,8 @@ from bridge_cart_assets.automation.liveness import (
     ended_tag,
     lease,
 )
+from bridge_cart_assets.automation.retention import forget_old_runs
+from bridge_cart_assets.settings import Settings
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import PlanOrchestrationContext
@@ -51,6 +53,7 @@ class LeasedExecutor(dg.Executor):
                 # Dagster takes an interrupted run for failed unless it was being canceled.
                 begin_to_cancel(instance, run_id, "a signal")
                 raise
+        forget_old_runs(instance, Settings.from_environment().keep_runs)
 
 
 def begin_to_cancel(instance: dg.DagsterInstance, run_id: str, by: str) -> None:

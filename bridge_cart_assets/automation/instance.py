@@ -40,12 +40,18 @@ run_retries: {enabled: true, max_retries: 2, retry_on_asset_or_op_failure: false
 run_monitoring: {enabled: true, start_timeout_seconds: 120, poll_interval_seconds: 20}
 concurrency:
   runs: {max_concurrent_runs: 2}
+# Days after which what sensors and schedules have done is forgotten.
+retention:
+  schedule: {purge_after_days: {skipped: 7, success: 90, failure: 90}}
+  sensor: {purge_after_days: {skipped: 2, success: 30, failure: 90}}
+  auto_materialize: {purge_after_days: {skipped: 2, success: 30, failure: 90}}
 """
 # What earlier versions wrote: such a file was never changed by its user, so it follows.
 _WRITTEN_EARLIER = frozenset(
     {
         "621b22df45ca85044d37f5d26812159bae0f3ad0e93777056b6919e3e588eb72",
         "86686836abee1ba5c59ba43130763596274c6603185b3e635604381fa39d548b",
+        "a77b4644ebdfd06c2457ff41460be304ae77bb61a628682a04ea1af0d8b6698c",
     }
 )
 

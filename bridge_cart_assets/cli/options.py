@@ -33,6 +33,22 @@ def interruptible(verb: Callable[..., None]) -> Callable[..., None]:
     return run_verb
 
 
+def _begin_profile(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    if is_asked and not context.resilient_parsing:
+        from bridge_cart_assets.terminal.profile import profiled
+
+        context.with_resource(profiled())
+
+
+profile_option = click.option(
+    "--profile",
+    is_flag=True,
+    expose_value=False,
+    callback=_begin_profile,
+    help="Show at the end where time and memory went, on stderr.",
+)
+
+
 class CommandError(Exception):
     """The work failed; the message is one or two lines with cause and remedy."""
 

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 import click
 
 from bridge_cart_assets.automation.interruption import on_signal
-from bridge_cart_assets.cli.options import DAY, CommandError, date_of, interruptible, wait_option
+from bridge_cart_assets.cli.options import (
+    DAY,
+    CommandError,
+    date_of,
+    interruptible,
+    profile_option,
+    wait_option,
+)
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.terminal.messages import say_warning
 from bridge_cart_assets.terminal.warnings import (
@@ -34,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--source", "source_name", help="Only this source.")
 @click.option("--from", "first", type=DAY, help="Only batch days from this day on.")
 @click.option("--to", "last", type=DAY, help="Only batch days up to this day.")
+@profile_option
 @wait_option
 @click.pass_obj
 @interruptible

@@ -53,11 +53,13 @@ class Commit:
         as_of: latest batch day that the rows have seen.
         transactions: what has been taken in, by name and version, for instance the version of
             an upstream table or a file's fingerprint.
+        notes: what people may want to know of the commit, by name (`lake.commit_notes` reads it).
     """
 
     run_id: str
     as_of: date | None = None
     transactions: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_rows(
@@ -150,7 +152,8 @@ def conflicts_of(table: Table) -> Iterator[None]:
 
 def _properties(handle: DeltaTable, commit: Commit) -> CommitProperties:
     transactions = {WRITER: handle.version(), **commit.transactions}
-    metadata = {"bridge_cart.run_id": commit.run_id}
+    metadata = {f"bridge_cart.{name}": text for name, text in commit.notes.items()}
+    metadata["bridge_cart.run_id"] = commit.run_id
     if commit.as_of is not None:
         transactions[AS_OF] = commit.as_of.toordinal()
         metadata["bridge_cart.as_of"] = commit.as_of.isoformat()

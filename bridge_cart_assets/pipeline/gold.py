@@ -2,7 +2,8 @@
 
 A table that can follow a change has a second function, which brings its rows up to date from the
 rows of silver that came and went since. Its commits record the version of silver that they have
-seen. Where that is impossible, the table is built whole, and `Built` says why.
+seen. Where that is impossible, the table is built whole, and `Built` says why. The commit notes it
+too (`gold_builds`).
 """
 
 import hashlib
@@ -34,6 +35,7 @@ from bridge_cart_assets.models.segment_history import (
     updated_history,
 )
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs, WholeError, feed_since, seen_name
+from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
     CONCENTRATION_DAILY,
@@ -227,6 +229,11 @@ class Built:
         mode = "full" if why else "incremental"
         return replace(self, mode=mode, why=why, seconds=seconds)
 
+    def notes(self, noted: Mapping[str, str]) -> dict[str, str]:
+        """What the commit writes down of it, beside what was noted before."""
+        why = {} if self.why is None else {"why": self.why}
+        return {**noted, "mode": self.mode, "rows_changed": str(self.changed), **why}
+
 
 def build_rows(recipe: Recipe, inputs: GoldInputs) -> pl.DataFrame:
     """The rows that a table should have now, as its declaration types them."""
@@ -252,16 +259,16 @@ def update_table(
     at = inputs or GoldInputs.now(lake)
     if at.as_of is None:
         return None
-    began = time.monotonic()
+    began, noted = time.monotonic(), {"began": str(time.time_ns() // 1_000_000)}
     # Planned and written on the same snapshot: when another run was faster, all is done again.
-    built = retry_on_conflict(partial(_update, recipe, run_id, at))
+    with phase(f"gold: {recipe.table.name}"):
+        built = retry_on_conflict(partial(_update, recipe, run_id, at, noted))
     return replace(built, seconds=time.monotonic() - began)
 
 
-def _update(recipe: Recipe, run_id: str, inputs: GoldInputs) -> Built:
+def _update(recipe: Recipe, run_id: str, inputs: GoldInputs, noted: Mapping[str, str]) -> Built:
     snapshot = inputs.reopen(recipe.table)
     recorded = _recorded(recipe, inputs)
-    commit = Commit(run_id, inputs.as_of, recorded)
     why: str | None = None
     if recipe.follow is not None:
         try:
@@ -270,14 +277,18 @@ def _update(recipe: Recipe, run_id: str, inputs: GoldInputs) -> Built:
             why = str(reason)
         else:
             if isinstance(changed, Rows):
-                snapshot.apply(diff(recipe.table, changed.gone, changed.came), commit)
-                return Built(None, "incremental", None, changed.height, 0.0)
+                built = Built(None, "incremental", None, changed.height, 0.0)
+                change = diff(recipe.table, changed.gone, changed.came)
+                snapshot.apply(change, Commit(run_id, inputs.as_of, recorded, built.notes(noted)))
+                return built
             rows = recipe.table.conform(changed)
-            snapshot.replace(rows, commit)
-            return Built(rows, "incremental", None, rows.height, 0.0)
+            built = Built(rows, "incremental", None, rows.height, 0.0)
+            snapshot.replace(rows, Commit(run_id, inputs.as_of, recorded, built.notes(noted)))
+            return built
     rows = build_rows(recipe, inputs)
-    _write_whole(snapshot, rows, commit)
-    return Built(rows, "full", why, rows.height, 0.0)
+    built = Built(rows, "full", why, rows.height, 0.0)
+    _write_whole(snapshot, rows, Commit(run_id, inputs.as_of, recorded, built.notes(noted)))
+    return built
 
 
 def _followed(

@@ -20,6 +20,7 @@ from bridge_cart_assets.ingestion.offsets import MessagesLostError, Position
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.pipeline.pending import latest_day, pending_days
+from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, STORED_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES, Source
@@ -68,6 +69,7 @@ class Plan:
         return hashlib.sha256(news.encode()).hexdigest()[:32]
 
 
+@phase("looking for what is new")
 def plan(
     settings: Settings,
     lake: Lake,

@@ -48,6 +48,20 @@ class Checks(Schema):
     run_id = text("Dagster run that evaluated it", nullable=True)
 
 
+class GoldBuilds(Schema):
+    """One row per table of gold: how it was built when its rows last changed."""
+
+    name = text("The table", key=True)
+    mode = text("incremental (it followed the change) or full")
+    why = text(
+        "Why it could not follow; null when it did, or is made whole each time", nullable=True
+    )
+    rows_changed = integer("Rows that were written")
+    seconds = number("Seconds from its beginning to its commit, internal tables included")
+    built_at = timestamp("When it was committed")
+    run_id = text("Dagster run that did it; an earlier one when no row has changed since")
+
+
 class Fates(Schema):
     """Counts of records by outcome."""
 
@@ -91,6 +105,9 @@ class Quarantine(Schema):
 
 TIMES = Table("meta/times", Times, "How long the run has taken that built this catalogue.")
 CHECKS = Table("meta/checks", Checks, "The latest verdict of every asset check.")
+GOLD_BUILDS = Table(
+    "meta/gold_builds", GoldBuilds, "How each table of gold was built when its rows last changed."
+)
 ACCOUNTING = Table("meta/accounting", Accounting, "What became of each source's records.")
 ACCOUNTING_DAYS = Table(
     "meta/accounting_days",
@@ -101,4 +118,4 @@ QUARANTINE = Table(
     "meta/quarantine", Quarantine, "Refused records by reason, with masked examples."
 )
 
-TABLES = (TIMES, CHECKS, ACCOUNTING, ACCOUNTING_DAYS, QUARANTINE)
+TABLES = (TIMES, CHECKS, GOLD_BUILDS, ACCOUNTING, ACCOUNTING_DAYS, QUARANTINE)

@@ -5,13 +5,14 @@ is (`cli`), or how a run is executed (`automation.run_in_process`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import Source
 
@@ -62,7 +63,9 @@ class Turn:
         assets: "Sequence[dg.AssetKey] | None" = None,
         config: Mapping[str, Any] | None = None,
     ) -> "Outcome":
-        from bridge_cart_assets.automation.run_in_process import run_in_process
+        with phase("loading Dagster"):
+            from bridge_cart_assets.automation.retention import forget_old_runs
+            from bridge_cart_assets.automation.run_in_process import run_in_process
 
         with self.console.status(f"{job}: starting") as spinner:
 
@@ -71,7 +74,13 @@ class Turn:
                 if not self.console.is_terminal:
                     _say(self.console, line)
 
-            return run_in_process(self.settings, self.instance, job, progress, tags, assets, config)
+            with phase("Dagster: job, steps, events"):
+                outcome = run_in_process(
+                    self.settings, self.instance, job, progress, tags, assets, config
+                )
+        with phase("Dagster: forgetting old runs"):
+            forget_old_runs(self.instance, self.settings.keep_runs)
+        return outcome
 
 
 @contextmanager
@@ -85,14 +94,17 @@ def turn(settings: Settings, wait_seconds: float) -> Iterator[Turn]:
         WaitedTooLongError: another run is still under way.
     """
     console = Console(stderr=True)
-    with console.status("loading Dagster"):
+    with console.status("loading Dagster"), phase("loading Dagster"):
         from bridge_cart_assets.automation.instance import dagster_home, dagster_instance
         from bridge_cart_assets.automation.jobs import REFRESH
         from bridge_cart_assets.automation.waiting import Obstacles, wait_for_turn, watching_locks
 
     say = partial(_say, console)
-    with watching_locks(dagster_home(settings), say), dagster_instance(settings) as instance:
-        obstacles = wait_for_turn(instance, REFRESH, wait_seconds, say)
+    with watching_locks(dagster_home(settings), say), ExitStack() as stack:
+        with phase("Dagster: opening history"):
+            instance = stack.enter_context(dagster_instance(settings))
+        with phase("waiting for other runs"):
+            obstacles = wait_for_turn(instance, REFRESH, wait_seconds, say)
         for dead in obstacles.dead:
             say(f"ended {dead}; this run goes on from what it had committed")
         yield Turn(settings, instance, console, was_free=obstacles == Obstacles())

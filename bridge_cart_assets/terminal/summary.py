@@ -4,6 +4,7 @@ Belongs here: which figures, and which of them is worth a look. Does not belong 
 looks (`style`), or how it is counted (`transforms`, `models`).
 """
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge_cart_assets.lake.query import query
+from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.terminal.style import (
     WARN,
@@ -65,6 +67,12 @@ WITH bar AS (
 SELECT least, count(*) AS best, count(*) FILTER (churn_band = 'high') AS leaving
 FROM gold.customer_value, bar WHERE historic_clv >= least GROUP BY least
 """
+_IS_THERE = (
+    "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'meta' AND table_name = 'gold_builds'"
+)
+_BUILDS = """
+SELECT name, mode, why FROM meta.gold_builds JOIN meta.run USING (run_id) ORDER BY why, name
+"""
 _LEAVING = (
     "SELECT customer_id, historic_clv, churn_probability_90d FROM gold.customer_value"
     " WHERE churn_band = 'high' AND historic_clv >= {least} ORDER BY 2 DESC"
@@ -75,6 +83,7 @@ _FALLING = (
 )
 
 
+@phase("printing the summary")
 def summarise(settings: Settings, console: Console) -> None:
     """Print what the catalogue says now."""
     catalogue = settings.catalogue
@@ -91,7 +100,40 @@ def summarise(settings: Settings, console: Console) -> None:
         _show_segments(catalogue, console)
         console.print()
         console.print(_to_look_at(catalogue, now, before), soft_wrap=True)
+    builds = _rows(catalogue, _BUILDS) if _rows(catalogue, _IS_THERE) else []
+    if builds:
+        console.print(how_gold_was_built(builds), markup=False, soft_wrap=True)
     console.print("Next: bridge-cart status · make dev", markup=False, soft_wrap=True)
+
+
+def how_gold_was_built(builds: Sequence[Mapping[str, Any]]) -> str:
+    """What the last run did to gold, with the tables that could not follow, by reason.
+
+    Args:
+        builds: name, mode and why of the tables that it wrote.
+
+    >>> new = "another segment model has come"
+    >>> rows = [("sales_daily", "incremental", None), ("customer_history", "full", new)]
+    >>> rows += [("segment_metrics", "full", new), ("customer_value", "full", None)]
+    >>> print(how_gold_was_built([dict(zip(("name", "mode", "why"), r)) for r in rows]))
+    gold: 4 tables written, 1 followed the change, 1 in one pass as always, 2 whole
+      customer_history, segment_metrics: another segment model has come
+    """
+    by_reason: dict[str, list[str]] = {}
+    for build in builds:
+        if build["why"] is not None:
+            by_reason.setdefault(build["why"], []).append(build["name"])
+    whole = sum(len(names) for names in by_reason.values())
+    followed = sum(build["mode"] == "incremental" for build in builds)
+    parts = (
+        (followed, "followed the change"),
+        (len(builds) - followed - whole, "in one pass as always"),
+        (whole, "whole"),
+    )
+    counted = ", ".join(f"{number} {words}" for number, words in parts if number)
+    noun = "table" if len(builds) == 1 else "tables"
+    reasons = [f"\n  {', '.join(names)}: {why}" for why, names in by_reason.items()]
+    return f"gold: {len(builds)} {noun} written, {counted}{''.join(reasons)}"
 
 
 def _show_kpis(now: dict[str, Any], before: dict[str, Any], console: Console) -> None:

@@ -13,7 +13,7 @@ from bridge_cart_assets.settings import Settings
 from bridge_cart_tests.conftest import Command
 
 HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
-# The dagster.yaml of two earlier versions, to the letter.
+# The dagster.yaml of earlier versions, to the letter.
 RETRIES = "run_retries: {enabled: true, max_retries: 2}"
 FIRST_INSTANCE = f"""\
 # Written by bridge-cart on first use; change it as you like.
@@ -37,9 +37,36 @@ concurrency:
   runs: {{max_concurrent_runs: 2}}
   pools: {{default_limit: 1}}
 """
+# Without its last part, the days after which ticks are forgotten.
+LATEST_BUT_ONE = """\
+# Written by bridge-cart on first use; change it as you like.
+telemetry: {enabled: false}
+nux: {enabled: false}
+event_log_storage:
+  module: bridge_cart_assets.automation.event_log
+  class: PooledSqliteEventLogStorage
+  config: {base_dir: {env: DAGSTER_HOME}}
+run_storage:
+  module: bridge_cart_assets.automation.run_storage
+  class: PatientSqliteRunStorage
+  config: {base_dir: {env: DAGSTER_HOME}}
+schedule_storage:
+  module: dagster._core.storage.schedules
+  class: SqliteScheduleStorage
+  config: {base_dir: {env: DAGSTER_HOME}}
+# Tells Dagster's run monitoring whether the process of a run still lives.
+run_launcher:
+  module: bridge_cart_assets.automation.launcher
+  class: LivenessRunLauncher
+run_retries: {enabled: true, max_retries: 2, retry_on_asset_or_op_failure: false}
+run_monitoring: {enabled: true, start_timeout_seconds: 120, poll_interval_seconds: 20}
+concurrency:
+  runs: {max_concurrent_runs: 2}
+"""
 WRITTEN_EARLIER = (
     FIRST_INSTANCE,
     FIRST_INSTANCE.replace(RETRIES, f"{RETRIES[:-1]}, retry_on_asset_or_op_failure: false}}"),
+    LATEST_BUT_ONE,
 )
 
 

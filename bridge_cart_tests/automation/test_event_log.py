@@ -1,4 +1,4 @@
-"""The event log answers as Dagster's own does, whether or not events come in batches."""
+"""The event log answers as Dagster's own does; it only writes less, and forgets old runs."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from bridge_cart_assets.automation.event_log import PooledSqliteEventLogStorage
 
@@ -31,6 +32,24 @@ def lines() -> Iterator[dg.MaterializeResult[None]]:
 @dg.asset(key=GOLD, deps=[RAW])
 def kpis() -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={"rows": 4})
+
+
+def planned(made: dg.DagsterInstance, key: dg.AssetKey) -> int:
+    """Of how many partitions an asset was planned; one for all where there are none."""
+    kind = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+    records = made.event_log_storage.get_event_records(dg.EventRecordsFilter(kind, key))
+    return len({record.partition_key for record in records}) if key == RAW else bool(records)
+
+
+def partition_status(made: dg.DagsterInstance) -> dict[str, object]:
+    """What the page of an asset says of its partitions."""
+    status = get_and_update_asset_status_cache_value(made, RAW, DAYS)
+    assert status is not None
+    subsets = {
+        "materialized": status.deserialize_materialized_partition_subsets(DAYS),
+        "failed": status.deserialize_failed_partition_subsets(DAYS),
+    }
+    return {name: sorted(subset.get_partition_keys()) for name, subset in subsets.items()}
 
 
 @contextmanager
@@ -71,23 +90,20 @@ def log_answers(made: dg.DagsterInstance) -> dict[str, object]:
             ]
             for run in runs
         ],
-        "stored": sorted(
+        "stored": {
             (str(entry.dagster_event_type), entry.step_key or "")
             for run in runs
             for entry in made.all_logs(run.run_id)
-        ),
-        "planned": len(
-            storage.get_event_records(
-                dg.EventRecordsFilter(dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, GOLD)
-            )
-        ),
+        },
+        "planned": {key: planned(made, key) for key in (RAW, GOLD)},
         "latest": {
             str(key): (event and event.asset_materialization.partition)  # type: ignore[union-attr]
             for key, event in latest.items()
         },
-        "checks": sorted((str(record.status), record.partition or "") for record in checks),
+        "checks": [str(c.status) for c in checks if c.partition is None],
         "partitions": partitions,
-        "ids": [n - ids[0] for n in ids],
+        "status": partition_status(made),
+        "ids": (len(ids), ids == sorted(set(ids), reverse=True)),
         "known": sorted(map(str, made.all_asset_keys())),
     }
 
@@ -114,3 +130,20 @@ def test_events_in_batches_give_the_answers_of_dagsters_own_log(
     assert pooled == own
     assert len(pooled["partitions"][RAW]) == 29  # type: ignore[index]
     assert len(stored) >= 4, "no event came together with another"
+
+
+def test_what_dagster_repeats_for_each_day_is_written_once(tmp_path: Path) -> None:
+    """Two runs of 29 days: the days of what has partitions are in the index, and nothing else."""
+    with instance(tmp_path / "pooled", PooledSqliteEventLogStorage) as made:
+        log_answers(made)
+        storage = made.event_log_storage
+        plans = dg.EventRecordsFilter(dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, GOLD)
+        assert [r.partition_key for r in storage.get_event_records(plans)] == [None, None]
+        checks = storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(RAW, "whole"), limit=1000
+        )
+        assert len(checks) == 2
+        assert len(made.fetch_materializations(RAW, limit=1000).records) == 2 * 29
+        for run_id in made.get_run_ids():
+            kinds = [e.dagster_event_type for e in made.all_logs(run_id)]
+            assert kinds.count(dg.DagsterEventType.ASSET_MATERIALIZATION) == 2

@@ -16,13 +16,15 @@ from bridge_cart_assets.lake.commits import Commit
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline import gold_inputs
 from bridge_cart_assets.pipeline.chain import refresh_silver
-from bridge_cart_assets.pipeline.gold import Built, recipes, update_table
+from bridge_cart_assets.pipeline.gold import GOLD_TABLES, Built, recipes, update_table
+from bridge_cart_assets.pipeline.gold_builds import recorded_builds
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_FEATURES,
     CUSTOMER_HISTORY,
     KPI_MOVES,
+    KPIS_DAILY,
     SEGMENT_EVENTS,
     SEGMENT_MODEL,
 )
@@ -208,6 +210,38 @@ def test_a_table_that_cannot_follow_says_why(shop: Lake, monkeypatch: pytest.Mon
     next_days(shop, FIRST + timedelta(days=80))
     assert (why() or "").endswith(" days at once")
     assert stale_tables(shop) == []
+
+
+def test_the_lake_remembers_how_each_table_was_built(shop: Lake) -> None:
+    """Without Dagster: whoever reads the tables can read it from their commits."""
+    next_days(shop, FIRST + timedelta(days=40))
+    built = refresh(shop)
+    recorded = {row["name"]: row for row in recorded_builds(shop).iter_rows(named=True)}
+    assert list(recorded) == [table.name for table in GOLD_TABLES]
+    for name, row in recorded.items():
+        one = built[f"gold/{name}"]
+        assert row["rows_changed"] == one.changed
+        assert row["seconds"] >= 0
+        assert row["run_id"] == "run"
+    follows = {name: row["mode"] for name, row in recorded.items()}
+    # Of kpis_daily the internal tables follow.
+    assert {follows[n] for n in ("customer_features", "sales_daily", "kpis_daily")} == {
+        "incremental"
+    }
+    assert (follows["customer_value"], recorded["customer_value"]["why"]) == ("full", None)
+
+    shutil.rmtree(Path(shop.root) / KPI_MOVES.path)
+    next_days(shop, FIRST + timedelta(days=41))
+    refresh(shop)
+    [row] = recorded_builds(shop).filter(pl.col("name") == "kpis_daily").iter_rows(named=True)
+    assert (row["mode"], row["why"]) == ("full", "it has no rows yet")
+    assert recorded_builds(Lake(f"{shop.root}-of-nobody")).is_empty()
+
+    next_days(shop, FIRST + timedelta(days=42))
+    recipe = next(r for r in recipes(Settings.discount_rate) if r.table is KPIS_DAILY)
+    update_table(shop, recipe, "by hand")
+    [row] = recorded_builds(shop).filter(pl.col("name") == "kpis_daily").iter_rows(named=True)
+    assert (row["run_id"], row["why"]) == ("by hand", None), "its sums are of another run"
 
 
 def test_what_another_run_has_seen_later_is_not_undone(shop: Lake) -> None:

@@ -153,9 +153,31 @@ METRICS = [
     ("bg_nbd", 20240728, "auc", 0.44, ">= 0.6", False),
     ("value_data", 20240728, "customers", 2_331.0, None, None),
 ]
+
+
+def build(name: str, mode: str, why: str | None, seconds: float, run_id: str = "run-0001") -> Row:
+    return {
+        "name": name,
+        "mode": mode,
+        "why": why,
+        "rows_changed": 1_200,
+        "seconds": seconds,
+        "built_at": AT,
+        "run_id": run_id,
+    }
+
+
+BUILDS = [
+    build("customer_features", "incremental", None, 0.5),
+    build("sales_daily", "incremental", None, 0.25),
+    build("customer_value", "full", None, 0.125),
+    build("customer_history", "full", "another segment model has come", 1.5),
+    build("value_model", "full", None, 2.0, "run-0000"),
+]
 ALL: Mapping[Table, Iterable[Row]] = {
     meta.TIMES: [{"run_id": "run-0001", "started_at": AT, "seconds": 8.24}],
     meta.CHECKS: CHECKS,
+    meta.GOLD_BUILDS: BUILDS,
     meta.ACCOUNTING: TOTALS,
     meta.ACCOUNTING_DAYS: DAYS,
     meta.QUARANTINE: REFUSALS,
@@ -232,6 +254,8 @@ def test_the_state_is_sentences(page: Markup) -> None:
     assert state(page) == [
         "The last run built this catalogue on 2024-07-29 10:48 UTC after 8.2 seconds.",
         "The data end on 2024-07-28, one day before that run.",
+        "Of 5 tables of gold 2 followed the change, one is made in one pass each time, one could "
+        "not follow and was built whole and one did not change.",
         "Of 4 checks one blocking one failed, one gave a warning, one passed and one was never "
         "evaluated.",
         "Every one of 22 213 records is accounted for: 22 139 stand in silver, 8 repeat one that "
@@ -324,6 +348,23 @@ def test_models_are_those_in_effect_with_what_misses_its_gate_first(page: Markup
     assert rows(page, "drift")[0][:4] == ["revenue", "0.300", "0.250", "moved"]
 
 
+def test_how_gold_was_built_is_shown_with_what_could_not_follow_first(page: Markup) -> None:
+    passed = "made in one pass each time"
+    assert [[*row[:5], row[6]] for row in rows(page, "gold-builds")] == [
+        [
+            *("customer_history", "full", "another segment model has come"),
+            *("1 200", "1.500", "yes"),
+        ],
+        ["value_model", "full", passed, "1 200", "2.000", "no change since"],
+        [
+            *("customer_features", "incremental", "–none: it followed the change"),
+            *("1 200", "0.500", "yes"),
+        ],
+        ["sales_daily", "incremental", "–none: it followed the change", "1 200", "0.250", "yes"],
+        ["customer_value", "full", passed, "1 200", "0.125", "yes"],
+    ]
+
+
 def test_every_table_of_the_lake_is_listed(page: Markup, catalogue: Path) -> None:
     with duckdb.connect(str(catalogue), read_only=True) as connection:
         stored = connection.execute("SELECT count(*) FROM meta.tables").fetchone()
@@ -354,7 +395,7 @@ def test_without_an_address_of_dagster_there_are_no_such_links(catalogue: Path) 
 def test_every_table_of_the_page_is_there_as_csv_too(page: Markup, catalogue: Path) -> None:
     client = client_of(catalogue)
     links = [a.get("href") for a in page.all(".//a[@class='csv']") if a.get("download") == ""]
-    assert len(links) == 12
+    assert len(links) == 13
     for link in links:
         name = str(link).removeprefix("/export/pipeline/").split(".")[0]
         lines = list(csv.reader(io.StringIO(client.get(str(link)).text)))

@@ -327,6 +327,16 @@ def test_another_discount_rate_is_refused_in_one_line(value: str) -> None:
     assert says.startswith(f"BRIDGE_CART_DISCOUNT_RATE={value!r} is not accepted: a share")
 
 
+@pytest.mark.parametrize(("value", "runs"), [("", 30), ("1", 1), ("365", 365)])
+def test_the_runs_that_are_kept_are_a_number(value: str, runs: int) -> None:
+    assert settings(BRIDGE_CART_KEEP_RUNS=value).keep_runs == runs
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "all", "1e3"])
+def test_another_number_of_runs_is_refused(value: str) -> None:
+    assert "a whole number" in refusal(BRIDGE_CART_KEEP_RUNS=value)
+
+
 @pytest.mark.parametrize("value", ["", "EUR", "€", "kr", "R$"])
 def test_the_currency_is_a_code_or_a_sign(value: str) -> None:
     assert settings(BRIDGE_CART_CURRENCY=value).currency == value

@@ -141,6 +141,31 @@ def test_before_the_first_sale_it_says_so(tmp_path: Path) -> None:
     assert "there are none: no sale has been taken in yet" in shown
 
 
+def test_how_gold_was_built_stands_at_the_end_of_that_run_alone(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, lake=str(tmp_path / "lake"))
+    Catalogue(settings.catalogue, 60, "mixed")
+    with duckdb.connect(str(settings.catalogue)) as connection:
+        connection.execute("CREATE SCHEMA meta")
+        connection.execute("CREATE TABLE meta.run AS SELECT 'now' AS run_id")
+        connection.execute(
+            "CREATE TABLE meta.gold_builds AS FROM (VALUES"
+            " ('kpis_daily', 'incremental', NULL, 'now'), ('customer_value', 'full', NULL, 'now'),"
+            " ('sales_daily', 'full', '40 days at once', 'now'),"
+            " ('customer_history', 'full', 'another segment model has come', 'before')"
+            ") AS t(name, mode, why, run_id)"
+        )
+    console = recorded()
+    summarise(settings, console)
+    shown = lines(console)
+    at = shown.index(line(shown, "gold:"))
+    assert shown[at : at + 2] == [
+        "gold: 3 tables written, 1 followed the change, 1 in one pass as always, 1 whole",
+        "  sales_daily: 40 days at once",
+    ]
+    (tmp_path / "older").mkdir()
+    assert not [text for text in printed(tmp_path / "older") if text.startswith("gold:")]
+
+
 def test_tables_fit_into_80_columns_and_colours_change_no_word(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path, lake=str(tmp_path / "lake"))
     Catalogue(settings.catalogue, 60, "mixed")

@@ -45,6 +45,7 @@ class Pipeline:
     topics: Sheet
     models: Sheet
     drift: Sheet
+    gold_builds: Sheet
     tables: Sheet
 
     @property
@@ -53,7 +54,7 @@ class Pipeline:
         return (
             *(self.alerts, self.checks, self.fates.sheet, self.accounting, self.refusals),
             *(self.refused_files, self.other_columns, self.files, self.topics),
-            *(self.models, self.drift, self.tables),
+            *(self.models, self.drift, self.gold_builds, self.tables),
         )
 
 
@@ -67,6 +68,8 @@ def pipeline(catalogue: Catalogue, asked: PageQuery) -> Pipeline:
     fates = queries.record_outcomes(catalogue) if has_records else []
     days = queries.fates_by_day(catalogue) if has_records else []
     refusals = queries.refused_records(catalogue) if has_refusals else []
+    has_builds = meta.GOLD_BUILDS.path in there
+    builds = queries.gold_builds(catalogue) if has_builds else []
     has_files = ops.FILES.path in there
     refused = queries.refused_files(catalogue, _MOST_FILES) if has_files else []
     fresh = freshness(catalogue)
@@ -74,6 +77,7 @@ def pipeline(catalogue: Catalogue, asked: PageQuery) -> Pipeline:
     state = (
         sentences.last_run_sentence(fresh, seconds),
         sentences.age_of_data(fresh),
+        sentences.builds_sentence(builds),
         sentences.verdict(checks) if has_checks else "",
         sentences.balance_sentence(fates) if has_records else "",
         sentences.refused_sentence(refused, _MOST_FILES),
@@ -95,6 +99,7 @@ def pipeline(catalogue: Catalogue, asked: PageQuery) -> Pipeline:
         ),
         models=tables.metrics(queries.metrics(catalogue) if MODEL_METRICS.path in there else []),
         drift=tables.drift(drift(catalogue) if MODEL_DRIFT.path in there else []),
+        gold_builds=tables.gold_builds(builds, has_builds),
         tables=tables.tables(queries.stored_tables(catalogue)),
     )
 

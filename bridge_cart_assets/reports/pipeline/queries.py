@@ -47,6 +47,37 @@ def run_seconds(catalogue: Catalogue) -> float | None:
 
 
 @dataclass(frozen=True)
+class GoldBuild:
+    """How a table of gold was built when its rows last changed.
+
+    `is_latest` says whether that was in the run that built the catalogue.
+    """
+
+    name: str
+    mode: str
+    why: str | None
+    rows_changed: int
+    seconds: float
+    built_at: datetime
+    is_latest: bool
+
+    @property
+    def has_followed(self) -> bool:
+        """Whether it followed the change."""
+        return self.mode == "incremental"
+
+
+def gold_builds(catalogue: Catalogue) -> list[GoldBuild]:
+    """The tables of gold, those that could not follow first, then by seconds."""
+    sql = """
+        SELECT name, mode, why, rows_changed, seconds, make_timestamp(epoch_us(built_at)),
+               coalesce(run_id = (SELECT any_value(run_id) FROM meta.run), false)
+        FROM meta.gold_builds ORDER BY why IS NULL, seconds DESC, name
+    """
+    return catalogue.ask(GoldBuild, sql)
+
+
+@dataclass(frozen=True)
 class CheckRow:
     """The latest verdict of a check; `passed` is None when there is none."""
 

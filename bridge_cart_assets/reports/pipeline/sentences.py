@@ -9,7 +9,12 @@ from collections.abc import Sequence
 
 from bridge_cart_assets.reports.formatting import grouped, listed, moment
 from bridge_cart_assets.reports.freshness import Freshness
-from bridge_cart_assets.reports.pipeline.queries import CheckRow, RecordOutcomes, RefusedFile
+from bridge_cart_assets.reports.pipeline.queries import (
+    CheckRow,
+    GoldBuild,
+    RecordOutcomes,
+    RefusedFile,
+)
 
 NEXT_RUN = "This catalogue was built by an older version: the next run brings it."
 
@@ -33,6 +38,32 @@ def age_of_data(fresh: Freshness) -> str:
         return f"The data end on {fresh.as_of}, the day of that run."
     days = "one day" if behind == 1 else f"{grouped(behind)} days"
     return f"The data end on {fresh.as_of}, {days} before that run."
+
+
+def builds_sentence(builds: Sequence[GoldBuild]) -> str:
+    """How many tables of gold the last run brought up to date, and how; '' when it is unknown."""
+    latest = [build for build in builds if build.is_latest]
+    if not builds:
+        return ""
+    followed = sum(build.has_followed for build in latest)
+    could_not = sum(build.why is not None for build in latest)
+    parts = [
+        (followed, f"{_number(followed)} followed the change"),
+        (
+            rest := len(latest) - followed - could_not,
+            f"{_are(rest, 'is', 'are')} made in one pass each time",
+        ),
+        (could_not, f"{_number(could_not)} could not follow and {_was(could_not)} built whole"),
+        (
+            kept := len(builds) - len(latest),
+            f"{_number(kept)} did not change",
+        ),
+    ]
+    return f"Of {grouped(len(builds))} tables of gold {listed([w for n, w in parts if n])}."
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def verdict(checks: Sequence[CheckRow]) -> str:

@@ -24,6 +24,7 @@ from bridge_cart_assets.reports.pipeline import reasons
 from bridge_cart_assets.reports.pipeline.queries import (
     CheckRow,
     FilesByState,
+    GoldBuild,
     ModelMetric,
     OtherColumn,
     RecordOutcomes,
@@ -35,6 +36,7 @@ from bridge_cart_assets.reports.pipeline.queries import (
 from bridge_cart_assets.reports.pipeline.sentences import NEXT_RUN
 from bridge_cart_assets.reports.segments.queries import SegmentDrift
 from bridge_cart_assets.reports.tables import Column, Sheet, column
+from bridge_cart_assets.tables.meta import GOLD_BUILDS
 
 _FAILED, _WARNING, _PASSED, _OPEN = "is-failed", "is-warning", "is-passed", "is-open"
 _AS_A_WHOLE = "the whole record"
@@ -62,6 +64,41 @@ def tables(stored: Sequence[StoredTable]) -> Sheet:
         stored,
         dagster=lambda t: "" if t.layer == "ops" else _asset(t.layer, t.name),
     )
+
+
+def gold_builds(builds: Sequence[GoldBuild], is_there: bool) -> Sheet:
+    """How the tables of gold were built."""
+    return Sheet(
+        "gold-builds",
+        "How gold was built",
+        (
+            column("name", "Table", words, GOLD_BUILDS),
+            column("mode", "Mode", words, GOLD_BUILDS),
+            Column[GoldBuild]("why", "Why", _why, "text", GOLD_BUILDS.meaning("why")),
+            column("rows_changed", "Rows written", count, GOLD_BUILDS),
+            column("seconds", "Seconds", three_decimals, GOLD_BUILDS),
+            Column[GoldBuild]("built_at", "Built", lambda b: _moment(b.built_at), "text"),
+            column(
+                "is_latest",
+                "In the last run",
+                words,
+                "Without a change of its rows a table keeps the commit that it has",
+                of=lambda b: "yes" if b.is_latest else "no change since",
+            ),
+        ),
+        builds,
+        colour=lambda b: _WARNING if b.why else _PASSED,
+        dagster=lambda b: _asset("gold", b.name),
+        empty="No table of gold has been built yet." if is_there else NEXT_RUN,
+    )
+
+
+def _why(build: GoldBuild) -> Cell:
+    if build.why is not None:
+        return words(build.why)
+    if build.has_followed:
+        return nothing("it followed the change")
+    return words("made in one pass each time")
 
 
 def alerts(checks: Sequence[CheckRow], is_there: bool) -> Sheet:
