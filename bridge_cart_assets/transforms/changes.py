@@ -5,6 +5,7 @@ they are now and as they were. Does not belong here: where the rows come from (`
 a table makes of them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -65,6 +66,10 @@ class Rows:
         """How many there are."""
         return self.came.height + self.gone.height
 
+    def filtered(self, keep: Callable[[pl.LazyFrame], pl.LazyFrame]) -> "Rows":
+        """Those of them that a filter keeps."""
+        return Rows(keep(self.came.lazy()).collect(), keep(self.gone.lazy()).collect())
+
     def before(self, now: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
         """What some rows of now were, without those that came and with those that went."""
         stayed = now.join(self.came, on=list(key), how="anti")
@@ -89,12 +94,14 @@ class Changes:
     """What has changed in silver since a table was last brought up to date.
 
     Attributes:
-        purchases: rows of silver/purchases as they are now.
+        purchases: rows of silver/purchases as they are now, those of customers.
         customers: rows of silver/customers as they are now.
-        lines: rows of silver/purchases that came and went.
+        lines: rows of silver/purchases that came and went, those of customers. Of a line that has
+            got a customer, only the row that came is one of them.
         profiles: rows of silver/customers that came and went.
         seen_as_of: latest batch day in silver then.
         as_of: and now.
+        anonymous: the same of the lines without a customer; None when nobody asks for them.
 
     C1 has ordered before, and on 2 January another customer orders for the first time:
 
@@ -122,6 +129,7 @@ class Changes:
     profiles: Rows
     seen_as_of: date
     as_of: date
+    anonymous: "Changes | None" = None
 
     @cached_property
     def counted(self) -> Rows:

@@ -18,9 +18,9 @@ from bridge_cart_assets.transforms.parsing import each_distinct, present
 
 # The languages of most people who may have typed a country; Babel has 300 more.
 _LANGUAGES = (
-    "de fr es it pt nl sv da nb no nn fi is pl cs sk hu ro bg el tr ru uk be sr hr bs sl mk sq et lv "
-    "lt ga cy mt ca eu gl lb ar he fa ur hi bn ta te mr gu kn ml pa si ne th lo km my vi id ms fil "
-    "sw af zu am ja ko zh ka hy az kk uz mn"
+    "de fr es it pt nl sv da nb no nn fi is pl cs sk hu ro bg el tr ru uk be sr hr bs sl mk sq et "
+    "lv lt ga cy mt ca eu gl lb ar he fa ur hi bn ta te mr gu kn ml pa si ne th lo km my vi id ms "
+    "fil sw af zu am ja ko zh ka hy az kk uz mn"
 )
 # Regions that are no countries, and codes that are nobody's.
 _NO_COUNTRY = ("EU", "EZ", "UN", "QO", "XA", "XB", "ZZ")
@@ -62,7 +62,7 @@ _ALIASES = {
     "TR": "turkey",
     "TW": "taiwan province of china, taiwan republic of china",
     "TZ": "tanzania united republic of",
-    "US": "united states of america, united states america, america, vereinigte staaten von amerika, "
+    "US": "united states of america, america, vereinigte staaten von amerika, "
     "etats unis damerique, estados unidos de america, eeuu, ee uu",
     "VA": "holy see, vatican",
     "VE": "venezuela bolivarian republic of",

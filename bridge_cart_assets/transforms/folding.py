@@ -13,7 +13,7 @@ PURCHASE_KEY = ("source", "order_id", "line_number")
 _VERSION = ("version_at", "batch_day", "object", "pos", "fingerprint")
 _RECORD = ("source", "fingerprint", "pos")
 # Where a record came from is not what it says.
-_NOT_CONTENT = ("source", "valid_from", "fate", *_VERSION)
+_NOT_CONTENT = ("source", "valid_from", "fate", "guessed", *_VERSION)
 
 
 @dataclass(frozen=True)

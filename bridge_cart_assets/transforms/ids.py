@@ -69,6 +69,6 @@ def _tidied(text: pl.Series) -> pl.Series:
 def _possible(text: pl.Series) -> pl.Series:
     suspicious = text.str.contains(rf"{_ROUNDED}|^[\{{\[]|{_BOOLEAN}|{_NO_TEXT}")
     if not suspicious.any():
-        return pl.select(pl.lit(text).is_not_null()).to_series()
+        return ~suspicious
     wrong = "|".join((_ROUNDED, _NESTED, _BOOLEAN, _NO_TEXT))
     return ~text.str.contains(wrong)

@@ -20,7 +20,16 @@ import polars as pl
 from bridge_cart_assets.tables.gold import CONCENTRATION_DAILY, KPI_MOVES, KPIS_DAILY
 from bridge_cart_assets.transforms import windows
 from bridge_cart_assets.transforms.changes import Changes, added_up
-from bridge_cart_assets.transforms.features import ORDER, exact_sum, ratio, refunds, sales, up_to
+from bridge_cart_assets.transforms.features import (
+    ORDER,
+    exact_sum,
+    of_customers,
+    of_nobody,
+    ratio,
+    refunds,
+    sales,
+    up_to,
+)
 from bridge_cart_assets.transforms.windows import (
     WINDOW,
     activity_intervals,
@@ -34,6 +43,7 @@ _AMOUNTS = (
     *("revenue", "discounts", "refunds", "net_revenue", "revenue_new", "revenue_returning"),
     *("base_revenue_90d", "retained_revenue_90d", "revenue_90d", "discounts_90d"),
     *("purchase_amount_90d", "refunds_90d", "revenue_total", "top_decile_revenue"),
+    *("anonymous_revenue", "anonymous_refunds", "revenue_all"),
 )
 # Counts of customers who have come so far, and the sums over W and V: the others are of one day.
 _RUNNING = tuple(
@@ -48,7 +58,7 @@ def kpis_daily(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     """One row per calendar day from the first sale to `as_of`.
 
     Args:
-        purchases: rows of silver/purchases.
+        purchases: rows of silver/purchases, those without a customer too.
         as_of: latest batch day in silver.
 
     Returns:
@@ -62,7 +72,8 @@ def kpis_daily(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     >>> last_days.rows()
     [('2024-03-30', 1, 0), ('2024-03-31', 0, 1)]
     """
-    summed, ranked = kpi_moves(purchases, as_of), concentration_daily(purchases, as_of)
+    summed = kpi_moves(purchases, as_of)
+    ranked = concentration_daily(of_customers(purchases), as_of)
     return kpis_from(summed.lazy(), ranked.lazy(), as_of)
 
 
@@ -84,7 +95,8 @@ def kpis_from(summed: pl.LazyFrame, ranked: pl.LazyFrame, as_of: date) -> pl.Dat
     >>> kpis_from(summed, ranked, day).select("orders", "revenue", "revenue_total", "aov").rows()
     [(1, Decimal('0.01'), Decimal('1.00'), 0.01)]
     """
-    first = summed.filter(pl.col("lines") > 0).select(pl.min("day")).collect().item()
+    is_sale = (pl.col("lines") > 0) | (pl.col("anonymous_orders") > 0)
+    first = summed.filter(is_sale).select(pl.min("day")).collect().item()
     if first is None:
         return KPIS_DAILY.empty()
     calendar = windows.calendar(first, as_of)
@@ -100,7 +112,7 @@ def kpi_moves(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     """What each day adds to the KPIs, and takes away from those over windows of days.
 
     Args:
-        purchases: rows of silver/purchases.
+        purchases: rows of silver/purchases, those without a customer too.
         as_of: latest batch day in silver.
 
     Returns:
@@ -117,7 +129,9 @@ def kpi_moves(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     [('2024-01-01', 1000, 1000), ('2024-03-31', 0, -1000)]
     """
     seen = up_to(purchases, as_of)
-    return added_up(KPI_MOVES, _of_customers(seen), _of_orders(seen))
+    people = of_customers(seen)
+    parts = (_of_customers(people), _of_orders(people), _of_nobody(of_nobody(seen)))
+    return added_up(KPI_MOVES, *parts)
 
 
 def updated_kpi_moves(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
@@ -127,9 +141,11 @@ def updated_kpi_moves(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
         earlier: rows of gold/kpi_moves.
         changes: what has changed since.
     """
-    customers, orders = changes.of_buyers, changes.of_orders
-    now = (_of_customers(customers.now.lazy()), _of_orders(orders.now.lazy()))
-    before = (_of_customers(customers.before.lazy()), _of_orders(orders.before.lazy()))
+    lines = [(_of_customers, changes.of_buyers), (_of_orders, changes.of_orders)]
+    if changes.anonymous is not None:
+        lines.append((_of_nobody, changes.anonymous.of_orders))
+    now = [sums(versions.now.lazy()) for sums, versions in lines]
+    before = [sums(versions.before.lazy()) for sums, versions in lines]
     negative = (part.with_columns(-pl.exclude("day")) for part in before)
     return added_up(KPI_MOVES, earlier.collect(), *now, *negative)
 
@@ -157,6 +173,21 @@ def _of_orders(seen: pl.LazyFrame) -> pl.DataFrame:
         for name, some in counts.items()
     )
     return _together((of_day, *windowed))
+
+
+def _of_nobody(seen: pl.LazyFrame) -> pl.DataFrame:
+    """What is a sum over orders without a customer, from all such lines of some."""
+    sold = (
+        sales(seen)
+        .group_by(day="purchase_day")
+        .agg(
+            anonymous_orders=pl.struct(ORDER).n_unique().cast(pl.Int64),
+            anonymous_revenue=_cents("net_amount").sum(),
+        )
+        .collect()
+    )
+    back = refunds(seen).group_by(day="purchase_day")
+    return _together((sold, back.agg(anonymous_refunds=-_cents("net_amount").sum()).collect()))
 
 
 def _together(parts: tuple[pl.DataFrame, ...]) -> pl.DataFrame:
@@ -418,7 +449,10 @@ def _gini(ranked: Sorted, total: int) -> float | None:
 
 
 def _in_money(days: pl.DataFrame) -> pl.DataFrame:
-    with_net = days.with_columns(net_revenue=pl.col("revenue") - pl.col("refunds"))
+    with_net = days.with_columns(
+        net_revenue=pl.col("revenue") - pl.col("refunds"),
+        revenue_all=pl.col("revenue") + pl.col("anonymous_revenue"),
+    )
     exact = pl.col(_AMOUNTS).cast(pl.Decimal(20, 0)) * pl.lit(Decimal("0.01"))
     return with_net.with_columns(exact_sum(exact))
 

@@ -83,8 +83,9 @@ partially partial partly part teilweise teil partiellement partiel partielle par
 _NOT = "not non never no nicht nie kein keine noch ne pas jamais sin nunca"
 # Words that say nothing of the money.
 _NEUTRAL = """
-wc status order orders payment payments financial fulfillment fulfilment state fully full and or the is was has
-been for with by from to in on of a an it at item items goods customer buyer merchant seller shop
+wc status order orders payment payments financial fulfillment fulfilment state fully full and
+or the is was has been for with by from to in on
+of a an it at item items goods customer buyer merchant seller shop
 store admin system manually automatically auto pick up pickup ship out online
 vollständig ganz und oder der die das den dem ist wurde wird von vom zum zur im in auf bestellung
 zahlung zahlungsstatus kunde kundin kunden händler ware voll komplett teil
@@ -156,28 +157,29 @@ def _class_of(text: str) -> str | None:
 
 def _of_classes(classes: set[str], words: set[str]) -> str | None:
     """What the words of a text say together."""
-    given_back = "refunded" in classes
+    is_partial = "partial" in classes
     if "not" in classes:
         # "Not paid": what is denied is a payment, or else nobody knows.
         is_denied = classes <= {"not", "completed", "pending", "neutral"}
-        return "pending" if is_denied and classes & {"completed", "pending"} else None
-    if given_back and "failed" in classes:
-        return None
-    if given_back and "partial" in classes:
-        return "completed"
-    if "pending" in classes:
-        return "cancelled" if "failed" in classes else "pending"
-    if given_back:
-        return "refunded"
-    if classes & {"cancelled", "failed"}:
+        status = "pending" if is_denied and classes & {"completed", "pending"} else None
+    elif "refunded" in classes and "failed" in classes:
+        status = None
+    elif "refunded" in classes and is_partial:
+        status = "completed"
+    elif "pending" in classes:
+        status = "cancelled" if "failed" in classes else "pending"
+    elif "refunded" in classes:
+        status = "refunded"
+    elif classes & {"cancelled", "failed"}:
         # Of an order that is cancelled in part, the other part is a sale.
-        return None if "partial" in classes else "cancelled"
-    if "completed" in classes:
-        if "partial" in classes and words & _half_paid():
-            return "pending"
-        known = frozenset().union(*_words().values())
-        return "completed" if words <= known else None
-    return None
+        status = None if is_partial else "cancelled"
+    elif "completed" in classes and is_partial and words & _half_paid():
+        status = "pending"
+    elif "completed" in classes and words <= _all_words():
+        status = "completed"
+    else:
+        status = None
+    return status
 
 
 def _folded(text: str) -> str:
@@ -207,6 +209,11 @@ def _words() -> dict[str, frozenset[str]]:
         )
         for name, words in classes.items()
     }
+
+
+@cache
+def _all_words() -> frozenset[str]:
+    return frozenset().union(*_words().values())
 
 
 @cache
