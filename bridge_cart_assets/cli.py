@@ -66,10 +66,11 @@ class CommandError(Exception):
 def cli(context: click.Context, debug: bool) -> None:
     """A lakehouse for a shop's orders and customers."""
     context.obj = settings = Settings.from_environment()
-    if settings.encodings:
+    if settings.encodings or settings.dates:
         from bridge_cart_assets.sources import sources_read_as
 
-        sources_read_as(settings.encodings)  # refuses a name that is no source, whatever the verb
+        # Refuses a name that is no source, whatever the verb.
+        sources_read_as(settings.encodings, settings.dates)
     context.meta["debug"] = debug
 
 

@@ -36,14 +36,14 @@ def build_defs(
         loggers: take the place of Dagster's console logger.
 
     Raises:
-        SettingsError: an encoding was set for a source that there is not.
+        SettingsError: an encoding or an order of dates was set for a source that there is not.
     """
     days = daily_partitions(settings.start_date)
-    sources = sources_read_as(settings.encodings)
+    sources = sources_read_as(settings.encodings, settings.dates, settings.currency)
     return dg.Definitions(
         assets=[
             *(raw_asset(source, days) for source in sources),
-            silver_assets(days, follow()),
+            silver_assets(days, follow(), sources),
             gold_assets(follow(), settings.discount_rate),
             catalogue_asset(follow()),
             shop_day,

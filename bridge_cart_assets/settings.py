@@ -21,6 +21,7 @@ _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:/")
 _KAFKA = "BRIDGE_CART_KAFKA_"
 _BOOTSTRAP = f"{_KAFKA}BOOTSTRAP_SERVERS"
 _SERVER = re.compile(r"^([A-Za-z0-9][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\]):(\d{1,5})$")
+_ORDERS = ("day_first", "month_first")
 _PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _KAFKA_FILES = ("SSL_CA_LOCATION", "SSL_CERTIFICATE_LOCATION", "SSL_KEY_LOCATION")
@@ -51,8 +52,9 @@ class Settings:
         storage_options: the object store's usual variables, when the lake is in one.
         kafka: how to reach the brokers, in librdkafka's names; empty when there are none.
         discount_rate: how much less money is worth in a year, as a share.
-        currency: what amounts are in, as the report page says it; empty when it was not set.
+        currency: the shop's currency, a code of ISO 4217; empty when it was not set.
         encodings: how lines of a source's files that are not UTF-8 are read, by source.
+        dates: day_first or month_first where a source's file leaves it open, by source.
     """
 
     data: Path = Path("data")
@@ -66,6 +68,7 @@ class Settings:
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
     encodings: Mapping[str, str] = field(default_factory=dict)
+    dates: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def landing(self) -> Path:
@@ -109,6 +112,7 @@ class Settings:
             currency=_currency(env, "BRIDGE_CART_CURRENCY"),
             kafka=_kafka(env),
             encodings=_encodings(env.get("BRIDGE_CART_ENCODINGS")),
+            dates=_dates(env.get("BRIDGE_CART_DATES")),
         )
 
 
@@ -188,10 +192,14 @@ def _share(env: Mapping[str, str], name: str, default: float) -> float:
 
 
 def _currency(env: Mapping[str, str], name: str) -> str:
-    value = env.get(name) or ""
-    if value and not re.fullmatch(r"[^\W\d_]{0,5}[^\w\s<>&\"']?", value):
-        raise SettingsError(name, value, "a code or a sign, for instance EUR or €")
-    return value
+    value = env.get(name)
+    if not value:
+        return ""
+    from babel.numbers import is_currency
+
+    if not is_currency(value.upper()):
+        raise SettingsError(name, value, "a code of ISO 4217, for instance EUR")
+    return value.upper()
 
 
 def _kafka(env: Mapping[str, str]) -> dict[str, str]:
@@ -250,17 +258,36 @@ def _one_of(
 
 def _encodings(value: str | None) -> dict[str, str]:
     """`purchases=cp1252,customers=latin-1` as a mapping."""
+    return _by_source(
+        "BRIDGE_CART_ENCODINGS",
+        value,
+        _cuts_lines,
+        "SOURCE=ENCODING, for instance purchases=cp1252",
+    )
+
+
+def _cuts_lines(encoding: str) -> bool:
+    """Whether its line break is one byte, as lines are cut; encodings of wider units are not."""
+    try:
+        return "\n".encode(encoding) == b"\n"
+    except (LookupError, ValueError):
+        return False
+
+
+def _dates(value: str | None) -> dict[str, str]:
+    """`purchases=month_first,shopify_orders=day_first` as a mapping."""
+    accepted = "SOURCE=day_first or SOURCE=month_first, for instance purchases=month_first"
+    return _by_source("BRIDGE_CART_DATES", value, _ORDERS.__contains__, accepted)
+
+
+def _by_source(
+    name: str, value: str | None, is_accepted: Callable[[str], bool], accepted: str
+) -> dict[str, str]:
+    """`SOURCE=VALUE,SOURCE=VALUE` as a mapping."""
     found = {}
     for pair in filter(None, (value or "").split(",")):
-        source, _, encoding = (part.strip() for part in pair.partition("="))
-        try:
-            # Lines are cut at the byte of a line break, which encodings of wider units do not have.
-            is_accepted = bool(source) and "\n".encode(encoding) == b"\n"
-        except (LookupError, ValueError):
-            is_accepted = False
-        if not is_accepted:
-            raise SettingsError(
-                "BRIDGE_CART_ENCODINGS", pair, "SOURCE=ENCODING, for instance purchases=cp1252"
-            )
-        found[source] = encoding
+        source, _, meant = (part.strip() for part in pair.partition("="))
+        if not source or not is_accepted(meant):
+            raise SettingsError(name, pair, accepted)
+        found[source] = meant
     return found

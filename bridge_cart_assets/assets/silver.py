@@ -1,6 +1,6 @@
 """silver/*: one asset for the tables of the layer, because one pass over the records fills them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -10,19 +10,21 @@ from bridge_cart_assets.assets.run_scope import RunScope
 from bridge_cart_assets.checks.registry import CheckContext
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.silver import due_days, fold_due_days
-from bridge_cart_assets.sources import SOURCES
+from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.silver import TABLES
 
 
 def silver_assets(
-    days: dg.DailyPartitionsDefinition, condition: dg.AutomationCondition[dg.AssetKey]
+    days: dg.DailyPartitionsDefinition,
+    condition: dg.AutomationCondition[dg.AssetKey],
+    sources: Sequence[Source] = SOURCES,
 ) -> dg.AssetsDefinition:
     """The asset that brings silver up to date for the run's batch days."""
-    sources = tuple(source.raw for source in SOURCES)
+    received = tuple(source.raw for source in sources)
 
     @dg.multi_asset(
         name="silver",
-        specs=[asset_spec(table, sources, days=days, condition=condition) for table in TABLES],
+        specs=[asset_spec(table, received, days=days, condition=condition) for table in TABLES],
         check_specs=[check for table in TABLES for check in check_specs(table)],
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -37,7 +39,7 @@ def silver_assets(
             if checked_days is not None:
                 # The days of messages are known only now; they may lie outside of the range.
                 checked_days = checked_days.with_days(day for days in due.values() for day in days)
-            fold_due_days(lake, SOURCES, due, context.run.run_id, context.log.info)
+            fold_due_days(lake, sources, due, context.run.run_id, context.log.info)
         for table in TABLES:
             if asset_key(table) in context.selected_asset_keys:
                 yield materialize_result(lake.snapshot(table))

@@ -168,7 +168,7 @@ def _fold_arrived(lake: Lake, source: Source, days: Sequence[date], run_id: str)
     is_settled = True
     for other in SOURCES:
         changed = {day for name, day in touched if name == other.name}
-        if other is source:
+        if other.name == source.name:
             is_settled = retry_on_conflict(
                 partial(update_accounting, lake, source, arrived, days, changed, commit)
             )

@@ -29,7 +29,7 @@ def create_app(
     Args:
         catalogue: path of the DuckDB file.
         hosts: names in the Host header that are answered besides localhost, 127.0.0.1 and ::1.
-        currency: what amounts are in, as people write it (EUR); '' when it is not known.
+        currency: ISO code of what amounts are in (EUR); '' when it is not known.
         dagster: address of Dagster's pages (http://127.0.0.1:3000); '' links to none.
         pages: the pages, in the order of the navigation.
     """

@@ -72,7 +72,7 @@ class Site:
             "navigation": tuple(page for page in self.pages if page.in_navigation),
             "filters": FILTERS,
             "dagster": dagster.rstrip("/"),
-            "currency": currency or "the shop’s currency",
+            "currency": _sign(currency) or "the shop’s currency",
         }
 
     def page(self, page: Page, request: Request) -> Response:
@@ -240,6 +240,13 @@ def _html(request: Request, page: CachedPage) -> Response:
     if page.etag in tags or "*" in tags:
         return Response(status_code=304, headers=headers)
     return HTMLResponse(page.body, headers=headers)
+
+
+def _sign(currency: str) -> str:
+    """The currency's sign where it has one of its own in English, else its code."""
+    from babel.numbers import get_currency_symbol
+
+    return get_currency_symbol(currency, "en") if currency else ""
 
 
 def _if_none_match(request: Request) -> str:

@@ -2,26 +2,47 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import cast
 
 from bridge_cart_assets.settings import SettingsError
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.online_retail import ONLINE_RETAIL
 from bridge_cart_assets.sources.purchases import PURCHASES
 from bridge_cart_assets.sources.source import Conformed, Source
+from bridge_cart_assets.transforms.dates import Order
 
 SOURCES: tuple[Source, ...] = (CUSTOMERS, PURCHASES, ONLINE_RETAIL)
 
 
-def sources_read_as(encodings: Mapping[str, str]) -> tuple[Source, ...]:
-    """The sources with other encodings for lines that are not UTF-8, by name.
+def sources_read_as(
+    encodings: Mapping[str, str],
+    dates: Mapping[str, str] | None = None,
+    currency: str = "",
+) -> tuple[Source, ...]:
+    """The sources, read as the environment says.
+
+    Args:
+        encodings: of lines that are not UTF-8, by source.
+        dates: day_first or month_first where a file leaves it open, by source.
+        currency: the shop's currency.
 
     Raises:
-        SettingsError: an encoding was set for a source that there is not.
+        SettingsError: an encoding or an order was set for a source that there is not.
     """
+    dates = dates or {}
     known = [source.name for source in SOURCES]
-    for name in sorted(encodings.keys() - set(known)):
-        raise SettingsError("BRIDGE_CART_ENCODINGS", name, f"the sources are {', '.join(known)}")
-    return tuple(replace(s, encoding=encodings.get(s.name, s.encoding)) for s in SOURCES)
+    for variable, values in (("BRIDGE_CART_ENCODINGS", encodings), ("BRIDGE_CART_DATES", dates)):
+        for name in sorted(values.keys() - set(known)):
+            raise SettingsError(variable, name, f"the sources are {', '.join(known)}")
+    return tuple(
+        replace(
+            source,
+            encoding=encodings.get(source.name, source.encoding),
+            dates=cast(Order | None, dates.get(source.name, source.dates)),
+            currency=currency or source.currency,
+        )
+        for source in SOURCES
+    )
 
 
 __all__ = ["SOURCES", "Conformed", "Source", "sources_read_as"]

@@ -12,6 +12,7 @@ import polars as pl
 
 from bridge_cart_assets.tables.raw import raw_table
 from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.transforms.dates import Order
 
 CUSTOMER_COLUMNS: Mapping[str, str] = {
     "customer_id": "Customer's id",
@@ -70,6 +71,8 @@ class Source:
         encoding: how lines that are not UTF-8 are read, by Python's name for it; without one, or
             when they are not that either, they are kept as BAD_ENCODING.
         topic: the Kafka topic that its records come by too, if there is one.
+        dates: the order of day and month where a file leaves it open, if it was set.
+        currency: the shop's currency, if it was set.
     """
 
     name: str
@@ -80,6 +83,8 @@ class Source:
     conform: Callable[[pl.LazyFrame], Conformed]
     encoding: str | None = None
     topic: str | None = None
+    dates: Order | None = None
+    currency: str | None = None
 
     @cached_property
     def raw(self) -> Table:

@@ -27,20 +27,24 @@ AMOUNT = pl.Struct({"value": MONEY, "guessed": pl.Boolean, "currency": pl.String
 NUMBER = pl.Struct({"value": EXACT, "guessed": pl.Boolean})
 
 # A number in Python's own spelling, but for one to three digits, a point and three digits.
-_PLAIN = r"^[+-]?(?:\d{1,18}(?:\.(?:\d{1,2}|\d{4,18}))?|(?:0\d{0,17}|\d{4,18})\.\d{3})$"
+_PLAIN = (
+    r"^[+-]?(?:[0-9]{1,18}(?:\.(?:[0-9]{1,2}|[0-9]{4,18}))?|"
+    r"(?:0[0-9]{0,17}|[0-9]{4,18})\.[0-9]{3})$"
+)
 _FINE = pl.Decimal(38, 18)
 _CENTS = Decimal("0.01")
 _LAST_DECIMAL = Decimal(1).scaleb(-EXACT.scale)
 _LIMIT = Decimal(10) ** 18
 _MONEY_LIMIT = Decimal(10) ** 16
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−﹣－", "-"))
+_INVISIBLE = str.maketrans(
+    "", "", "\u061c\u200b\u200c\u200d\u200e\u200f\u2066\u2067\u2068\u2069\ufeff"
+)
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ′´`", "'"))
 # Written instead of cents that are zero: `5,-`.
 _DASHED_CENTS = re.compile(r"(?<=\d)([.,])-{1,2}(?=[^\d]*$)")
-_WHOLE = re.compile(r"\d+")
-_EXPONENT = re.compile(r"(\d+)(?:([.,])(\d+))?(e[+-]?\d{1,3})")
 _OPEN = re.compile(r"([1-9]\d{0,2})([.,])(\d{3})")
-_ONE_MARK = re.compile(r"(\d*)([.,])(\d*)")
+_SIMPLE = re.compile(r"(\d*)(?:([.,])(\d*))?(e[+-]?\d{1,3})?")
 _BLANK_GROUPS = re.compile(r"(\d{1,3}(?:([ '_])\d{3})(?:\2\d{3})*)(?:([.,])(\d*))?")
 _COMMA_GROUPS = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}")
 _POINT_GROUPS = re.compile(r"\d{1,3}(?:\.\d{3})+")
@@ -83,8 +87,11 @@ def read_amounts(
 
     >>> rows = pl.DataFrame({"text": ["1.250", "3,5 €", "1.250"], "file": ["a", "a", "b"]})
     >>> amounts = rows.select(amount=read_amounts(pl.col("text"), pl.col("file")))
-    >>> amounts.unnest("amount").select("value", "guessed", "currency").rows()
-    [(Decimal('1250.00'), False, None), (Decimal('3.50'), False, 'EUR'), (Decimal('1.25'), True, None)]
+    >>> for value, guessed, currency, _ in amounts.unnest("amount").rows():
+    ...     print(value, guessed, currency)
+    1250.00 False None
+    3.50 False EUR
+    1.25 True None
     """
     columns = pl.struct(
         present(text).alias("text"),
@@ -199,13 +206,16 @@ def _read_odd(frame: pl.DataFrame, plain: pl.Series, shop: str | None) -> pl.Dat
     )
     read = odd.with_columns(no_cents=named).join(decided, on="file", how="left")
     # A column may say that an amount has a fraction, and its currency that it has none.
-    is_guess = pl.when(nothing).then(~pl.col("no_cents") & ~point)
-    is_guess = is_guess.otherwise(pl.col("no_cents") & (exact != as_group))
+    is_guess = (
+        pl.when(nothing)
+        .then(~pl.col("no_cents") & ~point)
+        .otherwise(pl.col("no_cents") & (exact != as_group))
+    )
     return read.select(
         "row",
         "cents",
         exact=exact,
-        guessed=is_open & is_guess,
+        guessed=is_open & is_guess & exact.is_not_null(),
         currency="named",
     )
 
@@ -252,7 +262,7 @@ def _readings(texts: pl.Series, shop: str | None) -> pl.DataFrame:
         for text, reading in read
         if reading is not None and abs(reading.point) < _LIMIT
     ]
-    schema = {
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {
         "text": pl.String,
         "point": EXACT,
         "comma": EXACT,
@@ -272,7 +282,9 @@ def _exact(value: Decimal) -> Decimal:
 
 def _read_text(text: str) -> _Reading | None:
     """The number in a text: signs, currency and parentheses taken off, then the digits read."""
-    rest = " ".join(text.translate(_DASHES).translate(_APOSTROPHES).casefold().split())
+    rest = " ".join(
+        text.translate(_INVISIBLE).translate(_DASHES).translate(_APOSTROPHES).casefold().split()
+    )
     rest = _DASHED_CENTS.sub(r"\g<1>00", rest)
     signs, names = "", list[str]()
     if "(" in rest:
@@ -313,20 +325,15 @@ def _currency_patterns() -> tuple[re.Pattern[str], ...]:
 
 def _read_digits(text: str) -> tuple[Decimal, Decimal, str | None] | None:
     """The number where a point is decimal, where a comma is, and the mark that it shows."""
-    if _WHOLE.fullmatch(text):
-        return _clear(text)
     if match := _OPEN.fullmatch(text):
         integer, mark, rest = match.groups()
         group, fraction = Decimal(integer + rest), Decimal(f"{integer}.{rest}")
         return (fraction, group, None) if mark == "." else (group, fraction, None)
-    if match := _EXPONENT.fullmatch(text):
+    if match := _SIMPLE.fullmatch(text):
         integer, mark, rest, exponent = match.groups()
-        return _clear(f"{integer}.{rest or 0}{exponent}", mark)
-    if match := _ONE_MARK.fullmatch(text):
-        integer, mark, rest = match.groups()
         if not integer and not rest:
             return None
-        return _clear(f"{integer or 0}.{rest or 0}", mark if rest else None)
+        return _clear(f"{integer or 0}.{rest or 0}{exponent or ''}", mark if rest else None)
     if match := _BLANK_GROUPS.fullmatch(text):
         grouped, separator, mark, rest = match.groups()
         return _clear(f"{grouped.replace(separator, '')}.{rest or 0}", mark if rest else None)

@@ -5,6 +5,7 @@ here: numbers (`amounts`), or whether a line may be in another currency than the
 """
 
 import re
+import unicodedata
 from functools import cache
 
 import polars as pl
@@ -13,12 +14,13 @@ from bridge_cart_assets.transforms.parsing import present
 
 # The code for no currency, and the one for tests.
 _NO_CURRENCIES = frozenset({"XXX", "XTS"})
-_DOLLARS = tuple(
-    "USD ARS AUD BBD BMD BND BSD BZD CAD CLP COP CUP DOP FJD GYD HKD JMD KYD LRD MXN NAD NZD SBD "
-    "SGD SRD TTD TWD UYU XCD".split()
+_DOLLARS = (
+    *("USD", "ARS", "AUD", "BBD", "BMD", "BND", "BSD", "BZD", "CAD", "CLP", "COP", "CUP", "DOP"),
+    *("FJD", "GYD", "HKD", "JMD", "KYD", "LRD", "MXN", "NAD", "NZD", "SBD", "SGD", "SRD", "TTD"),
+    *("TWD", "UYU", "XCD"),
 )
-# Currencies that are written with a sign. A sign with several names none of them by itself.
-_WRITTEN: dict[str, tuple[str, ...]] = {
+# Signs that several currencies are written with: they name none by themselves.
+_SHARED: dict[str, tuple[str, ...]] = {
     "$": _DOLLARS,
     "¥": ("JPY", "CNY"),
     "￥": ("JPY", "CNY"),
@@ -27,52 +29,106 @@ _WRITTEN: dict[str, tuple[str, ...]] = {
     "₨": ("INR", "LKR", "MUR", "NPR", "PKR", "SCR"),
     "lei": ("MDL", "RON"),
     "c$": ("CAD", "NIO"),
+    "br": ("BYN", "ETB"),
+    "rf": ("MVR", "RWF"),
     "fcfa": ("XAF", "XOF"),
     "cfa": ("XAF", "XOF"),
-    **{
-        sign: (code,)
-        for code, signs in {
-            "ARS": "ar$",
-            "AUD": "a$ au$",
-            "AZN": "₼",
-            "BDT": "৳",
-            "BGN": "лв",
-            "CAD": "ca$ cdn$",
-            "CHF": "fr sfr",
-            "CLP": "cl$",
-            "CNY": "cn¥ rmb 元",
-            "COP": "co$ col$",
-            "CRC": "₡",
-            "CZK": "kč",
-            "GBP": "￡ ₤",
-            "GEL": "₾",
-            "GHS": "₵ gh₵",
-            "HUF": "ft",
-            "IDR": "rp",
-            "JPY": "jp¥ 円",
-            "KHR": "៛",
-            "KRW": "￦ 원",
-            "KZT": "₸",
-            "LAK": "₭",
-            "MNT": "₮",
-            "MYR": "rm",
-            "NGN": "₦",
-            "PEN": "s/",
-            "PLN": "zł zl",
-            "PYG": "₲",
-            "RUB": "₽ руб",
-            "SGD": "s$ sg$",
-            "THB": "฿",
-            "TRY": "₺ tl",
-            "UAH": "₴ грн",
-            "USD": "us$ u$s u$",
-            "ZAR": "r",
-        }.items()
-        for sign in signs.split()
-    },
 }
-# Signs that are abbreviations may end in a point; any other point belongs to the number.
-_ABBREVIATIONS = r"(?:kr|rs|fr|sfr|rp|zł|zl|kč|ft|лв|руб|грн|s/)\.?"
+# Signs of one currency each, as its own country writes them. No single letters but the R of the
+# rand: 5 k and 2 l are no amounts of money.
+_OWN: dict[str, tuple[str, ...]] = {
+    "AED": ("د.إ",),
+    "AFN": ("؋",),
+    "ALL": ("lekë",),
+    "AMD": ("֏",),
+    "AOA": ("kz",),
+    "ARS": ("ar$",),
+    "AUD": ("a$", "au$"),
+    "AWG": ("afl",),
+    "AZN": ("₼",),
+    "BAM": ("km", "км"),
+    "BDT": ("৳",),
+    "BGN": ("лв",),
+    "BHD": ("د.ب",),
+    "BIF": ("fbu",),
+    "BOB": ("bs",),
+    "CAD": ("ca$", "cdn$"),
+    "CDF": ("fc",),
+    "CHF": ("fr", "sfr"),
+    "CLP": ("cl$",),
+    "CNY": ("cn¥", "rmb", "元"),
+    "COP": ("co$", "col$"),
+    "CRC": ("₡",),
+    "CZK": ("kč",),
+    "DJF": ("fdj",),
+    "DOP": ("rd$",),
+    "DZD": ("da", "د.ج"),
+    "EGP": ("ج.م",),
+    "ERN": ("nfk",),
+    "ETB": ("ብር",),
+    "GBP": ("￡", "₤"),
+    "GEL": ("₾",),
+    "GHS": ("₵", "gh₵"),
+    "GNF": ("fg",),
+    "HUF": ("ft",),
+    "IDR": ("rp",),
+    "IQD": ("د.ع",),
+    "JOD": ("د.أ",),
+    "JPY": ("jp¥", "円"),
+    "KES": ("ksh",),
+    "KGS": ("сом",),
+    "KHR": ("៛",),
+    "KMF": ("cf",),
+    "KRW": ("￦", "원"),
+    "KWD": ("د.ك",),
+    "KZT": ("₸",),
+    "LAK": ("₭",),
+    "LBP": ("ل.ل",),
+    "LKR": ("රු",),
+    "LYD": ("د.ل",),
+    "MAD": ("د.م",),
+    "MGA": ("ar",),
+    "MKD": ("ден", "den"),
+    "MNT": ("₮",),
+    "MOP": ("mop$",),
+    "MRU": ("um", "أ.م"),
+    "MVR": ("ރ",),
+    "MWK": ("mk",),
+    "MYR": ("rm",),
+    "MZN": ("mtn",),
+    "NGN": ("₦",),
+    "NPR": ("नेरू",),
+    "OMR": ("ر.ع",),
+    "PAB": ("b/",),
+    "PEN": ("s/",),
+    "PLN": ("zł", "zl"),
+    "PYG": ("₲", "gs"),
+    "QAR": ("ر.ق",),
+    "RUB": ("₽", "руб"),
+    "SAR": ("ر.س",),
+    "SCR": ("sr",),
+    "SDG": ("ج.س",),
+    "SGD": ("s$", "sg$"),
+    "SLE": ("le",),
+    "STN": ("db",),
+    "SYP": ("ls", "ل.س"),
+    "THB": ("฿",),
+    "TND": ("dt", "د.ت"),
+    "TOP": ("t$",),
+    "TRY": ("₺", "tl"),
+    "TZS": ("tsh",),
+    "UAH": ("₴", "грн"),
+    "UGX": ("ush",),
+    "USD": ("us$", "u$s", "u$"),
+    "UZS": ("сўм", "soʻm"),
+    "VES": ("bs.s",),
+    "VUV": ("vt",),
+    "WST": ("ws$",),
+    "XCG": ("cg",),
+    "XPF": ("fcfp",),
+    "YER": ("ر.ي",),
+    "ZAR": ("r",),
+}
 _OTHER_DOLLARS = r"[a-z]{1,3} ?\$"
 
 
@@ -120,8 +176,8 @@ def currency_named(name: str, shop: str | None = None) -> str | None:
         name: the code or sign.
         shop: the shop's currency; it decides where the sign alone names several.
 
-    >>> currency_named("€"), currency_named("$"), currency_named("$", "CAD"), currency_named("$", "EUR")
-    ('EUR', None, 'CAD', None)
+    >>> currency_named("€"), currency_named("$"), currency_named("$", "CAD")
+    ('EUR', None, 'CAD')
     """
     meant = currencies_of(name)
     if len(meant) == 1:
@@ -146,11 +202,26 @@ def sign_pattern() -> str:
     >>> [bool(re.fullmatch(sign_pattern(), sign)) for sign in ("usd", "us$", "fr.", "usd.", "kg")]
     [True, True, True, False, False]
     """
-    words = [code.lower() for code in iso_codes()] + [s for s in _signs() if len(s) > 1]
-    by_length = sorted(words, key=lambda word: (-len(word), word))
-    named = "|".join(re.escape(word).replace(r"\$", r" ?\$") for word in by_length)
-    single = "".join(re.escape(sign) for sign in sorted(_signs()) if len(sign) == 1)
-    return rf"(?:{_ABBREVIATIONS}(?![a-z$])|{named}|{_OTHER_DOLLARS}|[{single}])"
+    codes = [code.lower() for code in iso_codes()]
+    words = {sign for sign in _signs() if len(sign) > 1}
+    # An abbreviation may end in a point; behind any other sign it belongs to the number.
+    abbreviations = {word for word in words if unicodedata.category(word[-1]) != "Sc"}
+    forms = [
+        *(rf"{_spaced(word)}\.?(?![a-z$])" for word in _longest_first(abbreviations)),
+        *(_spaced(word) for word in _longest_first({*codes, *words} - abbreviations)),
+        _OTHER_DOLLARS,
+        "[" + "".join(re.escape(sign) for sign in sorted(_signs()) if len(sign) == 1) + "]",
+    ]
+    return f"(?:{'|'.join(forms)})"
+
+
+def _longest_first(words: set[str]) -> list[str]:
+    return sorted(words, key=lambda word: (-len(word), word))
+
+
+def _spaced(word: str) -> str:
+    """The word as a pattern; a dollar or a CFA franc may stand off (`US $`, `F CFA`)."""
+    return re.escape(word).replace(r"\$", r" ?\$").replace("fcf", "f ?cf")
 
 
 @cache
@@ -163,7 +234,8 @@ def _signs() -> dict[str, tuple[str, ...]]:
         for code, symbol in symbols
         if symbol not in (code, "¤")
     }
-    return {**from_cldr, **_WRITTEN}
+    own = {sign: (code,) for code, signs in _OWN.items() for sign in signs}
+    return {**from_cldr, **own, **_SHARED}
 
 
 def _read(names: pl.Series, shop: str | None) -> pl.Series:
