@@ -149,13 +149,13 @@ def _fold_arrived(lake: Lake, source: Source, days: Sequence[date], run_id: str)
     refused = [_unreadable_records(raw)]
     touched = {(source.name, day) for day in days}
     if conformed.purchases is not None:
-        cleaned = clean_purchases(conformed.purchases)
+        cleaned = clean_purchases(conformed.purchases, source.dates, source.currency)
         refused.append(_with_original(cleaned, raw, source))
         touched |= retry_on_conflict(
             partial(fold_into_table, lake, PURCHASES, cleaned.accepted, commit)
         )
     if conformed.customers is not None:
-        profiles = clean_customers(conformed.customers)
+        profiles = clean_customers(conformed.customers, source.dates)
         if source.feeds is CUSTOMERS:
             refused.append(_with_original(profiles, raw, source))
         touched |= retry_on_conflict(

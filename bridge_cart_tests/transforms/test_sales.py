@@ -42,7 +42,7 @@ def test_each_row_is_what_the_lines_of_its_dimensions_add_up_to(
     shop: tuple[list[Line], date],
 ) -> None:
     lines, as_of = shop
-    seen = [n for n in lines if n["purchase_day"] <= as_of and n["kind"] != "cancelled"]
+    seen = [n for n in lines if n["purchase_day"] <= as_of and n["kind"] in ("sale", "refund")]
     expected = []
     for key in sorted({grain(one) for one in seen}):
         mine = [one for one in seen if grain(one) == key]
