@@ -15,7 +15,8 @@ import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from bridge_cart_assets.assets.asset_specs import asset_key
-from bridge_cart_assets.checks.registry import Check, CheckContext, checks_of
+from bridge_cart_assets.checks.check import Check, CheckContext, day_span
+from bridge_cart_assets.checks.registry import checks_of
 from bridge_cart_assets.tables.table import Table
 
 _FINISHED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
@@ -66,6 +67,8 @@ def evaluate(
             if scope.days is not None and _failed_last_time(context.instance, key):
                 scope = replace(scope, days=None)
             result = check.compute(scope)
+            # For checks that name no other days.
+            looked_at = day_span(scope.days.first, scope.days.last) if scope.days else {}
             yield dg.AssetCheckResult(
                 asset_key=key.asset_key,
                 check_name=key.name,
@@ -74,7 +77,7 @@ def evaluate(
                     dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
                 ),
                 description=result.message,
-                metadata={**_days_of(scope), **result.metadata, "covers": _covers(scope)},
+                metadata={**looked_at, **result.metadata, "covers": _covers(scope)},
             )
 
 
@@ -111,11 +114,3 @@ def _covers(context: CheckContext) -> str:
     if context.days is None:
         return "whole tables"
     return f"batch days {context.days.first} to {context.days.last}"
-
-
-def _days_of(context: CheckContext) -> dict[str, str]:
-    """The days that were looked at, for checks that name no others."""
-    if context.days is None:
-        return {}
-    first, last = context.days.first, context.days.last
-    return {"first_day": first.isoformat(), "last_day": last.isoformat()}

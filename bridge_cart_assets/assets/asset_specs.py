@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from bridge_cart_assets.assets.lineage import lineage, origin
-from bridge_cart_assets.lake.delta import Snapshot
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.tables.table import Table
 
 OWNERS = ["team:data-engineering"]

@@ -13,8 +13,9 @@ import dagster as dg
 from pydantic import Field
 
 from bridge_cart_assets.assets.asset_specs import OWNERS
-from bridge_cart_assets.lake.delta import TOMBSTONE_RETENTION, Lake
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.maintenance import Done, maintain, versions_served
+from bridge_cart_assets.lake.vacuum import TOMBSTONE_RETENTION
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.table import Table
 

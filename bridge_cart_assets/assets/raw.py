@@ -8,7 +8,7 @@ from bridge_cart_assets.assets.asset_checks import check_specs, evaluate
 from bridge_cart_assets.assets.asset_specs import asset_spec, materialize_result
 from bridge_cart_assets.assets.run_scope import RunScope
 from bridge_cart_assets.batch_days import DayRange, last_batch_day
-from bridge_cart_assets.checks.registry import CheckContext
+from bridge_cart_assets.checks.check import CheckContext
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.intake import take_in_source
 from bridge_cart_assets.settings import Settings

@@ -11,7 +11,7 @@ import dagster as dg
 import polars as pl
 
 from bridge_cart_assets.assets.asset_checks import latest_verdicts
-from bridge_cart_assets.checks.registry import Check
+from bridge_cart_assets.checks.check import Check
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.tables import meta
 from bridge_cart_assets.tables.silver import ACCOUNTING, QUARANTINE

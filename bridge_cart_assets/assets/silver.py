@@ -7,7 +7,7 @@ import dagster as dg
 from bridge_cart_assets.assets.asset_checks import check_specs, evaluate
 from bridge_cart_assets.assets.asset_specs import asset_key, asset_spec, materialize_result
 from bridge_cart_assets.assets.run_scope import RunScope
-from bridge_cart_assets.checks.registry import CheckContext
+from bridge_cart_assets.checks.check import CheckContext
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.silver import due_days, fold_due_days
 from bridge_cart_assets.sources import SOURCES, Source

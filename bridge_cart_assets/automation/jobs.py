@@ -1,6 +1,7 @@
 """The jobs, and which assets a run of the refresh job has."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import dagster as dg
 
@@ -17,33 +18,25 @@ CHECK = "check"
 # Dagster prints every event of a run by default, thousands of lines for a year of days.
 QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
 
-refresh_job = dg.define_asset_job(
+# What all jobs have in common: one process, and few words.
+asset_job = partial(dg.define_asset_job, executor_def=leased_executor, config=QUIET)
+
+refresh_job = asset_job(
     REFRESH,
-    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(SHOP, MAINTENANCE),
-    executor_def=leased_executor,
-    config=QUIET,
+    dg.AssetSelection.all() - dg.AssetSelection.groups(SHOP, MAINTENANCE),
     description="Batch days from landing to the catalogue, in one process.",
 )
-check_job = dg.define_asset_job(
+check_job = asset_job(
     CHECK,
-    selection=dg.AssetSelection.all_asset_checks(),
-    executor_def=leased_executor,
-    config=QUIET,
+    dg.AssetSelection.all_asset_checks(),
     description="All asset checks over whole tables; nothing is written.",
 )
-
-shop_job = dg.define_asset_job(
-    "shop_day",
-    selection=dg.AssetSelection.groups(SHOP),
-    executor_def=leased_executor,
-    config=QUIET,
-    description="One more day of the synthetic shop.",
+shop_job = asset_job(
+    "shop_day", dg.AssetSelection.groups(SHOP), description="One more day of the synthetic shop."
 )
-maintenance_job = dg.define_asset_job(
+maintenance_job = asset_job(
     "maintenance",
-    selection=dg.AssetSelection.groups(MAINTENANCE),
-    executor_def=leased_executor,
-    config=QUIET,
+    dg.AssetSelection.groups(MAINTENANCE),
     description="Small files put together, superfluous ones removed.",
 )
 

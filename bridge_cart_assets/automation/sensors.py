@@ -2,6 +2,7 @@
 hand."""
 
 import time
+from collections.abc import Callable
 
 import dagster as dg
 
@@ -36,65 +37,79 @@ def run_request(due: Plan, attempt: int = 0) -> dg.RunRequest:
     )
 
 
-@dg.sensor(
-    job=refresh_job,
-    name="landing_sensor",
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    minimum_interval_seconds=_EVERY_SECONDS,
-    description="Requests one run for what is new in the landing zone, one at a time.",
-)
-def landing_sensor(
-    context: dg.SensorEvaluationContext,
-    lake: dg.ResourceParam[Lake],
-    settings: dg.ResourceParam[Settings],
-) -> dg.RunRequest | dg.SkipReason:
-    """Look at names, sizes and times only: a tick is cut off after a minute."""
-    if busy := _busy(context):
-        return busy
-    due = plan(settings, lake, arrivals=(FILES,))
+def files_request(due: Plan, cut_off: int) -> dg.RunRequest | dg.SkipReason:
+    """Ask for the run that takes the new files; not after it was cut off four times."""
     if due.days is None:
         return dg.SkipReason(f"nothing new among {len(due.listed)} files")
-    attempt = count_cut_off_runs(context.instance, {_PLAN: due.run_key})
-    if attempt >= _MOST_ATTEMPTS:
+    if cut_off >= _MOST_ATTEMPTS:
         return dg.SkipReason(
-            f"{attempt} runs for the same files were cut off: see why, then bridge-cart run"
+            f"{cut_off} runs for the same files were cut off: see why, then bridge-cart run"
         )
-    return run_request(due, attempt)
+    return run_request(due, cut_off)
 
 
-@dg.sensor(
-    job=refresh_job,
-    name="kafka_sensor",
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    minimum_interval_seconds=_EVERY_SECONDS,
-    description="Requests one run when messages wait in the topics, one at a time.",
-)
-def kafka_sensor(
-    context: dg.SensorEvaluationContext,
-    lake: dg.ResourceParam[Lake],
-    settings: dg.ResourceParam[Settings],
-) -> dg.RunRequest | dg.SkipReason:
-    """Compare the brokers' offsets with those in raw; a tick fails when messages were lost."""
-    if busy := _busy(context):
-        return busy
-    due = plan(settings, lake, arrivals=(MESSAGES,))
+def messages_request(due: Plan, cut_off: int) -> dg.RunRequest | dg.SkipReason:
+    """Ask for the run that takes the messages; the tick fails when some were lost."""
     if due.kafka_problem:
         raise dg.Failure(due.kafka_problem)
     if due.days is None:
         return dg.SkipReason("no message waits")
     # Brokers come back without any news: what failed is asked for again after a while.
-    cut = count_cut_off_runs(context.instance, {_PLAN: due.run_key})
-    return run_request(due, attempt=int(time.time() // _AGAIN_SECONDS) + min(cut, _MOST_ATTEMPTS))
+    attempt = int(time.time() // _AGAIN_SECONDS) + min(cut_off, _MOST_ATTEMPTS)
+    return run_request(due, attempt)
 
 
-def _busy(context: dg.SensorEvaluationContext) -> dg.SkipReason | None:
-    """The reason to wait for a living run; dead ones are ended first."""
-    for dead in end_dead_runs(context.instance):
-        context.log.warning("ended %s", dead)
-    record = under_way(context.instance, REFRESH)
-    return dg.SkipReason(f"{describe(record)} is under way") if record else None
+def arrival_sensor(
+    name: str,
+    arrivals: str,
+    request: Callable[[Plan, int], dg.RunRequest | dg.SkipReason],
+    description: str,
+) -> dg.SensorDefinition:
+    """A sensor that requests one run for what has arrived, one at a time.
+
+    Args:
+        name: of the sensor.
+        arrivals: what it looks for, `FILES` or `MESSAGES`.
+        request: says what to ask for, from what is due and how often that was cut off already.
+        description: shown in Dagster's UI.
+    """
+
+    @dg.sensor(
+        job=refresh_job,
+        name=name,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=_EVERY_SECONDS,
+        description=description,
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext,
+        lake: dg.ResourceParam[Lake],
+        settings: dg.ResourceParam[Settings],
+    ) -> dg.RunRequest | dg.SkipReason:
+        for dead in end_dead_runs(context.instance):
+            context.log.warning("ended %s", dead)
+        if (record := under_way(context.instance, REFRESH)) is not None:
+            return dg.SkipReason(f"{describe(record)} is under way")
+        # Names, sizes, times and offsets only: a tick is cut off after a minute.
+        due = plan(settings, lake, arrivals=(arrivals,))
+        news = {_PLAN: due.run_key}
+        return request(due, count_cut_off_runs(context.instance, news) if due.days else 0)
+
+    return sensor
 
 
+landing_sensor = arrival_sensor(
+    "landing_sensor",
+    FILES,
+    files_request,
+    "Requests one run for what is new in the landing zone, one at a time.",
+)
+kafka_sensor = arrival_sensor(
+    "kafka_sensor",
+    MESSAGES,
+    messages_request,
+    "Requests one run when messages wait in the topics, one at a time.",
+)
 follow_sensor = dg.AutomationConditionSensorDefinition(
     "follow_sensor",
     target=dg.AssetSelection.all(),

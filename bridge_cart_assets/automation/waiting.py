@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,9 +44,22 @@ class WaitedTooLongError(RuntimeError):
     """Another run has been under way for longer than was to be waited."""
 
 
+@dataclass(frozen=True)
+class Obstacles:
+    """What stood in the way of a turn.
+
+    Attributes:
+        dead: runs that were ended because their process is gone.
+        has_waited: whether a living run was waited for.
+    """
+
+    dead: tuple[DeadRun, ...] = ()
+    has_waited: bool = False
+
+
 def wait_for_turn(
     instance: dg.DagsterInstance, job: str, bound_seconds: float, say: Say
-) -> list[DeadRun]:
+) -> Obstacles:
     """Wait until no living run of a job is under way; end the dead ones.
 
     Two runs at once would be safe and would do the same work twice. So this is a courtesy: of two
@@ -57,14 +71,12 @@ def wait_for_turn(
         bound_seconds: how long at most.
         say: gets a line after five seconds, and each minute.
 
-    Returns:
-        The dead runs that were ended.
-
     Raises:
         WaitedTooLongError: the bound is reached.
     """
     began = time.monotonic()
     next_word = began + SILENT_SECONDS
+    has_waited = False
     dead = end_dead_runs(instance)
     while (record := under_way(instance, job)) is not None:
         now = time.monotonic()
@@ -76,9 +88,10 @@ def wait_for_turn(
         if now >= next_word:
             say(f"waiting for {describe(record)}; gives up after {bound_seconds:,.0f} s")
             next_word = now + _AGAIN_SECONDS
+        has_waited = True
         time.sleep(_POLL_SECONDS)
         dead += end_dead_runs(instance)
-    return dead
+    return Obstacles(tuple(dead), has_waited)
 
 
 def _remedy(record: dg.RunRecord) -> str:

@@ -11,7 +11,7 @@ from statistics import fmean, median
 
 import polars as pl
 
-from bridge_cart_assets.checks.integrity import CheckResult, MetadataValue
+from bridge_cart_assets.checks.check import CheckResult, MetadataValue, day_span
 from bridge_cart_assets.thresholds import Thresholds
 
 # A standard deviation of normal values is so many times their median, or mean, absolute deviation.
@@ -42,14 +42,10 @@ def against_trailing(
     message = (
         f"{column} is {value:.4f} on {day}; mean of the {trailing.height} days before: {mean:.4f}"
     )
-    metadata: dict[str, MetadataValue] = {
-        "value": float(value),
-        "mean": mean,
-        "upper_bound": ceiling,
-    }
+    metadata = {"value": float(value), "mean": mean, "upper_bound": ceiling}
     if low is not None:
         metadata["lower_bound"] = floor
-    days = {"first_day": trailing["day"][0].isoformat(), "last_day": day.isoformat()}
+    days = day_span(trailing["day"][0], day)
     return CheckResult(
         floor <= float(value) <= ceiling, message, {**metadata, **days, "days": trailing.height}
     )
@@ -108,8 +104,7 @@ def against_weekday(
             "z": score,
             "lower_bound": -thresholds.anomaly,
             "upper_bound": thresholds.anomaly,
-            "first_day": same["day"][0].isoformat(),
-            "last_day": day.isoformat(),
+            **day_span(same["day"][0], day),
             "days": same.height,
         },
     )
@@ -156,10 +151,5 @@ def fresh(as_of: date | None, today: date, allowed: timedelta) -> CheckResult:
     return CheckResult(
         age <= allowed,
         f"as_of is {as_of}, {age.days} days behind {today}; allowed: {allowed.days}",
-        {
-            "value": age.days,
-            **bound,
-            "first_day": as_of.isoformat(),
-            "last_day": today.isoformat(),
-        },
+        {"value": age.days, **bound, **day_span(as_of, today)},
     )

@@ -8,32 +8,15 @@ The metadata of a result names what was compared: `value` with `bound` (or `lowe
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 import polars as pl
 
 from bridge_cart_assets.batch_days import DayRange
+from bridge_cart_assets.checks.check import CheckResult, MetadataValue, day_span, nothing_off
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.thresholds import Thresholds
-
-MetadataValue = int | float | str | bool
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """The verdict of one check.
-
-    Attributes:
-        passed: whether all is well.
-        message: one sentence with the figures.
-        metadata: the figures by name.
-    """
-
-    passed: bool
-    message: str
-    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
 
 
 def schema(table: Table, stored: Mapping[str, pl.DataType]) -> CheckResult:
@@ -42,9 +25,7 @@ def schema(table: Table, stored: Mapping[str, pl.DataType]) -> CheckResult:
     message = f"{len(stored)} columns, as declared"
     if differ:
         message = f"other columns or types than declared: {', '.join(sorted(differ))}"
-    return CheckResult(
-        not differ, message, {"value": len(differ), "bound": 0, "columns": len(stored)}
-    )
+    return nothing_off(len(differ), message, columns=len(stored))
 
 
 def keys(table: Table, rows: pl.LazyFrame) -> CheckResult:
@@ -55,15 +36,8 @@ def keys(table: Table, rows: pl.LazyFrame) -> CheckResult:
     message = f"{nulls:,} rows with a null in the key, {repeated.height:,} keys more than once"
     if repeated.height:
         message += f", for instance {repeated.select(key).row(0, named=True)}"
-    return CheckResult(
-        not nulls and not repeated.height,
-        message,
-        {
-            "value": nulls + repeated.height,
-            "bound": 0,
-            "null_keys": nulls,
-            "repeated_keys": repeated.height,
-        },
+    return nothing_off(
+        nulls + repeated.height, message, null_keys=nulls, repeated_keys=repeated.height
     )
 
 
@@ -92,17 +66,12 @@ def columns_as_before(
         f"unknown, kept in _rescued: {', '.join(names['unknown'])}" if names["unknown"] else "",
         f"missing, null from now on: {', '.join(names['missing'])}" if names["missing"] else "",
     ]
-    return CheckResult(
-        not both.height,
+    return nothing_off(
+        both.height,
         "; ".join(filter(None, message)) or "as before",
-        {
-            "value": both.height,
-            "bound": 0,
-            "unknown": len(names["unknown"]),
-            "missing": len(names["missing"]),
-            "first_day": days.first.isoformat(),
-            "last_day": days.last.isoformat(),
-        },
+        unknown=len(names["unknown"]),
+        missing=len(names["missing"]),
+        **day_span(days.first, days.last),
     )
 
 
@@ -128,8 +97,7 @@ def intervals(table: Table, rows: pl.LazyFrame) -> CheckResult:
     wrong = currents.filter(~pl.col("n").is_in(allowed)).select(pl.len()).collect().item()
     found: dict[str, int] = {**counted, "keys_without_one_current_row": wrong}
     message = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in found.items())
-    off = sum(found.values())
-    return CheckResult(not off, message, {"value": off, "bound": 0, **found})
+    return nothing_off(sum(found.values()), message, **found)
 
 
 def balance(accounting: pl.DataFrame) -> CheckResult:
@@ -139,8 +107,7 @@ def balance(accounting: pl.DataFrame) -> CheckResult:
     message = f"{accounting.height:,} source days, {off.height:,} of them out of balance"
     if off.height:
         message += f", for instance {off.row(0, named=True)}"
-    metadata = {"days": accounting.height, "out_of_balance": off.height}
-    return CheckResult(not off.height, message, {"value": off.height, "bound": 0, **metadata})
+    return nothing_off(off.height, message, days=accounting.height, out_of_balance=off.height)
 
 
 def counts_agree(what: str, accepted: int, rows: int) -> CheckResult:
@@ -189,9 +156,7 @@ def parts_add_up(kpis: pl.DataFrame) -> CheckResult:
             f"on {off.height:,} of {kpis.height:,} days the parts are not the whole, first on "
             f"{off['day'].sort()[0]}"
         )
-    return CheckResult(
-        not off.height, message, {"value": off.height, "bound": 0, "days": kpis.height}
-    )
+    return nothing_off(off.height, message, days=kpis.height)
 
 
 def clv_adds_up(values: pl.DataFrame) -> CheckResult:
@@ -204,8 +169,7 @@ def clv_adds_up(values: pl.DataFrame) -> CheckResult:
         message = f"{off.height:,} of {predicted.height:,} customers with another clv than the sum"
     elif not predicted.height:
         message = "no customer has a prediction: nothing to add up"
-    metadata = {"value": off.height, "bound": 0, "customers": predicted.height}
-    return CheckResult(not off.height, message, metadata)
+    return nothing_off(off.height, message, customers=predicted.height)
 
 
 def customers_add_up(migration: pl.DataFrame, features: pl.DataFrame) -> CheckResult:
@@ -224,12 +188,7 @@ def customers_add_up(migration: pl.DataFrame, features: pl.DataFrame) -> CheckRe
     return CheckResult(
         counted == total,
         f"{counted:,} customers moved or stayed up to {end}; {total:,} had a sale by then",
-        {
-            "value": counted,
-            "bound": total,
-            "first_day": end.isoformat(),
-            "last_day": end.isoformat(),
-        },
+        {"value": counted, "bound": total, **day_span(end, end)},
     )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from bridge_cart_assets.checks.integrity import CheckResult, MetadataValue
-from bridge_cart_assets.models.holdout import DECISIVE
+from bridge_cart_assets.checks.check import CheckResult, MetadataValue, day_span, nothing_off
+from bridge_cart_assets.models.value_judgement import DECISIVE
 
 # What BG/NBD has to pass to be used.
 CHOOSING = ("drop_out", DECISIVE)
@@ -30,7 +30,7 @@ def predicted(values: pl.DataFrame) -> CheckResult:
     elif off:
         status = "; ".join(others["model_status"])
         message = f"{off:,} of {values.height:,} customers without a fitted model: {status}"
-    return CheckResult(not off, message, {"value": off, "bound": 0, "customers": values.height})
+    return nothing_off(off, message, customers=values.height)
 
 
 def gates_passed(metrics: pl.DataFrame) -> CheckResult:
@@ -44,8 +44,7 @@ def gates_passed(metrics: pl.DataFrame) -> CheckResult:
     message = f"{asked.height} gates, all passed" if asked.height else "no gate to pass yet"
     if missed.height:
         message = f"{missed.height} of {asked.height} gates missed: {_named(missed)}"
-    metadata = {"value": missed.height, "bound": 0, "gates": asked.height}
-    return CheckResult(not missed.height, message, {**metadata, **_trained(metrics)})
+    return nothing_off(missed.height, message, gates=asked.height, **_trained(metrics))
 
 
 def beats_naive(metrics: pl.DataFrame, models: Sequence[str], of: Sequence[str]) -> CheckResult:
@@ -64,8 +63,7 @@ def beats_naive(metrics: pl.DataFrame, models: Sequence[str], of: Sequence[str])
         message = "no value model was judged against the naive guess yet"
     elif worse.height:
         message = f"worse than the naive guess: {_named(worse)}"
-    metadata = {"value": worse.height, "bound": 0, "compared": asked.height}
-    return CheckResult(not worse.height, message, {**metadata, **_trained(judged)})
+    return nothing_off(worse.height, message, compared=asked.height, **_trained(judged))
 
 
 def latest_metrics(metrics: pl.DataFrame, one_version: Sequence[str]) -> pl.DataFrame:
@@ -106,8 +104,7 @@ def not_drifted(drift: pl.DataFrame) -> CheckResult:
     metadata: dict[str, MetadataValue] = {
         "bound": bound,
         "moved": moved.height,
-        "first_day": first.isoformat(),
-        "last_day": last.isoformat(),
+        **day_span(first, last),
     }
     return CheckResult(
         not moved.height, message, metadata if worst is None else {"value": worst, **metadata}
@@ -129,4 +126,4 @@ def _trained(metrics: pl.DataFrame) -> dict[str, MetadataValue]:
     if not metrics.height:
         return {}
     first, last = metrics.select(pl.min("trained_as_of"), latest=pl.max("trained_as_of")).row(0)
-    return {"first_day": first.isoformat(), "last_day": last.isoformat()}
+    return day_span(first, last)

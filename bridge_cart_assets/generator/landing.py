@@ -18,7 +18,12 @@ from bridge_cart_assets.sources.source import CUSTOMER_COLUMNS, PURCHASE_COLUMNS
 
 CUSTOMERS, PURCHASES = "customers", "purchases"
 SOURCES = (CUSTOMERS, PURCHASES)
-COLUMNS = {CUSTOMERS: tuple(CUSTOMER_COLUMNS), PURCHASES: tuple(PURCHASE_COLUMNS)}
+# The shop sends neither addresses nor currencies with its orders.
+_NOT_SENT = {"email", "currency"}
+COLUMNS = {
+    CUSTOMERS: tuple(CUSTOMER_COLUMNS),
+    PURCHASES: tuple(name for name in PURCHASE_COLUMNS if name not in _NOT_SENT),
+}
 # Numbers and flags, which JSON writes without quotes.
 _WITHOUT_QUOTES = {"age", "income", "line_number", "purchase_amount", "discount_amount"} | {
     *("quantity", "coupon_used")

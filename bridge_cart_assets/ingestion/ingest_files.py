@@ -26,13 +26,9 @@ from bridge_cart_assets.ingestion.ledger import (
 )
 from bridge_cart_assets.ingestion.raw_rows import FileProvenance, ParsedRecords, add_provenance
 from bridge_cart_assets.ingestion.readers import is_large, read_all, refuse_on_unexpected_error
-from bridge_cart_assets.lake.delta import (
-    Commit,
-    CommitConflictError,
-    Lake,
-    Snapshot,
-    retry_on_conflict,
-)
+from bridge_cart_assets.lake.commits import Commit, CommitConflictError, retry_on_conflict
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.sources import Source
 

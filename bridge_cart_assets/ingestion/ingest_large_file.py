@@ -19,7 +19,7 @@ from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.ledger import FileRecord
 from bridge_cart_assets.ingestion.raw_rows import MOST_NAMES, FileProvenance, ParsedRecords
 from bridge_cart_assets.ingestion.readers import Part, read_parts, refuse_on_unexpected_error
-from bridge_cart_assets.lake.delta import Snapshot
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.sources import Source
 

@@ -31,7 +31,8 @@ from bridge_cart_assets.ingestion.offsets import (
     upsert_offsets,
 )
 from bridge_cart_assets.ingestion.readers import read_objects
-from bridge_cart_assets.lake.delta import Commit, Lake, retry_on_conflict
+from bridge_cart_assets.lake.commits import Commit, retry_on_conflict
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources import Source
 
 if TYPE_CHECKING:

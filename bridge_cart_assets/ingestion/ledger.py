@@ -14,7 +14,10 @@ from datetime import date, datetime
 import polars as pl
 
 from bridge_cart_assets.ingestion.landing import LandedFile
-from bridge_cart_assets.lake.delta import Change, Commit, Lake, Snapshot, retry_on_conflict
+from bridge_cart_assets.lake.changes import Change
+from bridge_cart_assets.lake.commits import Commit, retry_on_conflict
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import FILES
 

@@ -18,7 +18,10 @@ from typing import Any
 import polars as pl
 
 from bridge_cart_assets.ingestion.kafka_admin import Partition
-from bridge_cart_assets.lake.delta import Change, Commit, Lake, Snapshot, retry_on_conflict
+from bridge_cart_assets.lake.changes import Change
+from bridge_cart_assets.lake.commits import Commit, retry_on_conflict
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.ops import OFFSETS
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from bridge_cart_assets.lake.delta import Lake, Snapshot
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.tables.table import Table
 
 _TYPES: dict[type[pl.DataType], str] = {

@@ -1,9 +1,33 @@
-"""The difference between rows as they are and rows as they should be."""
+"""Changes of a table's rows, and the difference between rows as they are and as they should be."""
+
+from dataclasses import dataclass
 
 import polars as pl
 
-from bridge_cart_assets.lake.delta import Change
 from bridge_cart_assets.tables.table import Table
+
+
+@dataclass(frozen=True)
+class Change:
+    """Rows to add, rows to replace by key, and keys to remove.
+
+    Attributes:
+        inserts: full rows whose keys are not in the table.
+        updates: full rows whose keys are.
+        deletes: key columns of rows that go.
+        partitions: values of the partition column in which the touched rows lie now, or None when
+            the table is not partitioned. Only these are looked at.
+    """
+
+    inserts: pl.DataFrame
+    updates: pl.DataFrame
+    deletes: pl.DataFrame
+    partitions: tuple[str, ...] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.inserts.height or self.updates.height or self.deletes.height)
 
 
 def diff(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> Change:

@@ -55,7 +55,9 @@ def merge_batches(groups: Iterable[pl.DataFrame], target: int) -> Iterator[pl.Da
         yield pl.concat(gathered)
 
 
-def rows_of(files: pl.DataFrame, table: Table, uri: str, options: dict[str, str]) -> pl.DataFrame:
+def rows_of(
+    files: pl.DataFrame, table: Table, uri: str, options: dict[str, str] | None
+) -> pl.DataFrame:
     """The rows of some of the table's files."""
     partition = [f"partition.{name}" for name in table.partition_by]
     parts = files.partition_by(partition, maintain_order=True) if partition else [files]
@@ -63,7 +65,7 @@ def rows_of(files: pl.DataFrame, table: Table, uri: str, options: dict[str, str]
         [
             pl.scan_parquet(
                 [f"{uri}/{unquote(path)}" for path in part["path"]],
-                storage_options=options or None,
+                storage_options=options,
                 hive_partitioning=False,
                 glob=False,
             )

@@ -8,7 +8,7 @@ A torn entry need not be unreadable: one that ends after a whole line opens as a
 the rest. So each commit says how many transactions it has, and these stand last in its entry.
 
 Belongs here: finding and taking back torn commits of local tables, and finding lost files. Does not
-belong here: what has to be done again (`ingestion.recovery`).
+belong here: what has to be done again (`pipeline.recovery`).
 """
 
 import json
@@ -20,8 +20,10 @@ from urllib.parse import unquote
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from bridge_cart_assets.lake.delta import TRANSACTIONS, DamagedTableError, Lake
+from bridge_cart_assets.lake.commits import TRANSACTIONS
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.fsync import LOG, entry_of, fsync_path
+from bridge_cart_assets.lake.snapshot import DamagedTableError
 from bridge_cart_assets.tables.table import Table
 
 TORN = "_torn"

@@ -5,7 +5,7 @@ compacted is refused and planned again, and so is a compaction that a write was 
 reader's files stay for as long as `keep` says.
 
 Belongs here: what is done to a table and in which order, and what came of it. Does not belong
-here: how (`delta`, `compaction`), and when (`automation`).
+here: how (`compaction`, `vacuum`), and when (`automation`).
 """
 
 import time
@@ -16,15 +16,11 @@ from pathlib import Path
 
 import duckdb
 
-from bridge_cart_assets.lake.delta import (
-    TOMBSTONE_RETENTION,
-    Commit,
-    CommitConflictError,
-    Lake,
-    Snapshot,
-    retry_on_conflict,
-)
+from bridge_cart_assets.lake.commits import Commit, CommitConflictError, retry_on_conflict
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.lake.snapshot import Snapshot
+from bridge_cart_assets.lake.vacuum import TOMBSTONE_RETENTION
 from bridge_cart_assets.tables.table import Table
 
 

@@ -1,6 +1,6 @@
 """How the tables' Parquet files are written.
 
-Belongs here: compression and statistics. Does not belong here: commits (`delta`).
+Belongs here: compression and statistics. Does not belong here: commits (`commits`).
 """
 
 from deltalake import ColumnProperties, WriterProperties

@@ -5,7 +5,7 @@ So the rows are written a frame at a time as a small Delta table in a folder of 
 table's, and `Snapshot.append_staged` or `Snapshot.compact` commits the files. Until then no version
 of the table refers to them: what a killed writer leaves goes with `vacuum`.
 
-Belongs here: writing these files and naming them. Does not belong here: the commit (`delta`), or
+Belongs here: writing these files and naming them. Does not belong here: the commit (`commits`), or
 where the rows come from.
 """
 
@@ -35,7 +35,7 @@ class StagedFiles:
         is_committed: whether a version may refer to the files, so that they have to stay.
     """
 
-    def __init__(self, table: Table, scratch: DeltaTable, uri: str, options: dict[str, str]):
+    def __init__(self, table: Table, scratch: DeltaTable, uri: str, options: dict[str, str] | None):
         self._table = table
         self._scratch = scratch
         self._uri = uri
@@ -72,7 +72,7 @@ class StagedFiles:
         folder = self._uri.rpartition("/")[2]
         versions = range(self._scratch.version() + 1)
         entries = [f"{self._uri}/{LOG}/{version:020}.json" for version in versions]
-        lines = pl.read_lines(entries, glob=False, storage_options=self._options or None)["line"]
+        lines = pl.read_lines(entries, glob=False, storage_options=self._options)["line"]
         added = (action["add"] for line in lines if "add" in (action := json.loads(line)))
         return [
             AddAction(

@@ -6,7 +6,7 @@ and the entries behind it costs the same as one such answer.
 
 `bridge_cart_tests/architecture/test_workarounds.py` notices when delta-rs can do it.
 
-Belongs here: reading transactions. Does not belong here: writing them (`delta`).
+Belongs here: reading transactions. Does not belong here: writing them (`commits`).
 """
 
 import json

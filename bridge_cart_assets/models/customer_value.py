@@ -28,17 +28,17 @@ from bridge_cart_assets.models.buy_till_you_die import (
     fit_gamma_gamma,
     fit_nbd,
 )
-from bridge_cart_assets.models.holdout import (
+from bridge_cart_assets.models.likelihood import Fitted, Floats, parameters
+from bridge_cart_assets.models.value_judgement import (
     DATA,
     NAIVE,
     VALUE,
     gamma_gamma_rejection,
     last_judged,
-    needs_of,
     version_of,
     worse_than_naive,
 )
-from bridge_cart_assets.models.likelihood import Fitted, Floats, parameters
+from bridge_cart_assets.models.value_requirements import needs_of
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, VALUE_MODEL
 from bridge_cart_assets.thresholds import THRESHOLDS

@@ -54,40 +54,6 @@ def population_stability(then: Sequence[float], now: Sequence[float]) -> float:
     return float(((after - before) * np.log(after / before)).sum())
 
 
-def model_drift(purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date) -> pl.DataFrame:
-    """The distributions of the customers at `as_of` and at the training of the model.
-
-    Both days are computed from silver as it is now, so a late correction of old sales moves both
-    and is not taken for drift.
-
-    Args:
-        purchases: rows of silver/purchases.
-        models: rows of gold/segment_model; the last version counts.
-        as_of: latest batch day in silver.
-
-    Returns:
-        The columns of gold/model_drift: a row per feature, over tenths of the customers at the
-        training, and one for the shares of the segments. No row without a model or a customer.
-
-    A customer bought on the day of the training, and not again in the month after it:
-
-    >>> from bridge_cart_assets.tables.gold import SEGMENT_MODEL
-    >>> from bridge_cart_assets.tables.silver import PURCHASES
-    >>> day = date(2024, 1, 1)
-    >>> line = {"customer_id": "C1", "kind": "sale", "purchase_day": day, "net_amount": 10}
-    >>> purchases = pl.LazyFrame([line], schema=PURCHASES.dtypes)
-    >>> scaling = {"features": list(FEATURES), "means": [0.0] * 4, "scales": [1.0] * 4}
-    >>> segment = {"segment_id": 1, "segment_name": "Recent buyers", "centroid": [0.0] * 4}
-    >>> rows = [{**segment, **scaling, "model_version": 1, "trained_as_of": day}]
-    >>> models = pl.LazyFrame(rows, schema=SEGMENT_MODEL.dtypes)
-    >>> drift = model_drift(purchases, models, as_of=date(2024, 2, 1))
-    >>> drift.filter("has_drifted")["subject"].to_list()
-    ['recency_days']
-    """
-    now = _customers(purchases, as_of).lazy()
-    return drift_between(training_states(purchases, models).lazy(), now, models, as_of)
-
-
 def training_states(purchases: pl.LazyFrame, models: pl.LazyFrame) -> pl.DataFrame:
     """The customers at the training of the latest segment model, by silver as it is now.
 
@@ -127,6 +93,9 @@ def drift_between(
 ) -> pl.DataFrame:
     """How the customers of now are distributed, against those at the training.
 
+    Both are made from silver as it is now, so a late correction of old sales moves both and is not
+    taken for drift.
+
     Args:
         training: rows of gold/training_states.
         customers: rows of gold/customer_features.
@@ -134,7 +103,26 @@ def drift_between(
         as_of: latest batch day in silver.
 
     Returns:
-        The columns of gold/model_drift.
+        The columns of gold/model_drift: a row per feature, over tenths of the customers at the
+        training, and one for the shares of the segments. No row without a model or a customer.
+
+    A customer bought on the day of the training, and not again in the month after it:
+
+    >>> from bridge_cart_assets.tables.gold import SEGMENT_MODEL
+    >>> from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
+    >>> from bridge_cart_assets.transforms.features import customer_features
+    >>> day, as_of = date(2024, 1, 1), date(2024, 2, 1)
+    >>> line = {"customer_id": "C1", "kind": "sale", "purchase_day": day, "net_amount": 10}
+    >>> purchases = pl.LazyFrame([line], schema=PURCHASES.dtypes)
+    >>> scaling = {"features": list(FEATURES), "means": [0.0] * 4, "scales": [1.0] * 4}
+    >>> segment = {"segment_id": 1, "segment_name": "Recent buyers", "centroid": [0.0] * 4}
+    >>> rows = [{**segment, **scaling, "model_version": 1, "trained_as_of": day}]
+    >>> models = pl.LazyFrame(rows, schema=SEGMENT_MODEL.dtypes)
+    >>> training = training_states(purchases, models).lazy()
+    >>> now = customer_features(purchases, CUSTOMERS.empty().lazy(), as_of).lazy()
+    >>> drift = drift_between(training, now, models, as_of)
+    >>> drift.filter("has_drifted")["subject"].to_list()
+    ['recency_days']
     """
     versions = from_rows(models.collect())
     now = customers.collect()

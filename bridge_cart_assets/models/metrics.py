@@ -8,13 +8,9 @@ from datetime import date
 
 import polars as pl
 
-from bridge_cart_assets.models.holdout import (
-    data_metrics,
-    judging_due,
-    needs_of,
-    value_metrics,
-    version_of,
-)
+from bridge_cart_assets.models.holdout import data_metrics, value_metrics
+from bridge_cart_assets.models.value_judgement import judging_due, version_of
+from bridge_cart_assets.models.value_requirements import needs_of
 from bridge_cart_assets.tables.gold import MODEL_METRICS
 from bridge_cart_assets.thresholds import THRESHOLDS
 

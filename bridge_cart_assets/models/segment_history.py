@@ -199,24 +199,6 @@ def _moved_by(known: pl.DataFrame, day: date, model: SegmentModel) -> pl.DataFra
     return known.filter(~is_same.fill_null(False)).select("customer_id")
 
 
-def segment_metrics(
-    states: pl.LazyFrame, purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date
-) -> pl.DataFrame:
-    """Size, value, churn and contribution of each segment, a version whenever one changes.
-
-    Args:
-        states: rows of gold/customer_history.
-        purchases: rows of silver/purchases.
-        models: rows of gold/segment_model.
-        as_of: latest batch day in silver.
-
-    Returns:
-        The columns of gold/segment_metrics.
-    """
-    events = history.segment_events(states.collect(), purchases, as_of)
-    return metrics_from(states, events.lazy(), models, as_of)
-
-
 def metrics_from(
     states: pl.LazyFrame, events: pl.LazyFrame, models: pl.LazyFrame, as_of: date
 ) -> pl.DataFrame:

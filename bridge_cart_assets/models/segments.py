@@ -1,8 +1,8 @@
 """K-Means segments of customers: fit, keep as rows, and score.
 
 Belongs here: the features of a customer, the model on them, and the identity of its segments. Does
-not belong here: the number of segments (`stability`), their names (`archetypes`), the days on which
-a customer moves from one to another (`trajectory`), or reading and writing.
+not belong here: the number of segments (`stability`), their names (`segment_names`), the days on
+which a customer moves from one to another (`trajectory`), or reading and writing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bridge_cart_assets.models.archetypes import archetype_of, figures, name_segments
+from bridge_cart_assets.models.segment_names import archetype_of, figures, name_segments
 from bridge_cart_assets.models.stability import cluster
 
 # Each from columns of gold/customer_features. Recency is the first, and the only one that moves

@@ -1,7 +1,7 @@
 """The number of segments: the one that comes out the same for other customers of the kind.
 
 Belongs here: K-Means for each number of segments, how stable and how clear the outcome is, and the
-choice. Does not belong here: the features of a point, or the name of a segment (`archetypes`).
+choice. Does not belong here: the features of a point, or the name of a segment (`segment_names`).
 """
 
 import warnings

@@ -9,14 +9,16 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 
 import polars as pl
 
 from bridge_cart_assets.lake.changes import diff
-from bridge_cart_assets.lake.delta import Commit, Lake, Snapshot, retry_on_conflict
+from bridge_cart_assets.lake.commits import Commit, retry_on_conflict
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.models.customer_value import customer_value, value_model
 from bridge_cart_assets.models.drift import (
     drift_between,
@@ -56,15 +58,11 @@ from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.changes import Rows
 from bridge_cart_assets.transforms.cohorts import cohort_retention, updated_cohorts
+from bridge_cart_assets.transforms.concentration import concentration_daily, updated_concentration
 from bridge_cart_assets.transforms.features import customer_features, updated_features
 from bridge_cart_assets.transforms.history import segment_events, updated_events
-from bridge_cart_assets.transforms.kpis import (
-    concentration_daily,
-    kpi_moves,
-    kpis_from,
-    updated_concentration,
-    updated_kpi_moves,
-)
+from bridge_cart_assets.transforms.kpi_moves import kpi_moves, updated_kpi_moves
+from bridge_cart_assets.transforms.kpis import kpis_from
 from bridge_cart_assets.transforms.migration import segment_migration
 from bridge_cart_assets.transforms.sales import sales_daily, updated_sales
 
@@ -149,7 +147,9 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
             follow=Follow(updated_features),
         ),
         Recipe(
-            *(TRAINING_STATES, (PURCHASES, models), _training_states),
+            TRAINING_STATES,
+            (PURCHASES, models),
+            lambda purchases, models, as_of: training_states(purchases, models),
             follow=Follow(updated_training_states, reads=(models,), is_of_model=True),
         ),
         Recipe(
@@ -162,7 +162,7 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
             follow=Follow(updated_history, reads=(features, models), is_of_model=True),
         ),
         Recipe(
-            *(SEGMENT_EVENTS, (CUSTOMER_HISTORY, PURCHASES), _segment_events),
+            *(SEGMENT_EVENTS, (CUSTOMER_HISTORY, PURCHASES), segment_events),
             follow=Follow(
                 updated_events,
                 reads=(CUSTOMER_HISTORY,),
@@ -199,14 +199,6 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
         Recipe(*(COHORT_RETENTION, (PURCHASES,), cohort_retention), follow=Follow(updated_cohorts)),
         Recipe(*(SALES_DAILY, (PURCHASES, CUSTOMERS), sales_daily), follow=Follow(updated_sales)),
     )
-
-
-def _training_states(purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date) -> pl.DataFrame:
-    return training_states(purchases, models)
-
-
-def _segment_events(states: pl.LazyFrame, purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
-    return segment_events(states.collect(), purchases, as_of)
 
 
 GOLD_TABLES: tuple[Table, ...] = tuple(

@@ -11,9 +11,10 @@ from functools import cached_property
 
 import polars as pl
 
-from bridge_cart_assets.ingestion.pending import latest_day
-from bridge_cart_assets.lake.delta import FeedGoneError, Lake, Snapshot
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import FeedGoneError, Snapshot
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
+from bridge_cart_assets.pipeline.pending import latest_day
 from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.changes import Changes, Rows

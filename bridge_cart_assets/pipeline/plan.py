@@ -5,7 +5,7 @@ here: asking Dagster for the run.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,9 +17,9 @@ from bridge_cart_assets.ingestion.kafka_admin import BrokersUnreachableError
 from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
 from bridge_cart_assets.ingestion.ledger import new_files
 from bridge_cart_assets.ingestion.offsets import MessagesLostError, Position
-from bridge_cart_assets.ingestion.pending import latest_day, pending_days
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.pipeline.pending import latest_day, pending_days
 from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, STORED_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES, Source
@@ -44,8 +44,8 @@ class Plan:
         outside: batch days that have no partition, of files and records that wait.
         listed: all files in the landing zone.
         arrivals: what is taken, files or messages or both.
-        versions: of the tables that the run would write, so that a plan on another state of
-            the lake is another plan.
+        versions: of all stored tables, from before anything was looked at. Where one differs from
+            `table_versions` of now, a run has written since.
     """
 
     days: DayRange | None
@@ -57,13 +57,14 @@ class Plan:
     outside: tuple[date, ...]
     listed: tuple[LandedFile, ...]
     arrivals: frozenset[str]
-    versions: tuple[int | None, ...] = ()
+    versions: Mapping[str, int | None]
 
     @property
     def run_key(self) -> str:
-        """A name for what is new: equal for equal news."""
+        """A name for what is new: equal for equal news on equal published tables."""
         files = sorted(f.signature for f in self.files)
-        news = repr((files, self.messages, self.days, self.versions))
+        published = tuple(self.versions[table.path] for table in PUBLISHED_TABLES)
+        news = repr((files, self.messages, self.days, published))
         return hashlib.sha256(news.encode()).hexdigest()[:32]
 
 
@@ -86,6 +87,7 @@ def plan(
         arrivals: what to take: files, messages, or neither but what raw already has.
     """
     refuse_torn(lake, STORED_TABLES)
+    versions = table_versions(lake)
     arrivals = frozenset(arrivals)
     files_of = sources if FILES in arrivals else ()
     listed = [f for source in files_of for f in list_landing(settings.landing, source.name)]
@@ -115,7 +117,7 @@ def plan(
         inside = {day for day in come if day in allowed_days}
         due[source.name] |= inside or {allowed_days.last for _ in come}
     days: set[date] = set().union(*due.values())
-    if not days and not _is_served(settings, lake):
+    if not days and not _is_served(settings, lake, versions):
         as_of = latest_day(lake)
         days = {as_of} if as_of else set()
     waiting = {day for found in pending.values() for day in found}
@@ -129,11 +131,16 @@ def plan(
         outside=tuple(day for day in (*(f.batch_day for f in new), *waiting) if day not in there),
         listed=tuple(listed),
         arrivals=arrivals,
-        versions=tuple(lake.snapshot(table).version for table in PUBLISHED_TABLES),
+        versions=versions,
     )
 
 
-def _is_served(settings: Settings, lake: Lake) -> bool:
+def table_versions(lake: Lake) -> dict[str, int | None]:
+    """The version of every stored table, by path; None for one that is not there yet."""
+    return {table.path: lake.snapshot(table).version for table in STORED_TABLES}
+
+
+def _is_served(settings: Settings, lake: Lake, versions: Mapping[str, int | None]) -> bool:
     """Whether the catalogue was built from the tables as they are now."""
     if not settings.catalogue.exists():
         return latest_day(lake) is None
@@ -143,4 +150,4 @@ def _is_served(settings: Settings, lake: Lake) -> bool:
     except duckdb.Error:
         return False
     served = {f"{layer}/{name}": version for layer, name, version in rows}
-    return all(served.get(t.path) == lake.snapshot(t).version for t in PUBLISHED_TABLES)
+    return all(served.get(t.path) == versions[t.path] for t in PUBLISHED_TABLES)

@@ -5,12 +5,13 @@ from datetime import datetime
 import polars as pl
 
 from bridge_cart_assets.batch_days import DayRange
-from bridge_cart_assets.ingestion.losses import in_words, lost_files, missing_records
-from bridge_cart_assets.ingestion.pending import pending_days
 from bridge_cart_assets.lake.changes import diff
-from bridge_cart_assets.lake.delta import Commit, Lake, retry_on_conflict
+from bridge_cart_assets.lake.commits import Commit, retry_on_conflict
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
+from bridge_cart_assets.pipeline.losses import in_words, lost_files, missing_records
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
+from bridge_cart_assets.pipeline.pending import pending_days
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.gold import INTERNAL as GOLD_INTERNAL
 from bridge_cart_assets.tables.ops import REBUILDS

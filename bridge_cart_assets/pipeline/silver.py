@@ -18,17 +18,13 @@ from functools import partial
 import polars as pl
 
 from bridge_cart_assets.batch_days import DayRange
-from bridge_cart_assets.ingestion.losses import missing_records
-from bridge_cart_assets.ingestion.pending import arrived_days, latest_day, pending_days
 from bridge_cart_assets.lake.changes import diff
-from bridge_cart_assets.lake.delta import (
-    Commit,
-    CommitConflictError,
-    Lake,
-    Snapshot,
-    retry_on_conflict,
-)
+from bridge_cart_assets.lake.commits import Commit, CommitConflictError, retry_on_conflict
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.lake.snapshot import Snapshot
+from bridge_cart_assets.pipeline.losses import missing_records
+from bridge_cart_assets.pipeline.pending import arrived_days, latest_day, pending_days
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.silver import (
@@ -45,11 +41,14 @@ from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.accounting import account
 from bridge_cart_assets.transforms.cleaning import Cleaned, clean_customers, clean_purchases
 from bridge_cart_assets.transforms.folding import (
+    ORDER_KEY,
     PURCHASE_KEY,
     Folded,
+    WholeOrder,
     fold_customers,
     fold_purchases,
 )
+from bridge_cart_assets.transforms.order_lines import complete_lines
 
 _BATCH_RECORDS = 1_000_000
 _ATTEMPTS = 8
@@ -148,11 +147,16 @@ def _fold_arrived(lake: Lake, source: Source, days: Sequence[date], run_id: str)
     commit = Commit(run_id)
     refused = [_unreadable_records(raw)]
     touched = {(source.name, day) for day in days}
+    lines = None
     if conformed.purchases is not None:
-        cleaned = clean_purchases(conformed.purchases, source.dates, source.currency)
+        completed = complete_lines(conformed.purchases.collect())
+        if source.whole_order_in is not None:
+            lines = completed.select("_batch_day", "_fingerprint", "_pos")
+        cleaned = clean_purchases(completed.lazy(), source.dates, source.currency)
         refused.append(_with_original(cleaned, raw, source))
+        whole = source.whole_order_in
         touched |= retry_on_conflict(
-            partial(fold_into_table, lake, PURCHASES, cleaned.accepted, commit)
+            partial(fold_into_table, lake, PURCHASES, cleaned.accepted, commit, whole)
         )
     if conformed.customers is not None:
         profiles = clean_customers(conformed.customers, source.dates)
@@ -170,7 +174,7 @@ def _fold_arrived(lake: Lake, source: Source, days: Sequence[date], run_id: str)
         changed = {day for name, day in touched if name == other.name}
         if other.name == source.name:
             is_settled = retry_on_conflict(
-                partial(update_accounting, lake, source, arrived, days, changed, commit)
+                partial(update_accounting, lake, source, arrived, days, changed, commit, lines)
             )
         elif changed:
             seen = lake.snapshot(other.raw)
@@ -192,7 +196,11 @@ def _commit_nothing(lake: Lake, table: Table, commit: Commit) -> int:
 
 
 def fold_into_table(
-    lake: Lake, table: Table, accepted: pl.DataFrame, commit: Commit
+    lake: Lake,
+    table: Table,
+    accepted: pl.DataFrame,
+    commit: Commit,
+    whole_order_in: WholeOrder | None = None,
 ) -> set[tuple[str, date]]:
     """Fold records into a table and the table of its superseded records.
 
@@ -208,6 +216,8 @@ def fold_into_table(
         Sources and batch days whose counts may have changed.
     """
     superseded_table, key, fold = _FOLDS[table.path]
+    if whole_order_in is not None:
+        key, fold = ORDER_KEY, partial(fold_purchases, whole_order_in=whole_order_in)
     # In this order, a record that another run moves meanwhile is seen twice and not missed.
     current_at = lake.snapshot(table)
     superseded_at = lake.snapshot(superseded_table)
@@ -253,6 +263,7 @@ def _unreadable_records(raw: pl.LazyFrame) -> pl.DataFrame:
             pl.col("_source", "_batch_day", "_object", "_pos", "_fingerprint").name.map(
                 lambda name: name.removeprefix("_")
             ),
+            pl.lit(1, dtype=pl.Int64).alias("item"),
             pl.col("_error_code").alias("reason"),
             pl.lit(None, dtype=pl.String).alias("column"),
             pl.lit(None, dtype=pl.String).alias("value"),
@@ -315,6 +326,7 @@ def update_accounting(
     folded: Sequence[date],
     touched: Iterable[date],
     commit: Commit,
+    lines: pl.DataFrame | None = None,
 ) -> bool:
     """Count what became of the records of some days.
 
@@ -327,6 +339,7 @@ def update_accounting(
             now keep the number of records that they had when they were, if they were; and where
             records have come since, they are left to the run that folds these.
         commit: what is written down with the rows.
+        lines: the lines of the folded days, of a source whose records hold several.
 
     Returns:
         False, and nothing is written, when raw has got more records of the folded days since.
@@ -340,22 +353,26 @@ def update_accounting(
         lake.snapshot(QUARANTINE).scan().filter(of_days),
         lake.snapshot(source.feeds).scan().filter(of_days),
         lake.snapshot(_FOLDS[source.feeds.path][0]).scan().filter(of_days),
+        lines,
     )
     earlier = snapshot.scan().filter(of_days).collect()
     # Looked at last: whatever of another run was counted in silver is in raw by now.
     now_there = arrived_days(lake, source)
     was_folded = pl.col("batch_day").is_in(list(folded))
     fresh = counted.filter(was_folded)
-    if any(now_there.get(day) != n for day, n in fresh.select("batch_day", "records").iter_rows()):
+    if any(
+        now_there.get(day) != n for day, n in fresh.select("batch_day", "raw_records").iter_rows()
+    ):
         return False
     settled = [
         day
-        for day, n in earlier.filter(~was_folded).select("batch_day", "records").iter_rows()
+        for day, n in earlier.filter(~was_folded).select("batch_day", "raw_records").iter_rows()
         if now_there.get(day) == n
     ]
     before = earlier.filter(was_folded | pl.col("batch_day").is_in(settled))
-    kept = counted.drop("records", "blank").join(
-        before.filter(~was_folded).select("batch_day", "records", "blank"), on="batch_day"
+    of_raw = ["records", "blank", "raw_records"]
+    kept = counted.drop(of_raw).join(
+        before.filter(~was_folded).select("batch_day", *of_raw), on="batch_day"
     )
     after = pl.concat([fresh, kept.select(counted.columns)])
     snapshot.apply(diff(ACCOUNTING, before, after), commit)

@@ -201,17 +201,6 @@ def _close_all() -> None:
         file.close()
 
 
-@contextmanager
-def open_catalogue(path: Path) -> Iterator[Catalogue]:
-    """The catalogue at a path, for one purpose; the file is let go at once."""
-    file = CatalogueFile(path)
-    try:
-        with file.opened() as catalogue:
-            yield catalogue
-    finally:
-        file.close()
-
-
 @cache
 def _spill_folder() -> TemporaryDirectory[str]:
     """Where an export goes that sorts more than the memory holds; no other user can look into it.

@@ -8,10 +8,22 @@ from bridge_cart_assets.settings import SettingsError
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.online_retail import ONLINE_RETAIL
 from bridge_cart_assets.sources.purchases import PURCHASES
+from bridge_cart_assets.sources.shopify_api_orders import SHOPIFY_API_ORDERS
+from bridge_cart_assets.sources.shopify_customers import SHOPIFY_CUSTOMERS
+from bridge_cart_assets.sources.shopify_orders import SHOPIFY_ORDERS
 from bridge_cart_assets.sources.source import Conformed, Source
+from bridge_cart_assets.sources.woocommerce_orders import WOOCOMMERCE_ORDERS
 from bridge_cart_assets.transforms.dates import Order
 
-SOURCES: tuple[Source, ...] = (CUSTOMERS, PURCHASES, ONLINE_RETAIL)
+SOURCES: tuple[Source, ...] = (
+    CUSTOMERS,
+    PURCHASES,
+    ONLINE_RETAIL,
+    SHOPIFY_ORDERS,
+    SHOPIFY_CUSTOMERS,
+    SHOPIFY_API_ORDERS,
+    WOOCOMMERCE_ORDERS,
+)
 
 
 def sources_read_as(

@@ -2,13 +2,18 @@
 
 import polars as pl
 
-from bridge_cart_assets.sources.source import CUSTOMER_COLUMNS, PROVENANCE, Conformed, Source
+from bridge_cart_assets.sources.source import (
+    CUSTOMER_COLUMNS,
+    Conformed,
+    Source,
+    with_contract_columns,
+)
 from bridge_cart_assets.tables.silver import CUSTOMERS as SILVER_CUSTOMERS
 
 
 def conform(raw: pl.LazyFrame) -> Conformed:
     """The records already have the contract's columns."""
-    return Conformed(customers=raw.select(*CUSTOMER_COLUMNS, *PROVENANCE))
+    return Conformed(customers=with_contract_columns(raw, CUSTOMER_COLUMNS))
 
 
 CUSTOMERS = Source(

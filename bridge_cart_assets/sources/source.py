@@ -4,8 +4,8 @@ Belongs here: the class that each source file fills in. Does not belong here: cl
 which is the same for every source (see `transforms.cleaning`).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import polars as pl
@@ -13,6 +13,7 @@ import polars as pl
 from bridge_cart_assets.tables.raw import raw_table
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.dates import Order
+from bridge_cart_assets.transforms.folding import WholeOrder
 
 CUSTOMER_COLUMNS: Mapping[str, str] = {
     "customer_id": "Customer's id",
@@ -38,10 +39,12 @@ PURCHASE_COLUMNS: Mapping[str, str] = {
     "payment_method": "How it was paid",
     "product_category": "Category of the product",
     "quantity": "Pieces",
-    "status": "completed, refunded or cancelled",
+    "status": "completed, refunded, cancelled or pending",
     "updated_at": "When the record was last changed at its source",
+    "email": "E-mail address of the customer",
+    "currency": "Currency of the amounts, ISO 4217",
 }
-PROVENANCE = ("_source", "_object", "_pos", "_fingerprint", "_batch_day")
+PROVENANCE = ("_source", "_object", "_pos", "_fingerprint", "_batch_day", "_item")
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class Conformed:
     """A source's records in the contract's columns, still as strings, with their provenance.
 
     Attributes:
-        purchases: the columns of `PURCHASE_COLUMNS` and `PROVENANCE`, a row per order line.
+        purchases: the columns of `PURCHASE_COLUMNS` and `PROVENANCE`, a row per order line. A
+            record may hold several lines; `_item` numbers them from 1.
         customers: the columns of `CUSTOMER_COLUMNS` and `PROVENANCE`, a row per profile record.
     """
 
@@ -71,6 +75,10 @@ class Source:
         encoding: how lines that are not UTF-8 are read, by Python's name for it; without one, or
             when they are not that either, they are kept as BAD_ENCODING.
         topic: the Kafka topic that its records come by too, if there is one.
+        aliases: other names of columns that circulate, with the column that each means.
+        whole_order_in: "record" when one record holds all lines of an order, "file" when the rows
+            of one file do; then the latest one replaces the order. None when a record is a line
+            and corrects that line only.
         dates: the order of day and month where a file leaves it open, if it was set.
         currency: the shop's currency, if it was set.
     """
@@ -83,6 +91,8 @@ class Source:
     conform: Callable[[pl.LazyFrame], Conformed]
     encoding: str | None = None
     topic: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    whole_order_in: WholeOrder | None = None
     dates: Order | None = None
     currency: str | None = None
 
@@ -90,3 +100,19 @@ class Source:
     def raw(self) -> Table:
         """The source's raw table."""
         return raw_table(self.name, self.columns)
+
+
+def with_contract_columns(frame: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
+    """A frame in the contract's columns: those that it lacks are null, `_item` is 1.
+
+    Args:
+        frame: some of the columns, and the provenance of a raw record.
+        columns: `PURCHASE_COLUMNS` or `CUSTOMER_COLUMNS`.
+    """
+    known = set(frame.collect_schema().names())
+    item = pl.col("_item") if "_item" in known else pl.lit(1, dtype=pl.Int64).alias("_item")
+    return frame.select(
+        *(pl.col(n) if n in known else pl.lit(None, pl.String).alias(n) for n in columns),
+        *(n for n in PROVENANCE if n != "_item"),
+        item,
+    )

@@ -21,6 +21,7 @@ class Origin(Schema):
     object = text("File or topic-partition that the record came in")
     pos = integer("Position of the record in that file, or offset of the message")
     fingerprint = text("SHA-256 of that file's bytes, or topic-partition")
+    item = integer("Which of the lines that the record holds, from 1")
 
 
 class Purchases(Origin):
@@ -62,6 +63,7 @@ class PurchaseRepeats(Purchases):
     line_number = integer("Line within the order, from 1")
     pos = integer("Position of the record in its file", key=True)
     fingerprint = text("SHA-256 of the file's bytes", key=True)
+    item = integer("Which of the lines that the record holds, from 1", key=True)
     fate = text("duplicate (same content as the record that stands) or superseded (other content)")
 
 
@@ -101,6 +103,7 @@ class CustomerRepeats(Profile):
     source = text("Source that the profile came from", key=True)
     pos = integer("Position of the record in its file", key=True)
     fingerprint = text("SHA-256 of the file's bytes", key=True)
+    item = integer("Which of the lines that the record holds, from 1", key=True)
     fate = text("duplicate (same content as a neighbour version) or superseded (other content)")
 
 
@@ -112,6 +115,7 @@ class Quarantine(Schema):
     object = text("File or topic-partition that the record came in")
     pos = integer("Position of the record in that file, or offset of the message", key=True)
     fingerprint = text("SHA-256 of that file's bytes, or topic-partition", key=True)
+    item = integer("Which of the lines that the record holds, from 1", key=True)
     reason = text("Reason code, for instance BAD_DATE")
     column = text("Column that is to blame, if it is one", nullable=True)
     value = text("Its value as received", nullable=True, pii=True)
@@ -126,12 +130,15 @@ class Accounting(Schema):
 
     source = text("The source", key=True)
     batch_day = day("The batch day", key=True)
-    records = integer("Records in raw; the sum of the other counts")
-    blank = integer("Empty lines")
+    records = integer(
+        "Records, or lines where one record holds several; the sum of the next five counts"
+    )
+    blank = integer("Empty lines, and records of an order without a line")
     quarantined = integer("Refused, each with a reason in silver/quarantine")
     accepted = integer("Standing in silver now")
     duplicate = integer("Same content as the record that stands")
     superseded = integer("Other content, older version")
+    raw_records = integer("Records in raw")
 
 
 PURCHASES = Table(

@@ -6,9 +6,9 @@ from bridge_cart_assets.automation.liveness import clock
 from bridge_cart_assets.ingestion.ingest_messages import lagging_partitions
 from bridge_cart_assets.ingestion.kafka_admin import BrokersUnreachableError
 from bridge_cart_assets.ingestion.landing import LandedFile
-from bridge_cart_assets.ingestion.losses import Missing, cannot_come_again, lost_files
 from bridge_cart_assets.ingestion.offsets import MessagesLostError
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.losses import Missing, cannot_come_again, lost_files
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES

@@ -30,11 +30,13 @@ class Turn:
         settings: where things lie.
         instance: where the runs are recorded.
         console: where progress is shown.
+        was_free: whether it came at once: no run was waited for, and none was ended.
     """
 
     settings: Settings
     instance: "dg.DagsterInstance"
     console: Console
+    was_free: bool
 
     def refresh(
         self,
@@ -86,13 +88,14 @@ def turn(settings: Settings, wait_seconds: float) -> Iterator[Turn]:
     with console.status("loading Dagster"):
         from bridge_cart_assets.automation.instance import dagster_home, dagster_instance
         from bridge_cart_assets.automation.jobs import REFRESH
-        from bridge_cart_assets.automation.waiting import wait_for_turn, watching_locks
+        from bridge_cart_assets.automation.waiting import Obstacles, wait_for_turn, watching_locks
 
     say = partial(_say, console)
     with watching_locks(dagster_home(settings), say), dagster_instance(settings) as instance:
-        for dead in wait_for_turn(instance, REFRESH, wait_seconds, say):
+        obstacles = wait_for_turn(instance, REFRESH, wait_seconds, say)
+        for dead in obstacles.dead:
             say(f"ended {dead}; this run goes on from what it had committed")
-        yield Turn(settings, instance, console)
+        yield Turn(settings, instance, console, was_free=obstacles == Obstacles())
 
 
 def _say(console: Console, line: str) -> None:

@@ -19,10 +19,10 @@ from bridge_cart_assets.automation.run_in_process import last_run
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import refused_in_landing
 from bridge_cart_assets.ingestion.offsets import latest_of_topic
-from bridge_cart_assets.ingestion.pending import latest_day
 from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
+from bridge_cart_assets.pipeline.pending import latest_day
 from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, RAW_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES

@@ -45,7 +45,7 @@ def warn_unfinished_rebuild(lake: "Lake") -> None:
 
 def warn_missing(lake: "Lake") -> None:
     """Raw has lost records that silver has counted."""
-    from bridge_cart_assets.ingestion.losses import in_words, missing_records
+    from bridge_cart_assets.pipeline.losses import in_words, missing_records
 
     if missing := missing_records(lake):
         say_warning(

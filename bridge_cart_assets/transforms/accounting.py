@@ -13,6 +13,7 @@ def account(
     quarantine: pl.LazyFrame,
     current: pl.LazyFrame,
     superseded: pl.LazyFrame,
+    lines: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Count a source's records on some batch days by outcome.
 
@@ -22,6 +23,8 @@ def account(
         quarantine: its rows of silver/quarantine of these days.
         current: its rows of the silver table that it feeds, of these days.
         superseded: its accepted records of these days that do not stand.
+        lines: where one record holds several lines, or none: `_batch_day`, `_fingerprint` and
+            `_pos` of each line. Then lines are counted, and a record without one is blank.
 
     Returns:
         The columns of silver/accounting, one row per batch day that has raw records.
@@ -35,8 +38,12 @@ def account(
     [(4, 1, 1, 1, 1)]
     """
     records = raw.group_by(batch_day="_batch_day").agg(
-        records=pl.len().cast(pl.Int64), blank=_count(pl.col("_status") == "blank")
+        records=pl.len().cast(pl.Int64),
+        blank=_count(pl.col("_status") == "blank"),
+        raw_records=pl.len().cast(pl.Int64),
     )
+    if lines is not None:
+        records = _with_lines(records, raw, lines.lazy())
     counts = (
         _per_day(quarantine, quarantined=pl.len().cast(pl.Int64)),
         _per_day(current, accepted=pl.len().cast(pl.Int64)),
@@ -54,6 +61,25 @@ def account(
         .sort("batch_day")
         .collect()
     )
+
+
+def _with_lines(records: pl.LazyFrame, raw: pl.LazyFrame, lines: pl.LazyFrame) -> pl.LazyFrame:
+    """The counts of records with each readable record counted by its lines."""
+    is_ok = pl.col("_status") == "ok"
+    unread = raw.group_by(batch_day="_batch_day").agg(unread=_count(~is_ok))
+    without = raw.filter(is_ok).join(lines, on=["_fingerprint", "_pos"], how="anti")
+    counts = (
+        unread,
+        lines.group_by(batch_day="_batch_day").agg(lines=pl.len().cast(pl.Int64)),
+        without.group_by(batch_day="_batch_day").agg(without=pl.len().cast(pl.Int64)),
+    )
+    for count in counts:
+        records = records.join(count, on="batch_day", how="left")
+    found = records.with_columns(pl.col("unread", "lines", "without").fill_null(0))
+    return found.with_columns(
+        records=pl.col("unread") + pl.col("lines") + pl.col("without"),
+        blank=pl.col("blank") + pl.col("without"),
+    ).drop("unread", "lines", "without")
 
 
 def _per_day(frame: pl.LazyFrame, **counts: pl.Expr) -> pl.LazyFrame:

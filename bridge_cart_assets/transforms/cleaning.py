@@ -42,13 +42,14 @@ _GENDERS = {
 }
 _MAX_AGE = 120
 _LAST_LINE_NUMBER = 2**53  # above it, a number in JSON is no longer exact
-_ORIGIN = ("batch_day", "object", "pos", "fingerprint")
+_ORIGIN = ("batch_day", "object", "pos", "fingerprint", "item")
 _PROVENANCE = {
     "source": pl.col("_source"),
     "batch_day": pl.col("_batch_day"),
     "object": pl.col("_object"),
     "pos": pl.col("_pos"),
     "fingerprint": pl.col("_fingerprint"),
+    "item": pl.col("_item"),
 }
 # A file has a SHA-256; a message is read by itself, so that no other one decides how.
 _FILE = pl.when(pl.col("_fingerprint").str.contains("^[0-9a-f]{64}$")).then("_fingerprint")
@@ -96,7 +97,7 @@ def clean_purchases(
     >>> cleaned.refused.select("reason", "column", "value").rows()
     [('NON_POSITIVE_AMOUNT', 'purchase_amount', '-5')]
     """
-    received = _with_all(records, {"currency": pl.String, "_status_filled": pl.Boolean})
+    received = _with_all(records, {"_status_filled": pl.Boolean})
     coin = pl.col("currency")
     read = received.select(
         **_PROVENANCE,

@@ -89,6 +89,16 @@ def exact_sum(expression: pl.Expr) -> pl.Expr:
     return expression.cast(MONEY)
 
 
+def in_cents(column: str) -> pl.Expr:
+    """Amounts of money as whole numbers of cents, which sum up exactly.
+
+    >>> amounts = pl.DataFrame({"amount": ["0.10", "2"]}).cast(MONEY)
+    >>> amounts.select(in_cents("amount")).to_series().to_list()
+    [10, 200]
+    """
+    return (pl.col(column) * 100).cast(pl.Int64)
+
+
 def customer_features(
     purchases: pl.LazyFrame, customers: pl.LazyFrame, as_of: date
 ) -> pl.DataFrame:

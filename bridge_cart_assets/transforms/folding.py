@@ -5,13 +5,22 @@ not on the order or batches in which they came: commutative, associative, idempo
 belong here: reading and writing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
+WholeOrder = Literal["record", "file"]
+ORDER_KEY = ("source", "order_id")
 PURCHASE_KEY = ("source", "order_id", "line_number")
-_VERSION = ("version_at", "batch_day", "object", "pos", "fingerprint")
-_RECORD = ("source", "fingerprint", "pos")
+_VERSION = ("version_at", "batch_day", "object", "pos", "fingerprint", "item")
+_RECORD = ("source", "fingerprint", "pos", "item")
+# What names one delivery of a whole order.
+_DELIVERY: Mapping[WholeOrder, tuple[str, ...]] = {
+    "file": ("version_at", "batch_day", "object", "fingerprint"),
+    "record": ("version_at", "batch_day", "object", "fingerprint", "pos"),
+}
 # Where a record came from is not what it says.
 _NOT_CONTENT = ("source", "valid_from", "fate", "guessed", *_VERSION)
 
@@ -30,12 +39,15 @@ class Folded:
     superseded: pl.DataFrame
 
 
-def fold_purchases(records: pl.DataFrame) -> Folded:
+def fold_purchases(records: pl.DataFrame, whole_order_in: WholeOrder | None = None) -> Folded:
     """Of each order line, the record with the highest version is current.
 
     Args:
         records: all accepted records of some lines, in any order. The same record may occur
             twice.
+        whole_order_in: what holds all lines of an order: a record, or the rows of a file. Then the
+            lines of its latest one stand, and a line that it lacks stands no more. None when each
+            line is corrected by itself.
 
     The version is (version_at, batch_day, object, position). A record with the content of the
     current one is a duplicate. Any other is superseded.
@@ -56,6 +68,9 @@ def fold_purchases(records: pl.DataFrame) -> Folded:
     """
     ordered = records.unique(_RECORD, keep="first").sort(_VERSION)
     last = pl.struct(PURCHASE_KEY).is_last_distinct()
+    if whole_order_in is not None:
+        delivery = pl.struct(_DELIVERY[whole_order_in])
+        last &= delivery == delivery.last().over("source", "order_id")
     current = ordered.filter(last)
     if current.height == ordered.height:
         return Folded(current, _with_fate(ordered.clear(), current, PURCHASE_KEY))

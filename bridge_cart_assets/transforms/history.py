@@ -11,7 +11,7 @@ import polars as pl
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.gold import SEGMENT_EVENTS
 from bridge_cart_assets.transforms.changes import Changes, Rows, added_up
-from bridge_cart_assets.transforms.features import ORDER, ratio, refunds, sales, up_to
+from bridge_cart_assets.transforms.features import ORDER, in_cents, ratio, refunds, sales, up_to
 from bridge_cart_assets.transforms.windows import WINDOW, calendar
 
 NEW_DAYS = 30
@@ -223,7 +223,7 @@ def segment_versions(
     >>> purchases = pl.LazyFrame([line], schema=PURCHASES.dtypes)
     >>> names = {"segment_id": [1, 2], "segment_name": ["Champions", "Dormant"]}
     >>> segments = pl.DataFrame({**names, "start": [first] * 2, "end": after})
-    >>> events = segment_events(history, purchases, as_of=second)
+    >>> events = segment_events(history.lazy(), purchases, as_of=second)
     >>> versions = segment_versions(history, events, segments, as_of=second)
     >>> versions.select("segment_id", "customers", "avg_clv", "segment_contribution").rows()
     [(1, 1, Decimal('10.00'), 1.0), (1, 0, None, 0.0), (2, 1, Decimal('10.00'), 1.0)]
@@ -250,7 +250,7 @@ def segment_versions(
     return _versions(_figures(kept.unique(["segment_id", "day"])), as_of)
 
 
-def segment_events(history: pl.DataFrame, purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+def segment_events(history: pl.LazyFrame, purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     """The changes of each segment on each day.
 
     Customers come and go with all their purchases so far. Their purchases while they are in the
@@ -273,7 +273,7 @@ def segment_events(history: pl.DataFrame, purchases: pl.LazyFrame, as_of: date) 
     ... ]
     >>> line = {"customer_id": "C1", "kind": "sale", "purchase_day": first, "net_amount": 10}
     >>> purchases = pl.LazyFrame([line], schema=PURCHASES.dtypes)
-    >>> history = pl.DataFrame(states, schema=CUSTOMER_HISTORY.dtypes)
+    >>> history = pl.LazyFrame(states, schema=CUSTOMER_HISTORY.dtypes)
     >>> events = segment_events(history, purchases, as_of=second)
     >>> events.select("segment_id", "customers", "revenue").rows()
     [(1, 1, 1000), (1, -1, -1000), (2, 1, 1000)]
@@ -281,7 +281,7 @@ def segment_events(history: pl.DataFrame, purchases: pl.LazyFrame, as_of: date) 
     sums = ["orders", "revenue", "net"]
     money = _money_days(up_to(purchases, as_of)).sort("day")
     so_far = money.with_columns(pl.col(sums).cum_sum().over("customer_id"))
-    intervals = history.with_columns(
+    intervals = history.collect().with_columns(
         lapsed=(pl.col("lifecycle") == "lapsed").cast(pl.Int64),
         last_day=pl.col("valid_to").dt.offset_by("-1d"),
     )
@@ -341,8 +341,8 @@ def updated_events(
     lines = changes.lines_of(customers)
     states_now = states.join(customers.lazy(), on="customer_id", how="semi").collect()
     states_before = moved.before(states_now, ("customer_id", "valid_from"))
-    now = segment_events(states_now, lines.now.lazy(), changes.as_of)
-    before = segment_events(states_before, lines.before.lazy(), changes.seen_as_of)
+    now = segment_events(states_now.lazy(), lines.now.lazy(), changes.as_of)
+    before = segment_events(states_before.lazy(), lines.before.lazy(), changes.seen_as_of)
     return added_up(
         SEGMENT_EVENTS, earlier.collect(), now, before.with_columns(-pl.col(_EVENT_SUMS))
     )
@@ -350,7 +350,7 @@ def updated_events(
 
 def _money_days(seen: pl.LazyFrame) -> pl.DataFrame:
     """Per customer and day: new orders, revenue and net revenue, in cents."""
-    cents = (pl.sum("net_amount") * 100).cast(pl.Int64)
+    cents = in_cents("net_amount").sum()
     sold = sales(seen).group_by("customer_id", day="purchase_day").agg(revenue=cents)
     orders = (
         sales(seen)

@@ -82,3 +82,8 @@ def test_the_core_knows_no_dagster(path: Path) -> None:
 def test_the_pure_transforms_know_no_delta() -> None:
     for path in (ROOT / "transforms").glob("*.py"):
         assert not {n for n in imports(path) if n.split(".")[0] in ("deltalake", "duckdb")}
+
+
+def test_ingestion_ends_with_raw_and_knows_no_silver() -> None:
+    for path in (ROOT / "ingestion").glob("*.py"):
+        assert not {name for name in imports(path) if name.endswith("tables.silver")}, path

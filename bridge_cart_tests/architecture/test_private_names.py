@@ -74,28 +74,30 @@ def uses(tree: ast.AST) -> Iterator[tuple[int, str]]:
 @pytest.mark.parametrize(
     "code",
     [
-        "from bridge_cart_assets.lake.delta import _merge",
-        "delta._merge(change)",
-        "lake.snapshot(table)._merge(change)",
-        "delta._merge = None",
-        'monkeypatch.setattr(Snapshot, "_merge", die)',
-        'patch.object(delta.Snapshot, "_merge", die)',
-        'patch("bridge_cart_assets.lake.delta.Snapshot._merge")',
-        'PLACE = (Snapshot, "_merge", after)',
-        'program = f"delta._merge = {die}"',
+        "from bridge_cart_assets.lake.snapshot import _fsync_commit",
+        "snapshot._fsync_commit(change)",
+        "lake.snapshot(table)._fsync_commit(change)",
+        "snapshot._fsync_commit = None",
+        'monkeypatch.setattr(Snapshot, "_fsync_commit", die)',
+        'patch.object(snapshot.Snapshot, "_fsync_commit", die)',
+        'patch("bridge_cart_assets.lake.snapshot.Snapshot._fsync_commit")',
+        'PLACE = (Snapshot, "_fsync_commit", after)',
+        'program = f"snapshot._fsync_commit = {die}"',
     ],
 )
 def test_a_private_name_is_noticed(code: str) -> None:
-    assert "_merge" in {name for _, name in uses(ast.parse(code))}
+    assert "_fsync_commit" in {name for _, name in uses(ast.parse(code))}
 
 
-@pytest.mark.parametrize("code", ["self._merge()", "os._merge()", 'frame.join(suffix="_merge")'])
+@pytest.mark.parametrize(
+    "code", ["self._fsync_commit()", "os._fsync_commit()", 'frame.join(suffix="_fsync_commit")']
+)
 def test_names_of_others_are_left_alone(code: str) -> None:
-    assert "_merge" not in {name for _, name in uses(ast.parse(f"import os\n{code}"))}
+    assert "_fsync_commit" not in {name for _, name in uses(ast.parse(f"import os\n{code}"))}
 
 
 def test_no_test_uses_a_private_name_of_the_package(private: set[str]) -> None:
-    assert "_merge" in private
+    assert "_fsync_commit" in private
     found = {
         f"{path.relative_to(TESTS)}:{line} {name}"
         for path in TESTS.rglob("*.py")

@@ -37,7 +37,7 @@ def test_optimize_keeps_the_transactions_of_its_commit(table: Path) -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason="lake/delta.py looks transactions up before it writes: delta-io/delta-rs#2580",
+    reason="lake/commits.py looks transactions up before it writes: delta-io/delta-rs#2580",
 )
 def test_a_transaction_that_was_committed_is_not_committed_again(table: Path) -> None:
     write_deltalake(table, pl.DataFrame({"n": [3]}), mode="append", commit_properties=TAKEN)

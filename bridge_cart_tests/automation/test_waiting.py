@@ -14,6 +14,7 @@ import pytest
 from bridge_cart_assets.automation import liveness, waiting
 from bridge_cart_assets.automation.processes import ProcessIdentity
 from bridge_cart_assets.automation.waiting import (
+    Obstacles,
     WaitedTooLongError,
     is_locked,
     lock_holder,
@@ -37,13 +38,15 @@ def said() -> list[str]:
 def test_without_a_run_under_way_there_is_no_wait(
     instance: dg.DagsterInstance, said: list[str]
 ) -> None:
-    assert wait_for_turn(instance, "refresh", 0, said.append) == []
+    assert wait_for_turn(instance, "refresh", 0, said.append) == Obstacles()
     assert said == []
 
 
 def test_a_dead_run_is_not_waited_for(instance: dg.DagsterInstance, said: list[str]) -> None:
     run_id = started(instance, gone())
-    (dead,) = wait_for_turn(instance, "refresh", 0, said.append)
+    obstacles = wait_for_turn(instance, "refresh", 0, said.append)
+    (dead,) = obstacles.dead
+    assert not obstacles.has_waited
     assert (dead.run_id, state(instance, run_id)) == (run_id, "FAILURE")
 
 
@@ -70,7 +73,7 @@ def test_a_living_run_is_waited_for_with_words_until_it_ends(
             instance.report_run_canceled(run)
 
     monkeypatch.setattr(waiting.time, "sleep", sleep)
-    assert wait_for_turn(instance, "refresh", 60, said.append) == []
+    assert wait_for_turn(instance, "refresh", 60, said.append) == Obstacles(has_waited=True)
     (line,) = said
     assert f"waiting for run {run_id[:8]} (process " in line
     assert "since 20" in line

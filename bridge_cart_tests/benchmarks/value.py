@@ -32,7 +32,8 @@ from bridge_cart_assets.models.buy_till_you_die import (
     fit_nbd,
 )
 from bridge_cart_assets.models.customer_value import customer_value, value_model
-from bridge_cart_assets.models.holdout import scores, seen_until
+from bridge_cart_assets.models.forecast_errors import scores
+from bridge_cart_assets.models.holdout import seen_until
 from bridge_cart_assets.models.likelihood import Floats
 from bridge_cart_assets.tables.gold import MODEL_METRICS, VALUE_MODEL
 from bridge_cart_assets.transforms.windows import WINDOW

@@ -16,7 +16,8 @@ from bridge_cart_assets.assets import gold as assets_gold
 from bridge_cart_assets.assets.run_scope import RunScope
 from bridge_cart_assets.automation.jobs import QUIET, refresh_selection
 from bridge_cart_assets.batch_days import DayRange
-from bridge_cart_assets.checks.registry import CheckContext, checks_of
+from bridge_cart_assets.checks.check import CheckContext
+from bridge_cart_assets.checks.registry import checks_of
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import range_tags

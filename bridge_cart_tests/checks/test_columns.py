@@ -7,14 +7,15 @@ import polars as pl
 import pytest
 
 from bridge_cart_assets.batch_days import DayRange
-from bridge_cart_assets.checks.integrity import CheckResult
-from bridge_cart_assets.checks.registry import CheckContext, checks_of
+from bridge_cart_assets.checks.check import CheckContext, CheckResult
+from bridge_cart_assets.checks.registry import checks_of
 from bridge_cart_assets.ingestion.ingest_files import ingest_files
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import new_files
 from bridge_cart_assets.ingestion.readers import read_objects
 from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_messages
-from bridge_cart_assets.lake.delta import Commit, Lake
+from bridge_cart_assets.lake.commits import Commit
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.purchases import PURCHASES

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge_cart_assets.checks.anomalies import against_trailing, against_weekday, fresh
-from bridge_cart_assets.checks.integrity import CheckResult, sums_agree
+from bridge_cart_assets.checks.check import Check, CheckContext, CheckResult
+from bridge_cart_assets.checks.integrity import sums_agree
 from bridge_cart_assets.checks.model_quality import in_use
-from bridge_cart_assets.checks.registry import Check, CheckContext, checks_of
+from bridge_cart_assets.checks.registry import checks_of
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables import gold, ops, silver

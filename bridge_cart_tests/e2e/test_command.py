@@ -8,7 +8,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from bridge_cart_assets import cli
+from bridge_cart_assets.cli import command as frame
 from bridge_cart_tests.conftest import Command
 from bridge_cart_tests.faults import kill_target
 
@@ -294,9 +294,9 @@ def test_a_panic_of_a_library_is_an_error_like_any_other(
     def panics(**arguments: object) -> None:
         raise pl.exceptions.PanicException("Too many open files")
 
-    monkeypatch.setattr(cli, "cli", panics)
+    monkeypatch.setattr(frame, "cli", panics)
     with pytest.raises(SystemExit) as leave:
-        cli.main()
+        frame.main()
     assert (leave.value.code, capsys.readouterr().err) == (1, "error: Too many open files\n")
 
 

@@ -12,8 +12,9 @@ from typing import Any
 from unittest.mock import patch
 
 from bridge_cart_assets.ingestion import ingest_files
-from bridge_cart_assets.lake import delta, fsync
-from bridge_cart_assets.lake.delta import Lake, Snapshot
+from bridge_cart_assets.lake import commits, fsync, snapshot
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline import silver
 from bridge_cart_assets.tables.silver import INTERNAL
 from bridge_cart_assets.tables.table import Table
@@ -86,7 +87,7 @@ CRASHES: dict[str, Place] = {
         for name in ("listed", "read", "parsed", "before commit", "after commit", "before fsync")
     },
     **{name: kill_target.POINTS[name] for name in ("remembered", "silver merged", "silver folded")},
-    "uncommitted": (delta, "fsync_commit", _uncommitted),
+    "uncommitted": (snapshot, "fsync_commit", _uncommitted),
     "before remembering": (ingest_files, "upsert_files", before),
     "a table written": (Snapshot, "apply", after),
     "a table about to be written": (Snapshot, "apply", before),
@@ -100,7 +101,7 @@ CRASHES: dict[str, Place] = {
 # Where another run can come in between.
 GAPS: dict[str, Place] = {
     "looked": (Lake, "snapshot", after),
-    "before commit": (delta, "write_deltalake", before),
+    "before commit": (commits, "write_deltalake", before),
     "before a large commit": (Snapshot, "append_staged", before),
     "before merge": (Snapshot, "apply", kill_target.of_merges(before)),
     "read": (ingest_files, "read_file", after),

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from bridge_cart_assets.ingestion import files, ingest_files, ingest_messages
-from bridge_cart_assets.lake import catalogue, delta, fsync
-from bridge_cart_assets.lake.delta import Lake, Snapshot
+from bridge_cart_assets.lake import catalogue, commits, fsync, snapshot
+from bridge_cart_assets.lake.changes import Change
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.pipeline import chain, intake, silver
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
@@ -78,7 +80,7 @@ def of_merges(around: Callable[[Function, Killer], Function]) -> Callable[..., F
     def put(apply: Function, killer: Killer) -> Function:
         disturbed = around(apply, killer)
 
-        def call(snapshot: Snapshot, change: delta.Change, *args: Any, **kwargs: Any) -> Any:
+        def call(snapshot: Snapshot, change: Change, *args: Any, **kwargs: Any) -> Any:
             is_merge = change.updates.height or change.deletes.height
             return (disturbed if is_merge else apply)(snapshot, change, *args, **kwargs)
 
@@ -92,11 +94,11 @@ POINTS: dict[str, tuple[Any, str, Callable[[Function, Killer], Function]]] = {
     "listed": (intake, "list_landing", after),
     "read": (ingest_files, "read_file", after),
     "parsed": (ingest_files, "read_all", after),
-    "before commit": (delta, "write_deltalake", before),
-    "parquet written": (delta, "write_deltalake", without_its_entry),
-    "after commit": (delta, "write_deltalake", after),
-    "before fsync": (delta, "fsync_commit", before),
-    "after fsync": (delta, "fsync_commit", after),
+    "before commit": (commits, "write_deltalake", before),
+    "parquet written": (commits, "write_deltalake", without_its_entry),
+    "after commit": (commits, "write_deltalake", after),
+    "before fsync": (snapshot, "fsync_commit", before),
+    "after fsync": (snapshot, "fsync_commit", after),
     "remembered": (ingest_files, "upsert_files", after),
     "silver merged": (Snapshot, "apply", of_merges(after)),
     "silver folded": (silver, "fold_days", after),
@@ -121,7 +123,7 @@ WITH_LARGE_FILES: dict[str, tuple[Any, str, Callable[[Function, Killer], Functio
     "a part staged": (StagedFiles, "add", after),
     "all parts staged": (Snapshot, "append_staged", before),
     "staged files committed": (Snapshot, "append_staged", after),
-    "staged files not forced": (delta, "fsync_commit", before),
+    "staged files not forced": (snapshot, "fsync_commit", before),
     "a large file remembered": (ingest_files, "upsert_files", after),
 }
 
@@ -144,14 +146,14 @@ def run(data: Path) -> None:
 def in_a_crowd(data: Path) -> None:
     """Make many small commits, and write down each that another process was faster with."""
     ingest_files.COMMIT_BYTES = 1
-    raised = delta.CommitConflictError.__init__
+    raised = commits.CommitConflictError.__init__
 
-    def count(self: delta.CommitConflictError, *args: object) -> None:
+    def count(self: commits.CommitConflictError, *args: object) -> None:
         raised(self, *args)
         with (data / "conflicts").open("a") as conflicts:
             conflicts.write("x")
 
-    delta.CommitConflictError.__init__ = count  # type: ignore[method-assign, assignment]
+    commits.CommitConflictError.__init__ = count  # type: ignore[method-assign, assignment]
 
 
 def play(data: Path, point: str, time: int) -> None:

@@ -8,8 +8,8 @@ from datetime import date
 
 import polars as pl
 
-from bridge_cart_assets.ingestion.pending import pending_days
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.pending import pending_days
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.silver import (
     ACCOUNTING,

@@ -10,7 +10,7 @@ process was faster than. It ends when DATA/enough is there.
 import sys
 from pathlib import Path
 
-from bridge_cart_assets.lake import delta
+from bridge_cart_assets.lake import commits
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.maintenance import maintain, versions_served
 from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
@@ -18,14 +18,14 @@ from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 
 def main() -> None:
     data = Path(sys.argv[1])
-    raised = delta.CommitConflictError.__init__
+    raised = commits.CommitConflictError.__init__
 
-    def count(self: delta.CommitConflictError, *args: object) -> None:
+    def count(self: commits.CommitConflictError, *args: object) -> None:
         raised(self, *args)
         with (data / "lost-to-others").open("a") as lost:
             lost.write("x")
 
-    delta.CommitConflictError.__init__ = count  # type: ignore[method-assign, assignment]
+    commits.CommitConflictError.__init__ = count  # type: ignore[method-assign, assignment]
     print("ready", flush=True)
     while not (data / "enough").exists():
         served = versions_served(data / "bridge_cart.duckdb")

@@ -16,12 +16,15 @@ import pytest
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from bridge_cart_assets.ingestion import files
-from bridge_cart_assets.ingestion.recovery import reopen
-from bridge_cart_assets.lake import delta, fsync
-from bridge_cart_assets.lake.delta import Change, Commit, DamagedTableError, Lake, Snapshot
+from bridge_cart_assets.lake import commits, fsync, snapshot
+from bridge_cart_assets.lake.changes import Change
+from bridge_cart_assets.lake.commits import Commit
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import heal, refuse_torn
+from bridge_cart_assets.lake.snapshot import DamagedTableError, Snapshot
 from bridge_cart_assets.pipeline import silver
 from bridge_cart_assets.pipeline.chain import refresh_silver
+from bridge_cart_assets.pipeline.recovery import reopen
 from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASE_REPEATS, PURCHASES
 from bridge_cart_assets.tables.table import Table
@@ -92,8 +95,8 @@ def a_rival(shop: Shop, table: Table) -> Iterator[None]:
             shop.run()
         beneath(handle, *args, **kwargs)
 
-    beneath = delta.write_deltalake
-    with patch.object(delta, "write_deltalake", write):
+    beneath = commits.write_deltalake
+    with patch.object(commits, "write_deltalake", write):
         yield
     assert arrived
 
@@ -106,7 +109,7 @@ def through_a_fresh_handle(handle: DeltaTable, *args: Any, **kwargs: Any) -> Non
 def test_writing_through_the_handle_that_was_looked_at(shop: Shop, without: bool) -> None:
     with ExitStack() as stack:
         if without:
-            stack.enter_context(patch.object(delta, "write_deltalake", through_a_fresh_handle))
+            stack.enter_context(patch.object(commits, "write_deltalake", through_a_fresh_handle))
         stack.enter_context(a_rival(shop, RAW))
         shop.run()
     assert shop.lake.snapshot(RAW).rows == (5 if without else 3)
@@ -157,7 +160,7 @@ def properties_but(leave_out: str) -> Callable[..., CommitProperties]:
 
     def make(custom_metadata: Mapping[str, str], app_transactions: list[Any]) -> CommitProperties:
         kept = [t for t in app_transactions if t.app_id != leave_out]
-        metadata = dict(custom_metadata) | {delta.TRANSACTIONS: str(len(kept))}
+        metadata = dict(custom_metadata) | {commits.TRANSACTIONS: str(len(kept))}
         metadata.pop(leave_out, None)
         return CommitProperties(custom_metadata=metadata, app_transactions=kept)
 
@@ -169,8 +172,8 @@ def test_the_writer_transaction(shop: Shop, without: bool) -> None:
     shop.land("2024-01-02", "O2,C1,2024-01-02,5.00,")
     with ExitStack() as stack:
         if without:
-            blind = properties_but(delta.WRITER)
-            stack.enter_context(patch.object(delta, "CommitProperties", blind))
+            blind = properties_but(commits.WRITER)
+            stack.enter_context(patch.object(commits, "CommitProperties", blind))
         stack.enter_context(a_rival(shop, PURCHASES))
         shop.run()
     assert shop.lake.snapshot(PURCHASES).rows == (3 if without else 2)
@@ -188,7 +191,7 @@ def test_forcing_to_disk(shop: Shop, without: bool) -> None:
     with ExitStack() as stack:
         stack.enter_context(patch.object(fsync.os, "fsync", watch))
         if without:
-            stack.enter_context(patch.object(delta, "fsync_commit", lambda *_: None))
+            stack.enter_context(patch.object(snapshot, "fsync_commit", lambda *_: None))
         shop.run()
     for path in (shop.root / "lake").rglob("*"):
         if path.is_file() and path not in before_it | forced:
@@ -202,7 +205,7 @@ def test_forcing_to_disk(shop: Shop, without: bool) -> None:
 
 def test_among_the_same_files_the_memory_of_a_file_stands_in_for_the_writer(shop: Shop) -> None:
     """In raw the writer's transaction is a second lock: that of a file conflicts by itself."""
-    blind = patch.object(delta, "CommitProperties", properties_but(delta.WRITER))
+    blind = patch.object(commits, "CommitProperties", properties_but(commits.WRITER))
     with blind, a_rival(shop, RAW):
         shop.run()
     assert shop.lake.snapshot(RAW).rows == 3
@@ -217,8 +220,8 @@ def cut_behind_the_data(entry: Path) -> None:
 
 def test_the_count_of_transactions(shop: Shop, without: bool) -> None:
     """A commit of raw lacks its end: its rows are there, the memory of its file is not."""
-    blind = properties_but(delta.TRANSACTIONS)
-    with patch.object(delta, "CommitProperties", blind) if without else nullcontext():
+    blind = properties_but(commits.TRANSACTIONS)
+    with patch.object(commits, "CommitProperties", blind) if without else nullcontext():
         shop.dies("before fsync")
     entries = Path(shop.lake.uri(RAW), fsync.LOG).glob("[0-9]*.json")
     cut_behind_the_data(max(entries))

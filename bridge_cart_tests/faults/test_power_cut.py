@@ -12,11 +12,13 @@ from bridge_cart_assets.assets.asset_specs import asset_key
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
-from bridge_cart_assets.ingestion.recovery import reopen
 from bridge_cart_assets.lake import fsync
-from bridge_cart_assets.lake.delta import Commit, DamagedTableError, Lake
+from bridge_cart_assets.lake.commits import Commit
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import heal, refuse_torn
+from bridge_cart_assets.lake.snapshot import DamagedTableError
 from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
+from bridge_cart_assets.pipeline.recovery import reopen
 from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES

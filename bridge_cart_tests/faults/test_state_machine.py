@@ -32,7 +32,8 @@ from hypothesis.stateful import (
 from bridge_cart_assets.ingestion import files
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import new_files, refused_in_landing
-from bridge_cart_assets.lake.delta import Commit, Lake
+from bridge_cart_assets.lake.commits import Commit
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
 from bridge_cart_assets.pipeline.rebuild import clear
 from bridge_cart_assets.tables.ops import FILES

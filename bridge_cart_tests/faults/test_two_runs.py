@@ -13,7 +13,10 @@ import pytest
 from bridge_cart_assets.ingestion.ingest_files import ingest_files
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import new_files
-from bridge_cart_assets.lake.delta import Change, Commit, Lake, Snapshot
+from bridge_cart_assets.lake.changes import Change
+from bridge_cart_assets.lake.commits import Commit
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline import silver
 from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.tables.silver import (

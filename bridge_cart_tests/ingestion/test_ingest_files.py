@@ -12,8 +12,10 @@ from bridge_cart_assets.ingestion import ingest_files as module
 from bridge_cart_assets.ingestion.ingest_files import FilesTaken, ingest_files
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import new_files, refused_in_landing
-from bridge_cart_assets.ingestion.pending import arrived_days, pending_days
-from bridge_cart_assets.lake.delta import CommitConflictError, Lake, Snapshot
+from bridge_cart_assets.lake.commits import CommitConflictError
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import Snapshot
+from bridge_cart_assets.pipeline.pending import arrived_days, pending_days
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.sources.purchases import PURCHASES
 from bridge_cart_assets.tables.ops import FILES

@@ -28,9 +28,11 @@ from bridge_cart_assets.ingestion.ledger import (
 )
 from bridge_cart_assets.ingestion.raw_rows import FileProvenance
 from bridge_cart_assets.ingestion.readers import read_parts
-from bridge_cart_assets.lake import delta
-from bridge_cart_assets.lake.delta import Commit, CommitConflictError, Lake, Snapshot
+from bridge_cart_assets.lake import commits
+from bridge_cart_assets.lake.commits import Commit, CommitConflictError
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.fsync import actions, entry_of
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.tables.ops import FILES
@@ -279,7 +281,7 @@ def test_a_run_that_is_overtaken_again_and_again_gives_up_and_doubles_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(Snapshot, "append_staged", overtaken)
-        patch.setattr(delta, "RETRY_SECONDS", 0)
+        patch.setattr(commits, "RETRY_SECONDS", 0)
         with pytest.raises(CommitConflictError):
             shop.run()
     assert (shop.records().height, shop.staged()) == (0, [])
@@ -415,7 +417,7 @@ def test_a_file_that_raw_lost_between_two_looks_is_not_said_to_be_taken(
     path.touch()
     with monkeypatch.context() as patch:
         patch.setattr(Snapshot, "transactions", lambda *arguments: {})
-        patch.setattr(delta, "RETRY_SECONDS", 0)
+        patch.setattr(commits, "RETRY_SECONDS", 0)
         with pytest.raises(CommitConflictError, match="put back"):
             shop.run()
     assert (shop.run().repeated, shop.versions()) == (1, 1)

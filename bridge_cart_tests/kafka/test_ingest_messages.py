@@ -30,7 +30,8 @@ from bridge_cart_assets.ingestion.kafka_admin import (
     timestamp_of,
 )
 from bridge_cart_assets.ingestion.offsets import MessagesLostError, Position, accept_loss, positions
-from bridge_cart_assets.lake.delta import Lake, Snapshot
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.sources.purchases import PURCHASES
 from bridge_cart_assets.tables.ops import OFFSETS
 from bridge_cart_tests.kafka.broker import Broker

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from bridge_cart_assets.lake.catalogue import build_catalogue
-from bridge_cart_assets.lake.delta import Commit, Lake
+from bridge_cart_assets.lake.commits import Commit
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.tables.gold import SEGMENT_MODEL
 from bridge_cart_assets.tables.meta import QUARANTINE, TIMES

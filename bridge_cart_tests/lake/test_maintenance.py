@@ -13,19 +13,15 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from bridge_cart_assets.lake import compaction, delta, fsync
+from bridge_cart_assets.lake import commits, compaction, fsync
 from bridge_cart_assets.lake.catalogue import build_catalogue
-from bridge_cart_assets.lake.delta import (
-    Change,
-    Commit,
-    CommitConflictError,
-    DamagedTableError,
-    Lake,
-    Snapshot,
-)
+from bridge_cart_assets.lake.changes import Change
+from bridge_cart_assets.lake.commits import Commit, CommitConflictError
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import heal, refuse_torn
 from bridge_cart_assets.lake.fsync import actions, entry_of
 from bridge_cart_assets.lake.maintenance import maintain, versions_served
+from bridge_cart_assets.lake.snapshot import DamagedTableError, Snapshot
 from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
@@ -135,7 +131,7 @@ def test_what_is_remembered_stays_and_the_run_is_written_down(lake: Lake, table:
         action["appId"] for action in actions(entry_of(folder(lake, table), version), "txn")
     ]
     assert transactions == ["bridge-cart/writer"]
-    assert commit_info[delta.TRANSACTIONS] == "1"
+    assert commit_info[commits.TRANSACTIONS] == "1"
 
 
 def test_records_by_day_are_counted_by_the_log_as_before(lake: Lake) -> None:
@@ -191,7 +187,7 @@ def test_the_second_writer_plans_again(lake: Lake, first: str) -> None:
             meanwhile.pop()()
         plans[second](snapshot)
 
-    delta.retry_on_conflict(planned)
+    commits.retry_on_conflict(planned)
     assert rows(lake, VISITS)["visits"].to_list() == [4, 0, 1, 2, 3]
     assert lake.snapshot(VISITS).files.height == (1 if first == "write" else 2)
 
@@ -398,7 +394,7 @@ def test_a_table_that_others_keep_writing_to_waits_and_the_others_do_not(
 ) -> None:
     fill(lake, VISITS)
     fill(lake, BY_MONTH)
-    monkeypatch.setattr(delta, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(commits, "RETRY_SECONDS", 0)
     stage = Snapshot.stage
 
     def disturbed(snapshot: Snapshot, prefix: str) -> AbstractContextManager[StagedFiles]:

@@ -10,15 +10,11 @@ import pytest
 from deltalake import DeltaTable
 
 from bridge_cart_assets.lake import fsync
-from bridge_cart_assets.lake.delta import (
-    Commit,
-    CommitConflictError,
-    DamagedTableError,
-    Lake,
-    retry_on_conflict,
-)
+from bridge_cart_assets.lake.commits import Commit, CommitConflictError, retry_on_conflict
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import heal, refuse_torn
 from bridge_cart_assets.lake.fsync import entry_of
+from bridge_cart_assets.lake.snapshot import DamagedTableError
 from bridge_cart_assets.tables.table import SchemaMismatchError, Table
 from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
 

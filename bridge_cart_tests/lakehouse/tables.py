@@ -5,11 +5,12 @@ from collections.abc import Iterable
 import polars as pl
 
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.models.drift import model_drift
+from bridge_cart_assets.models.drift import drift_between, training_states
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES, build_rows, recipes
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.gold import (
+    CUSTOMER_FEATURES,
     CUSTOMER_HISTORY,
     CUSTOMER_SEGMENTS,
     CUSTOMER_VALUE,
@@ -54,7 +55,10 @@ def stale_tables(lake: Lake) -> list[str]:
         # The training is looked at before a new model is trained in the same run.
         and recipe.table is not TRAINING_STATES
     }
-    drift = model_drift(inputs.rows(PURCHASES), inputs.rows(SEGMENT_MODEL), inputs.as_of)
+    models = inputs.rows(SEGMENT_MODEL)
+    training = training_states(inputs.rows(PURCHASES), models).lazy()
+    customers = whole[CUSTOMER_FEATURES.path].lazy()
+    drift = drift_between(training, customers, models, inputs.as_of)
     whole[MODEL_DRIFT.path] = MODEL_DRIFT.conform(drift).sort(list(MODEL_DRIFT.key))
     tables = [recipe.table for recipe in recipes(0.0) if recipe.table.path in whole]
     return differences(whole, contents(lake, tables))

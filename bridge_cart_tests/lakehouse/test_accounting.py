@@ -8,10 +8,10 @@ import pytest
 from bridge_cart_assets.ingestion.ingest_files import ingest_files
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import new_files
-from bridge_cart_assets.ingestion.pending import pending_days
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline import silver
 from bridge_cart_assets.pipeline.chain import refresh_silver
+from bridge_cart_assets.pipeline.pending import pending_days
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES
 

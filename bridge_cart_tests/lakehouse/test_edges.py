@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from bridge_cart_assets.checks.registry import CheckContext, checks_of
+from bridge_cart_assets.checks.check import CheckContext
+from bridge_cart_assets.checks.registry import checks_of
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, KPIS_DAILY

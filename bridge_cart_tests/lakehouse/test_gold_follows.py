@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge_cart_assets.generator.shop import Shop, generate
-from bridge_cart_assets.lake.delta import Commit, Lake
+from bridge_cart_assets.lake.commits import Commit
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline import gold_inputs
 from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.pipeline.gold import Built, recipes, update_table

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge_cart_assets.checks.registry import CheckContext, checks_of
+from bridge_cart_assets.checks.check import CheckContext
+from bridge_cart_assets.checks.registry import checks_of
 from bridge_cart_assets.generator.shop import Shop, generate
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
 from bridge_cart_assets.pipeline.rebuild import clear
 from bridge_cart_assets.tables.silver import TABLES as SILVER
@@ -176,32 +178,28 @@ def test_running_again_makes_no_commit_and_no_row(
 def test_silver_killed_between_two_of_its_commits_converges(
     shop: Path, whole: dict[str, pl.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bridge_cart_assets.lake import delta
-
     class Killed(BaseException):
         """As if the process had died."""
 
-    commit = delta.Snapshot.apply
+    commit = Snapshot.apply
     lake = Lake(str(tmp_path / "lake"))
     for allowed in range(20):
         left = allowed
 
-        def dies_after_some(
-            self: delta.Snapshot, change: object, to: object, **options: bool
-        ) -> int:
+        def dies_after_some(self: Snapshot, change: object, to: object, **options: bool) -> int:
             nonlocal left
             if left == 0:
                 raise Killed
             left -= 1
             return commit(self, change, to, **options)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(delta.Snapshot, "apply", dies_after_some)
+        monkeypatch.setattr(Snapshot, "apply", dies_after_some)
         try:
             refresh_silver(lake, shop / "landing")
         except Killed:
             continue
         break
-    monkeypatch.setattr(delta.Snapshot, "apply", commit)
+    monkeypatch.setattr(Snapshot, "apply", commit)
     refresh_silver(lake, shop / "landing")
 
     assert differences(_of(whole, SILVER), contents(lake, SILVER)) == []

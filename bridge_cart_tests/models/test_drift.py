@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 from bridge_cart_assets.models.drift import (
     FLOOR,
     SEGMENT_SHARES,
-    model_drift,
+    drift_between,
     population_stability,
     retraining_due,
+    training_states,
 )
 from bridge_cart_assets.models.segments import FEATURES
 from bridge_cart_assets.tables.gold import MODEL_DRIFT, SEGMENT_MODEL
+from bridge_cart_assets.tables.silver import CUSTOMERS
 from bridge_cart_assets.thresholds import Thresholds
+from bridge_cart_assets.transforms.features import customer_features
 from bridge_cart_tests.transforms.shops import START, Line, line, purchases
 
 Row = dict[str, Any]
@@ -53,7 +56,10 @@ def model(trained: int, version: int = 1) -> pl.DataFrame:
 
 
 def drift(lines: list[Line], models: pl.DataFrame, as_of: int) -> dict[str, Row]:
-    rows = MODEL_DRIFT.conform(model_drift(purchases(lines), models.lazy(), on(as_of)))
+    sold, nobody = purchases(lines), CUSTOMERS.empty().lazy()
+    training = training_states(sold, models.lazy()).lazy()
+    now = customer_features(sold, nobody, on(as_of)).lazy()
+    rows = MODEL_DRIFT.conform(drift_between(training, now, models.lazy(), on(as_of)))
     return {row["subject"]: row for row in rows.iter_rows(named=True)}
 
 

@@ -17,15 +17,10 @@ from bridge_cart_assets.models.buy_till_you_die import (
     Orders,
     fit_bg_nbd,
 )
-from bridge_cart_assets.models.holdout import (
-    auc,
-    calibration_error,
-    scores,
-    seen_until,
-    value_metrics,
-    worse_than_naive,
-)
+from bridge_cart_assets.models.forecast_errors import auc, calibration_error, scores
+from bridge_cart_assets.models.holdout import seen_until, value_metrics
 from bridge_cart_assets.models.metrics import model_metrics, segment_model_metrics
+from bridge_cart_assets.models.value_judgement import worse_than_naive
 from bridge_cart_assets.tables.gold import MODEL_DRIFT, MODEL_METRICS, SEGMENT_MODEL
 from bridge_cart_assets.transforms.features import customer_features
 from bridge_cart_tests.benchmarks.value import AliveOrNot, Flag

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from bridge_cart_assets.models.segment_history import (
     customer_history,
     customer_segments,
-    segment_metrics,
+    metrics_from,
     with_new_model,
 )
 from bridge_cart_assets.models.segments import SegmentModel, from_rows
@@ -34,6 +34,7 @@ from bridge_cart_assets.tables.gold import (
     SEGMENT_MODEL,
 )
 from bridge_cart_assets.transforms.features import customer_features
+from bridge_cart_assets.transforms.history import segment_events
 from bridge_cart_tests.transforms.shops import START, Line, customers, line, purchases, shops
 
 Row = dict[str, Any]
@@ -164,6 +165,14 @@ def test_without_sales_or_without_a_model_there_is_no_history() -> None:
     assert CUSTOMER_HISTORY.conform(rows).is_empty()
     figures = segment_metrics(rows.lazy(), purchases([line(0)]), nothing, on(0))
     assert SEGMENT_METRICS.conform(figures).is_empty()
+
+
+def segment_metrics(
+    states: pl.LazyFrame, lines: pl.LazyFrame, models: pl.LazyFrame, as_of: date
+) -> pl.DataFrame:
+    """The figures of whole histories, as they are made from nothing."""
+    events = segment_events(states, lines, as_of)
+    return metrics_from(states, events.lazy(), models, as_of)
 
 
 def metrics(lines: list[Line], models: Sequence[SegmentModel], as_of: date) -> list[Row]:

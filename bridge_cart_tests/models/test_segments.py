@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from bridge_cart_assets.models import segments
-from bridge_cart_assets.models.archetypes import archetype_of
+from bridge_cart_assets.models.segment_names import archetype_of
 from bridge_cart_assets.models.segments import (
     FEATURES,
     Floats,

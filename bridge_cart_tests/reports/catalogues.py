@@ -1,7 +1,8 @@
 """Small catalogues for the tests of the report page, in the form that a run leaves behind."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from math import sin
@@ -11,6 +12,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from bridge_cart_assets.reports.catalogue import Catalogue, CatalogueFile
 from bridge_cart_assets.tables.gold import TABLES
 from bridge_cart_assets.tables.table import Table
 
@@ -37,6 +39,17 @@ _BLANK = {
     "VARCHAR": "",
     "BOOLEAN": False,
 }
+
+
+@contextmanager
+def open_catalogue(path: Path) -> Iterator[Catalogue]:
+    """The catalogue at a path, for one purpose; the file is let go at once."""
+    file = CatalogueFile(path)
+    try:
+        with file.opened() as catalogue:
+            yield catalogue
+    finally:
+        file.close()
 
 
 def write_catalogue(

@@ -11,12 +11,14 @@ import duckdb
 import pytest
 from starlette.testclient import TestClient
 
-from bridge_cart_assets.reports.catalogue import (
-    NoCatalogueError,
-    UnreadableCatalogueError,
+from bridge_cart_assets.reports.catalogue import NoCatalogueError, UnreadableCatalogueError
+from bridge_cart_tests.reports.catalogues import (
+    AS_OF,
+    FINISHED,
     open_catalogue,
+    shop,
+    write_catalogue,
 )
-from bridge_cart_tests.reports.catalogues import AS_OF, FINISHED, shop, write_catalogue
 from bridge_cart_tests.reports.conftest import browse
 
 

@@ -12,10 +12,9 @@ import duckdb
 import pytest
 from starlette.testclient import TestClient
 
-from bridge_cart_assets.reports.catalogue import open_catalogue
 from bridge_cart_assets.reports.customer.queries import State
 from bridge_cart_assets.reports.customer.timeline import timeline
-from bridge_cart_tests.reports.catalogues import AS_OF, Row, write_catalogue
+from bridge_cart_tests.reports.catalogues import AS_OF, Row, open_catalogue, write_catalogue
 from bridge_cart_tests.reports.conftest import browse
 from bridge_cart_tests.reports.markup import Markup, first_of, text, values
 from bridge_cart_tests.reports.shop_customers import (

@@ -17,7 +17,8 @@ import pytest
 from starlette.applications import Starlette
 
 from bridge_cart_assets.assets.run_metadata import run_metadata
-from bridge_cart_assets.checks.registry import CheckContext, checks_of
+from bridge_cart_assets.checks.check import CheckContext
+from bridge_cart_assets.checks.registry import checks_of
 from bridge_cart_assets.generator.shop import Shop, generate
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake

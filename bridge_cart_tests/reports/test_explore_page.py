@@ -15,14 +15,13 @@ import duckdb
 import pytest
 from starlette.testclient import TestClient
 
-from bridge_cart_assets.reports.catalogue import open_catalogue
 from bridge_cart_assets.reports.explore import bands, sales
 from bridge_cart_assets.reports.explore.page import EXPLORE
 from bridge_cart_assets.reports.explore.queries import SalesPart
 from bridge_cart_assets.reports.explore.sales import CATEGORIES, sales_chart
 from bridge_cart_assets.reports.filters import choices_of, read_address
 from bridge_cart_assets.tables.gold import SALES_DAILY, TABLES
-from bridge_cart_tests.reports.catalogues import AS_OF, shop, write_catalogue
+from bridge_cart_tests.reports.catalogues import AS_OF, open_catalogue, shop, write_catalogue
 from bridge_cart_tests.reports.conftest import Ask, browse
 from bridge_cart_tests.reports.markup import Markup, first_of, text, values
 

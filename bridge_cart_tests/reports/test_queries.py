@@ -3,10 +3,9 @@
 from datetime import timedelta
 from pathlib import Path
 
-from bridge_cart_assets.reports.catalogue import open_catalogue
 from bridge_cart_assets.reports.overview import queries
 from bridge_cart_assets.reports.segments.queries import weeks as segment_weeks
-from bridge_cart_tests.reports.catalogues import AS_OF
+from bridge_cart_tests.reports.catalogues import AS_OF, open_catalogue
 
 
 def test_a_day_belongs_to_the_version_that_begins_on_it_alone(catalogue: Path) -> None:

@@ -42,5 +42,6 @@ def _records(
             _pos=pl.col("_pos").cast(pl.Int64),
             _fingerprint=pl.lit("f" * 64),
             _batch_day=pl.lit(day),
+            _item=pl.lit(1, dtype=pl.Int64),
         )
     )

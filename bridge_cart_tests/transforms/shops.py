@@ -60,6 +60,7 @@ def line(
         "object": "day.csv",
         "pos": 1,
         "fingerprint": "f",
+        "item": 1,
     }
 
 
@@ -82,6 +83,7 @@ def customers(*profiles: dict[str, Any]) -> pl.LazyFrame:
             "object": "day.csv",
             "pos": 1,
             "fingerprint": "f",
+            "item": 1,
             **profile,
         }
         for profile in profiles

@@ -34,6 +34,7 @@ def test_every_kind_of_record_is_counted_on_its_day() -> None:
             "accepted": 2,
             "duplicate": 1,
             "superseded": 1,
+            "raw_records": 7,
         },
         {
             "source": "purchases",
@@ -44,6 +45,7 @@ def test_every_kind_of_record_is_counted_on_its_day() -> None:
             "accepted": 1,
             "duplicate": 0,
             "superseded": 0,
+            "raw_records": 1,
         },
     ]
 
@@ -60,3 +62,19 @@ def test_a_day_without_raw_records_has_no_row() -> None:
     standing = days("order_id", (ONE, "O1"), (THREE, "O2"))
     counted = account("s", raw, days("reason"), standing, days("fate"))
     assert counted["batch_day"].to_list() == [ONE]
+
+
+def test_where_a_record_holds_several_lines_the_lines_are_counted() -> None:
+    raw = pl.LazyFrame(
+        {
+            "_batch_day": ONE,
+            "_fingerprint": "f",
+            "_pos": [1, 2, 3, 4],
+            "_status": ["ok", "ok", "blank", "quarantined"],
+        }
+    )
+    lines = pl.DataFrame({"_batch_day": ONE, "_fingerprint": "f", "_pos": [1, 1, 1]})
+    nothing = pl.LazyFrame(schema={"batch_day": pl.Date, "fate": pl.String})
+    counted = account("shop", raw, nothing, nothing, nothing, lines)
+    # Three lines, an order without any, an empty line, and what could not be read.
+    assert counted.select("records", "blank", "raw_records").rows() == [(6, 2, 4)]

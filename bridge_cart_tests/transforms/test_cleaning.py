@@ -72,6 +72,7 @@ def test_an_order_line_with_every_value_keeps_every_value() -> None:
         "object": "day.csv",
         "pos": 1,
         "fingerprint": "f" * 64,
+        "item": 1,
     }
 
 
@@ -387,6 +388,7 @@ def test_a_profile_with_every_value_keeps_every_value() -> None:
         "object": "day.csv",
         "pos": 1,
         "fingerprint": "f" * 64,
+        "item": 1,
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge_cart_assets.transforms.folding import Folded, fold_customers, fold_purchases
+from bridge_cart_assets.transforms.folding import Folded, WholeOrder, fold_customers, fold_purchases
 
 Record = dict[str, Any]
 Fold = Callable[[pl.DataFrame], Folded]
@@ -22,6 +22,7 @@ PLACE: Schema = {
     "object": pl.String,
     "pos": pl.Int64,
     "fingerprint": pl.String,
+    "item": pl.Int64,
 }
 LINE: Schema = {
     "source": pl.String,
@@ -44,7 +45,8 @@ PROFILE: Schema = {
 def place(batch: int, object: str, pos: int) -> Record:
     """Where a record came from; a file's name and day make its bytes here."""
     day = date(2024, 1, 1) + timedelta(days=batch)
-    return {"batch_day": day, "object": object, "pos": pos, "fingerprint": f"{batch}/{object}"}
+    origin: Record = {"batch_day": day, "object": object, "pos": pos, "item": 1}
+    return {**origin, "fingerprint": f"{batch}/{object}"}
 
 
 def line(
@@ -322,3 +324,30 @@ def test_profiles_become_the_same_history_in_any_order_and_any_batching(
     assert sorted(rows, key=str) == sorted(found, key=str)
     assert (stands["is_current"] == stands["valid_to"].is_null()).all()
     assert {(f, p): why for f, p, why in repeats["fingerprint", "pos", "fate"].rows()} == fate
+
+
+def whole_orders(*records: Record, kind: WholeOrder) -> Folded:
+    return fold_purchases(pl.DataFrame(list(records), schema=LINE), kind)
+
+
+def order_line(number: int, version: int, object: str, pos: int, says: str = "") -> Record:
+    return {**line(says or f"{number}", version, object=object, pos=pos), "line_number": number}
+
+
+def test_a_line_that_the_latest_order_lacks_stands_no_more() -> None:
+    earlier = [order_line(number, 1, "a", 1) | {"item": number} for number in (1, 2, 3)]
+    later = [order_line(number, 2, "b", 1) | {"item": number} for number in (1, 2)]
+    folded = whole_orders(*earlier, *later, kind="record")
+    assert folded.current.sort("line_number").select("line_number", "object").rows() == [
+        (1, "b"),
+        (2, "b"),
+    ]
+    fates = folded.superseded.sort("line_number").select("line_number", "fate").rows()
+    assert fates == [(1, "duplicate"), (2, "duplicate"), (3, "superseded")]
+
+
+def test_the_rows_of_one_file_are_one_order() -> None:
+    rows = [order_line(number, 1, "a", number) for number in (1, 2, 3)]
+    assert whole_orders(*rows, kind="file").current.height == 3
+    # Of records each is an order by itself: the last one replaces the others.
+    assert whole_orders(*rows, kind="record").current["line_number"].to_list() == [3]

@@ -17,10 +17,19 @@ import pytest
 from hypothesis import given, settings
 
 from bridge_cart_assets.tables.gold import KPIS_DAILY
-from bridge_cart_assets.transforms.kpis import kpis_daily
+from bridge_cart_assets.transforms.concentration import concentration_daily
+from bridge_cart_assets.transforms.kpi_moves import kpi_moves
+from bridge_cart_assets.transforms.features import of_customers
+from bridge_cart_assets.transforms.kpis import kpis_from
 from bridge_cart_tests.transforms.shops import START, Line, line, purchases, shops
 
 Row = dict[str, Any]
+
+
+def kpis_daily(lines: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """The KPIs of whole lines, as they are made from nothing."""
+    summed, ranked = kpi_moves(lines, as_of), concentration_daily(of_customers(lines), as_of)
+    return kpis_from(summed.lazy(), ranked.lazy(), as_of)
 
 
 def computed(lines: Iterable[Line], as_of: date) -> dict[date, Row]:

@@ -12,7 +12,6 @@ from itertools import groupby
 from bridge_cart_assets.reports.charts import segment_colour
 from bridge_cart_assets.reports.customer.queries import State
 
-LIFECYCLES = ("new", "active", "lapsed")
 _MOST_MARKS = 6
 
 

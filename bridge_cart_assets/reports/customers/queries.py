@@ -13,7 +13,6 @@ from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.customers.lists import Worklist
 from bridge_cart_assets.reports.filters import Filters
 
-TENTHS = 10
 # One row per customer in the filters. Segments are joined where they are shown: for a million
 # customers that join takes longer than all the rest.
 _CUSTOMERS = """

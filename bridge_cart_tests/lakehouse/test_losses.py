@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bridge_cart_assets.batch_days import DayRange
-from bridge_cart_assets.ingestion.losses import missing_records
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.chain import refresh_silver
+from bridge_cart_assets.pipeline.losses import missing_records
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
 from bridge_cart_assets.pipeline.rebuild import begin_rebuild, finish_rebuild
 from bridge_cart_assets.pipeline.silver import due_days

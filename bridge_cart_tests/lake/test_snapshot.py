@@ -12,15 +12,10 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from bridge_cart_assets.lake.changes import diff
-from bridge_cart_assets.lake.delta import (
-    Change,
-    Commit,
-    CommitConflictError,
-    Lake,
-    Snapshot,
-    retry_on_conflict,
-)
+from bridge_cart_assets.lake.changes import Change, diff
+from bridge_cart_assets.lake.commits import Commit, CommitConflictError, retry_on_conflict
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.tables.table import SchemaMismatchError, Table
 from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
 

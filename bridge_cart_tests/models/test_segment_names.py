@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bridge_cart_assets.models.archetypes import (
+from bridge_cart_assets.models.segment_names import (
     ARCHETYPES,
     Archetype,
     archetype_of,

@@ -28,7 +28,7 @@ def arrived_days(lake: Lake, source: Source) -> dict[date, int]:
 
 def pending_days(lake: Lake, sources: Iterable[Source]) -> dict[str, set[date]]:
     """Per source the batch days whose records silver has not all accounted for."""
-    rows = lake.snapshot(ACCOUNTING).scan().select("source", "batch_day", "records").collect()
+    rows = lake.snapshot(ACCOUNTING).scan().select("source", "batch_day", "raw_records").collect()
     accounted = {(source, day): records for source, day, records in rows.iter_rows()}
     return {
         source.name: {

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.ledger import forget, in_landing, not_in_raw
-from bridge_cart_assets.lake.delta import Commit, Lake, retry_on_conflict
+from bridge_cart_assets.lake.commits import Commit, retry_on_conflict
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import Damage
 from bridge_cart_assets.tables.silver import ACCOUNTING
 

@@ -16,8 +16,8 @@ import polars as pl
 
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.ledger import in_landing, new_files, not_in_raw
-from bridge_cart_assets.ingestion.pending import arrived_days
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.pending import arrived_days
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.silver import ACCOUNTING
 
@@ -50,7 +50,7 @@ class Missing:
 
 def missing_records(lake: Lake, sources: Sequence[Source] = SOURCES) -> list[Missing]:
     """The batch days of which raw lacks records that silver has counted."""
-    rows = lake.snapshot(ACCOUNTING).scan().select("source", "batch_day", "records").collect()
+    rows = lake.snapshot(ACCOUNTING).scan().select("source", "batch_day", "raw_records").collect()
     missing = []
     for source in sources:
         arrived = arrived_days(lake, source)

@@ -1,0 +1,263 @@
+"""The checks of gold: sums that must agree with silver, ranges, usual figures, trustworthy models.
+
+Belongs here: which checks these tables have, and what each looks at. Does not belong here: how a
+result is computed (`integrity`, `anomalies`, `model_quality`), or its bounds (`thresholds`).
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import polars as pl
+
+from bridge_cart_assets.checks import anomalies, integrity, model_quality
+from bridge_cart_assets.checks.check import Check, CheckContext, CheckResult
+from bridge_cart_assets.models.metrics import SEGMENTS
+from bridge_cart_assets.models.value_judgement import DECISIVE
+from bridge_cart_assets.pipeline.pending import latest_day
+from bridge_cart_assets.tables.gold import (
+    COHORT_RETENTION,
+    CUSTOMER_FEATURES,
+    CUSTOMER_VALUE,
+    KPIS_DAILY,
+    MODEL_DRIFT,
+    MODEL_METRICS,
+    SALES_DAILY,
+    SEGMENT_METRICS,
+    SEGMENT_MIGRATION,
+)
+from bridge_cart_assets.tables.silver import PURCHASES
+from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.thresholds import THRESHOLDS
+from bridge_cart_assets.transforms.features import of_customers, of_nobody, sales, up_to
+
+_SHARES = (
+    *("repeat_purchase_rate", "churn_rate_90d", "retention_rate_90d", "coupon_rate_90d"),
+    *("discount_rate_90d", "top_decile_share", "gini"),
+)
+_REVENUE_AGREES = (
+    "Its revenue is the net amount of the sales to customers in silver up to as_of, to the cent."
+)
+
+
+def _revenue_from(
+    place: Table,
+    column: str = "revenue",
+    lines_of: Callable[[pl.LazyFrame], pl.LazyFrame] = of_customers,
+) -> Callable[[CheckContext], CheckResult]:
+    def look(context: CheckContext) -> CheckResult:
+        as_of = latest_day(context.lake)
+        if as_of is None:
+            return CheckResult(True, "no batch day yet")
+        lines = lines_of(up_to(context.rows(PURCHASES), as_of))
+        sold = sales(lines).select(pl.sum("net_amount"))
+        here = context.rows(place).select(pl.sum(column))
+        sums = {"silver/purchases": sold.collect().item(), place.path: here.collect().item()}
+        return integrity.sums_agree({k: Decimal(v or 0) for k, v in sums.items()})
+
+    return look
+
+
+def _in_range(
+    table: Table, *columns: str, high: float | None = 1.0
+) -> Callable[[CheckContext], CheckResult]:
+    return lambda context: integrity.within(
+        context.rows(table).select(columns).collect(), columns, 0.0, high
+    )
+
+
+def _kpi(column: str, low: float | None, high: float) -> Callable[[CheckContext], CheckResult]:
+    return lambda context: anomalies.against_trailing(
+        context.rows(KPIS_DAILY).collect(), column, low, high, THRESHOLDS
+    )
+
+
+def _weekday(column: str, counts: str) -> Callable[[CheckContext], CheckResult]:
+    def look(context: CheckContext) -> CheckResult:
+        # A batch day that is still going on is half a day, and would be low every time.
+        over = datetime.now(UTC).date() - timedelta(days=1)
+        kpis = context.rows(KPIS_DAILY).collect()
+        return anomalies.against_weekday(kpis, column, counts, over, THRESHOLDS)
+
+    return look
+
+
+def _usual_for_the_weekday(column: str, counts: str) -> Check:
+    return Check(
+        f"{column}_usual_for_the_weekday",
+        f"{column} of the latest day that is over is like that of the same weekday of the "
+        f"{THRESHOLDS.weekdays} weeks before: within {THRESHOLDS.anomaly} robust standard "
+        "deviations of their median. A sale, a holiday or a file that is missing may be why.",
+        _weekday(column, counts),
+        blocking=False,
+    )
+
+
+def _metrics(context: CheckContext) -> pl.DataFrame:
+    rows = context.rows(MODEL_METRICS).collect()
+    return model_quality.latest_metrics(rows, one_version=[SEGMENTS])
+
+
+# By the path of the table.
+GOLD_CHECKS: Mapping[str, tuple[Check, ...]] = {
+    CUSTOMER_FEATURES.path: (
+        Check("revenue_agrees", _REVENUE_AGREES, _revenue_from(CUSTOMER_FEATURES)),
+        Check(
+            "rates_in_range",
+            "coupon_rate and discount_rate lie in [0, 1].",
+            _in_range(CUSTOMER_FEATURES, "coupon_rate", "discount_rate"),
+        ),
+        Check(
+            "refund_rate_not_negative",
+            "refund_rate is not below 0; above 1 more was given back than was ever paid.",
+            _in_range(CUSTOMER_FEATURES, "refund_rate", high=None),
+        ),
+    ),
+    CUSTOMER_VALUE.path: (
+        Check(
+            "probabilities_in_range",
+            "p_alive and churn_probability_90d lie in [0, 1] where there are any.",
+            _in_range(CUSTOMER_VALUE, "p_alive", "churn_probability_90d"),
+        ),
+        Check(
+            "predictions_not_negative",
+            "Expected orders, what one is worth and predicted_clv_365d are not below 0: no "
+            "customer is expected to take money out of the shop.",
+            _in_range(
+                CUSTOMER_VALUE,
+                *("expected_orders_90d", "expected_orders_365d"),
+                *("expected_order_value", "predicted_clv_365d"),
+                high=None,
+            ),
+        ),
+        Check(
+            "clv_adds_up",
+            "clv = historic_clv + predicted_clv_365d, to the cent, for every customer with a "
+            "prediction.",
+            lambda context: integrity.clv_adds_up(context.rows(CUSTOMER_VALUE).collect()),
+        ),
+        Check(
+            "value_is_predicted",
+            "A fitted model predicts the value of every customer. Otherwise model_status says why: "
+            "a simpler model stands in, or there is too little history for any.",
+            lambda context: model_quality.predicted(
+                context.rows(CUSTOMER_VALUE).select("model_status").collect()
+            ),
+            blocking=False,
+        ),
+    ),
+    COHORT_RETENTION.path: (
+        Check(
+            "rates_in_range",
+            "retention lies in [0, 1]: only customers of the cohort are active.",
+            _in_range(COHORT_RETENTION, "retention"),
+        ),
+    ),
+    SALES_DAILY.path: (Check("revenue_agrees", _REVENUE_AGREES, _revenue_from(SALES_DAILY)),),
+    KPIS_DAILY.path: (
+        Check("revenue_agrees", _REVENUE_AGREES, _revenue_from(KPIS_DAILY)),
+        Check(
+            "anonymous_revenue_agrees",
+            "Its anonymous_revenue is the net amount of the sales in silver that have no customer, "
+            "up to as_of, to the cent.",
+            _revenue_from(KPIS_DAILY, "anonymous_revenue", of_nobody),
+        ),
+        Check(
+            "revenue_parts_add_up",
+            "revenue_new + revenue_returning = revenue on every day: an order is a customer's "
+            "first or it is not.",
+            lambda context: integrity.parts_add_up(context.rows(KPIS_DAILY).collect()),
+        ),
+        Check(
+            "rates_in_range",
+            f"Shares lie in [0, 1]: {', '.join(_SHARES)}.",
+            _in_range(KPIS_DAILY, *_SHARES),
+        ),
+        Check(
+            "ratios_not_negative",
+            "refund_rate_90d and nrr_90d are not below 0; both may be above 1.",
+            _in_range(KPIS_DAILY, "refund_rate_90d", "nrr_90d", high=None),
+        ),
+        Check(
+            "churn_rate_90d_as_usual",
+            f"churn_rate_90d is at most {THRESHOLDS.churn_rate_rise:.0%} above the mean of the "
+            f"{THRESHOLDS.trailing_days} days before. Cohorts and segments show who stays "
+            "away, and since when.",
+            _kpi("churn_rate_90d", None, THRESHOLDS.churn_rate_rise),
+            blocking=False,
+        ),
+        Check(
+            "aov_90d_as_usual",
+            f"aov_90d is within {THRESHOLDS.aov_change:.0%} of the mean of the "
+            f"{THRESHOLDS.trailing_days} days before. It moves when prices do, and when other "
+            "customers or other goods make up the orders.",
+            _kpi("aov_90d", THRESHOLDS.aov_change, THRESHOLDS.aov_change),
+            blocking=False,
+        ),
+        _usual_for_the_weekday("revenue", counts="orders"),
+        _usual_for_the_weekday("orders", counts="orders"),
+        _usual_for_the_weekday("new_customers", counts="new_customers"),
+        Check(
+            "as_of_is_fresh",
+            f"as_of is at most {THRESHOLDS.as_of_age.days} days behind the clock: else land "
+            "files, or look why none arrive.",
+            lambda context: anomalies.fresh(
+                latest_day(context.lake), datetime.now(UTC).date(), THRESHOLDS.as_of_age
+            ),
+            blocking=False,
+        ),
+    ),
+    SEGMENT_METRICS.path: (
+        Check(
+            "contributions_add_up",
+            "The segments' shares of all revenue add up to 1, on every day of their history.",
+            lambda context: integrity.shares_add_up(
+                context.rows(SEGMENT_METRICS).collect(), THRESHOLDS
+            ),
+        ),
+        Check(
+            "rates_in_range",
+            "churn_rate and segment_contribution lie in [0, 1].",
+            _in_range(SEGMENT_METRICS, "churn_rate", "segment_contribution"),
+        ),
+    ),
+    SEGMENT_MIGRATION.path: (
+        Check(
+            "customers_add_up",
+            "The customers of the latest month's end are those with a sale by then: everybody "
+            "moved or stayed, each once.",
+            lambda context: integrity.customers_add_up(
+                context.rows(SEGMENT_MIGRATION).collect(),
+                context.rows(CUSTOMER_FEATURES).select("first_purchase_day").collect(),
+            ),
+        ),
+    ),
+    MODEL_DRIFT.path: (
+        Check(
+            "no_drift",
+            f"No distribution has a population stability index above {THRESHOLDS.drift} against "
+            "the training of the segment model. The model is trained again by itself once it is "
+            f"{THRESHOLDS.model_rest.days} days old; bridge-cart retrain does it now.",
+            lambda context: model_quality.not_drifted(context.rows(MODEL_DRIFT).collect()),
+            blocking=False,
+        ),
+    ),
+    MODEL_METRICS.path: (
+        Check(
+            "gates_passed",
+            "Each metric of the models in effect is as good as asked. One that is not says how "
+            "far to trust the model: segments may change names, forecasts may be off.",
+            lambda context: model_quality.gates_passed(model_quality.in_use(_metrics(context))),
+            blocking=False,
+        ),
+        Check(
+            "value_model_beats_naive",
+            "Forecasts of the last 90 days, made without them, are no worse than the guess that "
+            "each customer goes on as before, by the Brier score, which decides what is used.",
+            lambda context: model_quality.beats_naive(
+                _metrics(context), models=["bg_nbd", "nbd"], of=[DECISIVE]
+            ),
+            blocking=False,
+        ),
+    ),
+}

@@ -1,0 +1,114 @@
+"""The checks of raw and silver: the columns that arrive, and that every record is accounted for.
+
+Belongs here: which checks these tables have, and what each looks at. Does not belong here: how a
+result is computed (`integrity`).
+"""
+
+from collections.abc import Callable, Mapping
+
+import polars as pl
+
+from bridge_cart_assets.batch_days import DayRange
+from bridge_cart_assets.checks import integrity
+from bridge_cart_assets.checks.check import Check, CheckContext, CheckResult
+from bridge_cart_assets.ingestion.offsets import latest_of_topic
+from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_messages
+from bridge_cart_assets.sources import SOURCES, Source
+from bridge_cart_assets.tables.ops import FILES
+from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES
+from bridge_cart_assets.tables.table import Table
+
+
+def _columns(source: Source) -> Callable[[CheckContext], CheckResult]:
+    def look(context: CheckContext) -> CheckResult:
+        files = context.rows(FILES).filter(
+            (pl.col("source") == source.name) & (pl.col("state") == "taken")
+        )
+        first, of_files = (
+            files.select(pl.min("batch_day"), latest=pl.max("batch_day")).collect().row(0)
+        )
+        of_messages = latest_of_topic(context.lake, source)
+        latest = max(filter(None, (of_files, of_messages)), default=None)
+        if latest is None:
+            return CheckResult(True, "nothing was taken")
+        days = context.days or DayRange(latest, latest)
+        mine = drift_of_files(context.lake).filter(pl.col("source") == source.name)
+        return integrity.columns_as_before(
+            mine, drift_of_messages(context.lake, source, days.first, days.last), first, days
+        )
+
+    return look
+
+
+def _accepted_stand(table: Table, context: CheckContext) -> CheckResult:
+    feeding = [source.name for source in SOURCES if source.feeds is table]
+    accounting = context.rows(ACCOUNTING).filter(pl.col("source").is_in(feeding))
+    standing = context.rows(table).filter(pl.col("source").is_in(feeding))
+    if context.days is not None:
+        of_days = pl.col("batch_day").is_between(context.days.first, context.days.last)
+        accounting, standing = accounting.filter(of_days), standing.filter(of_days)
+    accepted = accounting.select(pl.sum("accepted")).collect().item()
+    return integrity.counts_agree(
+        table.path, accepted or 0, standing.select(pl.len()).collect().item()
+    )
+
+
+def _balance(context: CheckContext) -> CheckResult:
+    return integrity.balance(context.touched(ACCOUNTING).collect())
+
+
+def _raw_is_accounted(context: CheckContext) -> CheckResult:
+    """Every record of raw is in accounting, counted from both sides."""
+    accounting = context.touched(ACCOUNTING).select(pl.sum("raw_records")).collect().item() or 0
+    arrived = sum(
+        context.touched(source.raw).select(pl.len()).collect().item() for source in SOURCES
+    )
+    return CheckResult(
+        accounting == arrived,
+        f"{arrived:,} records in raw, {accounting:,} accounted for",
+        {"value": accounting, "bound": arrived, "raw": arrived, "accounted": accounting},
+    )
+
+
+# By the path of the table.
+RAW_AND_SILVER_CHECKS: Mapping[str, tuple[Check, ...]] = {
+    **{
+        source.raw.path: (
+            Check(
+                "columns_as_before",
+                "Files and messages have no column that the source does not know, and lack none "
+                "that those before them had (of messages, in the 30 days before). On its own it "
+                "looks at the latest batch day.",
+                _columns(source),
+                blocking=False,
+            ),
+        )
+        for source in SOURCES
+    },
+    PURCHASES.path: (
+        Check(
+            "rows_are_accepted_records",
+            "As many rows as records that accounting calls accepted.",
+            lambda context: _accepted_stand(PURCHASES, context),
+        ),
+    ),
+    CUSTOMERS.path: (
+        Check(
+            "rows_are_accepted_records",
+            "As many versions of native profiles as records that accounting calls accepted.",
+            lambda context: _accepted_stand(CUSTOMERS, context),
+        ),
+    ),
+    ACCOUNTING.path: (
+        Check(
+            "every_record_accounted",
+            "records = blank + quarantined + accepted + duplicate + superseded, every day.",
+            _balance,
+        ),
+        Check(
+            "records_are_raw_records",
+            "As many records as raw has.",
+            _raw_is_accounted,
+        ),
+    ),
+}

@@ -1,0 +1,211 @@
+"""The verbs that run a job: run, check, retrain and rebuild.
+
+Belongs here: which run it is, and what is said before and after it. Does not belong here: the turn
+and the progress (`terminal.running`).
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from bridge_cart_assets.automation.interruption import on_signal
+from bridge_cart_assets.cli.options import DAY, CommandError, date_of, interruptible, wait_option
+from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.terminal.messages import say_warning
+from bridge_cart_assets.terminal.warnings import (
+    warn_interrupted_rebuild,
+    warn_missing,
+    warn_outside,
+    warn_refused,
+    warn_unfinished_rebuild,
+)
+
+if TYPE_CHECKING:
+    from bridge_cart_assets.automation.run_in_process import Outcome
+    from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.pipeline.plan import Plan
+
+
+@click.command()
+@click.option("--source", "source_name", help="Only this source.")
+@click.option("--from", "first", type=DAY, help="Only batch days from this day on.")
+@click.option("--to", "last", type=DAY, help="Only batch days up to this day.")
+@wait_option
+@click.pass_obj
+@interruptible
+def run(
+    settings: Settings,
+    source_name: str | None,
+    first: datetime | None,
+    last: datetime | None,
+    wait: float,
+) -> None:
+    """Take in what is new and bring silver, gold, models, checks and catalogue up to date."""
+    from bridge_cart_assets.automation.state_files import may_be_unfinished
+    from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.pipeline.plan import plan
+    from bridge_cart_assets.sources import SOURCES
+
+    known = {source.name: source for source in SOURCES}
+    if source_name is not None and source_name not in known:
+        raise click.UsageError(f"unknown source {source_name!r}: there are {', '.join(known)}")
+    if first and last and first > last:
+        raise click.UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
+    sources = SOURCES if source_name is None else (known[source_name],)
+    if not settings.landing.is_dir() and not settings.kafka:
+        raise CommandError(
+            f"there is no landing folder {settings.landing}\n"
+            "create it and drop files in, or try: bridge-cart generate --customers 1000 --days 90"
+        )
+    lake = Lake(settings.lake, settings.storage_options)
+    find_due = partial(plan, settings, lake, sources, date_of(first), date_of(last))
+    due = find_due()
+    if due.days is not None or may_be_unfinished(settings):
+        due = _refresh(settings, lake, due, find_due, wait)
+    else:
+        _say_nothing_new(settings, lake, due)
+    if due.kafka_problem:
+        raise CommandError(due.kafka_problem)
+
+
+@click.command()
+@wait_option
+@click.pass_obj
+@interruptible
+def check(settings: Settings, wait: float) -> None:
+    """Run all asset checks over whole tables."""
+    from bridge_cart_assets.terminal.running import turn
+
+    with turn(settings, wait) as this_turn:
+        outcome = this_turn.check()
+    for verdict in outcome.checks:
+        mark = "ok  " if verdict.passed else ("FAIL" if verdict.blocking else "warn")
+        click.echo(
+            f"{mark} {verdict.asset_key.to_user_string()} {verdict.check_name}: "
+            f"{verdict.description}"
+        )
+    if not outcome.success:
+        raise CommandError(_failure(outcome))
+
+
+@click.command()
+@wait_option
+@click.pass_obj
+@interruptible
+def retrain(settings: Settings, wait: float) -> None:
+    """Train a new segment model, in effect from as_of on, and fit the value model."""
+    from bridge_cart_assets.assets.run_scope import RunScope
+    from bridge_cart_assets.batch_days import DayRange
+    from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.lake.doctor import refuse_torn
+    from bridge_cart_assets.pipeline.pending import latest_day
+    from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
+    from bridge_cart_assets.terminal.running import turn
+
+    config = {"ops": {"gold": {"config": {"retrain": True}}}}
+    lake = Lake(settings.lake, settings.storage_options)
+    with turn(settings, wait) as this_turn:
+        refuse_torn(lake, STORED_TABLES)
+        as_of = latest_day(lake)
+        if as_of is None:
+            raise CommandError("silver is empty: land files and run first")
+        today = DayRange(as_of, as_of)
+        scope = RunScope(today, pending_in=today)
+        _finish(settings, this_turn.refresh(scope, config=config))
+
+
+@click.command()
+@click.option("--accept-loss", is_flag=True, help="Rebuild although raw has lost records.")
+@wait_option
+@click.pass_obj
+@interruptible
+def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
+    """Rebuild silver and gold from raw from nothing, models too."""
+    from bridge_cart_assets.assets.run_scope import RunScope
+    from bridge_cart_assets.batch_days import DayRange, last_batch_day
+    from bridge_cart_assets.ingestion.ledger import forget, not_in_raw
+    from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.lake.doctor import refuse_torn
+    from bridge_cart_assets.pipeline.plan import plan
+    from bridge_cart_assets.pipeline.rebuild import begin_rebuild, refuse_to_lose
+    from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
+    from bridge_cart_assets.sources import SOURCES
+    from bridge_cart_assets.terminal.running import turn
+
+    lake = Lake(settings.lake, settings.storage_options)
+    with turn(settings, wait) as this_turn:
+        refuse_torn(lake, STORED_TABLES)
+        partitions = DayRange(settings.start_date, last_batch_day())
+        refuse_to_lose(lake, partitions, accept_loss)
+        if not any(lake.snapshot(source.raw).rows for source in SOURCES):
+            click.echo("raw is empty: nothing to rebuild")
+            return
+        if accept_loss:
+            forget(lake, not_in_raw(lake), "rebuild")
+        with on_signal(warn_interrupted_rebuild):
+            begin_rebuild(lake, datetime.now(UTC))
+            due = plan(settings, lake, arrivals=())
+            outcome = this_turn.refresh(RunScope.of_plan(due))
+        warn_unfinished_rebuild(lake)
+        _finish(settings, outcome)
+
+
+def _refresh(
+    settings: Settings, lake: "Lake", due: "Plan", find_due: Callable[[], "Plan"], wait: float
+) -> "Plan":
+    """Wait for the turn, then do what is due by then.
+
+    A plan from before the turn still holds if no other run was in the way and none has written.
+    """
+    from bridge_cart_assets.assets.run_scope import RunScope
+    from bridge_cart_assets.pipeline.plan import table_versions
+    from bridge_cart_assets.terminal.running import turn
+
+    with turn(settings, wait) as this_turn:
+        if not this_turn.was_free or table_versions(lake) != due.versions:
+            due = find_due()
+        if due.days is None:
+            _say_nothing_new(settings, lake, due)
+            return due
+        warn_outside(settings, due.outside)
+        outcome = this_turn.refresh(RunScope.of_plan(due), due.sources)
+        warn_refused(settings, lake)
+        warn_missing(lake)
+        warn_unfinished_rebuild(lake)
+        _finish(settings, outcome)
+    return due
+
+
+def _say_nothing_new(settings: Settings, lake: "Lake", due: "Plan") -> None:
+    warn_outside(settings, due.outside)
+    warn_refused(settings, lake)
+    warn_missing(lake)
+    if due.kafka_problem is None:
+        topics = ", and no message waits" if settings.kafka else ""
+        click.echo(f"nothing new among {len(due.listed):,} files{topics}")
+
+
+def _finish(settings: Settings, outcome: "Outcome") -> None:
+    if not outcome.success:
+        raise CommandError(_failure(outcome))
+    for warning in outcome.warnings:
+        say_warning(f"{warning.check_name}: {warning.description}")
+    from bridge_cart_assets.terminal.style import console
+    from bridge_cart_assets.terminal.summary import summarise
+
+    summarise(settings, console())
+
+
+def _failure(outcome: "Outcome") -> str:
+    if outcome.failed_checks:
+        first = outcome.failed_checks[0]
+        return (
+            f"{len(outcome.failed_checks)} blocking checks failed, downstream was held back: "
+            f"{first.asset_key.to_user_string()} {first.check_name}: {first.description}\n"
+            "see bridge-cart status, mend the cause, then bridge-cart run"
+        )
+    problem = outcome.problems[0] if outcome.problems else f"see run {outcome.run_id}"
+    return f"the run failed: {problem}\nnothing was half-written; mend the cause and run again"

@@ -1,0 +1,345 @@
+"""One version of a Delta table: read it, and write the next one through it.
+
+Belongs here: opening and scanning declared tables, and whole commits through what was opened. Does
+not belong here: what the rows mean, or anything that knows Dagster.
+"""
+
+import uuid
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import unquote
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from bridge_cart_assets.lake import compaction, staging, vacuum
+from bridge_cart_assets.lake.changes import Change
+from bridge_cart_assets.lake.commits import (
+    AS_OF,
+    Commit,
+    CommitConflictError,
+    add_and_remove_files,
+    merge_rows,
+    write_rows,
+)
+from bridge_cart_assets.lake.delta_schema import create_table, refuse_other_schema
+from bridge_cart_assets.lake.fsync import fsync_commit
+from bridge_cart_assets.lake.staging import StagedFiles
+from bridge_cart_assets.lake.transactions import all_transactions
+from bridge_cart_assets.lake.vacuum import TOMBSTONE_RETENTION
+from bridge_cart_assets.tables.table import Table
+
+_FEW_NAMES = 10
+
+
+class DamagedTableError(RuntimeError):
+    """A table whose log cannot be read."""
+
+
+class FeedGoneError(RuntimeError):
+    """The change feed of a table does not reach back far enough."""
+
+
+class Snapshot:
+    """One version of a table, and the only way to write the next one; a write moves it on to
+    that."""
+
+    def __init__(self, table: Table, root: str, options: dict[str, str] | None) -> None:
+        self.table = table
+        self.uri = f"{root}/{table.path}"
+        self._root = root
+        self._options = options
+        # Where the table lies; None in an object store.
+        self._folder = None if "://" in root else Path(self.uri)
+        try:
+            self._handle: DeltaTable | None = DeltaTable(self.uri, storage_options=options)
+        except TableNotFoundError:
+            self._handle = None
+        except DeltaError as error:
+            raise DamagedTableError(
+                f"{table.path} at {self.uri} cannot be opened: {str(error).splitlines()[0]}\n"
+                "a power cut can leave that: bridge-cart doctor looks, and mends it"
+            ) from error
+        if self._handle is not None:
+            refuse_other_schema(table, self._handle, self.uri)
+
+    @property
+    def version(self) -> int | None:
+        """Version of the table, None when there is none yet."""
+        return None if self._handle is None else self._handle.version()
+
+    @property
+    def table_id(self) -> str:
+        """The table's own id, which is another one when it has been removed and made again."""
+        return "" if self._handle is None else str(self._handle.metadata().id)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, from the log."""
+        return 0 if self._handle is None else self._handle.count()
+
+    @property
+    def as_of(self) -> date | None:
+        """Latest batch day that this version has seen."""
+        ordinal = self.transaction(AS_OF)
+        return None if ordinal is None else date.fromordinal(ordinal)
+
+    @cached_property
+    def files(self) -> pl.DataFrame:
+        """The table's live files: path, size_bytes, num_records, `partition.*`, statistics."""
+        if self._handle is None:
+            return pl.DataFrame(schema={"path": pl.String, "num_records": pl.Int64})
+        return pl.DataFrame(self._handle.get_add_actions(flatten=True))
+
+    @property
+    def file_uris(self) -> list[str]:
+        """The table's live Parquet files; of a local lake as paths of the file system."""
+        uris = [] if self._handle is None else self._handle.file_uris()
+        return [unquote(u.removeprefix("file://")) for u in uris] if self._folder else uris
+
+    def transaction(self, name: str) -> int | None:
+        """Version stored for an application transaction; None when it was never written."""
+        return None if self._handle is None else self._handle.transaction_version(name)
+
+    def transactions(self, names: Collection[str]) -> dict[str, int]:
+        """Versions stored for many application transactions; those never written are left out."""
+        if self._handle is None:
+            return {}
+        if len(names) > _FEW_NAMES and self._folder is not None:
+            known = all_transactions(self._folder, self._handle.version())
+            return {name: known[name] for name in names if name in known}
+        asked = ((name, self.transaction(name)) for name in names)
+        return {name: version for name, version in asked if version is not None}
+
+    def scan(self) -> pl.LazyFrame:
+        """The rows of this version, with the declared columns in the declared order."""
+        if self._handle is None:
+            return self.table.empty().lazy()
+        columns = self.table.dtypes.keys()
+        if self.file_uris == self._handle.file_uris():
+            return pl.scan_delta(self._handle).select(columns)
+        # Polars takes the handle's percent-encoded paths literally: a folder with a blank.
+        partitions = {name: self.table.dtypes[name] for name in self.table.partition_by}
+        return pl.scan_parquet(
+            self.file_uris, hive_partitioning=bool(partitions), hive_schema=partitions or None
+        ).select(columns)
+
+    def read(self) -> pl.DataFrame:
+        """All rows of this version."""
+        return self.scan().collect()
+
+    def change_feed(self, since: int) -> pl.DataFrame:
+        """The change data after a version, up to this one: the columns and `_change_type`.
+
+        Raises:
+            FeedGoneError: files of that time have been removed.
+        """
+        columns = [*self.table.dtypes, "_change_type"]
+        if self._handle is None or since >= self._handle.version():
+            schema = {**self.table.dtypes, "_change_type": pl.String()}
+            return pl.DataFrame(schema=schema)
+        try:
+            feed = self._handle.load_cdf(
+                starting_version=since + 1, ending_version=self._handle.version()
+            )
+            return pl.DataFrame(feed.read_all()).select(columns)
+        except Exception as error:  # delta-rs raises no narrower one for a file that is gone
+            raise FeedGoneError(
+                f"the change feed of {self.table.path} does not reach back to version {since}"
+            ) from error
+
+    def create_if_missing(self) -> None:
+        """Create the table without rows, if there is none yet."""
+        self._existing_or_new()
+
+    def append(self, frame: pl.DataFrame, commit: Commit) -> int:
+        """Add rows in one commit, an empty frame too (it records the transactions).
+
+        Raises:
+            SchemaMismatchError: the frame does not fit; nothing is written.
+            CommitConflictError: the table has moved on; nothing is written.
+        """
+        rows = self.table.conform(frame)
+        return self._commit(lambda handle: write_rows(handle, self.table, rows, commit, "append"))
+
+    def replace(self, frame: pl.DataFrame, commit: Commit) -> int:
+        """Make the table hold exactly these rows; no commit when it already does.
+
+        Raises:
+            SchemaMismatchError: the frame does not fit; nothing is written.
+            CommitConflictError: the table has moved on; nothing is written.
+        """
+        rows = self.table.conform(frame)
+        if self._has_recorded(commit) and self.rows == rows.height:
+            order = list(self.table.key)
+            if self.read().sort(order).equals(rows.sort(order)):
+                return self.version or 0
+        return self._commit(
+            lambda handle: write_rows(handle, self.table, rows, commit, "overwrite")
+        )
+
+    def apply(self, change: Change, commit: Commit, *, even_if_empty: bool = False) -> int:
+        """Insert, update and delete by key in one commit.
+
+        Without changes a commit is made only if it has something else to record, or if
+        `even_if_empty` asks for one, which makes writers with an older snapshot conflict.
+
+        Raises:
+            SchemaMismatchError: a frame does not fit; nothing is written.
+            CommitConflictError: the table has moved on; nothing is written.
+        """
+        if change.is_empty and not even_if_empty and self._has_recorded(commit):
+            return self.version or 0
+        if not change.updates.height and not change.deletes.height:
+            return self.append(change.inserts, commit)
+        return self._commit(lambda handle: merge_rows(handle, self.table, change, commit))
+
+    def is_scattered(self, target: int = compaction.TARGET_BYTES) -> bool:
+        """Whether there are small files that `compact` would put together."""
+        return self.rows > 0 and bool(compaction.small_files(self.files, self.table, target))
+
+    def compact(self, commit: Commit, target: int = compaction.TARGET_BYTES) -> int | None:
+        """Put larger files in the place of small ones, in one commit that changes no row.
+
+        Readers of change data see nothing of it. `as_of` and the recorded transactions stay.
+
+        Args:
+            commit: what is written down.
+            target: bytes that a file should have at most; files of half of it stay.
+
+        Returns:
+            The new version, or None when there is nothing to put together.
+
+        Raises:
+            CommitConflictError: the table has moved on; nothing is written.
+        """
+        if not self.is_scattered(target):
+            return None
+        groups = compaction.small_files(self.files, self.table, target)
+        with self.stage(staging.COMPACTED) as staged:
+            self._rewrite(groups, staged, target)
+            small = compaction.removals(pl.concat(groups), self.table)
+            larger = staged.additions(data_change=False)
+            return self._commit_staged(staged, [*larger, *small], commit)
+
+    @contextmanager
+    def stage(self, prefix: str = staging.STAGED) -> Iterator[StagedFiles]:
+        """A folder for rows that are more than one write should have in memory.
+
+        What was not committed is removed at the end. Like the death of the process, what is no
+        `Exception` leaves it to `vacuum`.
+        """
+        uri = f"{self.uri}/{prefix}{uuid.uuid4().hex}"
+        scratch = create_table(self.table, uri, self._options)
+        staged = StagedFiles(self.table, scratch, uri, self._options)
+        try:
+            yield staged
+        except Exception:
+            staged.tidy_up()
+            raise
+        staged.tidy_up()
+
+    def append_staged(self, staged: StagedFiles, commit: Commit) -> int:
+        """Add the rows of staged files in one commit, also when there are none.
+
+        Raises:
+            CommitConflictError: the table has moved on; the files are still there, for the next
+                snapshot.
+        """
+        return self._commit_staged(staged, [*staged.additions(data_change=True)], commit)
+
+    def vacuum(self, keep: timedelta = TOMBSTONE_RETENTION, spare: int | None = None) -> list[str]:
+        """Remove files that no version younger than `keep` needs, and those that no version has.
+
+        Files that are not in the log stay for a day at least: they may be about to be committed.
+        The files of the last two commits stay whatever their age, change data too: `doctor` tells
+        by them whether a commit is torn.
+
+        Args:
+            keep: for how long the versions before can still be read; up to seven days.
+            spare: a version whose files stay whatever its age, because somebody reads them by
+                name; without meaning when its log entry is gone.
+
+        Returns:
+            The files that were removed, as paths below the table.
+
+        Raises:
+            ValueError: `keep` is longer than Delta remembers what it removed.
+        """
+        if self._handle is None:
+            return []
+        return vacuum.remove_files(self._handle, self._folder, keep, self._spared(spare))
+
+    def unreferenced_files(
+        self, keep: timedelta = TOMBSTONE_RETENTION, spare: int | None = None
+    ) -> list[str]:
+        """What `vacuum` would remove, as paths below the table."""
+        if self._handle is None:
+            return []
+        return vacuum.files_to_remove(self._handle, self._folder, keep, self._spared(spare))
+
+    def _spared(self, version: int | None) -> list[int] | None:
+        """The version, as delta-rs takes it, if its log entry is still there."""
+        if version is None:
+            return None
+        try:
+            DeltaTable(self.uri, version=version, storage_options=self._options)
+        except DeltaError:
+            return None
+        return [version]
+
+    def _rewrite(self, groups: list[pl.DataFrame], staged: StagedFiles, target: int) -> None:
+        """Stage the rows of small files as larger ones."""
+        for batch in compaction.merge_batches(groups, target):
+            rows = compaction.rows_of(batch, self.table, self.uri, self._options)
+            if rows.height != batch["num_records"].sum():
+                raise DamagedTableError(
+                    f"{self.table.path}: its files have {rows.height} rows, its log says "
+                    f"{batch['num_records'].sum()}; bridge-cart doctor looks"
+                )
+            staged.add(rows)
+
+    def _commit_staged(
+        self, staged: StagedFiles, actions: list[AddAction | RemoveAction], commit: Commit
+    ) -> int:
+        self.create_if_missing()
+        # Set first: only a commit that was refused is certain not to be there.
+        staged.is_committed = True
+        try:
+            return self._commit(
+                lambda handle: add_and_remove_files(handle, self.table, actions, commit)
+            )
+        except CommitConflictError:
+            staged.is_committed = False
+            raise
+
+    def _has_recorded(self, commit: Commit) -> bool:
+        known = all(self.transaction(n) == v for n, v in commit.transactions.items())
+        return known and self.version is not None and self.as_of == (commit.as_of or self.as_of)
+
+    def _commit(self, write: Callable[[DeltaTable], None]) -> int:
+        """Write through the handle that was opened; the version that was committed."""
+        handle = self._existing_or_new()
+        write(handle)
+        return self._fsync_commit(handle)
+
+    def _fsync_commit(self, handle: DeltaTable) -> int:
+        """The version that was committed, once it would survive a power cut."""
+        version = handle.version()
+        if self._folder is not None:
+            fsync_commit(self._folder, version, Path(self._root).parent)
+        return version
+
+    def _existing_or_new(self) -> DeltaTable:
+        self.__dict__.pop("files", None)
+        if self._handle is None:
+            self._handle = create_table(self.table, self.uri, self._options)
+            if self._handle.version() > 0:
+                raise CommitConflictError(f"{self.table.path} was created by another run")
+            self._fsync_commit(self._handle)
+        return self._handle

@@ -1,0 +1,139 @@
+"""What the metrics say of the models of value: when they are judged, and what speaks against one.
+
+Belongs here: reading the rows of gold/model_metrics on value. Does not belong here: making them
+(`models.holdout`), or which model is used in the end (`models.customer_value`).
+"""
+
+from datetime import date
+
+import polars as pl
+
+from bridge_cart_assets.models.buy_till_you_die import GammaGamma
+from bridge_cart_assets.models.likelihood import Floats
+from bridge_cart_assets.thresholds import THRESHOLDS, Thresholds
+from bridge_cart_assets.transforms.windows import WINDOW
+
+DATA, NAIVE, VALUE = "value_data", "own_rate", "gamma_gamma"
+# The score that decides whether a model is worse than the naive rate: it is least for those who
+# say what they believe, which neither the error of the total (one good guess) nor the mean
+# absolute error (most customers order nothing, so it likes zeros) is.
+DECISIVE = "brier"
+
+
+def version_of(as_of: date) -> int:
+    """The version of a model that is a function of silver at `as_of`: the day as YYYYMMDD.
+
+    >>> version_of(date(2024, 1, 31))
+    20240131
+    """
+    return as_of.year * 10_000 + as_of.month * 100 + as_of.day
+
+
+def last_judged(metrics: pl.DataFrame, as_of: date) -> int:
+    """The latest version up to `as_of` for which it was counted what there is to fit to; or 0.
+
+    Args:
+        metrics: rows of gold/model_metrics.
+        as_of: latest batch day in silver.
+
+    >>> metrics = pl.DataFrame({"model": ["value_data"] * 2, "model_version": [20240101, 20240108]})
+    >>> [last_judged(metrics, date(2024, 1, day)) for day in (7, 31)]
+    [20240101, 20240108]
+    """
+    is_earlier = pl.col("model_version") <= version_of(as_of)
+    latest = metrics.filter(is_earlier, model=DATA).select(pl.max("model_version").fill_null(0))
+    return int(latest.item())
+
+
+def judging_due(
+    metrics: pl.DataFrame,
+    customers: int,
+    as_of: date,
+    *,
+    asked: bool = False,
+    thresholds: Thresholds = THRESHOLDS,
+) -> str | None:
+    """Why the value models have to be judged and one be fitted now, if they have to.
+
+    Args:
+        metrics: rows of gold/model_metrics.
+        customers: customers with a sale at `as_of`.
+        as_of: latest batch day in silver.
+        asked: whether a new version was asked for.
+        thresholds: how old a model may become, and by how much the customers may grow.
+
+    Returns:
+        first (so far there was too little to fit to), asked, age, growth, or None.
+
+    >>> counted = {"model": "value_data", "metric": "customers", "value": 1000.0, "passed": True}
+    >>> judged = {"model_version": 20240701, "trained_as_of": date(2024, 7, 1)}
+    >>> metrics = pl.DataFrame([{**counted, **judged}])
+    >>> [judging_due(metrics, 1050, date(2024, 7, day)) for day in (2, 8)]
+    [None, 'age']
+    >>> judging_due(metrics, 1101, date(2024, 7, 2))
+    'growth'
+    """
+    data = metrics.filter(model=DATA, model_version=last_judged(metrics, as_of))
+    if not data.height or not data["passed"].all():
+        return "first"
+    if asked:
+        return "asked"
+    counted, judged_as_of = data.filter(metric="customers").select("value", "trained_as_of").row(0)
+    if as_of - judged_as_of >= thresholds.value_age:
+        return "age"
+    return "growth" if abs(customers - counted) > thresholds.value_growth * counted else None
+
+
+def worse_than_naive(metrics: pl.DataFrame, model: str, as_of: date) -> str | None:
+    """A sentence that says by how much a model was worse than the naive rate, if it was.
+
+    Args:
+        metrics: rows of gold/model_metrics.
+        model: bg_nbd or nbd.
+        as_of: latest batch day in silver.
+
+    Returns:
+        None also where there was no holdout to judge it on.
+
+    >>> scores_of = {"value_data": None, "bg_nbd": 0.2, "nbd": 0.19, "own_rate": 0.19}
+    >>> models = {"model": list(scores_of), "value": list(scores_of.values())}
+    >>> metrics = pl.DataFrame({**models, "metric": "brier", "model_version": 20240131})
+    >>> worse_than_naive(metrics, "bg_nbd", date(2024, 1, 31))
+    'bg_nbd was worse than the naive rate on the last 90 days (Brier score 0.2000, naive 0.1900)'
+    >>> worse_than_naive(metrics, "nbd", date(2024, 1, 31)) is None
+    True
+    """
+    scored = metrics.filter(metric=DECISIVE, model_version=last_judged(metrics, as_of))
+    values = dict(scored.select("model", "value").iter_rows())
+    if model not in values or NAIVE not in values or values[model] <= values[NAIVE]:
+        return None
+    return (
+        f"{model} was worse than the naive rate on the last {WINDOW} days "
+        f"(Brier score {values[model]:.4f}, naive {values[NAIVE]:.4f})"
+    )
+
+
+def gamma_gamma_rejection(model: GammaGamma, own: Floats) -> str | None:
+    """A sentence that says why Gamma-Gamma does not fit these order values, if it does not.
+
+    Args:
+        model: fitted to them.
+        own: mean value of the orders of each customer.
+
+    Levels with the mean 2 x 10 / (3 - 1) = 10 agree with order values of 5, not with those of 4:
+
+    >>> import numpy as np
+    >>> model = GammaGamma(p=2.0, q=3.0, v=10.0)
+    >>> gamma_gamma_rejection(model, np.array([5.0])) is None
+    True
+    >>> print(gamma_gamma_rejection(model, np.array([4.0])))  # doctest: +NORMALIZE_WHITESPACE
+    order values are too uneven for Gamma-Gamma (what customers pay is 0.40 of what it expects of
+    them, 0.5 is needed): an order is worth the customer's own mean
+    """
+    agreement, least = model.agreement(own), THRESHOLDS.value_agreement
+    if agreement >= least:
+        return None
+    return (
+        f"order values are too uneven for Gamma-Gamma (what customers pay is {agreement:.2f} of "
+        f"what it expects of them, {least} is needed): an order is worth the customer's own mean"
+    )

@@ -1,0 +1,173 @@
+"""Records that hold an order, or a part of one -> order lines.
+
+Belongs here: what sources with nested orders, or with rows that belong together, have in common:
+one Python function from an order's records to its lines, and spreading a discount over lines. Does
+not belong here: the columns of one source.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_DOWN, Decimal
+from itertools import groupby
+from typing import Any
+
+import polars as pl
+
+from bridge_cart_assets.sources.source import PROVENANCE, PURCHASE_COLUMNS
+from bridge_cart_assets.transforms.parsing import present, read_number
+
+Record = Mapping[str, str | None]
+_CENT = Decimal("0.01")
+_ORDER, _ROW = "\0order", "\0row"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One order line.
+
+    Attributes:
+        values: columns of `PURCHASE_COLUMNS` as text; those that are not there are null.
+        record: which of the order's records it is from, from 0.
+    """
+
+    values: Mapping[str, str | None] = field(default_factory=dict)
+    record: int = 0
+
+
+def lines_of_orders(
+    raw: pl.LazyFrame,
+    columns: Iterable[str],
+    make_lines: Callable[[Sequence[Record]], Iterable[Line]],
+    order: str | None = None,
+) -> pl.LazyFrame:
+    """Make order lines of records.
+
+    Args:
+        raw: raw records.
+        columns: the source's columns that `make_lines` reads. Texts without a value are null.
+        make_lines: gets the records of one order in file order.
+        order: the column that names the order; its records in one file belong together. None when
+            each record is a whole order.
+
+    Returns:
+        The contract's purchase columns and the provenance; `_item` numbers a record's lines.
+    """
+    names = list(columns)
+    schema = {
+        **dict.fromkeys(PURCHASE_COLUMNS, pl.String()),
+        **{name: raw.collect_schema()[name] for name in PROVENANCE if name != "_item"},
+        "_item": pl.Int64(),
+    }
+
+    def build(records: pl.DataFrame) -> pl.DataFrame:
+        rows = records.with_columns(present(pl.col(name)) for name in names)
+        # An order without a name is one record.
+        alone = pl.concat_str(pl.lit("\0"), pl.int_range(pl.len()).cast(pl.String))
+        key = pl.coalesce(pl.col(order), alone) if order else alone
+        named = rows.with_columns(key.alias(_ORDER)).with_row_index(_ROW)
+        ordered = named.sort("_fingerprint", _ORDER, "_pos", maintain_order=True)
+        made: list[Line] = []
+        at: list[int] = []
+        places = ordered.select("_fingerprint", _ORDER, _ROW).iter_rows()
+        texts = ordered.select(names).iter_rows(named=True)
+        for _, pairs in groupby(zip(places, texts, strict=True), key=lambda pair: pair[0][:2]):
+            of_order = list(pairs)
+            lines = list(make_lines([record for _, record in of_order]))
+            made += lines
+            at += [of_order[line.record][0][2] for line in lines]
+        values = {
+            name: pl.Series([line.values.get(name) for line in made], dtype=pl.String)
+            for name in PURCHASE_COLUMNS
+        }
+        provenance = records.select(n for n in PROVENANCE if n != "_item")[at]
+        return (
+            pl.concat([pl.DataFrame(values), provenance], how="horizontal")
+            .with_columns(_item=pl.int_range(1, pl.len() + 1).over("_fingerprint", "_pos"))
+            .select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+        )
+
+    return raw.map_batches(build, schema=schema, projection_pushdown=False)
+
+
+def nested(text: str | None) -> Any:
+    """A JSON object or array within a record; None when it is neither."""
+    try:
+        found = json.loads(text or "null", parse_float=str, parse_int=str)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict | list) else None
+
+
+def objects(text: str | None) -> list[dict[str, Any]]:
+    """The objects of a JSON array within a record."""
+    found = nested(text)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def amount(value: object) -> Decimal | None:
+    """An amount as it is written, or as JSON has it; None when it cannot be read."""
+    return (
+        None if value is None or isinstance(value, bool | dict | list) else read_number(f"{value}")
+    )
+
+
+def product(quantity: object, price: object) -> tuple[str | None, Decimal | None]:
+    """Quantity times price, as text and as a number; the text names both when one is unreadable."""
+    pieces, each = amount(quantity), amount(price)
+    if pieces is None or each is None:
+        return (None if price is None else f"{quantity} x {price}"), None
+    found = (pieces * each).quantize(_CENT)
+    return f"{found}", found
+
+
+def spread_discount(total: Decimal, amounts: Sequence[Decimal]) -> list[Decimal]:
+    """A discount of an order on its lines, to the cent.
+
+    Args:
+        total: what is spread, not more than the sum of the amounts.
+        amounts: the lines' amounts in cents, none below zero.
+
+    Returns:
+        The share of each line by its amount, rounded down to cents. The rest of a cent is on the
+        largest line, and on the next largest where a line has no room.
+    """
+    whole = sum(amounts)
+    if not whole:
+        return [Decimal(0) for _ in amounts]
+    shares = [(total * one / whole).quantize(_CENT, rounding=ROUND_DOWN) for one in amounts]
+    rest = total - sum(shares)
+    for at in sorted(range(len(amounts)), key=lambda i: -amounts[i]):
+        more = min(rest, amounts[at] - shares[at])
+        shares[at] += more
+        rest -= more
+    return shares
+
+
+def discounts(
+    amounts: Sequence[Decimal | None],
+    own: Sequence[Decimal],
+    net: Decimal | None,
+    of_order: Decimal,
+) -> list[Decimal]:
+    """The discount of each line, so that the lines' net amounts add up to the order's.
+
+    Args:
+        amounts: the lines' amounts before any discount; None where one cannot be read.
+        own: what is known of each line's own discount.
+        net: the sum of the net amounts that the order itself states.
+        of_order: the discount that the order states, for orders that state no such sum.
+    """
+    known = [max(one or Decimal(0), Decimal(0)) for one in amounts]
+    whole = sum(known, Decimal(0))
+    total = max(of_order, sum(own, Decimal(0)))
+    if net is not None and None not in amounts and 0 <= whole - net <= whole:
+        total = whole - net
+    if total > whole:
+        # More than there is: the largest line has it all, and is refused.
+        return [total if at == known.index(max(known)) else Decimal(0) for at in range(len(known))]
+    if total < sum(own):
+        own = [Decimal(0) for _ in own]
+    left = [max(one - mine, Decimal(0)) for one, mine in zip(known, own, strict=True)]
+    more = spread_discount(min(total - sum(own), sum(left, Decimal(0))), left)
+    return [mine + share for mine, share in zip(own, more, strict=True)]

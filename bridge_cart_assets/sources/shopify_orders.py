@@ -1,0 +1,123 @@
+"""Shopify's export of orders as the admin gives it: CSV, one row per line item.
+
+The fields of the order stand on its first row; Name, Email and Created at on each. Subtotal is
+what the line items come to after all discounts, before shipping and tax. Column names by Shopify's
+documentation, https://help.shopify.com/en/manual/fulfillment/managing-orders/exporting-orders
+"""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+import polars as pl
+
+from bridge_cart_assets.sources.orders import (
+    Line,
+    Record,
+    amount,
+    discounts,
+    lines_of_orders,
+    product,
+)
+from bridge_cart_assets.sources.source import Conformed, Source
+from bridge_cart_assets.tables.silver import PURCHASES
+
+COLUMNS = {
+    "name": "Order as people see it, #1001",
+    "email": "E-mail address of the customer",
+    "financial_status": "paid, pending, refunded, voided …; on the order's first row",
+    "currency": "Currency of the order",
+    "subtotal": "Sum of the line items after discounts, before shipping and tax",
+    "discount_code": "Code of the discount",
+    "discount_amount": "Discount of the whole order",
+    "created_at": "When the order was placed",
+    "lineitem_quantity": "Pieces of the line item",
+    "lineitem_name": "Name of the article",
+    "lineitem_price": "Price of a piece",
+    "lineitem_discount": "Discount of the line item",
+    "cancelled_at": "When the order was cancelled",
+    "payment_method": "How it was paid",
+    "refunded_amount": "What has been given back of the order",
+    "id": "Shopify's own number of the order",
+}
+# An order in one of these states is undone as a whole, with what was given back for it.
+_UNDONE = {"refunded", "voided"}
+
+
+def conform(raw: pl.LazyFrame) -> Conformed:
+    """Line items become order lines, and what was given back a line of its own.
+
+    order_id is the Name. A refund has no day of its own in this export: it is dated by the order.
+    """
+    return Conformed(purchases=lines_of_orders(raw, COLUMNS, _lines, order="name"))
+
+
+def _lines(rows: Sequence[Record]) -> Iterable[Line]:
+    first = next((row for row in rows if row["financial_status"]), rows[0])
+    given = {name: first[name] for name in ("currency", "payment_method", "financial_status")}
+    order = {
+        "order_id": first["name"],
+        "email": first["email"],
+        "purchase_date": first["created_at"],
+        "currency": given["currency"],
+        "payment_method": given["payment_method"],
+        "coupon_used": "yes" if first["discount_code"] else "no",
+        "status": "cancelled" if first["cancelled_at"] else given["financial_status"],
+    }
+    subtotal, of_order = amount(first["subtotal"]), amount(first["discount_amount"]) or Decimal(0)
+    numbers = _numbers(rows, subtotal, of_order)
+    items = [at for at, row in enumerate(rows) if row["lineitem_price"] or row["lineitem_quantity"]]
+    kept = {numbers[at]: at for at in reversed(items)}
+    products = [product(row["lineitem_quantity"], row["lineitem_price"]) for row in rows]
+    distinct = sorted(kept)
+    shares = discounts(
+        [products[kept[number]][1] for number in distinct],
+        [amount(rows[kept[number]]["lineitem_discount"]) or Decimal(0) for number in distinct],
+        subtotal,
+        of_order,
+    )
+    share_of = dict(zip(distinct, shares, strict=True))
+    for at in items:
+        yield Line(
+            {
+                **order,
+                "line_number": f"{numbers[at]}",
+                "purchase_amount": products[at][0],
+                "discount_amount": f"{share_of[numbers[at]]}",
+                "quantity": rows[at]["lineitem_quantity"],
+            },
+            record=at,
+        )
+    given_back = amount(first["refunded_amount"])
+    is_undone = order["status"] == "cancelled" or (order["status"] or "").lower() in _UNDONE
+    if first["refunded_amount"] and given_back != 0 and not is_undone:
+        yield Line(
+            {
+                **order,
+                "line_number": f"{len(distinct) + 1}",
+                "purchase_amount": f"-{first['refunded_amount']}",
+                "coupon_used": "no",
+                "status": "refunded",
+            },
+            record=rows.index(first),
+        )
+
+
+def _numbers(rows: Sequence[Record], subtotal: Decimal | None, of_order: Decimal) -> list[int]:
+    """The number of each row's line: equal rows are one line, unless the subtotal counts each."""
+    sums = [product(row["lineitem_quantity"], row["lineitem_price"])[1] for row in rows]
+    each = sum(one or Decimal(0) for one in sums)
+    if subtotal is not None and each - of_order == subtotal:
+        return list(range(1, len(rows) + 1))
+    number: dict[tuple[str | None, ...], int] = {}
+    return [number.setdefault(tuple(row.values()), len(number) + 1) for row in rows]
+
+
+SHOPIFY_ORDERS = Source(
+    name="shopify_orders",
+    description="Orders as Shopify's admin exports them (CSV, one row per line item).",
+    columns=COLUMNS,
+    required=("name", "financial_status", "created_at", "lineitem_quantity", "lineitem_price"),
+    feeds=PURCHASES,
+    conform=conform,
+    whole_order_in="file",
+)

@@ -1,0 +1,149 @@
+"""Lines of one order in one file: their numbers, and what only the order's first line says.
+
+Belongs here: what a line takes from the other lines of its order. Does not belong here: what a
+value means (`cleaning`), or which of several records of one line stands (`folding`).
+
+An export numbers no lines, or repeats an order's own fields on its first line only. Both are
+completed from that file alone, so the result does not depend on the order in which files arrive.
+A message is a record by itself: nothing is taken from other messages.
+"""
+
+import polars as pl
+
+from bridge_cart_assets.transforms import parsing
+
+# What an order says once for all of its lines.
+ORDER_FIELDS = (
+    "customer_id",
+    "email",
+    "purchase_date",
+    "status",
+    "payment_method",
+    "coupon_used",
+    "currency",
+)
+_ORDER = ["_fingerprint", "_order"]
+# The fingerprint of a file is a SHA-256; of a message it is its topic and partition.
+_SHA_256 = r"^[0-9a-f]{64}$"
+
+
+def complete_lines(lines: pl.DataFrame) -> pl.DataFrame:
+    """Number the lines that have no number, then fill the blanks of their orders.
+
+    Args:
+        lines: the contract's purchase columns as strings, the provenance columns, and `_rescued`
+            where the source has it.
+
+    Returns:
+        The lines in the same order. `line_number` is filled and `_status_filled` says whether the
+        status is that of the order's other lines. Distinct lines without a number are numbered
+        1, 2, … in file order, passing over numbers that other lines of the order have. Exact
+        repetitions get one number. A blank of `ORDER_FIELDS` takes the value of the order's other
+        lines when those that have one agree.
+
+    >>> lines = pl.DataFrame(
+    ...     {
+    ...         "order_id": ["O1", "O1", "O1"],
+    ...         "line_number": [None, "1", None],
+    ...         "customer_id": ["C1", None, None],
+    ...         "_fingerprint": "0" * 64,
+    ...         "_pos": [1, 2, 3],
+    ...     },
+    ...     schema_overrides={"line_number": pl.String},
+    ... ).with_columns(pl.lit(None, pl.String).alias(n) for n in ORDER_FIELDS[1:])
+    >>> complete_lines(lines).select("customer_id", "line_number").rows()
+    [('C1', '2'), ('C1', '1'), ('C1', '3')]
+    """
+    is_of_file = pl.col("_fingerprint").str.contains(_SHA_256)
+    order = pl.when(is_of_file).then(parsing.present(pl.col("order_id")))
+    named = lines.with_columns(_order=order).with_row_index("_row")
+    return _filled(_numbered(named)).drop("_order", "_row")
+
+
+def distinct_rank(content: pl.Expr, *order: str) -> pl.Expr:
+    """The rank of a line among the distinct lines of its order, by first position.
+
+    Args:
+        content: equal for exact repetitions of a line, and for nothing else.
+        order: the columns that name an order of a file.
+
+    >>> lines = pl.DataFrame({"o": ["O1", "O1", "O1"], "c": [7, 7, 8], "_pos": [1, 2, 3]})
+    >>> lines.select(distinct_rank(pl.col("c"), "o")).to_series().to_list()
+    [1, 1, 2]
+    """
+    first = pl.col("_pos").min().over([*(pl.col(name) for name in order), content])
+    return first.rank("dense").over(order)
+
+
+def _numbered(lines: pl.DataFrame) -> pl.DataFrame:
+    number = parsing.present(pl.col("line_number"))
+    todo = lines.filter(number.is_null() & pl.col("_order").is_not_null())
+    if todo.is_empty():
+        return lines
+    # A repetition differs from its original in its place only.
+    place = {"_row", "_pos", "_object", "_source", "_batch_day", "_item"}
+    content = pl.struct(n for n in todo.columns if n not in place).hash()
+    ranked = todo.with_columns(_content=content).select(
+        "_row", *_ORDER, _rank=distinct_rank(pl.col("_content"), *_ORDER)
+    )
+    given = (
+        lines.join(ranked, on=_ORDER, how="semi")
+        .select(*_ORDER, _given=parsing.parse_whole(pl.col("line_number")))
+        .filter(pl.col("_given") >= 1)
+        .unique()
+    )
+    if given.height:
+        ranked = _passing_over(given, ranked)
+    numbers = ranked.select("_row", _number=pl.col("_rank").cast(pl.String))
+    return (
+        lines.join(numbers, on="_row", how="left", maintain_order="left")
+        .with_columns(line_number=pl.coalesce("_number", "line_number"))
+        .drop("_number")
+    )
+
+
+def _passing_over(given: pl.DataFrame, ranked: pl.DataFrame) -> pl.DataFrame:
+    """The ranks as numbers that no other line of the order has: the n-th free one."""
+    most = (
+        pl.concat([ranked.select(_ORDER), given.select(_ORDER)])
+        .join(given, on=_ORDER, how="semi")
+        .group_by(_ORDER)
+        .len()
+    )
+    free = (
+        most.with_columns(_given=pl.int_ranges(1, pl.col("len") + 1, dtype=pl.Int64))
+        .explode("_given")
+        .join(given, on=[*_ORDER, "_given"], how="anti")
+        .with_columns(_rank=pl.col("_given").rank("dense").over(_ORDER))
+        .select(*_ORDER, "_rank", "_given")
+    )
+    return (
+        ranked.join(free, on=[*_ORDER, "_rank"], how="left")
+        .with_columns(_rank=pl.coalesce("_given", "_rank"))
+        .select("_row", *_ORDER, "_rank")
+    )
+
+
+def _filled(lines: pl.DataFrame) -> pl.DataFrame:
+    lines = lines.with_columns(_status_filled=pl.lit(False))
+    for name in ORDER_FIELDS:
+        values = lines.select("_row", *_ORDER, value=parsing.present(pl.col(name)))
+        if values["value"].null_count() in (0, values.height):
+            continue
+        blanks = values.filter(pl.col("value").is_null() & pl.col("_order").is_not_null())
+        agreed = (
+            values.drop_nulls("value")
+            .join(blanks, on=_ORDER, how="semi")
+            .group_by(_ORDER)
+            .agg(pl.col("value").unique())
+            .filter(pl.col("value").list.len() == 1)
+            .with_columns(pl.col("value").list.first())
+        )
+        if agreed.is_empty():
+            continue
+        found = blanks.drop("value").join(agreed, on=_ORDER, how="inner").drop(_ORDER)
+        lines = lines.join(found, on="_row", how="left", maintain_order="left")
+        if name == "status":
+            lines = lines.with_columns(_status_filled=pl.col("value").is_not_null())
+        lines = lines.with_columns(pl.coalesce("value", name).alias(name)).drop("value")
+    return lines
