@@ -18,8 +18,8 @@ from hypothesis import given, settings
 
 from bridge_cart_assets.tables.gold import KPIS_DAILY
 from bridge_cart_assets.transforms.concentration import concentration_daily
-from bridge_cart_assets.transforms.kpi_moves import kpi_moves
 from bridge_cart_assets.transforms.features import of_customers
+from bridge_cart_assets.transforms.kpi_moves import kpi_moves
 from bridge_cart_assets.transforms.kpis import kpis_from
 from bridge_cart_tests.transforms.shops import START, Line, line, purchases, shops
 
