@@ -49,6 +49,8 @@ class Rows:
     >>> rows = Rows(pl.DataFrame({"id": [1], "n": [5]}), pl.DataFrame({"id": [1], "n": [3]}))
     >>> rows.height, rows.both["n"].to_list()
     (2, [5, 3])
+    >>> rows.filtered(lambda lines: lines.filter(pl.col("n") > 4)).height
+    1
     >>> rows.before(pl.DataFrame({"id": [1, 2], "n": [5, 9]}), ("id",)).sort("id").rows()
     [(1, 3), (2, 9)]
     """

@@ -91,7 +91,8 @@ def clean_purchases(
     >>> raw = raw_table("purchases", dict.fromkeys(columns.split(), ""))
     >>> line = {"order_id": "O1", "purchase_date": "31/01/2024", "status": "paid"}
     >>> lines = [{**line, "purchase_amount": amount} for amount in ("10.005", "-5")]
-    >>> cleaned = clean_purchases(pl.LazyFrame(lines, schema=raw.dtypes))
+    >>> schema = raw.dtypes | {"_item": pl.Int64, "currency": pl.String}
+    >>> cleaned = clean_purchases(pl.LazyFrame(lines, schema=schema))
     >>> cleaned.accepted.select("net_amount", "customer_id", "kind").rows()
     [(Decimal('10.01'), None, 'sale')]
     >>> cleaned.refused.select("reason", "column", "value").rows()
@@ -168,7 +169,8 @@ def clean_customers(records: pl.LazyFrame, dates: Order | None = None) -> Cleane
     >>> columns = "customer_id name email mobile gender age income city country signup_date"
     >>> raw = raw_table("customers", dict.fromkeys([*columns.split(), "updated_at"], ""))
     >>> profiles = [{"customer_id": "C1", "country": "UK", "age": "130"}, {"customer_id": "n/a"}]
-    >>> cleaned = clean_customers(pl.LazyFrame(profiles, schema=raw.dtypes))
+    >>> schema = raw.dtypes | {"_item": pl.Int64}
+    >>> cleaned = clean_customers(pl.LazyFrame(profiles, schema=schema))
     >>> cleaned.accepted.select("country", "age", "unreadable").rows()
     [('United Kingdom', None, 'age')]
     >>> cleaned.refused.select("reason", "value").rows()

@@ -131,8 +131,9 @@ def test_any_sequence_of_changes_gives_the_tables_of_the_whole(
                 if source == "purchases":
                     order, line, customer, ago, amount, status, coupon, paid, goods = record
                     bought = day - timedelta(days=ago - 1)  # dated a day ahead at most
+                    buyer = f"C{customer}" if customer else ""
                     lines.append(
-                        f"O{order},{line},{f'C{customer}' if customer else ''},{bought},{amount}.00,0.50,{status},"
+                        f"O{order},{line},{buyer},{bought},{amount}.00,0.50,{status},"
                         f"{str(coupon).lower()},{paid},{goods},{version}"
                     )
                 else:
