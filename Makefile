@@ -89,7 +89,7 @@ docs: $(VENV)/installed-dev ## build the documentation in build/site, and check 
 notebook: $(VENV)/installed-dev ## run docs/notebooks over the data folder (make demo first) and keep its outputs
 	@$(BIN)/python -m bridge_cart_tests.notebook
 
-screenshots: $(VENV)/installed-dev ## write the pictures in docs/images from the data folder (make demo first; needs Chromium)
+screenshots: $(VENV)/installed-dev ## write README's figures and the pictures in docs/images from a demo shop of its own (needs Chromium)
 	@$(BIN)/python -m bridge_cart_tests.screenshots
 
 clean: ## remove what runs have left in data/ (the lake too) and all caches

@@ -31,13 +31,13 @@ def main() -> int:
     settings = Settings.from_environment()
     has_run = settings.catalogue.exists()
     start, ends = deliveries(settings.data, parser.parse_args().until)
-    shop = ("--customers", str(CUSTOMERS), "--newcomers", str(NEWCOMERS), "--start", str(start))
     seconds = 0.0
     for last in ends:
         print(f"\n— the shop up to {last}", flush=True)
-        failed = _verb("generate", *shop, "--until", str(last))
+        generate, run = delivery_commands(start, last)
+        failed = _verb(*generate)
         began = time.monotonic()
-        failed = failed or _verb("run", "--to", str(last))
+        failed = failed or _verb(*run)
         seconds += time.monotonic() - began
         if failed:
             return failed
@@ -68,6 +68,12 @@ def deliveries(data: Path, until: date) -> tuple[date, list[date]]:
         return start, [start + timedelta(days=n - 1) for n in itertools.accumulate(DELIVERIES)]
     start = date.fromisoformat(known["start"])
     return start, [max(start, until)]
+
+
+def delivery_commands(start: date, last: date) -> tuple[list[str], list[str]]:
+    """The arguments of `bridge-cart` that make a delivery up to its last day, and take it in."""
+    shop = ["--customers", str(CUSTOMERS), "--newcomers", str(NEWCOMERS), "--start", str(start)]
+    return ["generate", *shop, "--until", str(last)], ["run", "--to", str(last)]
 
 
 def _verb(*arguments: str) -> int:

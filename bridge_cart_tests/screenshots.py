@@ -1,7 +1,8 @@
-"""The pictures in docs/images: the pages of the report, and Dagster's UI; `make screenshots`.
+"""The pictures in docs/images, and README's figures of the demo; `make screenshots`.
 
-Belongs here: serving both from a data folder, for as long as the pictures take, and which pictures
-there are. Does not belong here: the plots of statistics and models, which their tests draw.
+Belongs here: serving the report and Dagster's UI over the demo's shop (`demo_shop`) for as long as
+the pictures take, and which pictures there are. Does not belong here: the plots of statistics and
+models, which their tests draw.
 
 Both listen on free ports of this machine, and nothing is asked of another one. What was started
 here is ended here.
@@ -13,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -30,6 +32,8 @@ from bridge_cart_assets.lake.query import query
 from bridge_cart_assets.reports import create_app
 from bridge_cart_assets.reports.pages import PAGES
 from bridge_cart_assets.settings import Settings
+from bridge_cart_tests.conftest import environment_of
+from bridge_cart_tests.demo_shop import LAST_DAY, README, make_demo_shop, summary, with_quote
 from bridge_cart_tests.reports.browser import chromium, serving
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
@@ -50,15 +54,17 @@ _DAGSTER: dict[str, tuple[str, str, int, str]] = {
 
 
 def main() -> int:
-    """Write all pictures; one line each."""
-    settings = Settings.from_environment()
-    if not settings.catalogue.exists():
-        print(f"error: there is no catalogue {settings.catalogue}: make demo", file=sys.stderr)
-        return 1
-    with chromium() as browser:
+    """Make the demo's shop, then write README's block and all pictures; one line each."""
+    os.environ.pop("DAGSTER_HOME", None)
+    with chromium() as browser, tempfile.TemporaryDirectory() as folder:
         if browser is None:
             print("error: there is no Chromium: install it and try again", file=sys.stderr)
             return 1
+        settings = Settings(data=Path(folder), lake=str(Path(folder) / "lake"))
+        print(f"the demo's shop up to {LAST_DAY}", flush=True)
+        readme = with_quote(README.read_text(), summary(make_demo_shop(settings.data)))
+        README.write_text(readme)
+        print(f"README.md: the demo's figures on {LAST_DAY}", flush=True)
         with serving(report(settings)) as address:
             for name, path, theme in _report_pictures(settings):
                 _keep(name, _page(browser, address + path, theme))
@@ -90,7 +96,7 @@ def report(settings: Settings) -> Starlette:
 @contextmanager
 def dagster(settings: Settings) -> Iterator[str]:
     """Dagster's webserver on a free port, with its code server; a session of their own."""
-    dagster_home(settings)
+    home = dagster_home(settings)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -101,7 +107,7 @@ def dagster(settings: Settings) -> Iterator[str]:
             *("--port", str(port), "--module-name", "bridge_cart_assets.definitions"),
             *("--log-level", "error", "--code-server-log-level", "error"),
         ],
-        env={**os.environ, "DAGSTER_DISABLE_TELEMETRY": "yes"},
+        env=environment_of(settings.data, DAGSTER_HOME=str(home), DAGSTER_DISABLE_TELEMETRY="yes"),
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )

@@ -20,6 +20,7 @@ from bridge_cart_assets.terminal.warnings import (
     warn_missing,
     warn_outside,
     warn_refused,
+    warn_repeated,
     warn_unfinished_rebuild,
 )
 
@@ -130,13 +131,15 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import refuse_torn
     from bridge_cart_assets.pipeline.plan import plan
-    from bridge_cart_assets.pipeline.rebuild import begin_rebuild, refuse_to_lose
+    from bridge_cart_assets.pipeline.rebuild import begin_rebuild, refuse_to_lose, renew_tables
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
     from bridge_cart_assets.sources import SOURCES
     from bridge_cart_assets.terminal.running import turn
 
     lake = Lake(settings.lake, settings.storage_options)
     with turn(settings, wait) as this_turn:
+        if renewed := renew_tables(lake):
+            say_warning(f"of an earlier version, and made again: {', '.join(renewed)}")
         refuse_torn(lake, STORED_TABLES)
         partitions = DayRange(settings.start_date, last_batch_day())
         refuse_to_lose(lake, partitions, accept_loss)
@@ -173,6 +176,7 @@ def _refresh(
         warn_outside(settings, due.outside)
         outcome = this_turn.refresh(RunScope.of_plan(due), due.sources)
         warn_refused(settings, lake)
+        warn_repeated(lake, outcome.run_id)
         warn_missing(lake)
         warn_unfinished_rebuild(lake)
         _finish(settings, outcome)

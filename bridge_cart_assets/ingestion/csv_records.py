@@ -1,7 +1,7 @@
 """Lines of CSV as records.
 
-Belongs here: the header, the delimiter, quotes, and the number of fields. Does not belong here:
-lines and their encoding (`text_decoding`).
+Belongs here: quotes, the number of fields, and a header that comes again. Does not belong here: the
+header at the beginning (`headers`), lines and their encoding (`text_decoding`).
 
 Readers made for analysis pad short rows, drop fields and swallow lines after an open quote. So a
 line is taken the fast way only when it has no quote and exactly the right number of separators;
@@ -11,11 +11,10 @@ the others go through Python's strict csv reader.
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import polars as pl
 
-from bridge_cart_assets.ingestion.files import HEAD_BYTES, FileRefusedError
+from bridge_cart_assets.ingestion.headers import Header
 from bridge_cart_assets.ingestion.raw_rows import (
     CODE,
     DETAIL,
@@ -26,106 +25,21 @@ from bridge_cart_assets.ingestion.raw_rows import (
     ParsedRecords,
     as_raw,
     missing_of,
-    require,
+    spelling_key,
     unknown_of,
 )
 from bridge_cart_assets.ingestion.text_decoding import (
     MAX_RECORD_BYTES,
     Layout,
-    classify_lines,
     split,
     without_cr,
 )
 from bridge_cart_assets.sources import Source
 
-_DELIMITERS = (",", ";", "\t", "|")
 _TOGETHER = 1000
 # Fewer lines are read sooner than a regular expression is made; for wider ones it gets too large.
 _FEW = 200
 _MANY = 100
-
-
-@dataclass(frozen=True)
-class Header:
-    """What the first record of a CSV file says about the others.
-
-    Attributes:
-        delimiter: what stands between two fields.
-        names: the columns, in the source's own spelling where one is meant.
-        size: bytes of the file up to the first record behind it.
-    """
-
-    delimiter: str
-    names: list[str]
-    size: int
-
-
-def read_header(head: bytes, layout: Layout, source: Source) -> Header:
-    """Find out which columns a file has.
-
-    Args:
-        head: the first HEAD_BYTES of the file.
-        layout: how it is written.
-        source: which columns may be meant.
-
-    Raises:
-        FileRefusedError: HEADER_MISMATCH.
-    """
-    # It is one limit for the whole process: what a field may hold must not depend on who set it.
-    csv.field_size_limit(MAX_RECORD_BYTES)
-    text = layout.normal(head[layout.mark : HEAD_BYTES])
-    if not text:
-        raise FileRefusedError("HEADER_MISMATCH", "the file is empty: a header is needed")
-    first, joined = _first_records(text, layout.end)
-    if len(first) == len(text) and len(head) >= HEAD_BYTES:
-        raise FileRefusedError("HEADER_MISMATCH", "no header: the first line is longer than 1 MiB")
-    if joined is not None:
-        delimiter, names = _names(joined, layout, source, strict=True)
-        if set(source.required) <= set(names) and len(set(names)) == len(names):
-            return Header(delimiter, names, _size(joined, text, layout))
-    delimiter, names = _names(first, layout, source, strict=False)
-    require(names, source)
-    if len(set(names)) < len(names):
-        twice = sorted({n for n in names if names.count(n) > 1})
-        raise FileRefusedError("HEADER_MISMATCH", f"the header names {', '.join(twice)} twice")
-    return Header(delimiter, names, _size(first, text, layout))
-
-
-def _first_records(text: bytes, end: bytes) -> tuple[bytes, bytes | None]:
-    """The first line; and the lines up to where a quote that it opens may be closed."""
-    stop = text.find(end)
-    first = text if stop < 0 else text[:stop]
-    is_open = first.count(b'"') % 2 == 1
-    while is_open and stop >= 0:
-        start, stop = stop + 1, text.find(end, stop + 1)
-        line = text[start:] if stop < 0 else text[start:stop]
-        if line.count(b'"') % 2 == 1:
-            return first, text if stop < 0 else text[:stop]
-    return first, None
-
-
-def _size(record: bytes, text: bytes, layout: Layout) -> int:
-    end = layout.stored_end if len(record) < len(text) else b""
-    return layout.mark + len(layout.stored(record)) + len(end)
-
-
-def _names(record: bytes, layout: Layout, source: Source, strict: bool) -> tuple[str, list[str]]:
-    """The delimiter and the column names: those that make most of the source's columns known."""
-    lines = pl.Series(TEXT, [record], dtype=pl.Binary)
-    text = classify_lines(lines, layout, source.encoding)[TEXT][0].removesuffix("\r")
-    known = {name.casefold(): name for name in source.columns}
-    best: tuple[str, list[str]] = (",", [])
-    for delimiter in _DELIMITERS:
-        try:
-            [fields] = csv.reader([text], delimiter=delimiter, strict=strict) if text else [[]]
-        except (csv.Error, ValueError):  # no record: a file of something else
-            continue
-        names = [known.get(n.strip().casefold(), n.strip()) for n in fields]
-        if len(known.keys() & {n.casefold() for n in names}) > len(
-            known.keys() & {n.casefold() for n in best[1]}
-        ):
-            best = (delimiter, names)
-    return best
 
 
 def read_csv(
@@ -151,14 +65,17 @@ def read_csv(
         used -= left
     judged = _judge(lines.with_row_index(POS, offset=1), layout, header)
     plain = judged.filter(pl.col(CODE).is_null())
-    fields = plain[TEXT].str.split(header.delimiter).list.to_struct(fields=header.names)
+    texts = _without_nameless(plain[TEXT], header)
+    fields = texts.str.split(header.delimiter).list.to_struct(fields=header.names)
     good = pl.concat([plain.select(POS, CODE, TEXT), fields.struct.unnest()], how="horizontal")
-    quoted = _parse(judged.filter(pl.col(CODE) == "QUOTED"), header)
+    quoted = refuse_repeated_header(
+        _parse(judged.filter(pl.col(CODE) == "QUOTED"), header), header, source
+    )
     rest = judged.filter(pl.col(CODE).is_not_null() & (pl.col(CODE) != "QUOTED"))
     rest = rest.select(POS, CODE, TEXT, DETAIL)
     unknown = unknown_of(header.names, source)
     records = as_raw(
-        pl.concat([good, quoted, rest], how="diagonal"),
+        pl.concat([refuse_repeated_header(good, header, source), quoted, rest], how="diagonal"),
         source,
         [n for n in header.names if n not in source.columns],
     )
@@ -170,6 +87,11 @@ def _judge(lines: pl.DataFrame, layout: Layout, header: Header) -> pl.DataFrame:
     text = pl.col(TEXT)
     separators = text.str.count_matches(header.delimiter, literal=True)
     width = len(header.names) - 1
+    is_fitting = separators == width
+    if header.nameless:
+        is_fitting |= text.str.contains(_nameless_end(header)) & (
+            separators == width + header.nameless
+        )
     # A line break that is neither quoted nor at the end: several records, or half of one.
     stray = "\n" if layout.end == b"\r" else "\r"
     is_stray = text.str.strip_chars_end(stray).str.contains(stray, literal=True)
@@ -182,11 +104,61 @@ def _judge(lines: pl.DataFrame, layout: Layout, header: Header) -> pl.DataFrame:
         .then(pl.lit("QUOTED"))
         .when(separators < width)
         .then(pl.lit("TOO_FEW_FIELDS"))
-        .when(separators > width)
+        .when(~is_fitting)
         .then(pl.lit("TOO_MANY_FIELDS"))
         .when(is_stray)
         .then(pl.lit("MALFORMED"))
         .alias(CODE)
+    )
+
+
+def _nameless_end(header: Header) -> str:
+    """The end of a line whose fields without a name are empty."""
+    return f"(?:{re.escape(header.delimiter)} *){{{header.nameless}}}$"
+
+
+def _without_nameless(texts: pl.Series, header: Header) -> pl.Series:
+    if not header.nameless:
+        return texts
+    separators = texts.str.count_matches(header.delimiter, literal=True)
+    is_longer = separators >= len(header.names)
+    return texts.zip_with(~is_longer, texts.str.replace(_nameless_end(header), ""))
+
+
+def refuse_repeated_header(records: pl.DataFrame, header: Header, source: Source) -> pl.DataFrame:
+    """Mark records that are the header once more, as in files that were put behind each other.
+
+    Args:
+        records: the readable ones: CODE, DETAIL where it is known, and the header's columns.
+        header: what it says.
+        source: whose records they are.
+    """
+    spelt = {*header.spelt, *source.columns}
+    likely = records[source.required[0]].is_in([*spelt, *(f"\ufeff{name}" for name in spelt)])
+    if not likely.any():
+        return records
+    keys = {spelling_key(name) for name in spelt} | {""}
+    again = "\0again"
+    is_again = likely & pl.Series(
+        [
+            is_likely and {spelling_key(value or "") for value in row} <= keys
+            for is_likely, row in zip(likely, records.select(header.names).iter_rows(), strict=True)
+        ],
+        dtype=pl.Boolean,
+    )
+    if DETAIL not in records.columns:
+        records = records.with_columns(pl.lit(None, dtype=pl.String).alias(DETAIL))
+    marks = {CODE: "MALFORMED", DETAIL: "the header again"}
+    return (
+        records.with_columns(is_again.alias(again))
+        .with_columns(
+            pl.when(again)
+            .then(pl.lit(marks.get(name), dtype=pl.String))
+            .otherwise(name)
+            .alias(name)
+            for name in (CODE, DETAIL, *header.names)
+        )
+        .drop(again)
     )
 
 
@@ -218,7 +190,7 @@ def _join(
         if ends[last] - 1 - starts[at] <= MAX_RECORD_BYTES:
             record = layout.end.decode().join(lines[TEXT][first : last + 1])
             fields = _fields(record.removesuffix("\r"), header.delimiter)
-            if fields is not None and len(fields) == len(header.names):
+            if fields is not None and header.fit(fields) is not None:
                 merged[first] = last
                 texts.append(record)
                 at += 2
@@ -269,7 +241,7 @@ def _worst(lines: pl.DataFrame, layout: Layout, text: str) -> tuple[str, str | N
 
 def _parse(lines: pl.DataFrame, header: Header) -> pl.DataFrame:
     """Read the lines that have quotes."""
-    if len(lines) < _FEW or len(header.names) > _MANY:
+    if len(lines) < _FEW or len(header.names) > _MANY or header.nameless:
         return _parse_each(lines, header)
     # A quoted field without a quote in it, or one that is not quoted: that exactly is the pattern,
     # and what else there is (doubled quotes, wrong widths, open quotes) is left to Python.
@@ -301,9 +273,9 @@ def _parse_each(lines: pl.DataFrame, header: Header) -> pl.DataFrame:
     codes: list[str | None] = []
     nothing: list[str | None] = [None] * len(header.names)
     for fields in _each(lines[TEXT], header.delimiter):
-        code = _wrong_width(fields, len(header.names))
-        codes.append(code)
-        rows.append(nothing if fields is None or code else [*fields])
+        fitting = None if fields is None else header.fit(fields)
+        codes.append(None if fitting is not None else _wrong_width(fields, len(header.names)))
+        rows.append(nothing if fitting is None else [*fitting])
     columns = {
         name: pl.Series([row[i] for row in rows], dtype=pl.String)
         for i, name in enumerate(header.names)
@@ -339,9 +311,7 @@ def _fields(text: str, delimiter: str) -> list[str] | None:
     return fields
 
 
-def _wrong_width(fields: Sequence[str] | None, wanted: int) -> str | None:
+def _wrong_width(fields: Sequence[str] | None, wanted: int) -> str:
     if fields is None:
         return "MALFORMED"
-    if len(fields) == wanted:
-        return None
     return "TOO_FEW_FIELDS" if len(fields) < wanted else "TOO_MANY_FIELDS"

@@ -1,7 +1,8 @@
 """Bytes of one landed file: opened safely, unpacked, fingerprinted, or refused as a whole.
 
-Belongs here: everything that can make a file unusable before its records are looked at, and
-reading it again from some byte on. Does not belong here: what a record is (`readers`).
+Belongs here: which endings of names are accepted, everything else that can make a file unusable
+before its records are looked at, and reading it again from some byte on. Does not belong here:
+what a record is (`readers`).
 
 A small file is kept whole. Of a large one nothing is kept but its beginning: reading it through
 gives the fingerprint and shows that it is whole; its records are read afterwards, part by part.
@@ -19,7 +20,18 @@ from dataclasses import dataclass
 
 from bridge_cart_assets.ingestion.landing import LandedFile
 
-FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".json": "json",
+    ".parquet": "parquet",
+    ".xlsx": "xlsx",
+}
+# Packed by themselves.
+_NEVER_GZ = ("parquet", "xlsx")
 # Up to so many unpacked bytes a file is taken as a whole, and so much of a larger one at a time.
 PART_BYTES = 24 * 1024**2
 # What Parquet has in a byte takes several in memory.
@@ -66,7 +78,7 @@ class Content:
     """A file that could be read to its end.
 
     Attributes:
-        format: csv, ndjson or parquet.
+        format: csv (delimited text of any name), ndjson, json, parquet or xlsx.
         fingerprint: SHA-256 of its bytes as they lie there.
         data: its unpacked bytes; of a large file only the first HEAD_BYTES of them.
         is_whole: whether these are all.
@@ -244,7 +256,7 @@ def inflate(stored: Iterator[bytes]) -> Iterator[bytes]:
 def _format_of(file: LandedFile) -> str:
     name = file.object.lower()
     kind = FORMATS.get(os.path.splitext(name.removesuffix(".gz"))[1])
-    if kind is None or (name.endswith(".gz") and kind == "parquet"):
-        accepted = ".csv, .ndjson, .jsonl (each also .gz) and .parquet"
+    if kind is None or (name.endswith(".gz") and kind in _NEVER_GZ):
+        accepted = ".csv, .tsv, .txt, .ndjson, .jsonl, .json (each also .gz), .parquet and .xlsx"
         raise FileRefusedError("UNREADABLE", f"unknown kind of file: accepted are {accepted}")
     return kind

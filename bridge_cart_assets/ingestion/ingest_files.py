@@ -35,6 +35,8 @@ from bridge_cart_assets.sources import Source
 # In memory they are several times as much.
 COMMIT_BYTES = 64 * 1024**2
 COMMIT_RECORDS = 200_000
+# A workbook unpacks to about so many times its size.
+PACKED_CELLS = 10
 
 
 @dataclass
@@ -65,9 +67,17 @@ class _Opened:
     is_large: bool = False
 
     @property
-    def data(self) -> bytes:
-        """What of it is in memory."""
-        return self.found.data if isinstance(self.found, Content) else b""
+    def size(self) -> int:
+        """Bytes that it takes in memory, beside its records."""
+        if not isinstance(self.found, Content):
+            return 0
+        is_packed = self.found.format == "xlsx"
+        return len(self.found.data) * (PACKED_CELLS if is_packed else 1)
+
+    @property
+    def lines(self) -> int:
+        """Records that it may have."""
+        return self.found.data.count(b"\n") if isinstance(self.found, Content) else 0
 
 
 @dataclass(frozen=True)
@@ -131,13 +141,13 @@ def _groups(files: Sequence[LandedFile], source: Source) -> Iterator[list[_Opene
     size = lines = 0
     for file in sorted(files, key=lambda f: (f.batch_day, f.object)):
         opened = _open(file)
-        more = opened.data.count(b"\n")
-        is_full = size + len(opened.data) > COMMIT_BYTES or lines + more > COMMIT_RECORDS
+        more, records = opened.size, opened.lines
+        is_full = size + more > COMMIT_BYTES or lines + records > COMMIT_RECORDS
         if group and (is_full or opened.is_large):
             yield group
             group, size, lines = [], 0, 0
         group.append(opened)
-        size, lines = size + len(opened.data), lines + more
+        size, lines = size + more, lines + records
         if opened.is_large:
             yield group
             group, size, lines = [], 0, 0

@@ -7,6 +7,7 @@ Belongs here: listing and the rules for names. Does not belong here: reading (`f
 import os
 import re
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ class LandedFile:
         size: bytes.
         modified_ns: last change of the content.
         changed_ns: last change of the entry; moves when content of equal size and time replaces.
-        batch_day: first ISO date in `object`, else the UTC day of the modification time.
+        batch_day: latest ISO date in `object`, else the UTC day of the modification time.
         is_regular: False for links, pipes and the like, which are never opened.
     """
 
@@ -63,13 +64,16 @@ def list_landing(landing: Path, source: str) -> list[LandedFile]:
 
 
 def batch_day_of(name: str, modified_ns: int) -> date:
-    """The batch day of a file, from its path below the source's folder or its time."""
+    """The batch day of a file, from its path below the source's folder or its time.
+
+    A path with several dates names a period, and the file is of its end: what it brings of the
+    days before was not there earlier.
+    """
+    days = []
     for match in _ISO_DAY.finditer(name):
-        try:
-            return date.fromisoformat(match[1])
-        except ValueError:
-            continue
-    return datetime.fromtimestamp(modified_ns / 1e9, tz=UTC).date()
+        with suppress(ValueError):
+            days.append(date.fromisoformat(match[1]))
+    return max(days, default=datetime.fromtimestamp(modified_ns / 1e9, tz=UTC).date())
 
 
 def _visible(folders: list[str], names: list[str], folder: str) -> list[str]:

@@ -5,11 +5,12 @@ here: what the values mean (`transforms.cleaning`).
 """
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 
 import polars as pl
-from polars.exceptions import PanicException, PolarsError
+from polars.exceptions import ComputeError, PanicException, PolarsError
 
 from bridge_cart_assets.ingestion.files import FileRefusedError, is_shortage
 from bridge_cart_assets.ingestion.raw_rows import (
@@ -26,6 +27,11 @@ from bridge_cart_assets.ingestion.raw_rows import (
 from bridge_cart_assets.sources import Source
 
 _MAGIC = b"PAR1"
+_MOST_DIGITS = 38
+# Whole numbers below are exact in a float.
+_EXACT = 2.0**63
+# Stands before bytes that are no text. It is in no id.
+NO_TEXT = "\ufffd"
 
 
 def refuse_cut_off(beginning: bytes, end: bytes) -> None:
@@ -56,7 +62,8 @@ def read_parquet(data: bytes, source: Source) -> ParsedRecords:
         FileRefusedError: TRUNCATED, UNREADABLE or HEADER_MISMATCH.
     """
     refuse_cut_off(data, data)
-    return _records(_reading(lambda: pl.read_parquet(io.BytesIO(data))), source)
+    schema = partial(pl.read_parquet_schema, io.BytesIO(data))
+    return _records(_reading(lambda: pl.read_parquet(io.BytesIO(data)), schema), source)
 
 
 def read_rows(path: str, start: int, rows: int, source: Source) -> ParsedRecords:
@@ -66,16 +73,33 @@ def read_rows(path: str, start: int, rows: int, source: Source) -> ParsedRecords
         FileRefusedError: UNREADABLE or HEADER_MISMATCH.
     """
     scan = partial(pl.scan_parquet, path, glob=False, hive_partitioning=False)
-    return _records(_reading(lambda: scan().slice(start, rows).collect()), source)
+    frame = _reading(lambda: scan().slice(start, rows).collect(), lambda: scan().collect_schema())
+    return _records(frame, source)
 
 
-def _reading(read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+def _reading(
+    read: Callable[[], pl.DataFrame], schema: Callable[[], Mapping[str, pl.DataType]] | None = None
+) -> pl.DataFrame:
     try:
         return read()
     except (PolarsError, PanicException, OSError) as error:
         if is_shortage(error):
             raise
-        raise FileRefusedError("UNREADABLE", f"not a Parquet file: {error}"[:200]) from error
+        refusal = FileRefusedError("UNREADABLE", f"not a Parquet file: {error}"[:200])
+        raise (schema and _too_precise(schema)) or refusal from error
+
+
+def _too_precise(schema: Callable[[], Mapping[str, pl.DataType]]) -> FileRefusedError | None:
+    """What to say of decimals that no reader at hand takes exactly; as floats they were rounded."""
+    with suppress(PolarsError, PanicException, OSError):
+        for name, dtype in schema().items():
+            if isinstance(dtype, pl.Decimal) and dtype.precision > _MOST_DIGITS:
+                return FileRefusedError(
+                    "UNREADABLE",
+                    f"{name} has a precision of {dtype.precision} digits, and Parquet is read up "
+                    f"to {_MOST_DIGITS}: export it as decimal({_MOST_DIGITS}, {dtype.scale})",
+                )
+    return None
 
 
 def _records(frame: pl.DataFrame, source: Source) -> ParsedRecords:
@@ -84,7 +108,7 @@ def _records(frame: pl.DataFrame, source: Source) -> ParsedRecords:
     require(header, source)
     try:
         texts = frame.select(
-            _text(pl.col(name), name, dtype).alias(name) for name, dtype in frame.schema.items()
+            _text(pl.col(name), dtype).alias(name) for name, dtype in frame.schema.items()
         )
     except (PolarsError, PanicException) as error:
         raise FileRefusedError("UNREADABLE", f"a column has no text: {error}"[:200]) from error
@@ -95,19 +119,30 @@ def _records(frame: pl.DataFrame, source: Source) -> ParsedRecords:
     return ParsedRecords(records, unknown_of(header, source), missing_of(header, source))
 
 
-def _text(column: pl.Expr, name: str, dtype: pl.DataType) -> pl.Expr:
+def _text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype.is_nested():
-        spelt = pl.struct(_spelt(column, dtype).alias(name)).struct.json_encode()
-        return pl.when(column.is_not_null()).then(spelt)
+        # Polars writes structs only, so the value is put into one and taken out of its text.
+        spelt = pl.struct(_spelt(column, dtype).alias("x")).struct.json_encode()
+        value = spelt.str.strip_prefix('{"x":').str.strip_suffix("}")
+        return pl.when(column.is_not_null()).then(value)
     if dtype == pl.Binary or isinstance(dtype, pl.Duration):
         return _spelt(column, dtype)
+    if dtype.is_float():
+        return _number(column)
     return column.cast(pl.String)
 
 
+def _number(column: pl.Expr) -> pl.Expr:
+    """A float as people write it: without a point or an exponent when it is whole."""
+    is_whole = (column == column.round()) & (column.abs() < _EXACT)
+    whole = pl.when(is_whole).then(column).cast(pl.Int64).cast(pl.String)
+    return pl.coalesce(whole, column.cast(pl.String))
+
+
 def _spelt(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """A value as JSON can have it: what it has no spelling for as text."""
+    """A value as JSON can have it: what JSON has no spelling for as text."""
     if dtype == pl.Binary:
-        return column.bin.encode("base64")
+        return column.map_batches(_texts, return_dtype=pl.String)
     if isinstance(dtype, pl.Duration):
         return column.dt.to_string("iso")
     if isinstance(dtype, pl.List):
@@ -121,3 +156,19 @@ def _spelt(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         ]
         return pl.when(column.is_not_null()).then(pl.struct(fields))
     return column
+
+
+def _texts(values: pl.Series) -> pl.Series:
+    """Bytes as the UTF-8 text that they mostly are; others in hexadecimal, marked as no text."""
+    try:
+        return values.cast(pl.String)
+    except ComputeError:
+        texts = [None if value is None else _decoded(value) for value in values]
+        return pl.Series(values.name, texts, dtype=pl.String)
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return NO_TEXT + value.hex()

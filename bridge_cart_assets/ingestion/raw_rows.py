@@ -5,9 +5,11 @@ to the columns of a raw table. Does not belong here: how a record is recognised 
 `json_records`, `parquet_records`).
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -26,6 +28,9 @@ APPENDED_DETAIL = "; "
 # At most so many names of unknown columns are recorded; a file may have one of its own in every
 # record.
 MOST_NAMES = 100
+_SHOWN_NAMES = 20
+_SHOWN_LENGTH = 40
+_NO_LETTERS = re.compile(r"[\s_\-\ufeff]+")
 VERDICT = ("_pos", "_status", "_error_code", "_error", "_raw", "_rescued")
 _DETAILS = {
     "MALFORMED": "not a record of this format",
@@ -106,29 +111,83 @@ def add_provenance(
     )
 
 
+def spelling_key(name: str) -> str:
+    """What all spellings of one name have in common: `Order ID`, `order-id`, `orderId`, `ORDER_ID`.
+
+    >>> {spelling_key(name) for name in ("Order ID", "order-id", "orderId", "ORDER_ID")}
+    {'orderid'}
+    """
+    return _NO_LETTERS.sub("", name).casefold()
+
+
 def match_column_names(names: Sequence[str], source: Source) -> list[str]:
-    """Names of columns, in the source's own spelling where one is meant: ` Order_ID` is order_id.
+    """Names of columns, in the source's own spelling where one is meant: ` Order-ID` is order_id.
 
     A name that is spelt as the source has it goes before one that only means it, which then keeps
     its own.
     """
-    known = {name.casefold(): name for name in source.columns}
+    known = _meanings(tuple(source.columns), tuple(source.aliases.items()))
     taken = set(names)
     found = []
     for name in names:
-        own = name if name in source.columns else known.get(name.strip().casefold(), name)
+        own = name if name in source.columns else known.get(spelling_key(name), name)
         found.append(name if own != name and own in taken else own)
         taken.add(found[-1])
     return found
 
 
+@cache
+def _meanings(
+    columns: tuple[str, ...], aliases: tuple[tuple[str, str], ...] = ()
+) -> Mapping[str, str]:
+    """The column that each spelling means; none for a spelling that two columns share."""
+    keys = [spelling_key(name) for name in columns]
+    others = {spelling_key(alias): name for alias, name in aliases}
+    own = {key: name for key, name in zip(keys, columns, strict=True) if keys.count(key) == 1}
+    return {**others, **own}
+
+
+def unclear_names(spelt: Sequence[str], source: Source) -> str:
+    """The columns that two names of a header may mean, none of them exactly; or that stand twice.
+
+    To take one of them would be a guess.
+
+    Returns:
+        Their names, or nothing.
+    """
+    named = [name for name in spelt if name]
+    known = _meanings(tuple(source.columns), tuple(source.aliases.items()))
+    meant = [known.get(spelling_key(n)) for n in named if n not in source.columns]
+    twice = {name for name in named if named.count(name) > 1}
+    twice |= {n for n in meant if n is not None and meant.count(n) > 1 and n not in named}
+    return ", ".join(sorted(twice))
+
+
+def lacking_columns(columns: Iterable[str], source: Source) -> str:
+    """Which required columns names lack, in words that show the names; nothing when none."""
+    there = list(columns)
+    missing = [name for name in source.required if name not in there]
+    if not missing:
+        return ""
+    lacking = f"without the required column {', '.join(missing)}"
+    return f"{lacking}; it has {_shown(there)}" if any(there) else lacking
+
+
 def require(columns: Iterable[str], source: Source) -> None:
     """Refuse a file that lacks a required column."""
-    missing = sorted(set(source.required) - set(columns), key=source.required.index)
-    if missing:
-        raise FileRefusedError(
-            "HEADER_MISMATCH", f"without the required column {', '.join(missing)}"
-        )
+    if lacking := lacking_columns(columns, source):
+        raise FileRefusedError("HEADER_MISMATCH", lacking)
+
+
+def _shown(names: Sequence[str]) -> str:
+    """Names for people: not too many, not too long, and no character that a screen obeys."""
+    shown = [
+        "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name[:_SHOWN_LENGTH])
+        + ("…" if len(name) > _SHOWN_LENGTH else "")
+        for name in names[:_SHOWN_NAMES]
+    ]
+    rest = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {rest:,} more" if rest else "")
 
 
 def unknown_of(header: Iterable[str], source: Source) -> list[str]:

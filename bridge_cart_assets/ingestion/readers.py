@@ -16,16 +16,25 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from bridge_cart_assets.ingestion import files, text_decoding
-from bridge_cart_assets.ingestion.csv_records import Header, read_csv, read_header
-from bridge_cart_assets.ingestion.files import Content, FileRefusedError, Opened, is_shortage
+from bridge_cart_assets.ingestion.csv_records import read_csv
+from bridge_cart_assets.ingestion.file_kinds import PARQUET, WORKBOOK, disguise, is_json
+from bridge_cart_assets.ingestion.files import (
+    HEAD_BYTES,
+    Content,
+    FileRefusedError,
+    Opened,
+    is_shortage,
+)
+from bridge_cart_assets.ingestion.headers import Header, read_header
 from bridge_cart_assets.ingestion.json_records import read_json
+from bridge_cart_assets.ingestion.json_values import JsonValues, spans_lines
 from bridge_cart_assets.ingestion.parquet_records import (
     count_rows,
     read_parquet,
     read_rows,
     refuse_cut_off,
 )
-from bridge_cart_assets.ingestion.raw_rows import ParsedRecords
+from bridge_cart_assets.ingestion.raw_rows import MOST_NAMES, ParsedRecords
 from bridge_cart_assets.ingestion.text_decoding import (
     Layout,
     classify_lines,
@@ -33,10 +42,20 @@ from bridge_cart_assets.ingestion.text_decoding import (
     split,
     without_cr,
 )
+from bridge_cart_assets.ingestion.workbooks import MAX_UNPACKED_BYTES, read_sheets, unpacked_size
 from bridge_cart_assets.sources import Source
 
 # Short lines, and most of all Parquet, can be a great many records in a few bytes.
 PART_RECORDS = 200_000
+_NAMED_AS = {
+    "csv": "delimited text",
+    "ndjson": "lines of JSON",
+    "json": "JSON",
+    "parquet": PARQUET,
+    "xlsx": WORKBOOK,
+}
+# A small workbook has few cells in memory.
+_SMALL_WORKBOOK_BYTES = 8 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -64,10 +83,18 @@ def read_records(content: Content, source: Source) -> ParsedRecords:
     Raises:
         FileRefusedError: HEADER_MISMATCH, TRUNCATED or UNREADABLE.
     """
+    _refuse_disguised(content)
     if content.format == "parquet":
         return read_parquet(content.data, source)
+    if content.format == "xlsx":
+        return _joined(
+            [part for part, *_ in read_sheets(content.data, source, PART_RECORDS)], source
+        )
     text = _Text(content, source)
-    return text.read(text.layout.normal(content.data[text.start :]), text.start, is_last=True)[0]
+    body = text.layout.normal(content.data[text.start :])
+    if text.values is not None:
+        return text.read_values(text.values.split(body, is_last=True, most=len(body))[0])
+    return text.read(body, text.start, is_last=True)[0]
 
 
 def read_all(contents: Sequence[Content], source: Source) -> list[ParsedRecords | FileRefusedError]:
@@ -159,11 +186,16 @@ def is_large(content: Content) -> bool:
     Raises:
         FileRefusedError: TRUNCATED or UNREADABLE, of Parquet.
     """
+    _refuse_disguised(content)
     if not content.is_whole:
         return True
+    if content.format == "xlsx":
+        return unpacked_size(content.data) > _SMALL_WORKBOOK_BYTES
     if content.format == "parquet":
         refuse_cut_off(content.data, content.data)
         return count_rows(content.data) > PART_RECORDS
+    if content.format == "json":
+        return content.data.count(b",") > PART_RECORDS
     return max(map(content.data.count, (b"\n", b"\r"))) > PART_RECORDS
 
 
@@ -181,9 +213,15 @@ def read_parts(content: Content, opened: Opened, source: Source) -> Iterator[Par
     Raises:
         FileRefusedError: HEADER_MISMATCH, TRUNCATED or UNREADABLE.
     """
+    _refuse_disguised(content)
     if content.format == "parquet":
         return _parquet_parts(opened, source)
-    return _text_parts(_Text(content, source), opened, content.size)
+    if content.format == "xlsx":
+        return _workbook_parts(opened, source)
+    text = _Text(content, source)
+    if text.values is not None:
+        return _values_parts(text, text.values, opened, content.size)
+    return _text_parts(text, opened, content.size)
 
 
 def _parquet_parts(opened: Opened, source: Source) -> Iterator[Part]:
@@ -194,6 +232,27 @@ def _parquet_parts(opened: Opened, source: Source) -> Iterator[Part]:
     for start in range(0, max(rows, 1), size):
         stop = min(rows, start + size)
         yield Part(read_rows(opened.path, start, size, source), stop, rows)
+
+
+def _workbook_parts(opened: Opened, source: Source) -> Iterator[Part]:
+    """Of a workbook one sheet is in memory at a time, and all of the file."""
+    if opened.size > MAX_UNPACKED_BYTES:
+        raise FileRefusedError("TOO_LARGE", "a workbook of more than 512 MiB: land it as .csv")
+    data = b"".join(opened.pieces())
+    for read, sheet, sheets in read_sheets(data, source, PART_RECORDS):
+        yield Part(read, sheet, sheets)
+
+
+def _joined(parts: Sequence[ParsedRecords], source: Source) -> ParsedRecords:
+    """The records of several sheets, one behind the other."""
+    records = pl.concat([part.records for part in parts])
+    unknown = sorted({name for part in parts for name in part.unknown})[:MOST_NAMES]
+    lacking = [set(part.missing) for part in parts]
+    return ParsedRecords(
+        records.with_columns(_pos=pl.int_range(1, pl.len() + 1, dtype=pl.Int64)),
+        unknown,
+        [name for name in source.columns if all(name in missing for missing in lacking)],
+    )
 
 
 class _Text:
@@ -207,6 +266,12 @@ class _Text:
         if is_csv:
             self._header = read_header(content.data, self.layout, source)
         self.start = self._header.size if self._header else self.layout.mark
+        self.values: JsonValues | None = None
+        if not is_csv:
+            head = self.layout.normal(content.data[self.start : HEAD_BYTES])
+            _refuse_delimited(content, head, self.layout, source)
+            if spans_lines(head, is_json_lines=content.format == "ndjson"):
+                self.values = JsonValues()
 
     def read(self, block: bytes, start: int, is_last: bool) -> tuple[ParsedRecords, int]:
         """The records of whole lines of UTF-8, and how many of its bytes they are."""
@@ -214,9 +279,82 @@ class _Text:
             return read_csv(block, self.layout, self._header, self._source, is_last)
         texts = split(block, self.layout, self._source.encoding)
         stripped = without_cr(texts, self.layout)
+        return self._objects(stripped, start == self.start), len(block)
+
+    def read_values(self, values: Sequence[bytes], is_beginning: bool = True) -> ParsedRecords:
+        """The records of values of JSON, the first of the file or others."""
+        texts = pl.Series(text_decoding.TEXT, values, dtype=pl.Binary)
+        judged = classify_lines(texts, self.layout, self._source.encoding)
+        return self._objects(judged, is_beginning)
+
+    def _objects(self, texts: pl.DataFrame, is_beginning: bool) -> ParsedRecords:
         # The names of a large file are judged by its first part.
-        is_beginning = start == self.start
-        return read_json(stripped, self._source, is_file=is_beginning), len(block)
+        return read_json(texts, self._source, is_file=is_beginning)
+
+
+def _refuse_disguised(content: Content) -> None:
+    """Refuse a file by what it is, when it is no text with records in it.
+
+    Raises:
+        FileRefusedError: UNREADABLE.
+    """
+    named_as = _NAMED_AS[content.format]
+    kind = disguise(content.data)
+    if kind is None and content.format == "csv" and is_json(content.data):
+        kind = "JSON (.json, .ndjson)"
+    if kind is None and content.format == "xlsx":
+        raise FileRefusedError("UNREADABLE", f"it is not {named_as}")
+    if kind is not None and kind != named_as:
+        raise FileRefusedError("UNREADABLE", f"it is {kind}, not {named_as}")
+
+
+def _refuse_delimited(content: Content, head: bytes, layout: Layout, source: Source) -> None:
+    """Refuse what is no JSON from the beginning on.
+
+    Raises:
+        FileRefusedError: UNREADABLE.
+    """
+    text = head.lstrip()
+    if not text or text.startswith((b"{", b"[")):
+        return
+    try:
+        read_header(content.data, layout, source)
+    except FileRefusedError:
+        # One broken line does not stop the others.
+        if content.format == "ndjson":
+            return
+        raise FileRefusedError("UNREADABLE", "not JSON: no object and no array") from None
+    raise FileRefusedError("UNREADABLE", "it is delimited text (.csv), not JSON")
+
+
+def _values_parts(text: _Text, values: JsonValues, opened: Opened, size: int) -> Iterator[Part]:
+    layout, start = text.layout, text.start
+    pieces = opened.pieces(start)
+    buffer = bytearray()
+    wanted = files.PART_BYTES
+    is_beginning, is_last = True, False
+    while not is_last:
+        while len(buffer) < wanted and start + len(buffer) < size:
+            buffer += _next(pieces)
+        is_whole = start + len(buffer) >= size
+        window = len(buffer) if is_whole else len(buffer) // layout.unit * layout.unit
+        block = layout.normal(bytes(buffer[:window]))
+        found, used = values.split(block, is_whole, PART_RECORDS)
+        is_last = is_whole and used == len(block)
+        if not found and not is_last:
+            if window > text_decoding.KEPT_BYTES:
+                raise FileRefusedError("TOO_LARGE", "one value of its JSON is larger than 64 MiB")
+            wanted = window + files.PART_BYTES
+        cut = window if used == len(block) else len(layout.stored(block[:used]))
+        del buffer[:cut], block
+        if found or is_last:
+            wanted = files.PART_BYTES
+            part = Part(text.read_values(found, is_beginning), start + cut, size)
+            is_beginning = False
+            del found
+            yield part
+            del part
+        start += cut
 
 
 def _text_parts(text: _Text, opened: Opened, size: int) -> Iterator[Part]:

@@ -68,7 +68,7 @@ def write_rows(
     mode: Literal["append", "overwrite"],
 ) -> None:
     """Append rows, or put them in the place of all others."""
-    with _conflicts_of(table):
+    with conflicts_of(table):
         write_deltalake(
             handle,
             rows,
@@ -96,7 +96,7 @@ def merge_rows(handle: DeltaTable, table: Table, change: Change, commit: Commit)
         writer_properties=writing(table),
         commit_properties=_properties(handle, commit),
     )
-    with _conflicts_of(table):
+    with conflicts_of(table):
         (
             merger.when_matched_delete("s._gone")
             .when_matched_update(assignments)
@@ -110,7 +110,7 @@ def add_and_remove_files(
 ) -> None:
     """Add files that lie below the table already, and remove others from it."""
     version = handle.version()
-    with _conflicts_of(table):
+    with conflicts_of(table):
         handle.create_write_transaction(
             list(actions),
             "append",
@@ -140,7 +140,7 @@ def retry_on_conflict(plan: Callable[[], T]) -> T:
 
 
 @contextmanager
-def _conflicts_of(table: Table) -> Iterator[None]:
+def conflicts_of(table: Table) -> Iterator[None]:
     """Delta's refusal of a commit as ours."""
     try:
         yield

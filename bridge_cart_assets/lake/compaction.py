@@ -68,6 +68,8 @@ def rows_of(
                 storage_options=options,
                 hive_partitioning=False,
                 glob=False,
+                schema={n: t for n, t in table.dtypes.items() if n not in table.partition_by},
+                missing_columns="insert",
             )
             .with_columns(
                 pl.lit(part[f"partition.{name}"][0]).cast(table.dtypes[name]).alias(name)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bridge_cart_assets.lake.delta_schema import renew_table
 from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.tables.table import Table
 
@@ -35,3 +36,7 @@ class Lake:
             SchemaMismatchError: the stored table has other columns than were declared.
         """
         return Snapshot(table, self.root, dict(self.options) or None)
+
+    def renew(self, table: Table) -> bool:
+        """Empty a table that an earlier version wrote with other columns; whether it was one."""
+        return renew_table(table, self.uri(table), dict(self.options) or None)

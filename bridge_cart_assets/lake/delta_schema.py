@@ -3,10 +3,11 @@
 Belongs here: what follows from a table's declaration. Does not belong here: rows and commits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import polars as pl
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import TableNotFoundError
 from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
 
 from bridge_cart_assets.tables.table import SchemaMismatchError, Table
@@ -52,25 +53,64 @@ def create_table(table: Table, uri: str, options: dict[str, str] | None) -> Delt
     )
 
 
-def refuse_other_schema(table: Table, handle: DeltaTable, uri: str) -> None:
-    """Refuse a stored table that differs from its declaration.
+def lacking_columns(table: Table, handle: DeltaTable, uri: str) -> tuple[str, ...]:
+    """The declared columns that a stored table of an earlier version lacks; they are null there.
+
+    Raw and ops are never written again, so they may lack columns that can be null.
 
     Raises:
-        SchemaMismatchError: it differs.
+        SchemaMismatchError: it differs in another way.
     """
-    stored = {f.name: str(f.type) for f in handle.schema().fields}
-    declared = {f.name: str(f.type) for f in delta_schema(table).fields}
-    differences = [
-        f"{n} is {stored.get(n, 'missing')}, declared {declared.get(n, 'nowhere')}"
-        for n in sorted(stored.keys() | declared.keys())
-        if stored.get(n) != declared.get(n)
-    ]
-    if differences:
-        remedies = {"raw": "move it away", "ops": "move it away: it is written again"}
-        remedy = remedies.get(table.layer, "move it away, then bridge-cart rebuild")
-        raise SchemaMismatchError(
-            f"{table.path} at {uri} differs: {'; '.join(differences)}. {remedy}"
-        )
+    differences = _differences(table, handle)
+    lacking = [name for name, stored in differences.items() if stored is None]
+    can_be_null = all(n in table.columns and table.columns[n].nullable for n in lacking)
+    may_lack = table.layer in ("raw", "ops") and can_be_null
+    if not differences or (may_lack and len(lacking) == len(differences)):
+        return tuple(lacking)
+    declared = {field.name: field.type for field in delta_schema(table).fields}
+    remedies = {"raw": "move it away", "ops": "move it away: it is written again"}
+    remedy = remedies.get(table.layer, "bridge-cart rebuild makes it again from raw")
+    words = "; ".join(
+        f"{name} is {stored or 'missing'}, declared {declared.get(name, 'nowhere')}"
+        for name, stored in sorted(differences.items())
+    )
+    raise SchemaMismatchError(f"{table.path} at {uri} differs: {words}. {remedy}")
+
+
+def add_columns(table: Table, handle: DeltaTable, names: Collection[str]) -> None:
+    """Add declared columns to a stored table, in one commit; its rows have null there."""
+    fields = [field for field in delta_schema(table).fields if field.name in names]
+    handle.alter.add_columns(fields)
+
+
+def renew_table(table: Table, uri: str, options: dict[str, str] | None) -> bool:
+    """Empty a stored table that differs from its declaration, and give it the declared columns.
+
+    Returns:
+        Whether it differed.
+    """
+    try:
+        handle = DeltaTable(uri, storage_options=options)
+    except TableNotFoundError:
+        return False
+    if not _differences(table, handle):
+        return False
+    write_deltalake(handle, table.empty(), mode="overwrite", schema_mode="overwrite")
+    handle.alter.set_table_properties(
+        {name: value for name, value in _properties(table).items() if value is not None}
+    )
+    return True
+
+
+def _differences(table: Table, handle: DeltaTable) -> dict[str, str | None]:
+    """The stored type of each column that is stored otherwise than declared; None where missing."""
+    stored = {field.name: str(field.type) for field in handle.schema().fields}
+    declared = {field.name: str(field.type) for field in delta_schema(table).fields}
+    return {
+        name: stored.get(name)
+        for name in sorted(stored.keys() | declared.keys())
+        if stored.get(name) != declared.get(name)
+    }
 
 
 def _delta_type(dtype: pl.DataType) -> PrimitiveType | ArrayType:

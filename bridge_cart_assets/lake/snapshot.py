@@ -24,10 +24,11 @@ from bridge_cart_assets.lake.commits import (
     Commit,
     CommitConflictError,
     add_and_remove_files,
+    conflicts_of,
     merge_rows,
     write_rows,
 )
-from bridge_cart_assets.lake.delta_schema import create_table, refuse_other_schema
+from bridge_cart_assets.lake.delta_schema import add_columns, create_table, lacking_columns
 from bridge_cart_assets.lake.fsync import fsync_commit
 from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.lake.transactions import all_transactions
@@ -65,8 +66,10 @@ class Snapshot:
                 f"{table.path} at {self.uri} cannot be opened: {str(error).splitlines()[0]}\n"
                 "a power cut can leave that: bridge-cart doctor looks, and mends it"
             ) from error
+        # Declared since the table was last written.
+        self._lacking: tuple[str, ...] = ()
         if self._handle is not None:
-            refuse_other_schema(table, self._handle, self.uri)
+            self._lacking = lacking_columns(table, self._handle, self.uri)
 
     @property
     def version(self) -> int | None:
@@ -122,12 +125,19 @@ class Snapshot:
             return self.table.empty().lazy()
         columns = self.table.dtypes.keys()
         if self.file_uris == self._handle.file_uris():
-            return pl.scan_delta(self._handle).select(columns)
+            return pl.scan_delta(self._handle).with_columns(self._nulls()).select(columns)
         # Polars takes the handle's percent-encoded paths literally: a folder with a blank.
         partitions = {name: self.table.dtypes[name] for name in self.table.partition_by}
         return pl.scan_parquet(
-            self.file_uris, hive_partitioning=bool(partitions), hive_schema=partitions or None
+            self.file_uris,
+            hive_partitioning=bool(partitions),
+            hive_schema=partitions or None,
+            schema={n: t for n, t in self.table.dtypes.items() if n not in partitions},
+            missing_columns="insert",
         ).select(columns)
+
+    def _nulls(self) -> list[pl.Expr]:
+        return [pl.lit(None, self.table.dtypes[name]).alias(name) for name in self._lacking]
 
     def read(self) -> pl.DataFrame:
         """All rows of this version."""
@@ -341,5 +351,10 @@ class Snapshot:
             self._handle = create_table(self.table, self.uri, self._options)
             if self._handle.version() > 0:
                 raise CommitConflictError(f"{self.table.path} was created by another run")
+            self._fsync_commit(self._handle)
+        if self._lacking:
+            with conflicts_of(self.table):
+                add_columns(self.table, self._handle, self._lacking)
+            self._lacking = ()
             self._fsync_commit(self._handle)
         return self._handle

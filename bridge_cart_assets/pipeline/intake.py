@@ -1,6 +1,6 @@
 """Raw: take in what has arrived for one source, landed files and messages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,6 +10,11 @@ from bridge_cart_assets.ingestion.ingest_files import FilesTaken, ingest_files
 from bridge_cart_assets.ingestion.ingest_messages import MessagesTaken, ingest_messages
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import new_files
+from bridge_cart_assets.ingestion.repeated import (
+    RepeatedFile,
+    repeated_files,
+    repeats_in_lines,
+)
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.pipeline.plan import ALL_ARRIVALS, FILES, MESSAGES
@@ -24,6 +29,7 @@ class Intake:
 
     files: FilesTaken | None = None
     messages: MessagesTaken | None = None
+    repeated: Sequence[RepeatedFile] = ()
 
     @property
     def message_days(self) -> set[date]:
@@ -51,12 +57,13 @@ class Intake:
         return counts
 
     def warnings(self, source: Source) -> list[str]:
-        """Files that were refused, and unknown columns of messages."""
+        """Files that were refused or had been taken, and unknown columns of messages."""
         refused = self.files.refused if self.files else ()
         lines = [
             f"{source.name}/{seen.file.object} was refused: {seen.reason}, {seen.detail}"
             for seen in refused
         ]
+        lines += repeats_in_lines(self.repeated)
         if self.messages and self.messages.unknown:
             columns = ", ".join(sorted(self.messages.unknown))
             lines.append(f"{source.topic}: unknown columns, kept in _rescued: {columns}")
@@ -88,6 +95,7 @@ def take_in_source(
     """
     refuse_torn(lake, (source.raw, *OPS_TABLES))
     files = messages = None
+    repeated: Sequence[RepeatedFile] = ()
     if FILES in arrivals:
         listed = list_landing(landing, source.name)
         due = [file for file in new_files(lake, listed) if days is None or file.batch_day in days]
@@ -101,6 +109,8 @@ def take_in_source(
                 f"{source.raw.path}: {file.object}: {done:,} of {total:,}"
             ),
         )
+        if files.repeated:
+            repeated = repeated_files(lake, source, run_id)
     if MESSAGES in arrivals and brokers and source.topic:
         messages = ingest_messages(
             lake,
@@ -111,4 +121,4 @@ def take_in_source(
                 f"{source.raw.path}: {done:,} of {total:,} messages"
             ),
         )
-    return Intake(files, messages)
+    return Intake(files, messages, repeated)

@@ -19,6 +19,8 @@ from bridge_cart_assets.tables.silver import ACCOUNTING, INTERNAL, TABLES
 from bridge_cart_assets.tables.table import Table
 
 _RUN = "rebuild"
+# A day counts as done when accounting has it, so accounting is emptied first.
+_REBUILT = tuple(dict.fromkeys((ACCOUNTING, *TABLES, *INTERNAL, *GOLD_TABLES, *GOLD_INTERNAL)))
 
 
 class RebuildRefusedError(RuntimeError):
@@ -66,6 +68,18 @@ def refuse_to_lose(lake: Lake, partitions: DayRange, accept_loss: bool = False) 
     )
 
 
+def renew_tables(lake: Lake) -> list[str]:
+    """Give the tables of an earlier version the columns of this one; they are empty then.
+
+    Accounting is the first. Once it is empty every day is pending, so a crash loses nothing that
+    the next rebuild does not make again.
+
+    Returns:
+        The paths of the tables.
+    """
+    return [table.path for table in _REBUILT if lake.renew(table)]
+
+
 def begin_rebuild(lake: Lake, now: datetime) -> None:
     """Write down that a rebuild has begun, and empty silver and gold."""
     records = sum(lake.snapshot(source.raw).rows for source in SOURCES)
@@ -83,7 +97,7 @@ def clear(lake: Lake) -> None:
     A day counts as done when accounting has it: once that is empty every day is pending, so a
     crash after it loses nothing that the next run does not make again.
     """
-    for table in (ACCOUNTING, *TABLES, *INTERNAL, *GOLD_TABLES, *GOLD_INTERNAL):
+    for table in _REBUILT:
         if lake.snapshot(table).version is not None:
             retry_on_conflict(lambda table=table: _empty(lake, table))  # type: ignore[misc]
 

@@ -15,8 +15,8 @@ from bridge_cart_assets.sources.source import (
     with_contract_columns,
 )
 from bridge_cart_assets.tables.silver import PURCHASES
+from bridge_cart_assets.transforms.amounts import read_numbers
 from bridge_cart_assets.transforms.order_lines import distinct_rank
-from bridge_cart_assets.transforms.parsing import parse_number
 
 COLUMNS = {
     "InvoiceNo": "Invoice; begins with C when goods are taken back",
@@ -44,7 +44,11 @@ def conform(raw: pl.LazyFrame) -> Conformed:
         customer_id=pl.col("CustomerID").str.strip_chars().str.replace(r"\.0$", ""),
     ).sort("_fingerprint", "_pos")
     number = distinct_rank(pl.col("_key"), "_fingerprint", "order_id")
-    amount = parse_number(pl.col("Quantity")) * parse_number(pl.col("UnitPrice"))
+    pieces, price = (
+        read_numbers(pl.col(name), pl.col("_fingerprint")) for name in ("Quantity", "UnitPrice")
+    )
+    amount = pieces.struct.field("value") * price.struct.field("value")
+    is_guess = pieces.struct.field("guessed") | price.struct.field("guessed")
     taken_back = pl.col("order_id").str.to_uppercase().str.starts_with("C")
     purchases = lines.with_columns(
         line_number=number.cast(pl.String),
@@ -53,6 +57,7 @@ def conform(raw: pl.LazyFrame) -> Conformed:
             amount.cast(pl.String), pl.concat_str("Quantity", pl.lit(" x "), "UnitPrice")
         ),
         quantity=pl.col("Quantity"),
+        _guessed=pl.when(is_guess).then(pl.lit("purchase_amount")),
         status=pl.when(taken_back).then(pl.lit("refunded")).otherwise(pl.lit("completed")),
     )
     profiles = lines.unique(

@@ -6,6 +6,7 @@ not belong here: the columns of one source.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
@@ -15,10 +16,13 @@ from typing import Any
 import polars as pl
 
 from bridge_cart_assets.sources.source import PROVENANCE, PURCHASE_COLUMNS
-from bridge_cart_assets.transforms.parsing import present, read_number
+from bridge_cart_assets.transforms.amounts import read_numbers
+from bridge_cart_assets.transforms.parsing import present
 
 Record = Mapping[str, str | None]
 _CENT = Decimal("0.01")
+_PLAIN_DECIMAL = re.compile(r"[+-]?[0-9]{1,16}(\.[0-9]{1,16})?")
+_FILE = pl.col("_fingerprint")
 _ORDER, _ROW = "\0order", "\0row"
 
 
@@ -40,6 +44,7 @@ def lines_of_orders(
     columns: Iterable[str],
     make_lines: Callable[[Sequence[Record]], Iterable[Line]],
     order: str | None = None,
+    numbers: Sequence[str] = (),
 ) -> pl.LazyFrame:
     """Make order lines of records.
 
@@ -49,19 +54,30 @@ def lines_of_orders(
         make_lines: gets the records of one order in file order.
         order: the column that names the order; its records in one file belong together. None when
             each record is a whole order.
+        numbers: those of the columns that hold numbers. `make_lines` gets each as a plain decimal,
+            read as its column of the file is, or as it stands when it cannot be read.
 
     Returns:
-        The contract's purchase columns and the provenance; `_item` numbers a record's lines.
+        The contract's purchase columns and the provenance; `_item` numbers a record's lines, and
+        `_guessed` names purchase_amount where nothing in the file decided about a number.
     """
     names = list(columns)
     schema = {
         **dict.fromkeys(PURCHASE_COLUMNS, pl.String()),
         **{name: raw.collect_schema()[name] for name in PROVENANCE if name != "_item"},
         "_item": pl.Int64(),
+        "_guessed": pl.String(),
     }
 
     def build(records: pl.DataFrame) -> pl.DataFrame:
-        rows = records.with_columns(present(pl.col(name)) for name in names)
+        is_guess = pl.any_horizontal(pl.lit(False), *(_guess(name) for name in numbers))
+        rows = records.with_columns(
+            (read_numbers if name in numbers else _text)(pl.col(name), _FILE).alias(name)
+            for name in names
+        ).with_columns(
+            _guessed=pl.when(is_guess).then(pl.lit("purchase_amount")),
+            **{name: _plain(name, records[name]) for name in numbers},
+        )
         # An order without a name is one record.
         alone = pl.concat_str(pl.lit("\0"), pl.int_range(pl.len()).cast(pl.String))
         key = pl.coalesce(pl.col(order), alone) if order else alone
@@ -80,7 +96,7 @@ def lines_of_orders(
             name: pl.Series([line.values.get(name) for line in made], dtype=pl.String)
             for name in PURCHASE_COLUMNS
         }
-        provenance = records.select(n for n in PROVENANCE if n != "_item")[at]
+        provenance = rows.select(*(n for n in PROVENANCE if n != "_item"), "_guessed")[at]
         return (
             pl.concat([pl.DataFrame(values), provenance], how="horizontal")
             .with_columns(_item=pl.int_range(1, pl.len() + 1).over("_fingerprint", "_pos"))
@@ -105,11 +121,23 @@ def objects(text: str | None) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
+def _text(text: pl.Expr, _: pl.Expr) -> pl.Expr:
+    return present(text)
+
+
+def _guess(name: str) -> pl.Expr:
+    return pl.col(name).struct.field("guessed").fill_null(False)
+
+
+def _plain(name: str, received: pl.Series) -> pl.Expr:
+    value = pl.col(name).struct.field("value").cast(pl.String)
+    return pl.coalesce(value, present(pl.lit(received)))
+
+
 def amount(value: object) -> Decimal | None:
-    """An amount as it is written, or as JSON has it; None when it cannot be read."""
-    return (
-        None if value is None or isinstance(value, bool | dict | list) else read_number(f"{value}")
-    )
+    """A plain decimal, as programs write it; None when it is none."""
+    text = f"{value}"
+    return Decimal(text) if _PLAIN_DECIMAL.fullmatch(text) else None
 
 
 def product(quantity: object, price: object) -> tuple[str | None, Decimal | None]:

@@ -39,6 +39,10 @@ COLUMNS = {
     "refunded_amount": "What has been given back of the order",
     "id": "Shopify's own number of the order",
 }
+_NUMBERS = (
+    *("subtotal", "discount_amount", "refunded_amount"),
+    *("lineitem_quantity", "lineitem_price", "lineitem_discount"),
+)
 # An order in one of these states is undone as a whole, with what was given back for it.
 _UNDONE = {"refunded", "voided"}
 
@@ -48,7 +52,9 @@ def conform(raw: pl.LazyFrame) -> Conformed:
 
     order_id is the Name. A refund has no day of its own in this export: it is dated by the order.
     """
-    return Conformed(purchases=lines_of_orders(raw, COLUMNS, _lines, order="name"))
+    return Conformed(
+        purchases=lines_of_orders(raw, COLUMNS, _lines, order="name", numbers=_NUMBERS)
+    )
 
 
 def _lines(rows: Sequence[Record]) -> Iterable[Line]:
@@ -94,7 +100,9 @@ def _lines(rows: Sequence[Record]) -> Iterable[Line]:
             {
                 **order,
                 "line_number": f"{len(distinct) + 1}",
-                "purchase_amount": f"-{first['refunded_amount']}",
+                "purchase_amount": f"-{first['refunded_amount']}"
+                if given_back is None
+                else f"{-abs(given_back)}",
                 "coupon_used": "no",
                 "status": "refunded",
             },

@@ -106,13 +106,16 @@ def with_contract_columns(frame: pl.LazyFrame, columns: Iterable[str]) -> pl.Laz
     """A frame in the contract's columns: those that it lacks are null, `_item` is 1.
 
     Args:
-        frame: some of the columns, and the provenance of a raw record.
+        frame: some of the columns, and the provenance of a raw record. `_guessed` names contract
+            columns that the source read by a guess.
         columns: `PURCHASE_COLUMNS` or `CUSTOMER_COLUMNS`.
     """
     known = set(frame.collect_schema().names())
     item = pl.col("_item") if "_item" in known else pl.lit(1, dtype=pl.Int64).alias("_item")
+    guessed = ["_guessed"] if "_guessed" in known else []
     return frame.select(
         *(pl.col(n) if n in known else pl.lit(None, pl.String).alias(n) for n in columns),
         *(n for n in PROVENANCE if n != "_item"),
         item,
+        *guessed,
     )

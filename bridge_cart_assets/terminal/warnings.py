@@ -69,6 +69,16 @@ def warn_refused(settings: Settings, lake: "Lake") -> None:
             say_warning(f"landing/{folder.name} is no source: there are {', '.join(sorted(names))}")
 
 
+def warn_repeated(lake: "Lake", run_id: str) -> None:
+    """Files that a run did not take because their content had been taken."""
+    from bridge_cart_assets.ingestion.repeated import repeated_files, repeats_in_lines
+    from bridge_cart_assets.sources import SOURCES
+
+    found = [file for source in SOURCES for file in repeated_files(lake, source, run_id)]
+    for line in repeats_in_lines(found):
+        say_warning(line)
+
+
 def warn_outside(settings: Settings, days: Sequence[date]) -> None:
     """Files and messages of days that are no partitions."""
     if days:

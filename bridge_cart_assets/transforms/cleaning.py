@@ -1,8 +1,9 @@
 """Records in the contract's columns -> typed, valid records, and refused ones with a reason.
 
-Belongs here: valid values of each column, defaults, and the order of the reasons. Does not belong
-here: spellings (`ids`, `dates`, `amounts`, `statuses`, `countries`, `phones`, `parsing`), or which
-of several records of one key stands (`folding`).
+Belongs here: the valid values of each column and the words for them (payment methods, genders),
+defaults, and the order of the reasons. Does not belong here: how values are written (`ids`,
+`dates`, `amounts`, `statuses`, `countries`, `phones`, `parsing`), or which of several records of
+one key stands (`folding`).
 
 A default or a guess never decides about money silently: what cannot be read of an amount, a
 discount, a quantity or a status refuses the line, and a reading that was a guess is named.
@@ -75,7 +76,8 @@ def clean_purchases(
 
     Args:
         records: the contract's purchase columns as strings, and the provenance columns.
-            `_status_filled`, if it is there, says that the status is of another line of the order.
+            `_status_filled`, if it is there, says that the status is of another line of the order;
+            `_guessed` names columns that the source read by a guess.
         dates: whether the day or the month comes first where a file leaves it open.
         currency: the shop's currency; of signs that several currencies have.
 
@@ -98,7 +100,7 @@ def clean_purchases(
     >>> cleaned.refused.select("reason", "column", "value").rows()
     [('NON_POSITIVE_AMOUNT', 'purchase_amount', '-5')]
     """
-    received = _with_all(records, {"_status_filled": pl.Boolean})
+    received = _with_all(records, {"_status_filled": pl.Boolean, "_guessed": pl.String})
     coin = pl.col("currency")
     read = received.select(
         **_PROVENANCE,
@@ -117,10 +119,11 @@ def clean_purchases(
         updated_at=read_moments(pl.col("updated_at"), _FILE, dates),
         currency=read_currencies(coin, currency),
         is_own_status=~pl.col("_status_filled").fill_null(False),
+        guessed_before=pl.col("_guessed"),
     )
     guesses = ("purchase_date", "purchase_amount", "discount_amount", "quantity", "updated_at")
     typed = read.with_columns(
-        guessed=_guessed(guesses),
+        guessed=_guessed(guesses, pl.col("guessed_before")),
         currency=pl.coalesce("currency", pl.col("purchase_amount").struct.field("currency")),
         **{name: pl.col(name).struct.field("value") for name in guesses},
     ).with_columns(
@@ -390,9 +393,15 @@ def _unreadable(*columns: str) -> pl.Expr:
     return _names({name: ~_missing(name) & pl.col(name).is_null() for name in columns})
 
 
-def _guessed(columns: Iterable[str]) -> pl.Expr:
-    """Names of the columns whose reading was a guess."""
-    return _names({name: pl.col(name).struct.field("guessed") for name in columns})
+def _guessed(columns: Iterable[str], before: pl.Expr | None = None) -> pl.Expr:
+    """Names of the columns whose reading was a guess, here or at the source before."""
+    conditions = {name: pl.col(name).struct.field("guessed") for name in columns}
+    if before is not None:
+        conditions = {
+            name: holds | before.str.contains(name, literal=True).fill_null(False)
+            for name, holds in conditions.items()
+        }
+    return _names(conditions)
 
 
 def _names(conditions: dict[str, pl.Expr]) -> pl.Expr:

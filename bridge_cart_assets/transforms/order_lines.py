@@ -35,11 +35,12 @@ def complete_lines(lines: pl.DataFrame) -> pl.DataFrame:
             where the source has it.
 
     Returns:
-        The lines in the same order. `line_number` is filled and `_status_filled` says whether the
-        status is that of the order's other lines. Distinct lines without a number are numbered
-        1, 2, … in file order, passing over numbers that other lines of the order have. Exact
-        repetitions get one number. A blank of `ORDER_FIELDS` takes the value of the order's other
-        lines when those that have one agree.
+        The lines, in their order, with `line_number` filled. `_status_filled` says whether the
+        status is that of the order's other lines; `_guessed` is null where the source has none.
+
+    Distinct lines without a number are numbered 1, 2, … in file order, passing over numbers that
+    other lines of the order have. Exact repetitions get one number. A blank of `ORDER_FIELDS`
+    takes the value of the order's other lines when those that have one agree.
 
     >>> lines = pl.DataFrame(
     ...     {
@@ -56,6 +57,8 @@ def complete_lines(lines: pl.DataFrame) -> pl.DataFrame:
     """
     is_of_file = pl.col("_fingerprint").str.contains(_SHA_256)
     order = pl.when(is_of_file).then(parsing.present(pl.col("order_id")))
+    if "_guessed" not in lines.columns:
+        lines = lines.with_columns(_guessed=pl.lit(None, pl.String))
     named = lines.with_columns(_order=order).with_row_index("_row")
     return _filled(_numbered(named)).drop("_order", "_row")
 
@@ -80,8 +83,8 @@ def _numbered(lines: pl.DataFrame) -> pl.DataFrame:
     todo = lines.filter(number.is_null() & pl.col("_order").is_not_null())
     if todo.is_empty():
         return lines
-    # A repetition differs from its original in its place only.
-    place = {"_row", "_pos", "_object", "_source", "_batch_day", "_item"}
+    # A repetition differs from its original in its place only; both lack a number.
+    place = {"_row", "_pos", "_object", "_source", "_batch_day", "_item", "line_number"}
     content = pl.struct(n for n in todo.columns if n not in place).hash()
     ranked = todo.with_columns(_content=content).select(
         "_row", *_ORDER, _rank=distinct_rank(pl.col("_content"), *_ORDER)

@@ -20,6 +20,14 @@ def test_it_has_at_most_25_steps_one_after_the_other() -> None:
     assert 15 <= len(steps()) <= 25
 
 
+def test_it_returns_to_rooms_already_left_as_often_as_the_page_says() -> None:
+    rooms = [path.partition("/")[0] for _, path, _ in steps()]
+    visits = [room for n, room in enumerate(rooms) if n == 0 or room != rooms[n - 1]]
+    returns = len(visits) - len(set(visits))
+    assert f"returns to a room already left {returns} times" in PAGE.read_text()
+    assert returns < 31 / 2
+
+
 def test_every_step_is_a_function_or_class_of_its_file() -> None:
     for _, path, name in steps():
         nodes = ast.walk(ast.parse((ROOT / path).read_text()))

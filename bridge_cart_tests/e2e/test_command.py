@@ -78,6 +78,19 @@ def test_a_model_is_trained_again_and_a_lake_rebuilt(tmp_path: Path, command: Co
     assert command("sql", revenue, "--format", "csv").stdout == before
 
 
+def test_a_file_whose_content_was_taken_is_named_by_run(tmp_path: Path, command: Command) -> None:
+    text = HEADER + "o1,C1,2024-01-05,10\n"
+    purchases(tmp_path, "orders_2024-01-01_2024-01-31.csv", text)
+    assert "adds nothing" not in command("run").stderr
+    purchases(tmp_path, "until_2024-02-01.csv", text)
+    again = command("run")
+    assert again.returncode == 0
+    assert (
+        "warning: purchases/until_2024-02-01.csv adds nothing: its content was taken as "
+        "orders_2024-01-01_2024-01-31.csv of 2024-01-31"
+    ) in again.stderr.splitlines()
+
+
 def test_the_catalogue_has_gold_tables_silver_views_comments_and_an_old_format(
     tmp_path: Path,
 ) -> None:

@@ -87,6 +87,6 @@ def test_an_open_quote_does_not_reach_into_the_next_file() -> None:
 def test_files_that_are_refused_are_refused_each() -> None:
     found = read_all(csv(b"1\n", b"2\n", header=b"name\n"), CUSTOMERS)
     assert [str(refusal) for refusal in found] == [
-        "without the required column customer_id",
-        "without the required column customer_id",
+        "without the required column customer_id; it has name",
+        "without the required column customer_id; it has name",
     ]

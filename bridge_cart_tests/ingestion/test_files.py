@@ -82,7 +82,7 @@ def test_a_packed_file_with_a_wrong_checksum_is_refused(land: Land, position: in
     assert reason(land("a.csv.gz", bytes(spoilt))) == "BAD_CHECKSUM"
 
 
-@pytest.mark.parametrize("name", ["a.csv.gz", "a.txt", "a", "a.gz", "a.parquet.gz", "a.xlsx"])
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.xls", "a", "a.gz", "a.parquet.gz", "a.xlsx.gz"])
 def test_what_is_no_known_kind_of_file_is_unreadable(land: Land, name: str) -> None:
     assert reason(land(name, TEXT)) == "UNREADABLE"
 

@@ -152,13 +152,13 @@ def test_a_file_that_cannot_be_taken_is_listed_and_the_others_are_taken(shop: Sh
     shop.land("2024-01-01.csv", ANNA)
     shop.land("2024-01-02.csv", "name\nOtto\n")
     shop.land("2024-01-03.csv.gz", b"\x1f\x8b\x08\x00")
-    shop.land("notes.txt", "hello")
+    shop.land("notes.doc", "hello")
     taken = shop.run()
     assert (taken.files, len(taken.refused), len(shop.records())) == (1, 3, 1)
     assert shop.refused() == {
         "2024-01-02.csv": "HEADER_MISMATCH",
         "2024-01-03.csv.gz": "TRUNCATED",
-        "notes.txt": "UNREADABLE",
+        "notes.doc": "UNREADABLE",
     }
 
 

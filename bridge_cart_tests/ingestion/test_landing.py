@@ -28,7 +28,11 @@ def landed(landing: Path, *names: str) -> list[str]:
         ("2024-03-10.csv", date(2024, 3, 10)),
         ("2024-03-10/part-1.csv", date(2024, 3, 10)),
         ("a/b=2024-03-10/c.csv", date(2024, 3, 10)),
-        ("2024-03-10/export_2024-03-11.csv", date(2024, 3, 10)),
+        ("2024-03-10/export_2024-03-11.csv", date(2024, 3, 11)),
+        ("2024-03-11/export_2024-03-10.csv", date(2024, 3, 11)),
+        ("orders_2024-01-01_2024-01-31.csv", date(2024, 1, 31)),
+        ("from=2024-02-01/to=2024-02-29/part-0.csv", date(2024, 2, 29)),
+        ("from=2024-02-01/to=2024-02-31/part-0.csv", date(2024, 2, 1)),
         ("shop_2024-03-10T12.csv", date(2024, 3, 10)),
         ("2024-13-45/2024-03-10.csv", date(2024, 3, 10)),
         ("2023-02-29.csv", date(2024, 1, 1)),
@@ -38,7 +42,7 @@ def landed(landing: Path, *names: str) -> list[str]:
         ("march.csv", date(2024, 1, 1)),
     ],
 )
-def test_the_batch_day_is_the_first_iso_date_in_the_path_or_else_the_files_utc_day(
+def test_the_batch_day_is_the_latest_iso_date_in_the_path_or_else_the_files_utc_day(
     name: str, day: date
 ) -> None:
     assert batch_day_of(name, NEW_YEAR) == day

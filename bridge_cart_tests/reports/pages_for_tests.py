@@ -1,5 +1,7 @@
 """Pages that only tests have: one for each form that a page may take."""
 
+from datetime import date
+
 from bridge_cart_assets.reports import charts
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart, Node, Series
@@ -75,7 +77,7 @@ AMOUNTS = (0.004, 0.4, 1.0, 81.37, 999.6, 1143.0, 49_999.0, 35_600_000.0, 2_510_
 
 
 def sizes(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
-    """Bars from less than a cent to billions, and very few customers."""
+    """Bars from less than a cent to billions; very few customers, and bars of months."""
     view = overview(catalogue, asked)
     if view is None:
         return None
@@ -87,6 +89,9 @@ def sizes(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
     fields = Chart("Fields", "Amounts", few, "", view.revenue.sheet)
     if asked.own[SEARCH.name] == "few":
         chart = Chart("Few", "Customers", only, "", view.churn.sheet)
+        begins = [date(2024, 1, 1), date(2024, 2, 1), date(2024, 3, 1)]
+        months = charts.bars(begins, [Series("Amount", [3.0, 1.0, 2.0])], "money", 30)
+        fields = Chart("Months", "Amounts", months, "", view.revenue.sheet)
     return Overview(**{**vars(view), "churn": chart, "revenue": fields})
 
 

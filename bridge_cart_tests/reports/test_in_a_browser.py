@@ -143,6 +143,11 @@ def test_charts_write_figures_as_the_page_does(chromium: "Browser", address: str
     few.scroll_into_view_if_needed()
     few.and_(page.locator(".drawn")).wait_for()
     assert few.locator(".xtick text").all_text_contents() == ["0", "1", "2"]
+    months = page.locator("[data-kind=bars]")
+    months.scroll_into_view_if_needed()
+    months.and_(page.locator(".drawn")).wait_for()
+    ticks = months.locator(".xtick text").all_text_contents()
+    assert ticks == ["2024-01", "2024-02", "2024-03"]
     page.close()
 
 

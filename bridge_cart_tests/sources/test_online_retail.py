@@ -86,7 +86,7 @@ def test_the_first_published_lines_become_two_lines_of_one_order() -> None:
 
 
 def test_the_columns_are_those_of_the_contract() -> None:
-    assert order_lines(FIRST).columns == [*PURCHASE_COLUMNS, *PROVENANCE]
+    assert order_lines(FIRST).columns == [*PURCHASE_COLUMNS, *PROVENANCE, "_guessed"]
     assert profiles(FIRST).columns == [*CUSTOMER_COLUMNS, *PROVENANCE]
 
 

@@ -300,6 +300,15 @@ def test_a_reading_that_was_a_guess_is_named() -> None:
     assert (row["signup_date"], row["guessed"]) == (date(2024, 2, 3), "signup_date")
 
 
+def test_a_guess_of_the_source_is_named_once() -> None:
+    lines = order_lines({"purchase_date": "03/02/2024"}, {})
+    cleaned = clean_purchases(lines.with_columns(_guessed=pl.lit("purchase_amount")))
+    assert cleaned.accepted.sort("pos")["guessed"].to_list() == [
+        "purchase_date,purchase_amount",
+        "purchase_amount",
+    ]
+
+
 def test_what_the_setting_says_is_no_guess() -> None:
     lines = order_lines({"purchase_date": "03/02/2024"})
     line = clean_purchases(lines, dates="month_first").accepted.row(0, named=True)

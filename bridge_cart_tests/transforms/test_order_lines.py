@@ -22,7 +22,7 @@ def numbers(*fields: Fields) -> list[str | None]:
 
 
 def test_lines_without_a_number_are_numbered_in_file_order() -> None:
-    lines = [{"purchase_amount": amount} for amount in ("10.00", "20.00", "30.00")]
+    lines: list[Fields] = [{"purchase_amount": amount} for amount in ("10.00", "20.00", "30.00")]
     assert numbers(*lines) == ["1", "2", "3"]
 
 

@@ -31,6 +31,7 @@ MOST_STACKED = 5
 NOTHING_SOLD = "Nothing was sold in this period and filter."
 _MOST_DRAWN = 12
 _LONGEST_NAME = 48
+_PROPER_NAMES = {"paypal": "PayPal", "upi": "UPI"}
 _COUPON_NAMES = {"true": "With a coupon", "false": "Without"}
 
 
@@ -202,11 +203,13 @@ def months_chart(
 def spoken(name: str) -> str:
     """A value of the data as people write it, not too long.
 
-    >>> [spoken(name) for name in ("credit_card", "Home & Garden", "unknown", "x" * 60)[:3]]
-    ['Credit card', 'Home & Garden', 'Not known']
+    >>> [spoken(name) for name in ("credit_card", "paypal", "Home & Garden", "unknown")]
+    ['Credit card', 'PayPal', 'Home & Garden', 'Not known']
     """
     if name == UNKNOWN:
         return "Not known"
+    if name in _PROPER_NAMES:
+        return _PROPER_NAMES[name]
     text = name.replace("_", " ").capitalize() if name.islower() else name
     return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
 

@@ -166,6 +166,8 @@
     const first = Date.parse(figures.days[0]);
     const end = Date.parse(figures.days.at(-1));
     const halfBar = isBars ? ((figures.step ?? 7) / 2) * day : 0;
+    // A bar of a month stands at its first day.
+    const dates = isBars && figures.step >= 28 ? "%Y-%m" : "%Y-%m-%d";
     const layout = layoutOf(size, margin, {
       barmode: "relative",
       bargap: 0.28,
@@ -174,8 +176,8 @@
         type: "date",
         range: [first - halfBar, end + halfBar],
         tickvals: ticks(figures.days, inside.width),
-        tickformat: "%Y-%m-%d",
-        hoverformat: "%Y-%m-%d",
+        tickformat: dates,
+        hoverformat: dates,
         showgrid: false,
         ticklen: 4,
         spikecolor: colour("muted"),

@@ -1,0 +1,182 @@
+"""Sheets of an Excel workbook as records: every cell as the text that is read later.
+
+Belongs here: which sheets have records, and cells that a reader of workbooks would lose or round.
+Does not belong here: what the values mean (`transforms.cleaning`).
+
+fastexcel spells numbers without noise (19.99, not 19.989999999999998) and cells with a date format
+as ISO 8601. Two kinds of cells it would lose: errors (#DIV/0!) come out empty, and numbers of more
+than fifteen digits come out rounded. They are made texts before it sees them: the digits where the
+file has them, else the scientific notation, which is no id.
+"""
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from bridge_cart_assets.ingestion.csv_records import refuse_repeated_header
+from bridge_cart_assets.ingestion.files import FileRefusedError
+from bridge_cart_assets.ingestion.headers import Header, header_row
+from bridge_cart_assets.ingestion.raw_rows import (
+    CODE,
+    POS,
+    TEXT,
+    ParsedRecords,
+    as_raw,
+    missing_of,
+    require,
+    unknown_of,
+)
+from bridge_cart_assets.sources import Source
+
+# In memory a workbook takes about twice as much: the cells of one sheet, and their texts.
+MAX_UNPACKED_BYTES = 512 * 1024**2
+_PIECE_BYTES = 4 * 1024**2
+_ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\b[^<>]*\st=["'])e(["'])""")
+_LONG_NUMBER = re.compile(
+    rb"""<((?:\w+:)?)c\b((?:(?!\st=)[^<>])*)(?:\st=["']n["'])?((?:(?!\st=)[^<>])*)>"""
+    rb"""((?:<(?:\w+:)?f\b[^<>]*/>|<(?:\w+:)?f\b[^<>]*>[^<]*</(?:\w+:)?f>)?)"""
+    rb"""(<(?:\w+:)?v>-?(?:[0-9]{16,}|[0-9](?:\.[0-9]+)?[eE]\+?(?:1[5-9]|[2-9][0-9]|[0-9]{3}))<)"""
+)
+_NO_CELLS = ("xl/sharedStrings.xml", "xl/styles.xml")
+# A cell with a time and no day: such a workbook counts days from here.
+_NO_DAY = r"^(?:1899-12-3[01]|1904-01-01) (\d\d:\d\d:\d\d)$"
+
+
+def unpacked_size(data: bytes) -> int:
+    """How many bytes a workbook is when it is unpacked.
+
+    Raises:
+        FileRefusedError: TRUNCATED.
+    """
+    with _opened(data) as archive:
+        return sum(entry.file_size for entry in archive.infolist())
+
+
+def read_sheets(data: bytes, source: Source, most: int) -> Iterator[tuple[ParsedRecords, int, int]]:
+    """Read the records of all sheets that have the header, sheet by sheet.
+
+    Args:
+        data: the workbook.
+        source: whose records they are.
+        most: so many records at a time.
+
+    Yields:
+        Records, `_pos` from 1; the number of the sheet they are from, and how many there are.
+
+    Raises:
+        FileRefusedError: HEADER_MISMATCH, TRUNCATED, BAD_CHECKSUM, TOO_LARGE or UNREADABLE.
+    """
+    import fastexcel
+
+    readable = _with_texts(data)
+    try:
+        workbook = fastexcel.read_excel(readable)
+        del readable
+        names = workbook.sheet_names
+        has_records = False
+        likeliest: Sequence[str] = ()
+        for number, _ in enumerate(names, 1):
+            sheet = workbook.load_sheet(number - 1, header_row=None, dtypes="string").to_polars()
+            rows = (tuple(cell or "" for cell in row) for row in sheet.iter_rows())
+            found, row_names = header_row(rows, source)
+            if found is not None:
+                at, header = found
+                has_records = True
+                cells = sheet.slice(at + 1)
+                for start in range(0, max(cells.height, 1), most):
+                    yield _records(cells.slice(start, most), header, source), number, len(names)
+            elif len(row_names) > len(likeliest):
+                likeliest = row_names
+            del sheet
+    except fastexcel.FastExcelError as error:
+        words = " ".join(str(error).split())
+        raise FileRefusedError("UNREADABLE", f"no readable workbook: {words}"[:200]) from error
+    if not has_records:
+        require(likeliest, source)
+
+
+def _records(cells: pl.DataFrame, header: Header, source: Source) -> ParsedRecords:
+    width = len(header.names)
+    # Cells beside the table have a place of their own, so that none can be taken for another.
+    beside = {at: f"column {at + 1}" for at in range(width, cells.width)}
+    beside = {at: name for at, name in beside.items() if cells[:, at].is_not_null().any()}
+    columns = [*header.names, *beside.values()]
+    values = cells.select(
+        cells[:, at].str.replace(_NO_DAY, "$1").alias(name)
+        for at, name in zip([*range(width), *beside], columns, strict=True)
+    )
+    is_blank = pl.all_horizontal(pl.col(columns).fill_null("").str.strip_chars() == "")
+    judged = values.with_columns(
+        pl.when(is_blank).then(pl.lit("BLANK")).otherwise(pl.lit(None, pl.String)).alias(CODE),
+        pl.concat_str(pl.col(columns).fill_null(""), separator="\t").alias(TEXT),
+    ).with_row_index(POS, offset=1)
+    records = as_raw(
+        refuse_repeated_header(judged, header, source),
+        source,
+        [name for name in columns if name not in source.columns],
+    )
+    return ParsedRecords(records, unknown_of(columns, source), missing_of(columns, source))
+
+
+def _opened(data: bytes) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(io.BytesIO(data))
+    except zipfile.BadZipFile as error:
+        raise FileRefusedError("TRUNCATED", "the workbook has no end: land it again") from error
+
+
+def _with_texts(data: bytes) -> bytes:
+    """The workbook with texts for the cells that would be lost or rounded.
+
+    All of it is unpacked here once, piece by piece, so that its checksums and sizes are true.
+    """
+    try:
+        with _opened(data) as archive:
+            entries = archive.infolist()
+            if sum(entry.file_size for entry in entries) > MAX_UNPACKED_BYTES:
+                raise FileRefusedError(
+                    "TOO_LARGE",
+                    f"a workbook of more than {MAX_UNPACKED_BYTES // 1024**2} MiB unpacked: land "
+                    "its sheets as .csv",
+                )
+            changed = {
+                entry.filename
+                for entry in entries
+                if any(new != old for old, new in _rewritten(archive, entry))
+            }
+            if not changed:
+                return data
+            copy = io.BytesIO()
+            with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
+                for entry in entries:
+                    with target.open(entry.filename, "w", force_zip64=True) as part:
+                        for old, new in _rewritten(archive, entry):
+                            part.write(new if entry.filename in changed else old)
+            return copy.getvalue()
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise FileRefusedError("BAD_CHECKSUM", f"the workbook is damaged: {error}") from error
+    except (NotImplementedError, RuntimeError) as error:
+        raise FileRefusedError("UNREADABLE", f"the workbook cannot be unpacked: {error}") from error
+
+
+def _rewritten(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[tuple[bytes, bytes]]:
+    """The pieces of a part of the workbook, each as it is and as it has to be."""
+    has_cells = entry.filename.endswith(".xml") and entry.filename not in _NO_CELLS
+    with archive.open(entry) as part:
+        rest = b""
+        while piece := part.read(_PIECE_BYTES):
+            rest += piece
+            # No cell is torn apart at the end of a row.
+            cut = rest.rfind(b"row>") + 4 if has_cells else len(rest)
+            if cut >= 4:
+                yield rest[:cut], _texts(rest[:cut]) if has_cells else rest[:cut]
+                rest = rest[cut:]
+        yield rest, _texts(rest) if has_cells else rest
+
+
+def _texts(xml: bytes) -> bytes:
+    return _LONG_NUMBER.sub(rb'<\1c\2\3 t="str">\4\5', _ERROR_CELL.sub(rb"\1str\2", xml))
