@@ -166,6 +166,10 @@ LINEAGE: Mapping[str, Mapping[str, Origins]] = {
         top_decile_revenue="net_amount customer_id",
         top_decile_share="net_amount customer_id",
         gini="net_amount customer_id",
+        anonymous_orders="order_id customer_id",
+        anonymous_revenue="net_amount customer_id",
+        anonymous_refunds="net_amount customer_id",
+        revenue_all="net_amount",
     ),
     COHORT_RETENTION.path: _of(
         PURCHASES,

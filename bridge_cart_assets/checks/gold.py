@@ -29,22 +29,29 @@ from bridge_cart_assets.tables.gold import (
 from bridge_cart_assets.tables.silver import PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.thresholds import THRESHOLDS
-from bridge_cart_assets.transforms.features import sales, up_to
+from bridge_cart_assets.transforms.features import of_customers, of_nobody, sales, up_to
 
 _SHARES = (
     *("repeat_purchase_rate", "churn_rate_90d", "retention_rate_90d", "coupon_rate_90d"),
     *("discount_rate_90d", "top_decile_share", "gini"),
 )
-_REVENUE_AGREES = "Its revenue is the net amount of the sales in silver up to as_of, to the cent."
+_REVENUE_AGREES = (
+    "Its revenue is the net amount of the sales to customers in silver up to as_of, to the cent."
+)
 
 
-def _revenue_from(place: Table) -> Callable[[CheckContext], CheckResult]:
+def _revenue_from(
+    place: Table,
+    column: str = "revenue",
+    lines_of: Callable[[pl.LazyFrame], pl.LazyFrame] = of_customers,
+) -> Callable[[CheckContext], CheckResult]:
     def look(context: CheckContext) -> CheckResult:
         as_of = latest_day(context.lake)
         if as_of is None:
             return CheckResult(True, "no batch day yet")
-        sold = sales(up_to(context.rows(PURCHASES), as_of)).select(pl.sum("net_amount"))
-        here = context.rows(place).select(pl.sum("revenue"))
+        lines = lines_of(up_to(context.rows(PURCHASES), as_of))
+        sold = sales(lines).select(pl.sum("net_amount"))
+        here = context.rows(place).select(pl.sum(column))
         sums = {"silver/purchases": sold.collect().item(), place.path: here.collect().item()}
         return integrity.sums_agree({k: Decimal(v or 0) for k, v in sums.items()})
 
@@ -149,6 +156,12 @@ GOLD_CHECKS: Mapping[str, tuple[Check, ...]] = {
     SALES_DAILY.path: (Check("revenue_agrees", _REVENUE_AGREES, _revenue_from(SALES_DAILY)),),
     KPIS_DAILY.path: (
         Check("revenue_agrees", _REVENUE_AGREES, _revenue_from(KPIS_DAILY)),
+        Check(
+            "anonymous_revenue_agrees",
+            "Its anonymous_revenue is the net amount of the sales in silver that have no customer, "
+            "up to as_of, to the cent.",
+            _revenue_from(KPIS_DAILY, "anonymous_revenue", of_nobody),
+        ),
         Check(
             "revenue_parts_add_up",
             "revenue_new + revenue_returning = revenue on every day: an order is a customer's "

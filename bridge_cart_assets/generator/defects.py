@@ -154,7 +154,7 @@ PURCHASE_DEFECTS = (
     _missing("product_category"),
     _missing("quantity"),
     _missing("order_id", "MISSING_ORDER_ID"),
-    _missing("customer_id", "MISSING_CUSTOMER_ID", 3),
+    _missing("customer_id", weight=3),
     _missing("purchase_date", "MISSING_DATE"),
     _missing("purchase_amount", "MISSING_AMOUNT"),
     Defect("unreadable_amount", "BAD_AMOUNT", 4, {"purchase_amount": sp.one_of(sp.NOT_AMOUNTS)}),
@@ -168,10 +168,10 @@ PURCHASE_DEFECTS = (
     ),
     Defect(
         "zero_amount",
-        "NON_POSITIVE_AMOUNT",
+        "kept",
         weight=2,
         changes={"purchase_amount": sp.one_of(("0", "0.00"))},
-        applies=_COMPLETED,
+        applies=_COMPLETED & (pl.col("discount_amount").cast(pl.Float64) == 0),
     ),
     Defect(
         "clock_ahead",

@@ -104,6 +104,7 @@ class Recipe:
         deps: the tables that it is built from, as Dagster shows it.
         build: the function; its arguments are the inputs in this order, then as_of.
         reads: the tables that `build` reads, where these are not the deps. All are built before.
+        of_everybody: whether `build` gets the order lines without a customer too.
         includes_previous_rows: whether `build` gets the table's own rows first. A model table keeps
             the rows of every version.
         follow: how it follows a change of silver; None when it is built whole each time, from
@@ -114,6 +115,7 @@ class Recipe:
     deps: tuple[Table, ...]
     build: Callable[..., pl.DataFrame]
     reads: tuple[Table, ...] = ()
+    of_everybody: bool = False
     includes_previous_rows: bool = False
     follow: Follow | None = None
 
@@ -186,7 +188,11 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
         ),
         Recipe(VALUE_MODEL, (features, MODEL_METRICS), fitted, includes_previous_rows=True),
         Recipe(CUSTOMER_VALUE, (features, VALUE_MODEL), worth),
-        Recipe(KPI_MOVES, (PURCHASES,), kpi_moves, follow=Follow(updated_kpi_moves)),
+        Recipe(
+            *(KPI_MOVES, (PURCHASES,), kpi_moves),
+            of_everybody=True,
+            follow=Follow(updated_kpi_moves),
+        ),
         Recipe(
             *(CONCENTRATION_DAILY, (PURCHASES,), concentration_daily),
             follow=Follow(updated_concentration),
@@ -237,7 +243,8 @@ class Built:
 
 def build_rows(recipe: Recipe, inputs: GoldInputs) -> pl.DataFrame:
     """The rows that a table should have now, as its declaration types them."""
-    rows = recipe.build(*(inputs.rows(table) for table in recipe.inputs), inputs.as_of)
+    read = (inputs.rows(table, of_everybody=recipe.of_everybody) for table in recipe.inputs)
+    rows = recipe.build(*read, inputs.as_of)
     return recipe.table.conform(rows)
 
 

@@ -5,7 +5,7 @@ the changes (`gold`, `transforms.changes`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
@@ -18,6 +18,7 @@ from bridge_cart_assets.pipeline.pending import latest_day
 from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.changes import Changes, Rows
+from bridge_cart_assets.transforms.features import of_customers, of_nobody
 
 # With a larger share of the lines changed, a table is built whole as quickly.
 MOST_LINES = 0.2
@@ -60,9 +61,18 @@ class GoldInputs:
             seen_name(table): self.snapshot(table).version or 0 for table in (PURCHASES, CUSTOMERS)
         }
 
-    def rows(self, table: Table) -> pl.LazyFrame:
-        """The rows of a table."""
-        return self.snapshot(table).scan()
+    def rows(self, table: Table, *, of_everybody: bool = False) -> pl.LazyFrame:
+        """The rows of a table; of silver/purchases those that have a customer.
+
+        Gold speaks of customers. Here, and in `changes_since`, is where it leaves out what was sold
+        to nobody in particular.
+
+        Args:
+            table: the table.
+            of_everybody: whether the lines without a customer are among them.
+        """
+        rows = self.snapshot(table).scan()
+        return of_customers(rows) if table is PURCHASES and not of_everybody else rows
 
     def snapshot(self, table: Table) -> Snapshot:
         """A table as this run knows it."""
@@ -89,9 +99,12 @@ class GoldInputs:
             lines, profiles = feed_since(purchases, versions[0]), feed_since(customers, versions[1])
             if lines.height > MOST_LINES * purchases.rows:
                 raise WholeError(f"{lines.height:,} changed lines of {purchases.rows:,}")
-            self._known[known_as] = Changes(
-                purchases.scan(), customers.scan(), lines, profiles, seen_as_of, self.as_of
+            both = (
+                (keep(purchases.scan()), customers.scan(), lines.filtered(keep), profiles)
+                for keep in (of_nobody, of_customers)
             )
+            nobody, people = (Changes(*rows, seen_as_of, self.as_of) for rows in both)
+            self._known[known_as] = replace(people, anonymous=nobody)
         return self._known[known_as]
 
 

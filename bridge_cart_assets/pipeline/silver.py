@@ -152,14 +152,14 @@ def _fold_arrived(lake: Lake, source: Source, days: Sequence[date], run_id: str)
         completed = complete_lines(conformed.purchases.collect())
         if source.whole_order_in is not None:
             lines = completed.select("_batch_day", "_fingerprint", "_pos")
-        cleaned = clean_purchases(completed.lazy())
+        cleaned = clean_purchases(completed.lazy(), source.dates, source.currency)
         refused.append(_with_original(cleaned, raw, source))
         whole = source.whole_order_in
         touched |= retry_on_conflict(
             partial(fold_into_table, lake, PURCHASES, cleaned.accepted, commit, whole)
         )
     if conformed.customers is not None:
-        profiles = clean_customers(conformed.customers)
+        profiles = clean_customers(conformed.customers, source.dates)
         if source.feeds is CUSTOMERS:
             refused.append(_with_original(profiles, raw, source))
         touched |= retry_on_conflict(

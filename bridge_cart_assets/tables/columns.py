@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 MONEY = pl.Decimal(18, 2)
+QUANTITY = pl.Decimal(18, 3)
 TIMESTAMP = pl.Datetime("us", "UTC")
 
 
@@ -89,6 +90,15 @@ def money(meaning: str, *, nullable: bool = False) -> Column:
     Decimal('0.30')
     """
     return Column(MONEY, meaning, nullable=nullable)
+
+
+def quantity(meaning: str) -> Column:
+    """A number of pieces, or a weight or length, exact to the thousandth.
+
+    >>> pl.Series(["2.500", "1"]).cast(quantity("Pieces").dtype).sum()
+    Decimal('3.500')
+    """
+    return Column(QUANTITY, meaning)
 
 
 def day(meaning: str, *, key: bool = False, nullable: bool = False) -> Column:

@@ -8,6 +8,7 @@ from bridge_cart_assets.tables.columns import (
     money,
     number,
     numbers,
+    quantity,
     text,
     texts,
 )
@@ -121,7 +122,10 @@ class SegmentMigration(Schema):
 
 
 class KpisDaily(Schema):
-    """One row per calendar day from the first sale to as_of."""
+    """One row per calendar day from the first sale to as_of.
+
+    All columns but the last four speak of customers.
+    """
 
     day = day("The day", key=True)
     orders = integer("Orders with a sale on the day")
@@ -165,6 +169,10 @@ class KpisDaily(Schema):
     top_decile_revenue = money("Revenue up to the day of the best tenth of the customers")
     top_decile_share = number("top_decile_revenue / revenue_total", nullable=True)
     gini = number("Gini coefficient of revenue per customer up to the day", nullable=True)
+    anonymous_orders = integer("Orders without a customer with a sale on the day")
+    anonymous_revenue = money("Net amount of the day's sales without a customer")
+    anonymous_refunds = money("Given back to nobody in particular on the day, a positive amount")
+    revenue_all = money("revenue + anonymous_revenue")
 
 
 class KpiMoves(Schema):
@@ -197,6 +205,9 @@ class KpiMoves(Schema):
     discounts_90d = integer("Discounts in (day-90, day]")
     purchase_amount_90d = integer("Amount before discount in (day-90, day]")
     refunds_90d = integer("Given back in (day-90, day]")
+    anonymous_orders = integer("Orders without a customer with a sale on the day")
+    anonymous_revenue = integer("Net amount of the day's sales without a customer")
+    anonymous_refunds = integer("Given back to nobody in particular on the day")
 
 
 class ConcentrationDaily(Schema):
@@ -229,7 +240,7 @@ class SalesDaily(Schema):
     payment_method = text("How they were paid", key=True)
     coupon_used = flag("Whether a coupon was used", key=True)
     lines = integer("Lines sold")
-    quantity = integer("Pieces sold")
+    quantity = quantity("Pieces sold")
     purchase_amount = money("Amount of the sales before discount")
     discounts = money("Discounts on the sales")
     revenue = money("Net amount of the sales")

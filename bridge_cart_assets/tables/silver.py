@@ -1,6 +1,15 @@
 """The silver layer: the content of the clean records, and an account of every record."""
 
-from bridge_cart_assets.tables.columns import Schema, day, flag, integer, money, text, timestamp
+from bridge_cart_assets.tables.columns import (
+    Schema,
+    day,
+    flag,
+    integer,
+    money,
+    quantity,
+    text,
+    timestamp,
+)
 from bridge_cart_assets.tables.table import Table
 
 
@@ -8,7 +17,7 @@ class Origin(Schema):
     """The columns that decide between records of one key, and the place of the record in raw."""
 
     batch_day = day("Batch day of the record that stands")
-    version_at = timestamp("Version of the record: updated_at, or else its own date")
+    version_at = timestamp("Version of the record: updated_at, or else the end of its batch day")
     object = text("File or topic-partition that the record came in")
     pos = integer("Position of the record in that file, or offset of the message")
     fingerprint = text("SHA-256 of that file's bytes, or topic-partition")
@@ -21,19 +30,27 @@ class Purchases(Origin):
     source = text("Source of the order", key=True)
     order_id = text("Order that the line belongs to", key=True)
     line_number = integer("Line within the order, from 1", key=True)
-    customer_id = text("Customer who ordered")
+    customer_id = text(
+        "Customer who ordered; null for a sale to nobody in particular", nullable=True
+    )
     purchase_date = timestamp("When the order was placed")
     purchase_day = day("Day of purchase_date")
     purchase_month = text("Month of purchase_date, YYYY-MM")
     purchase_amount = money("Amount of the line before discount")
-    discount_amount = money("Discount on the line")
+    discount_amount = money("Discount on the line; it has the sign of the amount")
     net_amount = money("purchase_amount - discount_amount")
-    quantity = integer("Pieces; negative when goods came back")
+    quantity = quantity("Pieces, or a weight; negative when goods came back")
     coupon_used = flag("Whether a coupon was used")
     payment_method = text("How it was paid: credit_card, debit_card, upi, …, unknown")
     product_category = text("Category of the product, or unknown")
-    kind = text("sale, refund (a line that gives money back) or cancelled (a sale undone)")
+    kind = text(
+        "sale, refund (gives money back), cancelled (a sale undone), pending (not paid yet) or free"
+    )
+    currency = text("Currency that the line names, ISO 4217", nullable=True)
     unreadable = text("Optional columns whose value could not be read", nullable=True)
+    guessed = text(
+        "Columns that could be read in two ways, and the file left it open", nullable=True
+    )
 
 
 class PurchaseRepeats(Purchases):
@@ -65,6 +82,9 @@ class Profile(Origin):
     country = text("Country", nullable=True)
     signup_date = day("Day of sign-up", nullable=True)
     unreadable = text("Optional columns whose value could not be read", nullable=True)
+    guessed = text(
+        "Columns that could be read in two ways, and the file left it open", nullable=True
+    )
     valid_from = timestamp("The profile holds from this moment")
 
 

@@ -5,6 +5,7 @@ they are now and as they were. Does not belong here: where the rows come from (`
 a table makes of them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -48,6 +49,8 @@ class Rows:
     >>> rows = Rows(pl.DataFrame({"id": [1], "n": [5]}), pl.DataFrame({"id": [1], "n": [3]}))
     >>> rows.height, rows.both["n"].to_list()
     (2, [5, 3])
+    >>> rows.filtered(lambda lines: lines.filter(pl.col("n") > 4)).height
+    1
     >>> rows.before(pl.DataFrame({"id": [1, 2], "n": [5, 9]}), ("id",)).sort("id").rows()
     [(1, 3), (2, 9)]
     """
@@ -64,6 +67,10 @@ class Rows:
     def height(self) -> int:
         """How many there are."""
         return self.came.height + self.gone.height
+
+    def filtered(self, keep: Callable[[pl.LazyFrame], pl.LazyFrame]) -> "Rows":
+        """Those of them that a filter keeps."""
+        return Rows(keep(self.came.lazy()).collect(), keep(self.gone.lazy()).collect())
 
     def before(self, now: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
         """What some rows of now were, without those that came and with those that went."""
@@ -89,12 +96,14 @@ class Changes:
     """What has changed in silver since a table was last brought up to date.
 
     Attributes:
-        purchases: rows of silver/purchases as they are now.
+        purchases: rows of silver/purchases as they are now, those of customers.
         customers: rows of silver/customers as they are now.
-        lines: rows of silver/purchases that came and went.
+        lines: rows of silver/purchases that came and went, those of customers. Of a line that has
+            got a customer, only the row that came is one of them.
         profiles: rows of silver/customers that came and went.
         seen_as_of: latest batch day in silver then.
         as_of: and now.
+        anonymous: the same of the lines without a customer; None when nobody asks for them.
 
     C1 has ordered before, and on 2 January another customer orders for the first time:
 
@@ -122,6 +131,7 @@ class Changes:
     profiles: Rows
     seen_as_of: date
     as_of: date
+    anonymous: "Changes | None" = None
 
     @cached_property
     def counted(self) -> Rows:

@@ -1,18 +1,28 @@
 """Records in the contract's columns -> typed, valid records, and refused ones with a reason.
 
 Belongs here: the valid values of each column and the words for them (payment methods, genders),
-defaults, and the order of the reasons. Does not belong here: how dates, amounts, booleans and phone
-numbers are written (`parsing`, `phones`), or which of several records of one key stands
-(`folding`).
+defaults, and the order of the reasons. Does not belong here: how values are written (`ids`,
+`dates`, `amounts`, `statuses`, `countries`, `phones`, `parsing`), or which of several records of
+one key stands (`folding`).
+
+A default or a guess never decides about money silently: what cannot be read of an amount, a
+discount, a quantity or a status refuses the line, and a reading that was a guess is named.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
 
-from bridge_cart_assets.tables.columns import MONEY
+from bridge_cart_assets.tables.columns import MONEY, QUANTITY
 from bridge_cart_assets.transforms import parsing
+from bridge_cart_assets.transforms.amounts import read_amounts, read_numbers
+from bridge_cart_assets.transforms.countries import read_countries
+from bridge_cart_assets.transforms.currencies import read_currencies
+from bridge_cart_assets.transforms.dates import Order, read_moments
+from bridge_cart_assets.transforms.ids import is_id, tidy_id
 from bridge_cart_assets.transforms.phones import e164
+from bridge_cart_assets.transforms.statuses import read_status
 
 _PAYMENT_METHODS = {
     "credit_card": ("credit", "creditcard", "cc", "visa", "mastercard", "amex"),
@@ -31,12 +41,8 @@ _GENDERS = {
     "other": ("o", "other", "x", "non_binary", "nonbinary", "nb", "diverse", "divers", "d"),
     "unknown": ("unknown", "u", "not_specified", "unspecified", "prefer_not_to_say"),
 }
-_STATUSES = {
-    "completed": ("completed", "complete", "done", "paid", "delivered", "ok"),
-    "refunded": ("refunded", "refund", "returned", "return"),
-    "cancelled": ("cancelled", "canceled", "cancel", "void"),
-}
 _MAX_AGE = 120
+_LAST_LINE_NUMBER = 2**53  # above it, a number in JSON is no longer exact
 _ORIGIN = ("batch_day", "object", "pos", "fingerprint", "item")
 _PROVENANCE = {
     "source": pl.col("_source"),
@@ -46,6 +52,8 @@ _PROVENANCE = {
     "fingerprint": pl.col("_fingerprint"),
     "item": pl.col("_item"),
 }
+# A file has a SHA-256; a message is read by itself, so that no other one decides how.
+_FILE = pl.when(pl.col("_fingerprint").str.contains("^[0-9a-f]{64}$")).then("_fingerprint")
 
 
 @dataclass(frozen=True)
@@ -61,15 +69,21 @@ class Cleaned:
     refused: pl.DataFrame
 
 
-def clean_purchases(records: pl.LazyFrame) -> Cleaned:
+def clean_purchases(
+    records: pl.LazyFrame, dates: Order | None = None, currency: str | None = None
+) -> Cleaned:
     """Clean order lines.
 
     Args:
         records: the contract's purchase columns as strings, and the provenance columns.
+            `_status_filled`, if it is there, says that the status is of another line of the order;
+            `_guessed` names columns that the source read by a guess.
+        dates: whether the day or the month comes first where a file leaves it open.
+        currency: the shop's currency; of signs that several currencies have.
 
     Returns:
         accepted: the columns of silver/purchases. Amounts are rounded half up to cents before
-        net_amount and kind are derived. version_at is updated_at, or else purchase_date.
+        net_amount and kind are derived. version_at is updated_at, or else the end of the batch day.
 
     >>> from bridge_cart_assets.tables.raw import raw_table
     >>> columns = (
@@ -77,59 +91,78 @@ def clean_purchases(records: pl.LazyFrame) -> Cleaned:
     ...     "coupon_used payment_method product_category quantity status updated_at"
     ... )
     >>> raw = raw_table("purchases", dict.fromkeys(columns.split(), ""))
-    >>> line = {"order_id": "O1", "customer_id": "C1", "purchase_date": "31/01/2024"}
+    >>> line = {"order_id": "O1", "purchase_date": "31/01/2024", "status": "paid"}
     >>> lines = [{**line, "purchase_amount": amount} for amount in ("10.005", "-5")]
-    >>> cleaned = clean_purchases(pl.LazyFrame(lines, schema=raw.dtypes))
-    >>> cleaned.accepted.select("net_amount", "quantity", "kind").rows()
-    [(Decimal('10.01'), 1, 'sale')]
+    >>> schema = raw.dtypes | {"_item": pl.Int64, "currency": pl.String}
+    >>> cleaned = clean_purchases(pl.LazyFrame(lines, schema=schema))
+    >>> cleaned.accepted.select("net_amount", "customer_id", "kind").rows()
+    [(Decimal('10.01'), None, 'sale')]
     >>> cleaned.refused.select("reason", "column", "value").rows()
     [('NON_POSITIVE_AMOUNT', 'purchase_amount', '-5')]
     """
-    read = records.select(
+    received = _with_all(records, {"_status_filled": pl.Boolean, "_guessed": pl.String})
+    coin = pl.col("currency")
+    read = received.select(
         **_PROVENANCE,
-        order_id=parsing.present(pl.col("order_id")),
-        customer_id=parsing.present(pl.col("customer_id")),
+        **_received(_PURCHASE_TEXTS),
+        order_id=tidy_id(pl.col("order_id")),
+        customer_id=tidy_id(pl.col("customer_id")),
         line_number=parsing.parse_whole(pl.col("line_number")),
-        purchase_date=parsing.parse_moment(pl.col("purchase_date")),
-        purchase_amount=parsing.parse_amount(pl.col("purchase_amount")),
-        discount_amount=parsing.parse_amount(pl.col("discount_amount")),
+        purchase_date=read_moments(pl.col("purchase_date"), _FILE, dates),
+        purchase_amount=read_amounts(pl.col("purchase_amount"), _FILE, coin, currency),
+        discount_amount=read_amounts(pl.col("discount_amount"), _FILE, coin, currency),
         coupon_used=parsing.parse_flag(pl.col("coupon_used")),
         payment_method=_one_of(_PAYMENT_METHODS, pl.col("payment_method"), keep_others=True),
         product_category=parsing.tidy(pl.col("product_category")),
-        quantity=parsing.parse_whole(pl.col("quantity")),
-        status=_one_of(_STATUSES, pl.col("status")),
-        updated_at=parsing.parse_moment(pl.col("updated_at")),
-        **_received("order_id", "customer_id", "purchase_date", "purchase_amount"),
-        **_received("discount_amount", "quantity", "line_number", "coupon_used", "status"),
-        **_received("updated_at", "product_category", "payment_method"),
-    ).with_columns(
-        unreadable=_unreadable(
-            *("line_number", "discount_amount", "coupon_used", "status", "updated_at"),
-            "payment_method",
-        ),
-        line_number=pl.col("line_number").fill_null(1),
-        discount_amount=pl.col("discount_amount").fill_null(pl.lit(0).cast(MONEY)),
-        coupon_used=pl.col("coupon_used").fill_null(False),
-        payment_method=pl.col("payment_method").fill_null("unknown"),
-        product_category=pl.col("product_category").fill_null("unknown"),
-        quantity=pl.when(_missing("quantity")).then(1).otherwise("quantity"),
-        status=pl.col("status").fill_null("completed"),
-        purchase_day=pl.col("purchase_date").dt.date(),
+        quantity=read_numbers(pl.col("quantity"), _FILE),
+        status=read_status(pl.col("status")),
+        updated_at=read_moments(pl.col("updated_at"), _FILE, dates),
+        currency=read_currencies(coin, currency),
+        is_own_status=~pl.col("_status_filled").fill_null(False),
+        guessed_before=pl.col("_guessed"),
     )
-    derived = read.with_columns(
-        net_amount=(pl.col("purchase_amount") - pl.col("discount_amount")).cast(MONEY),
-        purchase_month=pl.col("purchase_date").dt.strftime("%Y-%m"),
-        kind=_kind(),
-        version_at=pl.coalesce("updated_at", "purchase_date"),
+    guesses = ("purchase_date", "purchase_amount", "discount_amount", "quantity", "updated_at")
+    typed = read.with_columns(
+        guessed=_guessed(guesses, pl.col("guessed_before")),
+        currency=pl.coalesce("currency", pl.col("purchase_amount").struct.field("currency")),
+        **{name: pl.col(name).struct.field("value") for name in guesses},
+    ).with_columns(
+        quantity=pl.col("quantity")
+        .round(3, mode="half_away_from_zero")
+        .cast(QUANTITY, strict=False),
+        updated_at=_not_from_the_future("updated_at"),
+        purchase_day=pl.col("purchase_date").dt.date(),
+        is_completed=pl.col("is_own_status") & (pl.col("status") == "completed").fill_null(False),
+    )
+    derived = (
+        typed.with_columns(
+            unreadable=_unreadable("coupon_used", "updated_at", "payment_method", "currency"),
+            line_number=_or_default("line_number", pl.lit(1, pl.Int64)),
+            coupon_used=pl.col("coupon_used").fill_null(False),
+            payment_method=pl.col("payment_method").fill_null("unknown"),
+            product_category=pl.col("product_category").fill_null("unknown"),
+            quantity=_or_default("quantity", pl.lit(1).cast(QUANTITY)),
+            status=_or_default("status", pl.lit("completed")),
+            discount_amount=_or_default("discount_amount", pl.lit(0).cast(MONEY)),
+            version_at=pl.coalesce("updated_at", _end_of_batch_day()),
+            purchase_month=pl.col("purchase_date").dt.strftime("%Y-%m"),
+        )
+        .with_columns(purchase_amount=_moved_amount())
+        .with_columns(discount_amount=_as_the_amount(pl.col("discount_amount")))
+        .with_columns(
+            net_amount=(pl.col("purchase_amount") - pl.col("discount_amount")).cast(MONEY)
+        )
+        .with_columns(kind=_kind())
     )
     return _split_valid_invalid(derived, _purchase_reasons(), _PURCHASE_COLUMNS)
 
 
-def clean_customers(records: pl.LazyFrame) -> Cleaned:
+def clean_customers(records: pl.LazyFrame, dates: Order | None = None) -> Cleaned:
     """Clean profile records.
 
     Args:
         records: the contract's customer columns as strings, and the provenance columns.
+        dates: whether the day or the month comes first where a file leaves it open.
 
     Returns:
         accepted: the columns of silver/customers without valid_to and is_current. valid_from is
@@ -138,46 +171,64 @@ def clean_customers(records: pl.LazyFrame) -> Cleaned:
     >>> from bridge_cart_assets.tables.raw import raw_table
     >>> columns = "customer_id name email mobile gender age income city country signup_date"
     >>> raw = raw_table("customers", dict.fromkeys([*columns.split(), "updated_at"], ""))
-    >>> profiles = [{"customer_id": "C1", "gender": "F", "age": "130"}, {"customer_id": "n/a"}]
-    >>> cleaned = clean_customers(pl.LazyFrame(profiles, schema=raw.dtypes))
-    >>> cleaned.accepted.select("gender", "age", "unreadable").rows()
-    [('female', None, 'age')]
+    >>> profiles = [{"customer_id": "C1", "country": "UK", "age": "130"}, {"customer_id": "n/a"}]
+    >>> schema = raw.dtypes | {"_item": pl.Int64}
+    >>> cleaned = clean_customers(pl.LazyFrame(profiles, schema=schema))
+    >>> cleaned.accepted.select("country", "age", "unreadable").rows()
+    [('United Kingdom', None, 'age')]
     >>> cleaned.refused.select("reason", "value").rows()
     [('MISSING_CUSTOMER_ID', 'n/a')]
     """
-    country = parsing.tidy(pl.col("country"))
     email = parsing.present(pl.col("email")).str.to_lowercase()
     age = parsing.parse_whole(pl.col("age"))
-    income = parsing.parse_amount(pl.col("income"))
     read = records.select(
         **_PROVENANCE,
-        customer_id=parsing.present(pl.col("customer_id")),
+        **_received(_CUSTOMER_TEXTS),
+        customer_id=tidy_id(pl.col("customer_id")),
         name=parsing.tidy(pl.col("name")),
         email=pl.when(email.str.contains(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")).then(email),
-        mobile=e164(parsing.present(pl.col("mobile")), country),
         gender=_one_of(_GENDERS, pl.col("gender")),
         age=pl.when(age.is_between(0, _MAX_AGE)).then(age),
-        income=pl.when(income >= 0).then(income),
+        income=read_amounts(pl.col("income"), _FILE),
         city=parsing.tidy(pl.col("city")),
-        country=country,
-        signup_date=parsing.parse_moment(pl.col("signup_date")).dt.date(),
-        updated_at=parsing.parse_moment(pl.col("updated_at")),
-        **_received("customer_id", "email", "mobile", "gender", "age", "income"),
-        **_received("signup_date", "updated_at"),
+        country=read_countries(pl.col("country"), _FILE),
+        signup_date=read_moments(pl.col("signup_date"), _FILE, dates),
+        updated_at=read_moments(pl.col("updated_at"), _FILE, dates),
+    )
+    guesses = ("income", "signup_date", "updated_at")
+    typed = read.with_columns(
+        guessed=_guessed(guesses),
+        **{name: pl.col(name).struct.field("value") for name in guesses},
+    ).with_columns(
+        mobile=e164(pl.col("mobile_text"), pl.col("country")),
+        income=pl.when(pl.col("income") >= 0).then("income"),
+        signup_date=pl.col("signup_date").dt.date(),
+        updated_at=_not_from_the_future("updated_at"),
     )
     start = pl.col("batch_day").cast(pl.Datetime("us", "UTC"))
-    derived = read.with_columns(
+    derived = typed.with_columns(
         unreadable=_unreadable(
             "email", "mobile", "gender", "age", "income", "signup_date", "updated_at"
         ),
         gender=pl.col("gender").fill_null("unknown"),
         valid_from=pl.coalesce("updated_at", start),
-        version_at=pl.coalesce("updated_at", start),
+        version_at=pl.coalesce("updated_at", _end_of_batch_day()),
     )
-    reasons = [("MISSING_CUSTOMER_ID", "customer_id", pl.col("customer_id").is_null())]
+    reasons = [
+        ("MISSING_CUSTOMER_ID", "customer_id", pl.col("customer_id").is_null()),
+        ("BAD_CUSTOMER_ID", "customer_id", ~is_id(pl.col("customer_id"))),
+    ]
     return _split_valid_invalid(derived, reasons, _CUSTOMER_COLUMNS)
 
 
+_PURCHASE_TEXTS = (
+    *("order_id", "customer_id", "line_number", "purchase_date", "purchase_amount"),
+    *("discount_amount", "quantity", "status", "coupon_used", "updated_at", "payment_method"),
+    "currency",
+)
+_CUSTOMER_TEXTS = (
+    *("customer_id", "email", "mobile", "gender", "age", "income", "signup_date", "updated_at"),
+)
 _PURCHASE_COLUMNS = (
     "source",
     "order_id",
@@ -194,7 +245,9 @@ _PURCHASE_COLUMNS = (
     "payment_method",
     "product_category",
     "kind",
+    "currency",
     "unreadable",
+    "guessed",
     "version_at",
     *_ORIGIN,
 )
@@ -211,18 +264,45 @@ _CUSTOMER_COLUMNS = (
     "country",
     "signup_date",
     "unreadable",
+    "guessed",
     "valid_from",
     "version_at",
     *_ORIGIN,
 )
 
 
+def _with_all(records: pl.LazyFrame, columns: dict[str, type[pl.DataType]]) -> pl.LazyFrame:
+    """The records with columns that not every caller has."""
+    known = records.collect_schema().names()
+    return records.with_columns(
+        pl.lit(None, dtype).alias(name) for name, dtype in columns.items() if name not in known
+    )
+
+
+def _moved_amount() -> pl.Expr:
+    """The amount that the line moves: money or goods that go back are below zero."""
+    amount = pl.col("purchase_amount")
+    return pl.when(pl.col("quantity") < 0).then(-amount.abs()).otherwise(amount)
+
+
+def _as_the_amount(discount: pl.Expr) -> pl.Expr:
+    """A discount reduces what the line moves: it has the amount's sign, however it was written."""
+    size = discount.abs()
+    return pl.when(pl.col("purchase_amount") < 0).then(-size).otherwise(size)
+
+
 def _kind() -> pl.Expr:
-    undone = pl.col("status").is_in(["cancelled", "refunded"]) & (pl.col("purchase_amount") > 0)
+    """The first that holds."""
+    amount, status = pl.col("purchase_amount"), pl.col("status")
+    is_undone = status.is_in(["cancelled", "refunded"]) & (amount > 0)
     return (
-        pl.when(undone)
+        pl.when(is_undone)
         .then(pl.lit("cancelled"))
-        .when(pl.col("purchase_amount") < 0)
+        .when(status == "pending")
+        .then(pl.lit("pending"))
+        .when(pl.col("net_amount") == 0)
+        .then(pl.lit("free"))
+        .when(amount < 0)
         .then(pl.lit("refund"))
         .otherwise(pl.lit("sale"))
     )
@@ -230,21 +310,31 @@ def _kind() -> pl.Expr:
 
 def _purchase_reasons() -> list[tuple[str, str, pl.Expr]]:
     """Reason, column to blame and condition; the first that holds is the record's reason."""
-    amount, discount = pl.col("purchase_amount"), pl.col("discount_amount")
-    too_late = pl.col("purchase_day") > pl.col("batch_day") + pl.duration(days=1)
-    on_completed = (amount < 0) & (pl.col("status") == "completed")
-    above_sale = (pl.col("kind") == "sale") & (discount > amount)
+    amount, discount, quantity = (
+        pl.col(name) for name in ("purchase_amount", "discount_amount", "quantity")
+    )
+    number = pl.col("line_number")
+    is_too_late = pl.col("purchase_day") > pl.col("batch_day") + pl.duration(days=1)
+    # A completed sale has no negative amount; a line that gives back has another status, or none.
+    is_contradicted = (amount < 0) & ~(quantity < 0) & pl.col("is_completed")
     return [
         ("MISSING_ORDER_ID", "order_id", pl.col("order_id").is_null()),
-        ("MISSING_CUSTOMER_ID", "customer_id", pl.col("customer_id").is_null()),
+        ("BAD_ORDER_ID", "order_id", ~is_id(pl.col("order_id"))),
+        ("BAD_CUSTOMER_ID", "customer_id", ~is_id(pl.col("customer_id"))),
+        (
+            "BAD_LINE_NUMBER",
+            "line_number",
+            number.is_null() | ~number.is_between(1, _LAST_LINE_NUMBER),
+        ),
         ("MISSING_DATE", "purchase_date", _missing("purchase_date")),
         ("BAD_DATE", "purchase_date", pl.col("purchase_date").is_null()),
-        ("FUTURE_DATE", "purchase_date", too_late),
+        ("FUTURE_DATE", "purchase_date", is_too_late),
         ("MISSING_AMOUNT", "purchase_amount", _missing("purchase_amount")),
         ("BAD_AMOUNT", "purchase_amount", amount.is_null()),
-        ("NON_POSITIVE_AMOUNT", "purchase_amount", (amount == 0) | on_completed),
-        ("BAD_DISCOUNT", "discount_amount", (discount < 0) | above_sale),
-        ("BAD_QUANTITY", "quantity", pl.col("quantity").is_null() | (pl.col("quantity") == 0)),
+        ("BAD_STATUS", "status", pl.col("status").is_null()),
+        ("NON_POSITIVE_AMOUNT", "purchase_amount", is_contradicted.fill_null(False)),
+        ("BAD_DISCOUNT", "discount_amount", discount.is_null() | (discount.abs() > amount.abs())),
+        ("BAD_QUANTITY", "quantity", quantity.is_null() | (quantity == 0)),
     ]
 
 
@@ -271,20 +361,55 @@ def _split_valid_invalid(
     )
 
 
-def _received(*columns: str) -> dict[str, pl.Expr]:
-    return {f"{name}_received": pl.col(name) for name in columns}
+def _received(columns: Iterable[str]) -> dict[str, pl.Expr]:
+    """The columns as they were received, and what is present of them."""
+    received = {f"{name}_received": pl.col(name) for name in columns}
+    return received | {f"{name}_text": parsing.present(pl.col(name)) for name in columns}
 
 
 def _missing(column: str) -> pl.Expr:
-    return parsing.present(pl.col(f"{column}_received")).is_null()
+    return pl.col(f"{column}_text").is_null()
+
+
+def _or_default(column: str, default: pl.Expr) -> pl.Expr:
+    """The default where nothing is there; a value that could not be read stays null."""
+    return pl.when(_missing(column)).then(default).otherwise(column)
+
+
+def _end_of_batch_day() -> pl.Expr:
+    """The last microsecond of the batch day."""
+    next_day = (pl.col("batch_day") + pl.duration(days=1)).cast(pl.Datetime("us", "UTC"))
+    return next_day - pl.duration(microseconds=1)
+
+
+def _not_from_the_future(column: str) -> pl.Expr:
+    """Null when it is later than the day after the batch day."""
+    last = pl.col("batch_day") + pl.duration(days=1)
+    return pl.when(pl.col(column).dt.date() <= last).then(column)
 
 
 def _unreadable(*columns: str) -> pl.Expr:
     """Names of the columns with an unreadable value."""
+    return _names({name: ~_missing(name) & pl.col(name).is_null() for name in columns})
+
+
+def _guessed(columns: Iterable[str], before: pl.Expr | None = None) -> pl.Expr:
+    """Names of the columns whose reading was a guess, here or at the source before."""
+    conditions = {name: pl.col(name).struct.field("guessed") for name in columns}
+    if before is not None:
+        conditions = {
+            name: holds | before.str.contains(name, literal=True).fill_null(False)
+            for name, holds in conditions.items()
+        }
+    return _names(conditions)
+
+
+def _names(conditions: dict[str, pl.Expr]) -> pl.Expr:
+    """Names of the columns for which a condition holds, with commas; null without any."""
     names = pl.concat_str(
         [
-            pl.when(~_missing(c) & pl.col(c).is_null()).then(pl.lit(c)).otherwise(pl.lit(None))
-            for c in columns
+            pl.when(holds).then(pl.lit(name)).otherwise(pl.lit(None))
+            for name, holds in conditions.items()
         ],
         separator=",",
         ignore_nulls=True,

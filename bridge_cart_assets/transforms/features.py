@@ -28,6 +28,26 @@ def up_to(purchases: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
     return purchases.filter(pl.col("purchase_day") <= as_of)
 
 
+def of_customers(purchases: pl.LazyFrame) -> pl.LazyFrame:
+    """The lines that have a customer.
+
+    >>> lines = pl.LazyFrame({"order_id": ["O1", "O2"], "customer_id": ["C1", None]})
+    >>> of_customers(lines).collect()["order_id"].to_list()
+    ['O1']
+    """
+    return purchases.filter(pl.col("customer_id").is_not_null())
+
+
+def of_nobody(purchases: pl.LazyFrame) -> pl.LazyFrame:
+    """The lines that were sold to nobody in particular.
+
+    >>> lines = pl.LazyFrame({"order_id": ["O1", "O2"], "customer_id": ["C1", None]})
+    >>> of_nobody(lines).collect()["order_id"].to_list()
+    ['O2']
+    """
+    return purchases.filter(pl.col("customer_id").is_null())
+
+
 def sales(purchases: pl.LazyFrame) -> pl.LazyFrame:
     """The lines that count as revenue.
 

@@ -22,7 +22,7 @@ _DELIVERY: Mapping[WholeOrder, tuple[str, ...]] = {
     "record": ("version_at", "batch_day", "object", "fingerprint", "pos"),
 }
 # Where a record came from is not what it says.
-_NOT_CONTENT = ("source", "valid_from", "fate", *_VERSION)
+_NOT_CONTENT = ("source", "valid_from", "fate", "guessed", *_VERSION)
 
 
 @dataclass(frozen=True)

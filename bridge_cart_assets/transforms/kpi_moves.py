@@ -14,7 +14,15 @@ import polars as pl
 from bridge_cart_assets.tables.gold import KPI_MOVES
 from bridge_cart_assets.transforms import windows
 from bridge_cart_assets.transforms.changes import Changes, added_up
-from bridge_cart_assets.transforms.features import ORDER, in_cents, refunds, sales, up_to
+from bridge_cart_assets.transforms.features import (
+    ORDER,
+    in_cents,
+    of_customers,
+    of_nobody,
+    refunds,
+    sales,
+    up_to,
+)
 from bridge_cart_assets.transforms.windows import (
     WINDOW,
     activity_intervals,
@@ -27,7 +35,7 @@ def kpi_moves(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     """What each day adds to the KPIs, and takes away from those over windows of days.
 
     Args:
-        purchases: rows of silver/purchases.
+        purchases: rows of silver/purchases, those without a customer too.
         as_of: latest batch day in silver.
 
     Returns:
@@ -44,7 +52,9 @@ def kpi_moves(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     [('2024-01-01', 1000, 1000), ('2024-03-31', 0, -1000)]
     """
     seen = up_to(purchases, as_of)
-    return added_up(KPI_MOVES, *_of_customers(seen), *_of_orders(seen))
+    people, nobody = of_customers(seen), of_nobody(seen)
+    parts = (*_of_customers(people), *_of_orders(people), *_of_nobody(nobody))
+    return added_up(KPI_MOVES, *parts)
 
 
 def updated_kpi_moves(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
@@ -54,9 +64,11 @@ def updated_kpi_moves(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
         earlier: rows of gold/kpi_moves.
         changes: what has changed since.
     """
-    customers, orders = changes.of_buyers, changes.of_orders
-    now = (*_of_customers(customers.now.lazy()), *_of_orders(orders.now.lazy()))
-    before = (*_of_customers(customers.before.lazy()), *_of_orders(orders.before.lazy()))
+    lines = [(_of_customers, changes.of_buyers), (_of_orders, changes.of_orders)]
+    if changes.anonymous is not None:
+        lines.append((_of_nobody, changes.anonymous.of_orders))
+    now = [part for sums, versions in lines for part in sums(versions.now.lazy())]
+    before = [part for sums, versions in lines for part in sums(versions.before.lazy())]
     negative = (part.with_columns(-pl.exclude("day")) for part in before)
     return added_up(KPI_MOVES, earlier.collect(), *now, *negative)
 
@@ -81,6 +93,19 @@ def _of_orders(seen: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
     counts = {"orders_90d": lines, "coupon_orders_90d": lines.filter("coupon_used")}
     windowed = (_moves_of(_intervals(some, *ORDER), name) for name, some in counts.items())
     return (of_day, *windowed)
+
+
+def _of_nobody(seen: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
+    """What is a sum over orders without a customer, from all such lines of some."""
+    sold = sales(seen).group_by(day="purchase_day")
+    back = refunds(seen).group_by(day="purchase_day")
+    return (
+        sold.agg(
+            anonymous_orders=pl.struct(ORDER).n_unique().cast(pl.Int64),
+            anonymous_revenue=in_cents("net_amount").sum(),
+        ).collect(),
+        back.agg(anonymous_refunds=-in_cents("net_amount").sum()).collect(),
+    )
 
 
 def _moves_of(intervals: pl.LazyFrame, name: str) -> pl.DataFrame:

@@ -19,6 +19,7 @@ _AMOUNTS = (
     *("revenue", "discounts", "refunds", "net_revenue", "revenue_new", "revenue_returning"),
     *("base_revenue_90d", "retained_revenue_90d", "revenue_90d", "discounts_90d"),
     *("purchase_amount_90d", "refunds_90d", "revenue_total", "top_decile_revenue"),
+    *("anonymous_revenue", "anonymous_refunds", "revenue_all"),
 )
 # Counts of customers who have come so far, and the sums over W and V: the others are of one day.
 _RUNNING = tuple(
@@ -46,7 +47,8 @@ def kpis_from(summed: pl.LazyFrame, ranked: pl.LazyFrame, as_of: date) -> pl.Dat
     >>> kpis_from(summed, ranked, day).select("orders", "revenue", "revenue_total", "aov").rows()
     [(1, Decimal('0.01'), Decimal('1.00'), 0.01)]
     """
-    first = summed.filter(pl.col("lines") > 0).select(pl.min("day")).collect().item()
+    is_sale = (pl.col("lines") > 0) | (pl.col("anonymous_orders") > 0)
+    first = summed.filter(is_sale).select(pl.min("day")).collect().item()
     if first is None:
         return KPIS_DAILY.empty()
     calendar = windows.calendar(first, as_of)
@@ -59,7 +61,10 @@ def kpis_from(summed: pl.LazyFrame, ranked: pl.LazyFrame, as_of: date) -> pl.Dat
 
 
 def _in_money(days: pl.DataFrame) -> pl.DataFrame:
-    with_net = days.with_columns(net_revenue=pl.col("revenue") - pl.col("refunds"))
+    with_net = days.with_columns(
+        net_revenue=pl.col("revenue") - pl.col("refunds"),
+        revenue_all=pl.col("revenue") + pl.col("anonymous_revenue"),
+    )
     exact = pl.col(_AMOUNTS).cast(pl.Decimal(20, 0)) * pl.lit(Decimal("0.01"))
     return with_net.with_columns(exact_sum(exact))
 

@@ -16,7 +16,26 @@ import polars as pl
 
 from bridge_cart_assets.tables.columns import MONEY, TIMESTAMP
 
-MISSING = ("", "null", "none", "nan", "nat", "n/a", "na", "nil", "<na>", "-", "--", "?")
+# Words for nothing, in small letters, as databases, spreadsheets and languages write them.
+MISSING = (
+    *("", "null", "\\n", "(null)", "[null]", "<null>", "{null}", "#null!", "'null'", '"null"'),
+    *("none", "(none)", "[none]", "<none>", "nil", "<nil>", "(nil)", "nan", "-nan", "nat", "<nat>"),
+    *("n/a", "na", "n.a.", "n.a", "<na>", "(na)", "(n/a)", "#na", "#n/a", "#n/a n/a", "\\na"),
+    *("#ref!", "#value!", "#name?", "#div/0!", "#num!", "#error!", "#calc!", "#spill!"),
+    *("undefined", "(undefined)", "[undefined]", "<undefined>", "(not set)", "(empty)", "(blank)"),
+    *("<empty>", "<blank>", "1.#qnan", "-1.#ind", "1.#ind", "-", "--", "---", "\u2013", "\u2014"),
+    *("?", "??", '""', "''"),
+)
+_LONGEST_MISSING = max(len(word.encode()) for word in MISSING)
+_BLANKS = " \t\r\n\u00a0\u2007\u202f\u3000"
+# Control characters, marks of direction and characters without width. Scripts and emoji need the
+# joiners U+200C and U+200D; a tabulator or a new line is a blank.
+_INVISIBLE = (
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e"
+    r"\u2060-\u2069\ufeff\ufff9-\ufffb]"
+)
+_GUARD = r'(?s)^="(.*)"$'
+_ABBREVIATION = 3
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 _CENTS = Decimal("0.01")
@@ -68,26 +87,50 @@ _FLAGS = {
 
 
 def present(text: pl.Expr) -> pl.Expr:
-    """The text without outer blanks; null when it says that there is no value.
+    """The text without outer blanks and invisible characters; null when it is a word for nothing.
 
-    >>> texts = pl.DataFrame({"text": [" a ", "N/A", "-"]})
+    The guard `="…"`, by which a spreadsheet keeps a text from becoming a number, is taken away.
+
+    >>> texts = pl.DataFrame({"text": [" a ", "N/A", "\\\\N", "#REF!", "b\u200f", '="01"']})
     >>> texts.select(present(pl.col("text"))).to_series().to_list()
-    ['a', None, None]
+    ['a', None, None, None, 'b', '01']
     """
-    trimmed = text.str.strip_chars(" \t\r\n\u00a0\u200b\ufeff")
-    return pl.when(~trimmed.str.to_lowercase().is_in(MISSING)).then(trimmed)
+    return text.map_batches(_present, return_dtype=pl.String)
+
+
+def each_distinct(
+    text: pl.Expr, read: Callable[[pl.Expr], pl.Expr], dtype: pl.DataType | type[pl.DataType]
+) -> pl.Expr:
+    """What `read` makes of each text, where each distinct text is read once.
+
+    >>> texts = pl.DataFrame({"text": ["a", "b", "a"]})
+    >>> upper = each_distinct(pl.col("text"), lambda text: text.str.to_uppercase(), pl.String)
+    >>> texts.select(upper).to_series().to_list()
+    ['A', 'B', 'A']
+    """
+
+    def distinct(series: pl.Series) -> pl.Series:
+        texts = series.unique()
+        if 2 * texts.len() > series.len():
+            return pl.select(read(pl.lit(series)).cast(dtype)).to_series()
+        values = pl.select(read(pl.lit(texts)).cast(dtype)).to_series()
+        if values.equals(texts, null_equal=True):
+            return series
+        return series.replace_strict(texts, values, default=None, return_dtype=dtype)
+
+    return text.map_batches(distinct, return_dtype=dtype)
 
 
 def tidy(text: pl.Expr) -> pl.Expr:
-    """One blank between words; words in capitals or in small letters only get initials.
+    """One blank between words; a text in capitals or in small letters only gets initials.
 
-    >>> texts = pl.DataFrame({"text": ["NEW  YORK", "McDonald", "st. ives"]})
+    A text of up to three letters stays as it is: it may be an abbreviation.
+
+    >>> texts = pl.DataFrame({"text": ["NEW  YORK", "McDonald", "st. ives", "ulm", "TV"]})
     >>> texts.select(tidy(pl.col("text"))).to_series().to_list()
-    ['New York', 'McDonald', 'St. Ives']
+    ['New York', 'McDonald', 'St. Ives', 'ulm', 'TV']
     """
-    words = present(text).str.replace_all(r"[\s\u00a0]+", " ")
-    shouted = (words == words.str.to_uppercase()) | (words == words.str.to_lowercase())
-    return pl.when(shouted).then(words.str.to_titlecase()).otherwise(words)
+    return each_distinct(text, _tidied, pl.String)
 
 
 def snake(text: pl.Expr) -> pl.Expr:
@@ -97,9 +140,7 @@ def snake(text: pl.Expr) -> pl.Expr:
     >>> texts.select(snake(pl.col("text"))).to_series().to_list()
     ['home_garden', 'toys', None]
     """
-    small = present(text).str.to_lowercase()
-    joined = small.str.replace_all(r"[^\p{L}\p{N}]+", "_").str.strip_chars("_")
-    return pl.when(joined != "").then(joined)
+    return each_distinct(text, _snake, pl.String)
 
 
 def parse_flag(text: pl.Expr) -> pl.Expr:
@@ -155,6 +196,31 @@ def parse_whole(text: pl.Expr) -> pl.Expr:
     [2, None, -3]
     """
     return present(text).map_batches(_wholes, return_dtype=pl.Int64)
+
+
+def _present(text: pl.Series) -> pl.Series:
+    if text.str.contains(rf'{_INVISIBLE}|^\s*="').any():
+        visible = text.str.replace_all(_INVISIBLE, "")
+        text = visible.str.strip_chars(_BLANKS).str.replace(_GUARD, "$1")
+    trimmed = text.str.strip_chars(_BLANKS)
+    is_short = trimmed.str.len_bytes() <= _LONGEST_MISSING
+    if not is_short.any():
+        return trimmed
+    words = pl.select(pl.when(is_short).then(trimmed)).to_series().str.to_lowercase()
+    return pl.select(pl.when(~words.is_in(MISSING).fill_null(False)).then(trimmed)).to_series()
+
+
+def _tidied(text: pl.Expr) -> pl.Expr:
+    words = present(text).str.replace_all(r"[\s\u00a0]+", " ")
+    is_shouted = (words == words.str.to_uppercase()) | (words == words.str.to_lowercase())
+    is_long = words.str.count_matches(r"\p{L}") > _ABBREVIATION
+    return pl.when(is_shouted & is_long).then(words.str.to_titlecase()).otherwise(words)
+
+
+def _snake(text: pl.Expr) -> pl.Expr:
+    small = present(text).str.to_lowercase()
+    joined = small.str.replace_all(r"[^\p{L}\p{N}]+", "_").str.strip_chars("_")
+    return pl.when(joined != "").then(joined)
 
 
 def read_number(text: str) -> Decimal | None:

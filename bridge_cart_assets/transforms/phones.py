@@ -1,35 +1,30 @@
 """Phone numbers in any format -> E.164, with the numbering plans of the phonenumbers library.
 
-Belongs here: reading phone numbers and country names. Does not belong here: other columns
-(`cleaning`).
+Belongs here: reading phone numbers. Does not belong here: names of countries (`countries`) or
+other columns (`cleaning`).
 """
 
-from functools import cache
+from typing import TYPE_CHECKING
 
 import polars as pl
 
+from bridge_cart_assets.transforms.countries import territory
+
+_ROUNDED = r"^\s*[+-]?\d+([.,]\d+)?[eE][+-]?\d+\s*$"
 _INTERNATIONAL = r"^\+[1-9]\d{7,14}$"
-_ALIASES = {
-    "usa": "US",
-    "u.s.a.": "US",
-    "us": "US",
-    "united states of america": "US",
-    "uk": "GB",
-    "great britain": "GB",
-    "england": "GB",
-    "scotland": "GB",
-    "wales": "GB",
-    "eire": "IE",
-    "channel islands": "JE",
-    "holland": "NL",
-}
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
+
+# Names that are no country's, and the numbering plan that is in use there.
+_PLANS = {"channel islands": "JE"}
 
 
 def e164(number: pl.Expr, country: pl.Expr) -> pl.Expr:
     """E.164 of a phone number; null when it cannot be read.
 
     A number with `+` or `00` is international; any other is read in the numbering plan of the
-    country. Extensions are dropped.
+    country. Extensions are dropped, and the `.0` or the apostrophe that a spreadsheet adds. One
+    that a spreadsheet has rounded (`4.91706E+11`) is lost.
 
     Args:
         number: the number as written.
@@ -45,7 +40,9 @@ def e164(number: pl.Expr, country: pl.Expr) -> pl.Expr:
 
 
 def _read(pairs: pl.Series) -> pl.Series:
-    frame = pairs.struct.unnest()
+    received = pairs.struct.unnest()
+    number, country = received["number"], received["country"]
+    frame = pl.DataFrame({"number": _unguarded(number), "country": country})
     compact = (
         frame["number"]
         .str.replace(r"(?i)\s*(x|ext\.?|#)\s*\d+$", "")
@@ -58,8 +55,13 @@ def _read(pairs: pl.Series) -> pl.Series:
     odd = frame.filter(~simple & frame["number"].is_not_null()).unique()
     if not odd.height:
         return found
+    plan = pl.coalesce(
+        territory(pl.col("country")),
+        pl.col("country").str.to_lowercase().replace_strict(_PLANS, default=None),
+    )
+    regions = odd.select("number", plan)
     read = odd.with_columns(
-        found=pl.Series([_national(n, c) for n, c in odd.iter_rows()], dtype=pl.String)
+        found=pl.Series([_national(n, r) for n, r in regions.iter_rows()], dtype=pl.String)
     )
     looked_up = frame.join(
         read, on=["number", "country"], how="left", nulls_equal=True, maintain_order="left"
@@ -67,30 +69,46 @@ def _read(pairs: pl.Series) -> pl.Series:
     return pl.select(pl.coalesce(found, looked_up["found"])).to_series()
 
 
-def _national(number: str, country: str | None) -> str | None:
+def _unguarded(number: pl.Series) -> pl.Series:
+    return (
+        number.str.replace(r"^\s*'\s*", "")
+        .str.replace(r"^(\+?\d{6,})[.,]0+$", "$1")
+        .set(number.str.contains(_ROUNDED), None)
+    )
+
+
+def _national(number: str, region: str | None) -> str | None:
     import phonenumbers
 
-    region = _regions().get((country or "").casefold())
     try:
         parsed = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException:
         return None
+    if not _is_mobile(parsed):
+        # A spreadsheet drops the plus before the country's code.
+        parsed = _with_plus(number, region) or parsed
     if not phonenumbers.is_possible_number(parsed):
         return None
     written: str = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
     return written
 
 
-@cache
-def _regions() -> dict[str, str]:
-    """Country name in any language, or ISO code -> ISO code."""
-    from phonenumbers.geodata.locale import LOCALE_DATA
+def _with_plus(number: str, region: str | None) -> "PhoneNumber | None":
+    import phonenumbers
 
-    names = {
-        name.casefold(): region
-        for region, languages in LOCALE_DATA.items()
-        for name in languages.values()
-        if not name.startswith("*")
-    }
-    codes = {region.casefold(): region for region in LOCALE_DATA}
-    return {**names, **codes, **_ALIASES}
+    if region is None or not number.isdecimal():
+        return None
+    try:
+        parsed = phonenumbers.parse(f"+{number}", None)
+    except phonenumbers.NumberParseException:
+        return None
+    is_of_region = phonenumbers.is_valid_number_for_region(parsed, region)
+    return parsed if is_of_region and _is_mobile(parsed) else None
+
+
+def _is_mobile(parsed: "PhoneNumber") -> bool:
+    """Whether it is a mobile number, or of a plan that does not tell."""
+    from phonenumbers import PhoneNumberType, number_type
+
+    mobile = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
+    return number_type(parsed) in mobile

@@ -8,6 +8,7 @@ from datetime import date
 
 import polars as pl
 
+from bridge_cart_assets.tables.columns import QUANTITY
 from bridge_cart_assets.tables.gold import SALES_DAILY
 from bridge_cart_assets.transforms.changes import Changes, Rows
 from bridge_cart_assets.transforms.features import exact_sum, up_to
@@ -86,7 +87,7 @@ def _sums(seen: pl.LazyFrame, customers: pl.LazyFrame) -> pl.DataFrame:
         )
         .agg(
             lines=is_sale.sum().cast(pl.Int64),
-            quantity=pl.col("quantity").filter(is_sale).sum(),
+            quantity=pl.col("quantity").filter(is_sale).sum().cast(QUANTITY),
             purchase_amount=_amount("purchase_amount", is_sale),
             discounts=_amount("discount_amount", is_sale),
             revenue=_amount("net_amount", is_sale),

@@ -323,16 +323,18 @@ def test_the_share_of_records_with_a_defect_is_the_dirt(dirty: Made) -> None:
 
 
 def test_a_kind_has_the_rate_that_is_asked_for(tmp_path: Path) -> None:
-    rates = {"orphan": 0.10, "zero_amount": 0.05, "redelivered_file": 0.0, "missing_value": 0.0}
+    rates = {"orphan": 0.10, "negative_amount": 0.05, "redelivered_file": 0.0, "missing_value": 0.0}
     made = make(Shop(customers=3_000, days=60, dirt=0.1, rates=rates), tmp_path)
     kinds = Counter(made.truth("manifest")["kind"])
     lines = made.truth("purchases").height
     records = lines + made.truth("customers").height
     assert kinds["orphan"] / lines == pytest.approx(0.10, abs=0.015)
-    assert kinds["zero_amount"] / lines == pytest.approx(0.05, abs=0.01)
+    assert kinds["negative_amount"] / lines == pytest.approx(0.05, abs=0.01)
     assert not kinds["redelivered_file"]
     assert not kinds["missing_value"]
-    others = sum(kinds.values()) - kinds["orphan"] - kinds["zero_amount"] - kinds["renamed_file"]
+    others = (
+        sum(kinds.values()) - kinds["orphan"] - kinds["negative_amount"] - kinds["renamed_file"]
+    )
     assert others / records == pytest.approx(0.10, abs=0.015)
 
 

@@ -53,7 +53,7 @@ def small_shops_follow_too(monkeypatch: pytest.MonkeyPatch) -> None:
 purchases = st.tuples(
     st.integers(1, 6),  # order
     st.integers(1, 2),  # line
-    st.integers(1, 4),  # customer: an order may move to another one, or have two
+    st.integers(0, 4),  # customer: an order may move to another one, have two, or none (0)
     st.integers(0, 130),  # days before the batch
     st.integers(1, 5),  # amount
     st.sampled_from(["completed", "completed", "completed", "refunded", "cancelled"]),
@@ -132,8 +132,9 @@ def test_any_sequence_of_changes_gives_the_tables_of_the_whole(
                 if source == "purchases":
                     order, line, customer, ago, amount, status, coupon, paid, goods = record
                     bought = day - timedelta(days=ago - 1)  # dated a day ahead at most
+                    buyer = f"C{customer}" if customer else ""
                     lines.append(
-                        f"O{order},{line},C{customer},{bought},{amount}.00,0.50,{status},"
+                        f"O{order},{line},{buyer},{bought},{amount}.00,0.50,{status},"
                         f"{str(coupon).lower()},{paid},{goods},{version}"
                     )
                 else:
@@ -255,6 +256,26 @@ def test_what_another_run_has_seen_later_is_not_undone(shop: Lake) -> None:
             assert built.why == "it has seen a later state of what it is made from"
     refresh(shop)
     assert stale_tables(shop) == []
+
+
+def test_a_line_that_gets_a_customer_is_followed(shop: Lake) -> None:
+    """And one that loses its customer: each moves from one sum to another."""
+    landing, day = Path(shop.root).parent / "landing", FIRST + timedelta(days=39)
+    buyer = shop.snapshot(CUSTOMER_FEATURES).read()["customer_id"][0]
+    line = "{order},1,{customer},2024-02-08,7.00,0,completed,false,upi,Toys,{version}"
+    for n, (known, unknown) in enumerate((("N1", "N2"), ("N2", "N1")), 1):
+        version = f"2024-02-09T0{n}:00:00Z"
+        lines = [
+            line.format(order=known, customer=buyer, version=version),
+            line.format(order=unknown, customer="", version=version),
+        ]
+        land(landing, day, 100 + n, lines, PURCHASE_HEADER, "purchases")
+        refresh_silver(shop, landing)
+        built = refresh(shop)
+        assert list(built_whole(built)) == []
+        assert stale_tables(shop) == []
+    kpis = shop.snapshot(KPIS_DAILY).read().filter(pl.col("day") == date(2024, 2, 8))
+    assert kpis["anonymous_revenue"].item() >= 7
 
 
 def test_a_change_of_the_country_alone_reaches_the_sales(shop: Lake) -> None:

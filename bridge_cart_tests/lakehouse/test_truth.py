@@ -93,6 +93,10 @@ def with_defects(records: pl.DataFrame, defects: pl.DataFrame) -> pl.DataFrame:
             value = pl.when(is_it & (pl.col("expected") == "kept")).then(dirty).otherwise(name)
         is_defaulted = is_it & (pl.col("expected") == "defaulted")
         both = both.with_columns(pl.when(is_defaulted).then(default).otherwise(value).alias(name))
+    if "kind" in records.columns:
+        is_free = (pl.col("kind") == "sale") & (pl.col("purchase_amount") == 0)
+        kind = pl.when(is_free).then(pl.lit("free")).otherwise("kind")
+        both = both.with_columns(kind=kind)
     return both.select(records.columns)
 
 

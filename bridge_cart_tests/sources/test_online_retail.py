@@ -146,11 +146,10 @@ def test_customer_ids_lose_their_trailing_point_zero_and_nothing_else() -> None:
     assert found == ["17850", "17850", "17850", "178500", "A.0", "17850.00"]
 
 
-def test_a_line_without_a_customer_is_refused_and_makes_no_profile() -> None:
-    refused = clean_purchases(order_lines((line(customer=""),)).lazy()).refused
-    assert refused["reason"].to_list() == ["MISSING_CUSTOMER_ID"]
-    unnamed = profiles((line(customer=""), line(customer="  ")))
-    assert clean_customers(unnamed.lazy()).accepted.is_empty()
+def test_a_line_without_a_customer_is_a_sale_to_nobody_and_makes_no_profile() -> None:
+    accepted = clean_purchases(order_lines((line(customer=""),)).lazy()).accepted
+    assert accepted.select("customer_id", "kind").rows() == [(None, "sale")]
+    assert profiles((line(customer=""), line(customer="  "))).is_empty()
 
 
 def test_an_invoice_that_begins_with_c_gives_money_back() -> None:
@@ -162,15 +161,15 @@ def test_an_invoice_that_begins_with_c_gives_money_back() -> None:
     ]
 
 
-def test_a_negative_quantity_on_another_invoice_is_refused() -> None:
-    refused = clean_purchases(order_lines((line(quantity="-6"),)).lazy()).refused
-    assert refused.select("reason", "column").row(0) == ("NON_POSITIVE_AMOUNT", "purchase_amount")
+def test_goods_that_come_back_on_another_invoice_are_a_refund() -> None:
+    accepted = clean_purchases(order_lines((line(quantity="-6"),)).lazy()).accepted
+    assert accepted["kind"].to_list() == ["refund"]
 
 
-def test_a_price_of_nothing_or_of_less_than_half_a_cent_is_refused() -> None:
+def test_a_price_of_nothing_or_of_less_than_half_a_cent_is_free() -> None:
     lines = (line(price="0.0"), line(quantity="1", price="0.001"))
-    refused = clean_purchases(order_lines(lines).lazy()).refused
-    assert refused["reason"].to_list() == ["NON_POSITIVE_AMOUNT"] * 2
+    accepted = clean_purchases(order_lines(lines).lazy()).accepted
+    assert accepted.select("kind", "net_amount").rows() == [("free", 0)] * 2
 
 
 def test_the_amount_is_multiplied_exactly_and_rounded_half_up_once() -> None:

@@ -95,7 +95,7 @@ def test_every_table_and_every_column_says_what_it_means(table: Table) -> None:
 def test_every_column_has_one_of_the_lakehouses_types(table: Table) -> None:
     allowed = {
         *(pl.String(), pl.Int64(), pl.Float64(), pl.Boolean(), pl.Date()),
-        *(pl.Decimal(18, 2), pl.Datetime("us", "UTC")),
+        *(pl.Decimal(18, 2), pl.Decimal(18, 3), pl.Datetime("us", "UTC")),
         *(pl.List(pl.Float64()), pl.List(pl.String())),
     }
     assert set(table.dtypes.values()) <= allowed

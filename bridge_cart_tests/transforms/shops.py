@@ -19,7 +19,7 @@ START = date(2024, 1, 1)
 
 def line(
     day: date | int,
-    customer: str = "C1",
+    customer: str | None = "C1",
     order: str | None = None,
     amount: str | Decimal = "10.00",
     discount: str | Decimal = "0.00",
@@ -52,7 +52,9 @@ def line(
         "payment_method": payment,
         "product_category": category,
         "kind": kind,
+        "currency": None,
         "unreadable": None,
+        "guessed": None,
         "batch_day": on,
         "version_at": at,
         "object": "day.csv",
@@ -95,17 +97,21 @@ _CENTS = st.integers(1, 20_000).map(lambda cents: Decimal(cents) / 100)
 
 
 @st.composite
-def shops(draw: st.DrawFn, size: int = 14) -> tuple[list[Line], date]:
+def shops(
+    draw: st.DrawFn, size: int = 14, *, with_anonymous: bool = False
+) -> tuple[list[Line], date]:
     """Order lines and a day as of which they are seen, the first sale not after it.
 
     Customers pause for longer than the windows, orders spread over days, now and then over
-    customers, and there are refunds, cancelled lines, coupons and lines after as_of.
+    customers, and there are refunds, cancelled lines, coupons and lines after as_of. Of those with
+    anonymous lines, a line in three has no customer.
     """
     day = 0
     drawn = []
+    buyers = ["C1", "C1", "C2", "C3", "C4", *([None] * 2 if with_anonymous else [])]
     for position in range(draw(st.integers(1, size))):
         day += draw(st.sampled_from(STEPS))
-        customer = draw(st.sampled_from(["C1", "C1", "C2", "C3", "C4"]))
+        customer = draw(st.sampled_from(buyers))
         amount = draw(_CENTS)
         kind = "sale" if position == 0 else draw(st.sampled_from(_KINDS))
         own = draw(st.booleans())
@@ -133,4 +139,4 @@ def shops(draw: st.DrawFn, size: int = 14) -> tuple[list[Line], date]:
     return drawn, max(first, last)
 
 
-_KINDS = ("sale", "sale", "sale", "sale", "refund", "cancelled")
+_KINDS = ("sale", "sale", "sale", "sale", "refund", "cancelled", "pending", "free")

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pytest
 
 from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
@@ -58,12 +59,14 @@ def test_an_order_line_with_every_value_keeps_every_value() -> None:
         "purchase_amount": Decimal("1020.51"),
         "discount_amount": Decimal("20.50"),
         "net_amount": Decimal("1000.01"),
-        "quantity": 3,
+        "quantity": Decimal("3.000"),
         "coupon_used": True,
         "payment_method": "credit_card",
         "product_category": "GARDEN tools",
         "kind": "sale",
+        "currency": None,
         "unreadable": None,
+        "guessed": None,
         "version_at": datetime(2024, 3, 9, 8, tzinfo=UTC),
         "batch_day": DAY,
         "object": "day.csv",
@@ -95,9 +98,21 @@ def test_the_accepted_columns_are_those_of_the_silver_tables() -> None:
     assert dict(clean_customers(profiles({})).accepted.schema) == customers
 
 
-def test_the_version_is_the_purchase_date_when_there_is_no_update() -> None:
-    line = accepted(purchase_date="2024-03-01T10:00:00Z")
-    assert line["version_at"] == line["purchase_date"] == datetime(2024, 3, 1, 10, tzinfo=UTC)
+END_OF_DAY = datetime(2024, 3, 10, 23, 59, 59, 999_999, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("updated_at", [None, "2024-03-12", "9999-12-31", "soon"])
+def test_the_version_is_the_end_of_the_batch_day_without_an_update_that_can_be(
+    updated_at: str | None,
+) -> None:
+    line = accepted(updated_at=updated_at)
+    assert (line["version_at"], line["batch_day"]) == (END_OF_DAY, DAY)
+    assert line["unreadable"] == (updated_at and "updated_at")
+
+
+def test_an_update_on_the_day_after_the_batch_day_is_the_version() -> None:
+    line = accepted(updated_at="2024-03-11T23:59:59Z")
+    assert line["version_at"] == datetime(2024, 3, 11, 23, 59, 59, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +121,12 @@ def test_the_version_is_the_purchase_date_when_there_is_no_update() -> None:
         ({"order_id": ""}, ("MISSING_ORDER_ID", "order_id", "")),
         ({"order_id": None}, ("MISSING_ORDER_ID", "order_id", None)),
         ({"order_id": "NULL"}, ("MISSING_ORDER_ID", "order_id", "NULL")),
-        ({"customer_id": " "}, ("MISSING_CUSTOMER_ID", "customer_id", " ")),
+        ({"order_id": "5.01235E+12"}, ("BAD_ORDER_ID", "order_id", "5.01235E+12")),
+        ({"customer_id": "[7]"}, ("BAD_CUSTOMER_ID", "customer_id", "[7]")),
+        ({"line_number": "first"}, ("BAD_LINE_NUMBER", "line_number", "first")),
+        ({"line_number": "0"}, ("BAD_LINE_NUMBER", "line_number", "0")),
+        ({"line_number": "1.5"}, ("BAD_LINE_NUMBER", "line_number", "1.5")),
+        ({"line_number": f"{2**53 + 1}"}, ("BAD_LINE_NUMBER", "line_number", f"{2**53 + 1}")),
         ({"purchase_date": ""}, ("MISSING_DATE", "purchase_date", "")),
         ({"purchase_date": None}, ("MISSING_DATE", "purchase_date", None)),
         ({"purchase_date": "soon"}, ("BAD_DATE", "purchase_date", "soon")),
@@ -114,17 +134,21 @@ def test_the_version_is_the_purchase_date_when_there_is_no_update() -> None:
         ({"purchase_date": "2024-03-12"}, ("FUTURE_DATE", "purchase_date", "2024-03-12")),
         ({"purchase_amount": "n/a"}, ("MISSING_AMOUNT", "purchase_amount", "n/a")),
         ({"purchase_amount": "much"}, ("BAD_AMOUNT", "purchase_amount", "much")),
-        ({"purchase_amount": "0"}, ("NON_POSITIVE_AMOUNT", "purchase_amount", "0")),
-        ({"purchase_amount": "0.004"}, ("NON_POSITIVE_AMOUNT", "purchase_amount", "0.004")),
-        ({"purchase_amount": "-5"}, ("NON_POSITIVE_AMOUNT", "purchase_amount", "-5")),
+        ({"status": "wat"}, ("BAD_STATUS", "status", "wat")),
         (
-            {"purchase_amount": "-0.004", "status": "refunded"},
-            ("NON_POSITIVE_AMOUNT", "purchase_amount", "-0.004"),
+            {"purchase_amount": "-5", "status": "completed"},
+            ("NON_POSITIVE_AMOUNT", "purchase_amount", "-5"),
         ),
-        ({"discount_amount": "-1"}, ("BAD_DISCOUNT", "discount_amount", "-1")),
+        ({"discount_amount": "10%"}, ("BAD_DISCOUNT", "discount_amount", "10%")),
+        ({"discount_amount": "SAVE10"}, ("BAD_DISCOUNT", "discount_amount", "SAVE10")),
         ({"discount_amount": "10.01"}, ("BAD_DISCOUNT", "discount_amount", "10.01")),
+        ({"discount_amount": "-10.01"}, ("BAD_DISCOUNT", "discount_amount", "-10.01")),
+        (
+            {"discount_amount": "11", "status": "cancelled"},
+            ("BAD_DISCOUNT", "discount_amount", "11"),
+        ),
         ({"quantity": "0"}, ("BAD_QUANTITY", "quantity", "0")),
-        ({"quantity": "1.5"}, ("BAD_QUANTITY", "quantity", "1.5")),
+        ({"quantity": "0.0004"}, ("BAD_QUANTITY", "quantity", "0.0004")),
         ({"quantity": "a few"}, ("BAD_QUANTITY", "quantity", "a few")),
     ],
 )
@@ -134,20 +158,24 @@ def test_a_refused_order_line_says_the_reason_the_column_and_the_value(
     assert refusal(**fields) == expected
 
 
-def test_of_several_reasons_the_first_in_the_contract_is_given() -> None:
+def test_of_several_reasons_the_first_is_given() -> None:
     wrong = {
         "order_id": "",
-        "customer_id": "",
+        "customer_id": "true",
+        "line_number": "0",
         "purchase_date": "",
         "purchase_amount": "",
-        "discount_amount": "-1",
+        "status": "wat",
+        "discount_amount": "?%",
         "quantity": "0",
     }
     right = {
         "order_id": "O1",
         "customer_id": "C1",
+        "line_number": "1",
         "purchase_date": "2024-03-09",
         "purchase_amount": "1",
+        "status": "paid",
         "discount_amount": "0",
     }
     reasons = [refusal(**wrong)[0]]
@@ -156,9 +184,11 @@ def test_of_several_reasons_the_first_in_the_contract_is_given() -> None:
         reasons.append(refusal(**wrong)[0])
     assert reasons == [
         "MISSING_ORDER_ID",
-        "MISSING_CUSTOMER_ID",
+        "BAD_CUSTOMER_ID",
+        "BAD_LINE_NUMBER",
         "MISSING_DATE",
         "MISSING_AMOUNT",
+        "BAD_STATUS",
         "BAD_DISCOUNT",
         "BAD_QUANTITY",
     ]
@@ -189,26 +219,100 @@ def test_a_line_dated_two_utc_days_ahead_of_its_batch_is_refused(purchase_date: 
         ("refunded", "-10", "refund"),
         ("cancelled", "-10", "refund"),
         ("returned", "(10.00)", "refund"),
+        (None, "-10", "refund"),
+        ("on hold", "10", "pending"),
+        ("pending", "-10", "pending"),
+        ("paid", "0", "free"),
+        ("paid", "0.004", "free"),
+        ("refunded", "-0.004", "free"),
+        ("pending", "0", "pending"),
+        ("cancelled", "0", "free"),
     ],
 )
 def test_kind_follows_from_status_and_sign(status: str | None, amount: str, kind: str) -> None:
     assert accepted(status=status, purchase_amount=amount)["kind"] == kind
 
 
-def test_an_unreadable_status_counts_as_completed_and_is_named() -> None:
-    line = accepted(status="wat")
-    assert (line["kind"], line["unreadable"]) == ("sale", "status")
-    assert refusal(status="wat", purchase_amount="-1")[0] == "NON_POSITIVE_AMOUNT"
+def test_a_status_of_another_line_never_refuses_a_negative_line() -> None:
+    lines = order_lines({"purchase_amount": "-5", "status": "paid"})
+    filled = clean_purchases(lines.with_columns(_status_filled=pl.lit(True)))
+    assert filled.accepted["kind"].to_list() == ["refund"]
+    own = clean_purchases(lines.with_columns(_status_filled=pl.lit(False)))
+    assert own.refused["reason"].to_list() == ["NON_POSITIVE_AMOUNT"]
 
 
-def test_a_discount_may_be_the_whole_amount_of_a_sale() -> None:
-    assert accepted(purchase_amount="10", discount_amount="10")["net_amount"] == 0
+@pytest.mark.parametrize("status", [None, "completed", "refunded"])
+@pytest.mark.parametrize("amount", ["50.00", "-50.00"])
+def test_a_negative_quantity_makes_the_amount_negative(status: str | None, amount: str) -> None:
+    line = accepted(purchase_amount=amount, quantity="-2", status=status)
+    assert (line["purchase_amount"], line["kind"]) == (Decimal("-50.00"), "refund")
+    assert line["quantity"] == -2
 
 
-def test_a_discount_is_held_against_sales_only() -> None:
-    line = accepted(purchase_amount="-10", discount_amount="2", status="refunded")
-    assert line["net_amount"] == Decimal("-12.00")
-    assert accepted(discount_amount="11", status="cancelled")["kind"] == "cancelled"
+@pytest.mark.parametrize("discount", ["20", "-20.0000"])
+@pytest.mark.parametrize(
+    ("amount", "net", "kind"), [("100", "80.00", "sale"), ("-100", "-80.00", "refund")]
+)
+def test_a_discount_has_the_sign_of_its_amount(
+    discount: str, amount: str, net: str, kind: str
+) -> None:
+    line = accepted(purchase_amount=amount, discount_amount=discount)
+    assert (line["net_amount"], line["kind"]) == (Decimal(net), kind)
+    assert line["purchase_amount"] - line["discount_amount"] == line["net_amount"]
+
+
+def test_a_line_that_its_discount_pays_for_is_free() -> None:
+    line = accepted(purchase_amount="10", discount_amount="10")
+    assert (line["net_amount"], line["kind"]) == (0, "free")
+
+
+def test_a_quantity_may_be_a_fraction() -> None:
+    assert accepted(quantity="2.5")["quantity"] == Decimal("2.500")
+    assert accepted(quantity="0.0005")["quantity"] == Decimal("0.001")
+
+
+def test_a_line_without_a_customer_is_accepted() -> None:
+    for nothing in (None, " ", "\\N", "(null)", "#N/A"):
+        line = accepted(customer_id=nothing)
+        assert (line["customer_id"], line["kind"]) == (None, "sale")
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "expected"),
+    [
+        *((None, "10.00", None), ("EUR", "10.00", "EUR"), ("usd", "10.00", "USD")),
+        *((None, "10.00 GBP", "GBP"), (None, "€ 10.00", "EUR"), ("EUR", "€10.00", "EUR")),
+    ],
+)
+def test_the_currency_is_that_of_its_column_or_of_the_amount(
+    currency: str | None, amount: str, expected: str | None
+) -> None:
+    lines = order_lines({"purchase_amount": amount})
+    line = clean_purchases(lines.with_columns(currency=pl.lit(currency, pl.String))).accepted
+    assert (line["currency"].item(), line["purchase_amount"].item()) == (expected, 10)
+
+
+def test_a_reading_that_was_a_guess_is_named() -> None:
+    line = accepted(purchase_date="03/02/2024", purchase_amount="1.234", quantity="1.500")
+    assert line["purchase_day"] == date(2024, 2, 3)
+    assert line["guessed"] == "purchase_date,purchase_amount,quantity"
+    row = profile(signup_date="03/02/2024")
+    assert (row["signup_date"], row["guessed"]) == (date(2024, 2, 3), "signup_date")
+
+
+def test_a_guess_of_the_source_is_named_once() -> None:
+    lines = order_lines({"purchase_date": "03/02/2024"}, {})
+    cleaned = clean_purchases(lines.with_columns(_guessed=pl.lit("purchase_amount")))
+    assert cleaned.accepted.sort("pos")["guessed"].to_list() == [
+        "purchase_date,purchase_amount",
+        "purchase_amount",
+    ]
+
+
+def test_what_the_setting_says_is_no_guess() -> None:
+    lines = order_lines({"purchase_date": "03/02/2024"})
+    line = clean_purchases(lines, dates="month_first").accepted.row(0, named=True)
+    assert (line["purchase_day"], line["guessed"]) == (date(2024, 3, 2), None)
 
 
 def test_amounts_are_rounded_before_anything_is_derived() -> None:
@@ -218,27 +322,11 @@ def test_amounts_are_rounded_before_anything_is_derived() -> None:
 
 
 def test_unreadable_optional_values_get_the_default_and_are_named() -> None:
-    line = accepted(
-        line_number="first",
-        discount_amount="some",
-        coupon_used="perhaps",
-        status="wat",
-        updated_at="later",
-        payment_method="***",
-    )
-    assert line["unreadable"].split(",") == [
-        "line_number",
-        "discount_amount",
-        "coupon_used",
-        "status",
-        "updated_at",
-        "payment_method",
-    ]
-    assert line["line_number"] == 1
-    assert line["discount_amount"] == 0
+    line = accepted(coupon_used="perhaps", updated_at="later", payment_method="***")
+    assert line["unreadable"] == "coupon_used,updated_at,payment_method"
     assert line["coupon_used"] is False
     assert line["payment_method"] == "unknown"
-    assert line["version_at"] == line["purchase_date"]
+    assert line["version_at"] == END_OF_DAY
 
 
 @pytest.mark.parametrize(
@@ -286,7 +374,7 @@ def test_a_profile_with_every_value_keeps_every_value() -> None:
         income="€ 52.000,50",
         city="leeds",
         country="United Kingdom",
-        signup_date="05/01/2023",
+        signup_date="05-Jan-2023",
         updated_at="2024-03-09T08:00:00Z",
     )
     assert row == {
@@ -302,6 +390,7 @@ def test_a_profile_with_every_value_keeps_every_value() -> None:
         "country": "United Kingdom",
         "signup_date": date(2023, 1, 5),
         "unreadable": None,
+        "guessed": None,
         "valid_from": datetime(2024, 3, 9, 8, tzinfo=UTC),
         "version_at": datetime(2024, 3, 9, 8, tzinfo=UTC),
         "batch_day": DAY,
@@ -314,7 +403,16 @@ def test_a_profile_with_every_value_keeps_every_value() -> None:
 
 def test_a_profile_without_an_update_holds_from_the_start_of_its_batch_day() -> None:
     row = profile()
-    assert row["valid_from"] == row["version_at"] == datetime(2024, 3, 10, tzinfo=UTC)
+    assert row["valid_from"] == datetime(2024, 3, 10, tzinfo=UTC)
+    assert row["version_at"] == END_OF_DAY
+
+
+def test_an_update_of_a_profile_from_the_future_counts_as_none() -> None:
+    row = profile(updated_at="2024-03-12")
+    assert (row["valid_from"], row["unreadable"]) == (
+        datetime(2024, 3, 10, tzinfo=UTC),
+        "updated_at",
+    )
 
 
 def test_missing_values_of_a_profile_are_null_and_not_unreadable() -> None:
@@ -345,6 +443,11 @@ def test_the_unreadable_columns_of_a_profile_are_listed_with_commas() -> None:
     assert row["valid_from"] == datetime(2024, 3, 10, tzinfo=UTC)
 
 
+def test_a_profile_of_an_id_that_is_none_is_refused() -> None:
+    refused = clean_customers(profiles({"customer_id": "1.5E+9"})).refused
+    assert refused.select("reason", "value").row(0) == ("BAD_CUSTOMER_ID", "1.5E+9")
+
+
 def test_a_profile_without_a_customer_is_refused() -> None:
     refused = clean_customers(profiles({"customer_id": ""})).refused
     assert refused.select("reason", "column", "value", "pos").row(0) == (
@@ -369,6 +472,11 @@ def test_a_profile_without_a_customer_is_refused() -> None:
         ("(202) 555-0143", "United States", "+12025550143"),
         ("202.555.0143", "usa", "+12025550143"),
         ("(202) 555-0143 ext. 12", "USA", "+12025550143"),
+        ("'020 7946 0958", "UK", "+442079460958"),
+        ('="+442079460958"', None, "+442079460958"),
+        ("2025550143.0", "US", "+12025550143"),
+        ("447700900123.0", "GB", "+447700900123"),
+        ("4.47701E+11", "GB", None),
         ("202 555 0143", None, None),
         ("202 555 0143", "Atlantis", None),
     ],

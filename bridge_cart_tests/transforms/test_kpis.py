@@ -18,6 +18,7 @@ from hypothesis import given, settings
 
 from bridge_cart_assets.tables.gold import KPIS_DAILY
 from bridge_cart_assets.transforms.concentration import concentration_daily
+from bridge_cart_assets.transforms.features import of_customers
 from bridge_cart_assets.transforms.kpi_moves import kpi_moves
 from bridge_cart_assets.transforms.kpis import kpis_from
 from bridge_cart_tests.transforms.shops import START, Line, line, purchases, shops
@@ -27,7 +28,7 @@ Row = dict[str, Any]
 
 def kpis_daily(lines: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     """The KPIs of whole lines, as they are made from nothing."""
-    summed, ranked = kpi_moves(lines, as_of), concentration_daily(lines, as_of)
+    summed, ranked = kpi_moves(lines, as_of), concentration_daily(of_customers(lines), as_of)
     return kpis_from(summed.lazy(), ranked.lazy(), as_of)
 
 
@@ -44,11 +45,13 @@ def on(day: int) -> date:
 
 def expected(lines: list[Line], as_of: date) -> dict[date, Row]:
     """The contract's formulas for every day from the first sale to as_of."""
-    seen = [one for one in lines if one["purchase_day"] <= as_of]
+    everybody = [one for one in lines if one["purchase_day"] <= as_of]
+    seen = [one for one in everybody if one["customer_id"] is not None]
+    nobody = [one for one in everybody if one["customer_id"] is None]
     sold = [one for one in seen if one["kind"] == "sale"]
     given_back = [one for one in seen if one["kind"] == "refund"]
     firsts = first_order_of_each_customer(sold)
-    day = min(one["purchase_day"] for one in sold)
+    day = min(one["purchase_day"] for one in everybody if one["kind"] == "sale")
     rows: dict[date, Row] = {}
     # The figures follow from the lines in the windows: on most days they are those of the day
     # before, which need not be counted again.
@@ -65,9 +68,21 @@ def expected(lines: list[Line], as_of: date) -> dict[date, Row]:
         same = tuple(tuple(one["line_number"] for one in window) for window in windows)
         if same not in counted:
             counted[same] = kpis_of(day, *windows, first_orders=firsts)
-        rows[day] = counted[same] | {"day": day}
+        anonymous = anonymous_kpis(between(nobody, day, 0, 1))
+        everything = counted[same]["revenue"] + anonymous["anonymous_revenue"]
+        rows[day] = counted[same] | anonymous | {"day": day, "revenue_all": everything}
         day += timedelta(days=1)
     return rows
+
+
+def anonymous_kpis(today: list[Line]) -> Row:
+    sold = [one for one in today if one["kind"] == "sale"]
+    back = [one for one in today if one["kind"] == "refund"]
+    return {
+        "anonymous_orders": len(orders(sold)),
+        "anonymous_revenue": total(sold, "net_amount"),
+        "anonymous_refunds": -total(back, "net_amount"),
+    }
 
 
 def between(lines: list[Line], day: date, nearer: int, farther: int) -> list[Line]:
@@ -203,7 +218,7 @@ def assert_same(found: dict[date, Row], wanted: dict[date, Row]) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(shops())
+@given(shops(with_anonymous=True))
 def test_every_kpi_of_every_day_is_what_the_formulas_say(shop: tuple[list[Line], date]) -> None:
     lines, as_of = shop
     assert_same(computed(lines, as_of), expected(lines, as_of))
@@ -263,9 +278,31 @@ def test_a_day_without_sales_has_null_rates_and_zero_sums() -> None:
         assert empty[rate_of_nothing] is None
 
 
-def test_cancelled_lines_count_nowhere() -> None:
-    with_them = computed([line(0), line(0, "C2", kind="cancelled")], on(0))
-    assert with_them == computed([line(0)], on(0))
+@pytest.mark.parametrize("kind", ["cancelled", "pending", "free"])
+def test_what_is_undone_not_paid_or_free_counts_nowhere(kind: str) -> None:
+    others = [line(0, customer, f"O-{customer}", kind=kind) for customer in ("C2", None)]
+    assert computed([line(0), *others], on(0)) == computed([line(0)], on(0))
+
+
+def test_lines_without_a_customer_have_columns_of_their_own() -> None:
+    nobodys = [
+        line(0, None, "Y1", amount="20.00"),
+        line(0, None, "Y1", amount="5.00", line_number=2),
+        line(0, None, "Y2", amount="-3.00", kind="refund"),
+    ]
+    row = computed([line(0, amount="30.00"), *nobodys], on(0))[on(0)]
+    assert (row["orders"], row["revenue"], row["refunds"]) == (1, 30, 0)
+    assert (row["anonymous_orders"], row["anonymous_revenue"]) == (1, 25)
+    assert (row["anonymous_refunds"], row["revenue_all"]) == (3, 55)
+    assert row.keys() == computed([line(0)], on(0))[on(0)].keys()
+
+
+def test_a_sale_to_nobody_may_be_the_first() -> None:
+    days = computed([line(0, None), line(2)], on(2))
+    assert list(days) == [on(0), on(1), on(2)]
+    first = days[on(0)]
+    assert (first["revenue_all"], first["revenue"], first["customers_total"]) == (10, 0, 0)
+    assert (first["revenue_total"], first["top_decile_share"], first["gini"]) == (0, None, None)
 
 
 def test_refunds_before_the_first_sale_count_in_its_window() -> None:

@@ -42,7 +42,7 @@ def test_each_row_is_what_the_lines_of_its_dimensions_add_up_to(
     shop: tuple[list[Line], date],
 ) -> None:
     lines, as_of = shop
-    seen = [n for n in lines if n["purchase_day"] <= as_of and n["kind"] != "cancelled"]
+    seen = [n for n in lines if n["purchase_day"] <= as_of and n["kind"] in ("sale", "refund")]
     expected = []
     for key in sorted({grain(one) for one in seen}):
         mine = [one for one in seen if grain(one) == key]
@@ -74,10 +74,10 @@ def test_a_day_in_a_small_shop() -> None:
     ]
     rows = [tuple(map(str, row.values())) for row in computed(lines, date(2024, 1, 2))]
     assert [" ".join(row) for row in rows] == [
-        "2024-01-01 Germany books upi True 2 2 10.05 1.00 9.05 0.00",
-        "2024-01-01 Germany toys upi False 1 1 7.00 0.00 7.00 0.00",
-        "2024-01-02 India toys paypal False 0 0 0.00 0.00 0.00 4.00",
-        "2024-01-02 unknown unknown unknown False 1 1 3.00 0.00 3.00 0.00",
+        "2024-01-01 Germany books upi True 2 2.000 10.05 1.00 9.05 0.00",
+        "2024-01-01 Germany toys upi False 1 1.000 7.00 0.00 7.00 0.00",
+        "2024-01-02 India toys paypal False 0 0.000 0.00 0.00 0.00 4.00",
+        "2024-01-02 unknown unknown unknown False 1 1.000 3.00 0.00 3.00 0.00",
     ]
 
 

@@ -16,6 +16,7 @@ class Reason:
 
 
 _CORRECT = "Land a corrected record; this one stays counted as refused."
+_NOT_AN_ID = "Most often a spreadsheet has rounded it (5.01E+12): export the column as text."
 _NOT_A_LINE = "Ask who writes the file: it is most often a comma or a quote in a text."
 
 OF_RECORDS = {
@@ -30,9 +31,12 @@ OF_RECORDS = {
         "The line is longer than 8 MiB.", "Look for a quote that is not closed."
     ),
     "MISSING_ORDER_ID": Reason("There is no order id.", _CORRECT),
-    "MISSING_CUSTOMER_ID": Reason(
-        "There is no customer id.",
-        "A guest's order has none: nothing to do. A profile needs one: land it again.",
+    "BAD_ORDER_ID": Reason("The order id is no id.", _NOT_AN_ID),
+    "MISSING_CUSTOMER_ID": Reason("A profile has no customer id.", _CORRECT),
+    "BAD_CUSTOMER_ID": Reason("The customer id is no id.", _NOT_AN_ID),
+    "BAD_LINE_NUMBER": Reason(
+        "The line number is no whole number from 1 on.",
+        "Leave the column out: the lines of an order are then numbered in their order.",
     ),
     "MISSING_DATE": Reason("There is no purchase date.", _CORRECT),
     "BAD_DATE": Reason("The purchase date is in no known spelling, or no such day.", _CORRECT),
@@ -42,12 +46,16 @@ OF_RECORDS = {
     ),
     "MISSING_AMOUNT": Reason("There is no amount.", _CORRECT),
     "BAD_AMOUNT": Reason("The amount is no number.", _CORRECT),
+    "BAD_STATUS": Reason(
+        "The status is in no known words, so nobody knows whether the line is a sale.",
+        "Have it written as completed, refunded, cancelled or pending.",
+    ),
     "NON_POSITIVE_AMOUNT": Reason(
-        "The amount is zero, or below zero on a completed sale.",
+        "The amount is below zero, though the line says that it is a completed sale.",
         "If money was given back, the status should say refunded.",
     ),
-    "BAD_DISCOUNT": Reason("The discount is negative, or above the amount.", _CORRECT),
-    "BAD_QUANTITY": Reason("The quantity is no whole number, or zero.", _CORRECT),
+    "BAD_DISCOUNT": Reason("The discount is no amount, or larger than the line's.", _CORRECT),
+    "BAD_QUANTITY": Reason("The quantity is no number, or zero.", _CORRECT),
 }
 
 _AGAIN = "Land it again; it is read again when it changes."
