@@ -34,7 +34,7 @@ from bridge_cart_assets.sources import Source
 
 # In memory a workbook takes about twice as much: the cells of one sheet, and their texts.
 MAX_UNPACKED_BYTES = 512 * 1024**2
-_PIECE_BYTES = 4 * 1024**2
+PIECE_BYTES = 4 * 1024**2
 _ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\b[^<>]*\st=["'])e(["'])""")
 _LONG_NUMBER = re.compile(
     rb"""<((?:\w+:)?)c\b((?:(?!\st=)[^<>])*)(?:\st=["']n["'])?((?:(?!\st=)[^<>])*)>"""
@@ -168,7 +168,7 @@ def _rewritten(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[tup
     has_cells = entry.filename.endswith(".xml") and entry.filename not in _NO_CELLS
     with archive.open(entry) as part:
         rest = b""
-        while piece := part.read(_PIECE_BYTES):
+        while piece := part.read(PIECE_BYTES):
             rest += piece
             # No cell is torn apart at the end of a row.
             cut = rest.rfind(b"row>") + 4 if has_cells else len(rest)
