@@ -92,7 +92,11 @@ def read_sheets(data: bytes, source: Source, most: int) -> Iterator[tuple[Parsed
             elif len(row_names) > len(likeliest):
                 likeliest = row_names
             del sheet
-    except fastexcel.FastExcelError as error:
+    except BaseException as error:
+        # A panic of its Rust is no Exception, and one file must not stop the others.
+        is_panic = type(error).__name__ == "PanicException"
+        if not is_panic and not isinstance(error, fastexcel.FastExcelError):
+            raise
         words = " ".join(str(error).split())
         raise FileRefusedError("UNREADABLE", f"no readable workbook: {words}"[:200]) from error
     if not has_records:
