@@ -34,7 +34,7 @@ from bridge_cart_assets.sources import Source
 
 # In memory a workbook takes about twice as much: the cells of one sheet, and their texts.
 MAX_UNPACKED_BYTES = 512 * 1024**2
-_PIECE_BYTES = 4 * 1024**2
+PIECE_BYTES = 4 * 1024**2
 _ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\b[^<>]*\st=["'])e(["'])""")
 _LONG_NUMBER = re.compile(
     rb"""<((?:\w+:)?)c\b((?:(?!\st=)[^<>])*)(?:\st=["']n["'])?((?:(?!\st=)[^<>])*)>"""
@@ -92,7 +92,11 @@ def read_sheets(data: bytes, source: Source, most: int) -> Iterator[tuple[Parsed
             elif len(row_names) > len(likeliest):
                 likeliest = row_names
             del sheet
-    except fastexcel.FastExcelError as error:
+    except BaseException as error:
+        # A panic of its Rust is no Exception, and one file must not stop the others.
+        is_panic = type(error).__name__ == "PanicException"
+        if not is_panic and not isinstance(error, fastexcel.FastExcelError):
+            raise
         words = " ".join(str(error).split())
         raise FileRefusedError("UNREADABLE", f"no readable workbook: {words}"[:200]) from error
     if not has_records:
@@ -168,7 +172,7 @@ def _rewritten(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[tup
     has_cells = entry.filename.endswith(".xml") and entry.filename not in _NO_CELLS
     with archive.open(entry) as part:
         rest = b""
-        while piece := part.read(_PIECE_BYTES):
+        while piece := part.read(PIECE_BYTES):
             rest += piece
             # No cell is torn apart at the end of a row.
             cut = rest.rfind(b"row>") + 4 if has_cells else len(rest)

@@ -665,3 +665,34 @@ def test_parquet_values_within_values_become_text() -> None:
         '{"a":["x"],"b":"PT1H"}',
         json.dumps({"tier": '["y"]'}, separators=(",", ":")),
     )
+
+
+def test_parquet_binary_is_the_text_that_it_is_or_marked_as_none() -> None:
+    frame = parquet(customer_id=["Zoë".encode(), b"\xff\xfe\x01", None], name=[b"", b"a", b"\0"])
+    assert frame.select("customer_id", "name").rows() == [
+        ("Zoë", ""),
+        ("\ufffdfffe01", "a"),
+        (None, "\0"),
+    ]
+
+
+@pytest.mark.parametrize("dtype", [pl.Float32, pl.Float64])
+def test_whole_floats_of_parquet_have_no_point(dtype: type[pl.DataType]) -> None:
+    numbers = pl.Series([12345.0, -3.0, 0.5, -0.0, 1e7, None, float("nan"), float("inf")]).cast(
+        dtype
+    )
+    frame = parquet(customer_id=["1"] * 8, income=numbers)
+    assert frame["income"].to_list() == [
+        "12345", "-3", "0.5", "0", "10000000", None, "NaN", "inf"
+    ]  # fmt: skip
+
+
+@given(st.lists(st.integers(-(2**53), 2**53), min_size=1, max_size=9))
+def test_any_whole_number_that_a_float_holds_exactly_comes_back(numbers: list[int]) -> None:
+    frame = parquet(customer_id=[float(number) for number in numbers])
+    assert frame["customer_id"].to_list() == [str(number) for number in numbers]
+
+
+def test_parquet_floats_too_large_to_be_exact_stay_floats() -> None:
+    frame = parquet(customer_id=[1e19, 5.01235e20])
+    assert frame["customer_id"].to_list() == ["1e+19", "5.01235e+20"]
