@@ -80,7 +80,7 @@ def read_amounts(
 
     Args:
         text: the column of amounts.
-        file: what tells the files apart; null for a value by itself (a message).
+        file: what tells the files apart; null or empty for a value by itself (a message).
         currency: the column that names the currency, if there is one.
         shop: the shop's currency: of amounts that name none, and of signs that several have.
 
@@ -177,6 +177,7 @@ def _read_odd(frame: pl.DataFrame, plain: pl.Series, shop: str | None) -> pl.Dat
     cents are there where they are not those of exact, which may be rounded already.
     """
     odd = frame.with_row_index("row").filter((~plain).fill_null(False))
+    odd = odd.with_columns(file=pl.when(pl.col("file") != "").then("file"))
     odd = odd.join(_readings(odd["text"].unique(), shop), on="text", how="left")
     open_files = odd.filter("is_open")["file"].drop_nulls().unique()
     marks = pl.concat(

@@ -91,12 +91,12 @@ def test_in_a_file_that_contradicts_itself_only_what_is_clear_is_read() -> None:
 
 def test_each_file_decides_for_itself_and_a_message_for_nothing() -> None:
     rows: Rows = [("1.250", "a"), ("1,5", "a"), ("1.250", "b"), ("1.5", "b")]
-    values = [
-        (value, guessed) for value, guessed, *_ in read([*rows, ("1,5", None), ("1.250", None)])
-    ]
+    messages: Rows = [("1,5", None), ("1.250", None), ("1,5", ""), ("1.250", "")]
+    values = [(value, guessed) for value, guessed, *_ in read([*rows, *messages])]
     assert values == [
         *((Decimal("1250.00"), False), (Decimal("1.50"), False)),
         *((Decimal("1.25"), False), (Decimal("1.50"), False)),
+        *((Decimal("1.50"), False), (Decimal("1.25"), True)),
         *((Decimal("1.50"), False), (Decimal("1.25"), True)),
     ]
 
@@ -198,8 +198,13 @@ def written(value: Decimal, locale: str, with_currency: bool, accounting: bool) 
     pattern = "#,##0.00" if parsed.decimal_formats[None].grouping[0] == 1000 else None
     if not with_currency or currency is None or not currencies_of(sign):
         return format_decimal(value, pattern, locale=locale, decimal_quantization=False)
-    kind = "accounting" if accounting else "standard"
-    return format_currency(value, currency, locale=locale, currency_digits=False, format_type=kind)
+    return format_currency(
+        value,
+        currency,
+        locale=locale,
+        currency_digits=False,
+        format_type="accounting" if accounting else "standard",
+    )
 
 
 def mark_of(locale: str) -> str:

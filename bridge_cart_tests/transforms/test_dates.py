@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 from bridge_cart_assets.transforms.dates import Order, read_moments
 
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September")
-MONTHS = (*MONTHS, "October", "November", "December")
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+ORDERS: tuple[Order, ...] = ("day_first", "month_first")
 Rows = list[tuple[str | None, str | None]]
 
 
@@ -126,12 +129,14 @@ def test_each_file_decides_for_itself_and_a_message_for_nothing() -> None:
         ("31/03/2024", "b"),
         ("03/31/2024", None),
         ("03/04/2024", None),
+        ("03/31/2024", ""),
+        ("03/04/2024", ""),
     ]
     march, april = utc(2024, 3, 4), utc(2024, 4, 3)
     last = utc(2024, 3, 31)
     files = [(march, False), (last, False), (april, False), (last, False)]
-    assert read(rows) == [*files, (last, False), (april, True)]
-    assert read(rows, "month_first") == [*files, (last, False), (march, False)]
+    assert read(rows) == [*files, *[(last, False), (april, True)] * 2]
+    assert read(rows, "month_first") == [*files, *[(last, False), (march, False)] * 2]
 
 
 DAYS = st.dates(date(1969, 1, 1), date(2068, 12, 31))
@@ -187,7 +192,7 @@ def spelt_day(draw: st.DrawFn, order: Order, days: st.SearchStrategy[date]) -> t
 @st.composite
 def decidable_file(draw: st.DrawFn) -> list[tuple[str, datetime]]:
     """Texts of one file in one order, one of which decides it."""
-    order = draw(st.sampled_from(["day_first", "month_first"]))
+    order = draw(st.sampled_from(ORDERS))
     decider = draw(DAYS.filter(lambda day: day.day > 12))
     texts = draw(st.lists(spelt_day(order, DAYS), max_size=8))
     deciding = (numeric(decider, order, "/", False), datetime.combine(decider, time(), UTC))
