@@ -53,7 +53,7 @@ def create_table(table: Table, uri: str, options: dict[str, str] | None) -> Delt
     )
 
 
-def lacking_columns(table: Table, handle: DeltaTable, uri: str) -> tuple[str, ...]:
+def absent_columns(table: Table, handle: DeltaTable, uri: str) -> tuple[str, ...]:
     """The declared columns that a stored table of an earlier version lacks; they are null there.
 
     Raw and ops are never written again, so they may lack columns that can be null.

@@ -28,7 +28,7 @@ from bridge_cart_assets.lake.commits import (
     merge_rows,
     write_rows,
 )
-from bridge_cart_assets.lake.delta_schema import add_columns, create_table, lacking_columns
+from bridge_cart_assets.lake.delta_schema import absent_columns, add_columns, create_table
 from bridge_cart_assets.lake.fsync import fsync_commit
 from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.lake.transactions import all_transactions
@@ -69,7 +69,7 @@ class Snapshot:
         # Declared since the table was last written.
         self._lacking: tuple[str, ...] = ()
         if self._handle is not None:
-            self._lacking = lacking_columns(table, self._handle, self.uri)
+            self._lacking = absent_columns(table, self._handle, self.uri)
 
     @property
     def version(self) -> int | None:

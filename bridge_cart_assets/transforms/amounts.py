@@ -36,11 +36,14 @@ _CENTS = Decimal("0.01")
 _LAST_DECIMAL = Decimal(1).scaleb(-EXACT.scale)
 _LIMIT = Decimal(10) ** 18
 _MONEY_LIMIT = Decimal(10) ** 16
-_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−﹣－", "-"))
-_INVISIBLE = str.maketrans(
-    "", "", "\u061c\u200b\u200c\u200d\u200e\u200f\u2066\u2067\u2068\u2069\ufeff"
+_INVISIBLE = "\u061c\u200b\u200c\u200d\u200e\u200f\u2066\u2067\u2068\u2069\ufeff"
+_CHARACTERS = str.maketrans(
+    {
+        **dict.fromkeys("‐‑‒–—―−﹣－", "-"),
+        **dict.fromkeys("’‘ʼ′´`", "'"),
+        **dict.fromkeys(_INVISIBLE, ""),
+    }
 )
-_APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ′´`", "'"))
 # Written instead of cents that are zero: `5,-`.
 _DASHED_CENTS = re.compile(r"(?<=\d)([.,])-{1,2}(?=[^\d]*$)")
 _OPEN = re.compile(r"([1-9]\d{0,2})([.,])(\d{3})")
@@ -77,7 +80,7 @@ def read_amounts(
 
     Args:
         text: the column of amounts.
-        file: what tells the files apart; null for a value by itself (a message).
+        file: what tells the files apart; null or empty for a value by itself (a message).
         currency: the column that names the currency, if there is one.
         shop: the shop's currency: of amounts that name none, and of signs that several have.
 
@@ -174,6 +177,7 @@ def _read_odd(frame: pl.DataFrame, plain: pl.Series, shop: str | None) -> pl.Dat
     cents are there where they are not those of exact, which may be rounded already.
     """
     odd = frame.with_row_index("row").filter((~plain).fill_null(False))
+    odd = odd.with_columns(file=pl.when(pl.col("file") != "").then("file"))
     odd = odd.join(_readings(odd["text"].unique(), shop), on="text", how="left")
     open_files = odd.filter("is_open")["file"].drop_nulls().unique()
     marks = pl.concat(
@@ -282,9 +286,7 @@ def _exact(value: Decimal) -> Decimal:
 
 def _read_text(text: str) -> _Reading | None:
     """The number in a text: signs, currency and parentheses taken off, then the digits read."""
-    rest = " ".join(
-        text.translate(_INVISIBLE).translate(_DASHES).translate(_APOSTROPHES).casefold().split()
-    )
+    rest = " ".join(text.translate(_CHARACTERS).casefold().split())
     rest = _DASHED_CENTS.sub(r"\g<1>00", rest)
     signs, names = "", list[str]()
     if "(" in rest:
@@ -309,11 +311,13 @@ def _read_text(text: str) -> _Reading | None:
 
 
 def _without_currency(text: str, names: list[str]) -> str:
-    for pattern in _currency_patterns():
-        match = pattern.search(text)
-        if match:
-            names.append(match[0])
-            text = pattern.sub("", text).strip()
+    before, behind = _currency_patterns()
+    if not text[:1].isdigit() and (match := before.search(text)):
+        names.append(match[0])
+        text = text[match.end() :].strip()
+    if not text[-1:].isdigit() and (match := behind.search(text)):
+        names.append(match[0])
+        text = text[: match.start()].strip()
     return text
 
 

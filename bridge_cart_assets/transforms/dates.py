@@ -93,7 +93,7 @@ def read_moments(text: pl.Expr, file: pl.Expr, default: Order | None = None) -> 
 
     Args:
         text: the column of moments.
-        file: what tells the files apart; null for a value by itself (a message).
+        file: what tells the files apart; null or empty for a value by itself (a message).
         default: the order where a file leaves it open; day_first, as a guess, when it is not set.
 
     Returns:
@@ -131,6 +131,7 @@ def _moments(rows: pl.Series, default: Order | None) -> pl.Series:
         value = pl.select(pl.coalesce(value, _ticks(pl.lit(text)))).to_series()
     found = pl.select(value=_plausible(pl.lit(value)), guessed=False)
     odd = frame.with_row_index("row").filter(value.is_null() & text.is_not_null())
+    odd = odd.with_columns(file=pl.when(pl.col("file") != "").then("file"))
     if not odd.height:
         return found.to_struct(rows.name)
     rare = _read_odd(odd, default)
@@ -143,7 +144,7 @@ def _read_odd(odd: pl.DataFrame, default: Order | None) -> pl.DataFrame:
     """row, value and guessed of the rows that are not in a common spelling."""
     odd = odd.join(_spellings(odd["text"].unique()), on="text", how="left")
     decided = (
-        odd.filter(pl.col("shows").is_not_null() & pl.col("file").is_not_null())
+        odd.filter(pl.col("shows").is_not_null())
         .group_by("file")
         .agg(
             day=(pl.col("shows") == "day_first").any(),
@@ -185,7 +186,7 @@ def _spellings(texts: pl.Series) -> pl.DataFrame:
         .str.replace(r" ?\([^()]*\)$", "")
         .str.replace(r"^([0-9]{8}t[0-9]{4})([^0-9].*)?$", "${1}00$2")
         .str.replace(r"^([0-9]{8})t([0-9]{2})([0-9]{2})([0-9]{2})(.*)$", "$1 $2:$3:$4$5")
-        .str.replace(r"^([0-9]{4})([0-9]{2})([0-9]{2})([ t].*)?$", "$1-$2-$3$4")
+        .str.replace(r"^([0-9]{4})([0-9]{2})([0-9]{2})([ ,t].*)?$", "$1-$2-$3$4")
         .str.replace(r"^([0-9]{4}-[0-9]{1,2}-[0-9]{1,2}) ?(?:z|utc|gmt)$", "$1")
     )
     for form in _NAMED:

@@ -72,8 +72,8 @@ def test_before_the_first_run_one_can_still_go_elsewhere(tmp_path: Path) -> None
 
 def test_amounts_are_in_the_currency_of_the_settings(site: TestClient, html: str) -> None:
     ours = site.get("/").text
-    assert "each bar is the seven days up to its date; in EUR" in ours
-    assert "amounts in EUR" in ours
+    assert "each bar is the seven days up to its date; in €" in ours
+    assert "amounts in €" in ours
     assert "amounts in the shop’s currency" in html
     assert "the shop’s currency" not in ours
 

@@ -5,7 +5,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from bridge_cart_assets.sources import SOURCES, Source
+from bridge_cart_assets.settings import SettingsError
+from bridge_cart_assets.sources import SOURCES, Source, sources_read_as
 from bridge_cart_assets.sources.source import CUSTOMER_COLUMNS, PROVENANCE, PURCHASE_COLUMNS
 from bridge_cart_assets.tables.silver import TABLES as SILVER
 
@@ -59,3 +60,22 @@ def test_native_records_pass_unchanged_with_their_provenance(name: str) -> None:
     assert frame is not None
     expected = {column: row[column] for column in (*NATIVE[name], *PROVENANCE)}
     assert frame.select(*expected).collect().row(0, named=True) == expected
+
+
+def test_the_environment_says_how_the_values_of_a_source_are_read() -> None:
+    sources = sources_read_as({}, {"purchases": "month_first"}, "SEK")
+    assert {source.name: source.dates for source in sources if source.dates} == {
+        "purchases": "month_first"
+    }
+    assert {source.currency for source in sources} == {"SEK"}
+    assert {source.currency for source in sources_read_as({})} == {None}
+    assert {source.name: source.encoding for source in sources} == {
+        source.name: source.encoding for source in SOURCES
+    }
+
+
+def test_an_order_of_dates_for_a_source_that_there_is_not_is_refused_like_an_encoding() -> None:
+    with pytest.raises(SettingsError, match=r"BRIDGE_CART_DATES='orders' .* the sources are cust"):
+        sources_read_as({}, {"orders": "day_first"})
+    with pytest.raises(SettingsError, match=r"BRIDGE_CART_ENCODINGS='orders' .*sources are cust"):
+        sources_read_as({"orders": "cp1252"})
