@@ -151,8 +151,8 @@ def _amounts(rows: pl.Series, shop: str | None) -> pl.Series:
 def _numbers(rows: pl.Series) -> pl.Series:
     frame = rows.struct.unnest()
     plain = frame["text"].str.contains(_PLAIN)
-    fine = _where(plain, frame["text"]).cast(_FINE, strict=False)
-    found = pl.DataFrame({"value": fine.cast(EXACT, strict=False)}).with_columns(guessed=False)
+    exact = _where(plain, frame["text"]).cast(EXACT, strict=False)
+    found = pl.DataFrame({"value": exact}).with_columns(guessed=False)
     if not (~plain).any():
         return found.to_struct(rows.name)
     read = _read_odd(frame, plain, None).select("row", "guessed", value="exact")
