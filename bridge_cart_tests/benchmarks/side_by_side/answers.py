@@ -8,6 +8,7 @@ what can be compared exactly: counts, days, words and money in whole cents. Segm
 their totals, because each program may cut its customers as it likes.
 """
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,16 +66,13 @@ def normalised(kpis: pl.DataFrame, customers: pl.DataFrame, segments: pl.DataFra
     Args:
         kpis: the columns of `KPIS`; money as decimals, or as whole cents.
         customers: the columns of `CUSTOMERS`, likewise.
-        segments: a row per customer with its segment and revenue.
+        segments: customer_id and segment.
     """
-    totals = segments.select(
-        customers=pl.n_unique("customer_id"),
-        without_segment=pl.col("segment").null_count(),
-        revenue=_in_cents(segments.schema, "revenue").sum(),
-    )
-    return Answers(
-        kpis=_in_form(kpis, KPIS), customers=_in_form(customers, CUSTOMERS), segments=totals
-    )
+    people = _in_form(customers, CUSTOMERS)
+    # A customer without a segment is missing from the totals.
+    known = segments.drop_nulls("segment").join(people, on="customer_id")
+    totals = known.select(customers=pl.n_unique("customer_id"), revenue=pl.sum("revenue"))
+    return Answers(kpis=_in_form(kpis, KPIS), customers=people, segments=totals)
 
 
 def from_lake(lake: Path) -> Answers:
@@ -89,9 +87,7 @@ def from_lake(lake: Path) -> Answers:
     return normalised(
         kpis=pl.read_delta(str(gold / "kpis_daily")),
         customers=customers,
-        segments=segments.select("customer_id", segment="segment_id").join(
-            features.select("customer_id", "revenue"), on="customer_id", how="left"
-        ),
+        segments=segments.select("customer_id", segment="segment_id"),
     )
 
 
@@ -104,8 +100,11 @@ def from_parquet(store: Path) -> Answers:
 
 def from_duckdb(store: Path) -> Answers:
     """The answers of the dbt project."""
-    with duckdb.connect(str(store / "shop.duckdb"), read_only=True) as database:
-        return normalised(**{name: database.table(name).pl() for name in Answers.__annotations__})
+    with tempfile.TemporaryDirectory() as folder:
+        with duckdb.connect(str(store / "shop.duckdb"), read_only=True) as database:
+            for name in Answers.__annotations__:
+                database.execute(f"COPY {name} TO '{folder}/{name}.parquet'")
+        return from_parquet(Path(folder))
 
 
 def _in_form(table: pl.DataFrame, columns: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:

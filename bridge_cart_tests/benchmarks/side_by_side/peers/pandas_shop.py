@@ -41,7 +41,7 @@ def loaded(
 ) -> pd.DataFrame:
     """Old and new records, the newest of each key."""
     store.mkdir(parents=True, exist_ok=True)
-    ledger, kept = store / f"{source}.txt", store / f"{source}.parquet"
+    ledger, kept = store / f"{source}.txt", store / f"cleaned_{source}.parquet"
     seen = set(ledger.read_text().splitlines()) if ledger.exists() else set()
     new = sorted(path for path in (landing / source).iterdir() if path.name not in seen)
     parts = [pd.read_parquet(kept)] if kept.exists() else []
@@ -163,7 +163,7 @@ def segments_of(customers: pd.DataFrame) -> pd.DataFrame:
     features = customers[["recency_days", "frequency"]].assign(revenue=customers["revenue"] / 100)
     points = StandardScaler().fit_transform(np.log1p(features.to_numpy(dtype=float)))
     labels = KMeans(min(5, len(points)), n_init=3, random_state=7).fit_predict(points)
-    return customers[["customer_id", "revenue"]].assign(segment=labels)
+    return customers[["customer_id"]].assign(segment=labels)
 
 
 if __name__ == "__main__":

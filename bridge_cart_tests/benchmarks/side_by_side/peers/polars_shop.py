@@ -161,7 +161,7 @@ def segments_of(customers: pl.DataFrame) -> pl.DataFrame:
     features = customers.select("recency_days", "frequency", "revenue").cast(pl.Float64)
     points = StandardScaler().fit_transform(np.log1p(features.to_numpy()))
     labels = KMeans(min(5, len(points)), n_init=3, random_state=7).fit_predict(points)
-    return customers.select("customer_id", "revenue", segment=pl.Series(labels))
+    return customers.select("customer_id", segment=pl.Series(labels))
 
 
 if __name__ == "__main__":

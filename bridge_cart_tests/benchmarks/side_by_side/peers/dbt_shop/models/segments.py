@@ -15,4 +15,4 @@ def model(dbt: Any, session: Any) -> Any:
     features = customers[["recency_days", "frequency", "revenue"]].to_numpy(dtype=float)
     points = StandardScaler().fit_transform(np.log1p(features))
     labels = KMeans(min(5, len(points)), n_init=3, random_state=7).fit_predict(points)
-    return customers[["customer_id", "revenue"]].assign(segment=labels)
+    return customers[["customer_id"]].assign(segment=labels)
