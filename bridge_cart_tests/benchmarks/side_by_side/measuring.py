@@ -29,7 +29,7 @@ class Measured:
         wall: seconds.
         cpu: user and system seconds, of its children too.
         memory: peak resident megabytes of the largest process.
-        output: what it printed.
+        output: what it printed on stdout.
         job: seconds of the work without the start of the process, where the program tells them.
     """
 
@@ -47,22 +47,24 @@ def measure(command: list[str], environment: Mapping[str, str], folder: Path) ->
         CommandError: its exit code is not 0.
     """
     report, printed = folder / "measured.json", folder / "printed.txt"
+    complaints = folder / "complaints.txt"
     launcher = [sys.executable, "-I", "-S", str(Path(__file__).resolve()), str(report)]
-    with printed.open("w") as output:
+    with printed.open("w") as output, complaints.open("w") as errors:
         subprocess.run(
             [*launcher, *command],
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=errors,
             check=True,
         )
     figures = json.loads(report.read_text())
     text = printed.read_text(errors="replace")
     code = figures.pop("code")
     if code:
-        last = " | ".join(text.strip().splitlines()[-5:])
+        said = text + complaints.read_text(errors="replace")
+        last = " | ".join(said.strip().splitlines()[-5:])
         raise CommandError(f"{Path(command[0]).name} ended with {code}: {last}")
     return Measured(**figures, output=text)
 
