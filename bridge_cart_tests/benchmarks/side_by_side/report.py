@@ -63,6 +63,7 @@ class Sheet:
     headers: Sequence[str]
     lines: Sequence[Sequence[str]]
     wrong: frozenset[int] = frozenset()
+    notes: Sequence[str] = ()
 
     def markdown(self) -> str:
         """As Markdown, with wrong lines in bold."""
@@ -71,7 +72,8 @@ class Sheet:
             " | ".join(f"**{cell}**" if n in self.wrong and cell else cell for cell in line)
             for n, line in enumerate(self.lines)
         ]
-        return "\n".join([f"{self.title}:", "", *(f"| {line} |" for line in [*heads, *body])])
+        table = [f"| {line} |" for line in [*heads, *body]]
+        return "\n".join([f"{self.title}:", "", *table, *(f"\n{note}" for note in self.notes)])
 
     def show(self, console: Console) -> None:
         """On the screen, with wrong lines in red."""
@@ -81,11 +83,13 @@ class Sheet:
         for n, line in enumerate(self.lines):
             table.add_row(*line, style="bold red" if n in self.wrong else None)
         console.print(table)
+        for note in self.notes:
+            console.print(note, style="bold red", markup=False)
 
 
 def side_by_side(rows: Sequence[Row], lines: int) -> Sheet:
     """All programs over one history, then how the product compares with each peer."""
-    headers = ["", *(f"{step}: {name}" for step in STEPS for name in _names(step))]
+    headers = ["wall, CPU, memory, in the job", *STEPS]
     body = [_cells(row) for row in rows]
     ours = next((row for row in rows if row.program == PRODUCT), None)
     peers = [row for row in rows if row.program != PRODUCT]
@@ -96,6 +100,7 @@ def side_by_side(rows: Sequence[Row], lines: int) -> Sheet:
         [*headers, "on disk", "answers"],
         [*body, *ratios],
         wrong,
+        [f"{row.program}, {row.wrong}" for row in rows if row.wrong],
     )
 
 
@@ -107,19 +112,10 @@ def growth(rows: Sequence[Row]) -> Sheet:
     body = []
     for program in dict.fromkeys(row.program for row in rows):
         before, after = by_key[program, short], by_key[program, long]
-        body.append(
-            [
-                program,
-                *(
-                    _ratio(after.figure(step, name), before.figure(step, name))
-                    for step in steps
-                    for name in _FIGURES
-                ),
-            ]
-        )
+        body.append([program, *(_ratios_of(after, before, step) for step in steps)])
     return Sheet(
         f"After {long} days against after {short}",
-        ["", *(f"{step}: {_label(name)}" for step in steps for name in _FIGURES)],
+        ["wall, CPU, memory, in the job", *steps],
         body,
     )
 
@@ -149,35 +145,28 @@ def write_between_marks(page: Path, text: str) -> None:
     page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
 
 
-def _names(step: str) -> list[str]:
-    """The figures of a step in its columns."""
-    full, *_ = STEPS
-    return [_label(name) for name in _FIGURES if name != "job" or step != full]
-
-
 def _label(name: str) -> str:
     return {"cpu": "CPU", "job": "in the job"}.get(name, name)
 
 
 def _cells(row: Row) -> list[str]:
-    figures = [
-        _shown(name, row.figure(step, name))
-        for step in STEPS
-        for name in _FIGURES
-        if _label(name) in _names(step)
-    ]
-    return [row.program, *figures, _shown("memory", row.megabytes), row.wrong or "equal"]
+    steps = [_joined(_shown(name, row.figure(step, name)) for name in _FIGURES) for step in STEPS]
+    verdict = "wrong" if row.wrong else "equal"
+    return [row.program, *steps, _shown("memory", row.megabytes), verdict]
 
 
 def _ratios(ours: Row, peer: Row) -> list[str]:
-    figures = [
-        _ratio(ours.figure(step, name), peer.figure(step, name))
-        for step in STEPS
-        for name in _FIGURES
-        if _label(name) in _names(step)
-    ]
-    title = f"{ours.program} / {peer.program}"
-    return [title, *figures, _ratio(ours.megabytes, peer.megabytes), ""]
+    steps = [_ratios_of(ours, peer, step) for step in STEPS]
+    return [f"{ours.program} / {peer.program}", *steps, _ratio(ours.megabytes, peer.megabytes), ""]
+
+
+def _ratios_of(one: Row, other: Row, step: str) -> str:
+    return _joined(_ratio(one.figure(step, name), other.figure(step, name)) for name in _FIGURES)
+
+
+def _joined(cells: Iterable[str]) -> str:
+    """Figures in one cell; what there is not is left out."""
+    return ", ".join(cell for cell in cells if cell != _NONE) or _NONE
 
 
 def _ratio(one: float | None, other: float | None) -> str:
