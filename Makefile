@@ -5,10 +5,11 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS_VENV := .venv-bench
 # Bytecode is compiled once here: without it every process pays seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo dev test lint unit test-slow test-long test-kills test-faults lock dictionary docs notebook screenshots clean
+.PHONY: help install demo dev test lint unit test-slow test-long test-kills test-faults bench lock dictionary docs notebook screenshots clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -74,11 +75,31 @@ test-kills: $(VENV)/installed-dev ## kills and signals of the real command and o
 test-faults: test-kills ## 200 kills of the real command, kills at every point, 200 sequences of 30 events, all other faults
 	@$(BIN)/python -m pytest $(FAULTS) $(addprefix --ignore=,$(TIMED)) -n 2 --dist worksteal -rP -m long
 
+# What is measured: `make bench CUSTOMERS=100000 DAYS=90 GROWTH=30,365,730 REPEATS=3`; also PEERS=dbt,
+# FORMAT=parquet, FOLDER=where, LARGE=1 (1 M customers, 20 M lines), UPDATE=1 (docs/performance.md).
+BENCH := $(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(if $(DAYS),--days $(DAYS)) \
+  $(if $(GROWTH),--growth $(GROWTH)) $(if $(REPEATS),--repeats $(REPEATS)) \
+  $(if $(PEERS),--peers $(PEERS)) $(if $(FORMAT),--format $(FORMAT)) \
+  $(if $(FOLDER),--folder $(FOLDER)) $(if $(LARGE),--large) $(if $(UPDATE),--update)
+bench: $(VENV)/installed $(PEERS_VENV)/installed ## the product beside dbt-duckdb, pandas and Polars, as a table
+	@$(BIN)/python -m bridge_cart_tests.benchmarks.side_by_side $(BENCH)
+
+# The peers' packages are no dependencies of ours: an environment of their own.
+$(PEERS_VENV)/installed: requirements-bench.lock
+	@test -x $(PEERS_VENV)/bin/python || $(PYTHON) -m venv $(PEERS_VENV)
+	@echo "installing the locked peers into $(PEERS_VENV)"
+	@$(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-bench.lock
+	@$(PEERS_VENV)/bin/python -m compileall -q -j 0 $(PEERS_VENV)/lib || true
+	@touch $@
+
 lock: ## pin all packages again (needs uv)
 	@echo 'setuptools>=77' | uv pip compile pyproject.toml - --extra kafka --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --no-strip-extras --quiet -o requirements.lock
 	@echo 'setuptools>=77' | uv pip compile pyproject.toml - --extra kafka --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --no-strip-extras --quiet -c requirements.lock -o requirements-dev.lock
+	@printf '%s\n' 'dbt-core~=1.11.16' dbt-duckdb~=1.11.1 duckdb pandas~=3.1 polars 'pyarrow>=26' scikit-learn | \
+	  uv pip compile - --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --no-strip-extras --quiet -c requirements.lock -o requirements-bench.lock
 
 dictionary: install ## write docs/data_dictionary.md from the table declarations
 	@$(BIN)/python -m bridge_cart_assets.dictionary > docs/data_dictionary.md
