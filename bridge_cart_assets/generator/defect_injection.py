@@ -112,6 +112,8 @@ def _kinds(tidy: pl.DataFrame, defects: Sequence[Defect], shares: Sequence[Share
     """For each record the index of its defect, or -1."""
     kind = tidy["_defect"].to_numpy().copy()
     level = tidy["_level"].to_numpy()
+    of_order = pl.len().over("order_id", "_day") if "order_id" in tidy.columns else pl.lit(1)
+    tidy = tidy.with_columns(_alone=of_order == 1)
     for share in shares:
         rows = np.flatnonzero((level >= share.lower) & (level < share.upper) & (kind == NONE))
         able = tidy[rows]

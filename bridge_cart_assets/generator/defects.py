@@ -15,6 +15,8 @@ from bridge_cart_assets.generator import spellings as sp
 from bridge_cart_assets.generator.landing import CUSTOMERS, PURCHASES, Form
 
 ALWAYS = pl.lit(True)
+# Of an order with several lines in a file, one takes from the others what it lacks.
+ALONE = pl.col("_alone")
 NOTHING: Mapping[str, pl.Expr] = MappingProxyType({})
 
 
@@ -71,8 +73,11 @@ class Defect:
         return next(iter(self.changes)) if len(self.changes) == 1 else None
 
 
-def _missing(column: str, expected: str = "defaulted", weight: float = 2) -> Defect:
-    return Defect("missing_value", expected, weight, {column: sp.one_of(sp.MISSING)})
+def _missing(
+    column: str, expected: str = "defaulted", weight: float = 2, applies: pl.Expr = ALWAYS
+) -> Defect:
+    changes = {column: sp.one_of(sp.MISSING)}
+    return Defect("missing_value", expected, weight, changes, applies=applies)
 
 
 def _respelt(
@@ -149,13 +154,13 @@ PURCHASE_DEFECTS = (
     _respelt(
         "payment_spelling", "payment_method", sp.respelt("payment_method", sp.PAYMENT_METHODS), 12
     ),
-    _missing("coupon_used"),
-    _missing("payment_method"),
+    _missing("coupon_used", applies=ALONE),
+    _missing("payment_method", applies=ALONE),
     _missing("product_category"),
     _missing("quantity"),
     _missing("order_id", "MISSING_ORDER_ID"),
-    _missing("customer_id", weight=3),
-    _missing("purchase_date", "MISSING_DATE"),
+    _missing("customer_id", weight=3, applies=ALONE),
+    _missing("purchase_date", "MISSING_DATE", applies=ALONE),
     _missing("purchase_amount", "MISSING_AMOUNT"),
     Defect("unreadable_amount", "BAD_AMOUNT", 4, {"purchase_amount": sp.one_of(sp.NOT_AMOUNTS)}),
     Defect("unreadable_date", "BAD_DATE", 4, {"purchase_date": sp.one_of(sp.NOT_MOMENTS)}),
