@@ -16,7 +16,7 @@ from bridge_cart_assets.sources.source import (
 )
 from bridge_cart_assets.tables.silver import PURCHASES
 from bridge_cart_assets.transforms.amounts import read_numbers
-from bridge_cart_assets.transforms.order_lines import distinct_rank
+from bridge_cart_assets.transforms.order_lines import rank_distinct_lines
 
 COLUMNS = {
     "InvoiceNo": "Invoice; begins with C when goods are taken back",
@@ -39,19 +39,19 @@ def conform(raw: pl.LazyFrame) -> Conformed:
     profiles, where they are refused: all dates of the file say whether the month comes first.
     """
     lines = raw.with_columns(
-        _key=pl.struct(*COLUMNS, "_rescued").hash(),
         order_id=pl.col("InvoiceNo").str.strip_chars(),
         customer_id=pl.col("CustomerID").str.strip_chars().str.replace(r"\.0$", ""),
+        _pieces=read_numbers(pl.col("Quantity"), pl.col("_fingerprint")),
+        _price=read_numbers(pl.col("UnitPrice"), pl.col("_fingerprint")),
     ).sort("_fingerprint", "_pos")
-    number = distinct_rank(pl.col("_key"), "_fingerprint", "order_id")
-    pieces, price = (
-        read_numbers(pl.col(name), pl.col("_fingerprint")) for name in ("Quantity", "UnitPrice")
-    )
-    amount = pieces.struct.field("value") * price.struct.field("value")
-    is_guess = pieces.struct.field("guessed") | price.struct.field("guessed")
+    content = pl.struct(*COLUMNS, "_rescued").hash()
+    numbered = rank_distinct_lines(lines, ["_fingerprint", "order_id"], content)
+    pieces, price = pl.col("_pieces").struct, pl.col("_price").struct
+    amount = pieces.field("value") * price.field("value")
+    is_guess = pieces.field("guessed") | price.field("guessed")
     taken_back = pl.col("order_id").str.to_uppercase().str.starts_with("C")
-    purchases = lines.with_columns(
-        line_number=number.cast(pl.String),
+    purchases = numbered.with_columns(
+        line_number=pl.col("_rank").cast(pl.String),
         purchase_date=pl.col("InvoiceDate"),
         purchase_amount=pl.coalesce(
             amount.cast(pl.String), pl.concat_str("Quantity", pl.lit(" x "), "UnitPrice")

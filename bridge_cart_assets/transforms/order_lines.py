@@ -8,6 +8,8 @@ completed from that file alone, so the result does not depend on the order in wh
 A message is a record by itself: nothing is taken from other messages.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from bridge_cart_assets.transforms import parsing
@@ -63,19 +65,28 @@ def complete_lines(lines: pl.DataFrame) -> pl.DataFrame:
     return _filled(_numbered(named)).drop("_order", "_row")
 
 
-def distinct_rank(content: pl.Expr, *order: str) -> pl.Expr:
-    """The rank of a line among the distinct lines of its order, by first position.
+def rank_distinct_lines(
+    lines: pl.LazyFrame, order: Sequence[str], content: pl.Expr
+) -> pl.LazyFrame:
+    """Add `_rank`: the rank of a line among the distinct lines of its order, by first position.
 
     Args:
-        content: equal for exact repetitions of a line, and for nothing else.
+        lines: with `_pos`, the position in the file.
         order: the columns that name an order of a file.
+        content: equal for exact repetitions of a line, and for nothing else.
 
-    >>> lines = pl.DataFrame({"o": ["O1", "O1", "O1"], "c": [7, 7, 8], "_pos": [1, 2, 3]})
-    >>> lines.select(distinct_rank(pl.col("c"), "o")).to_series().to_list()
+    >>> lines = pl.LazyFrame({"o": ["O1", "O1", "O1"], "c": [7, 7, 8], "_pos": [1, 2, 3]})
+    >>> rank_distinct_lines(lines, ["o"], pl.col("c")).collect()["_rank"].to_list()
     [1, 1, 2]
     """
-    first = pl.col("_pos").min().over([*(pl.col(name) for name in order), content])
-    return first.rank("dense").over(order)
+    # One window at a time: of two, the inner one is computed for each group of the outer one.
+    first = pl.col("_pos").min().over([*order, "_content"])
+    return (
+        lines.with_columns(_content=content)
+        .with_columns(_first=first)
+        .with_columns(_rank=pl.col("_first").rank("dense").over(order))
+        .drop("_content", "_first")
+    )
 
 
 def _numbered(lines: pl.DataFrame) -> pl.DataFrame:
@@ -86,8 +97,8 @@ def _numbered(lines: pl.DataFrame) -> pl.DataFrame:
     # A repetition differs from its original in its place only; both lack a number.
     place = {"_row", "_pos", "_object", "_source", "_batch_day", "_item", "line_number"}
     content = pl.struct(n for n in todo.columns if n not in place).hash()
-    ranked = todo.with_columns(_content=content).select(
-        "_row", *_ORDER, _rank=distinct_rank(pl.col("_content"), *_ORDER)
+    ranked = (
+        rank_distinct_lines(todo.lazy(), _ORDER, content).select("_row", *_ORDER, "_rank").collect()
     )
     given = (
         lines.join(ranked, on=_ORDER, how="semi")
