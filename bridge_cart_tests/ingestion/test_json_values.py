@@ -105,7 +105,9 @@ def test_a_number_may_be_cut_by_the_end_of_a_part(
 ) -> None:
     monkeypatch.setattr(files, "PART_BYTES", size)
     monkeypatch.setattr(files, "READ_BYTES", size)
-    frame = in_parts(tmp_path, "a.json", b'[{}, 12345, true, -6.25e3, {"customer_id": "1"}]')
+    frame = in_parts(
+        tmp_path, "a.json", b'[{"customer_id": "0"}, 12345, true, -6.25e3, {"customer_id": "1"}]'
+    )
     assert frame["_raw"].to_list() == [None, "12345", "true", "-6.25e3", None]
 
 
