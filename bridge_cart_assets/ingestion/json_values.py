@@ -109,8 +109,9 @@ class JsonValues:
             if is_last or not (is_open or error.pos > len(text) - _LONGEST_WORD):
                 raise self._refusal(error.msg, error.pos) from error
             return None
-        # A number may go on.
-        return end if is_last or end < len(text) else None
+        # A number may go on: 6 is the beginning of 6.25, and of 6e3.
+        may_go_on = text[at] in "-0123456789" and not text[end : end + 8].strip(".eE+-0123456789")
+        return end if is_last or not may_go_on or len(text) > end + 8 else None
 
     def _refusal(self, words: str, at: int) -> FileRefusedError:
         return FileRefusedError("UNREADABLE", f"not JSON at byte {self._done + at + 1:,}: {words}")

@@ -62,7 +62,7 @@ def test_every_layout_has_the_same_records(layout: str, format: str) -> None:
     assert_frame_equal(read(LAYOUTS[layout], format), read("\n".join(LINES), "ndjson"))
 
 
-@pytest.mark.parametrize("size", [1, 5, 64, 150])
+@pytest.mark.parametrize("size", [7, 150])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_parts_of_a_file_are_the_whole(
@@ -70,7 +70,8 @@ def test_the_parts_of_a_file_are_the_whole(
 ) -> None:
     data = LAYOUTS[layout].encode(encoding)
     whole = read(data)
-    monkeypatch.setattr(files, "PART_BYTES", size)
+    for name in ("PART_BYTES", "READ_BYTES", "READ_PACKED_BYTES"):
+        monkeypatch.setattr(files, name, size)
     assert_frame_equal(in_parts(tmp_path, "a.json", data), whole)
     monkeypatch.setattr(readers, "PART_RECORDS", 2)
     assert_frame_equal(in_parts(tmp_path, "a.json.gz", gzip.compress(data)), whole)
@@ -94,7 +95,20 @@ def test_whatever_the_objects_say_the_parts_are_the_whole(
     assert_frame_equal(read(data), expected)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "PART_BYTES", size)
+        patch.setattr(files, "READ_BYTES", size)
         assert_frame_equal(in_parts(tmp_path, "a.json", data), expected)
+
+
+@pytest.mark.parametrize("size", range(1, 12))
+def test_a_number_may_be_cut_by_the_end_of_a_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(files, "PART_BYTES", size)
+    monkeypatch.setattr(files, "READ_BYTES", size)
+    frame = in_parts(
+        tmp_path, "a.json", b'[{"customer_id": "0"}, 12345, true, -6.25e3, {"customer_id": "1"}]'
+    )
+    assert frame["_raw"].to_list() == [None, "12345", "true", "-6.25e3", None]
 
 
 def test_numbers_keep_their_spelling() -> None:
@@ -143,7 +157,8 @@ def test_what_is_no_whole_json_is_refused(
     def taken() -> pl.DataFrame:
         return read(data) if size is None else in_parts(tmp_path, "a.json", data.encode())
 
-    monkeypatch.setattr(files, "PART_BYTES", size or files.PART_BYTES)
+    for name in ("PART_BYTES", "READ_BYTES"):
+        monkeypatch.setattr(files, name, size or getattr(files, name))
     with pytest.raises(FileRefusedError) as refusal:
         taken()
     assert refusal.value.reason == reason
