@@ -158,6 +158,7 @@ def _class_of(text: str) -> str | None:
 def _of_classes(classes: set[str], words: set[str]) -> str | None:
     """What the words of a text say together."""
     is_partial = "partial" in classes
+    is_known = words <= _all_words()
     if "not" in classes:
         # "Not paid": what is denied is a payment, or else nobody knows.
         is_denied = classes <= {"not", "completed", "pending", "neutral"}
@@ -165,7 +166,7 @@ def _of_classes(classes: set[str], words: set[str]) -> str | None:
     elif "refunded" in classes and "failed" in classes:
         status = None
     elif "refunded" in classes and is_partial:
-        status = "completed"
+        status = "completed" if is_known else None
     elif "pending" in classes:
         status = "cancelled" if "failed" in classes else "pending"
     elif "refunded" in classes:
@@ -175,7 +176,7 @@ def _of_classes(classes: set[str], words: set[str]) -> str | None:
         status = None if is_partial else "cancelled"
     elif "completed" in classes and is_partial and words & _half_paid():
         status = "pending"
-    elif "completed" in classes and words <= _all_words():
+    elif "completed" in classes and is_known:
         status = "completed"
     else:
         status = None

@@ -6,6 +6,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
 from bridge_cart_assets.transforms.cleaning import clean_customers, clean_purchases
@@ -499,3 +501,63 @@ def test_no_records_give_no_records() -> None:
     cleaned = clean_purchases(order_lines())
     assert (cleaned.accepted.height, cleaned.refused.height) == (0, 0)
     assert clean_customers(profiles()).accepted.is_empty()
+
+
+CENTS = st.integers(-100_000, 100_000).map(lambda cents: f"{Decimal(cents) / 100:.2f}")
+STATUSES = {
+    "completed": ("paid", "wc-completed", "versandt", "livrée", "Partially Refunded", None),
+    "undone": ("voided", "Zahlung fehlgeschlagen", "remboursé", "devuelto", "wc-refunded"),
+    "pending": ("on hold", "unbezahlt", "en attente", "pendiente"),
+}
+LINES = st.tuples(
+    CENTS,
+    st.sampled_from(["", "0", "1.00", "-2.50", "400"]),
+    st.sampled_from(["", "1", "-1", "0.250", "-3"]),
+    st.sampled_from([(name, word) for name, words in STATUSES.items() for word in words]),
+)
+
+
+@given(st.lists(LINES, min_size=1, max_size=30))
+@settings(deadline=None, max_examples=60)
+def test_kind_and_sign_of_any_line_are_what_the_contract_says(
+    lines: list[tuple[str, str, str, tuple[str, str | None]]],
+) -> None:
+    records = order_lines(
+        *(
+            {
+                "order_id": f"O{n}",
+                "purchase_amount": amount,
+                "discount_amount": discount,
+                "quantity": quantity,
+                "status": status[1],
+            }
+            for n, (amount, discount, quantity, status) in enumerate(lines)
+        )
+    )
+    cleaned = clean_purchases(records)
+    reasons = dict(cleaned.refused.select("pos", "reason").iter_rows())
+    found = {row["pos"]: row for row in cleaned.accepted.iter_rows(named=True)}
+    assert len(reasons) + len(found) == len(lines)
+    for pos, (amount, discount, quantity, (status, word)) in enumerate(lines, start=1):
+        written, off = Decimal(amount), abs(Decimal(discount or 0))
+        gives_back = quantity.startswith("-")
+        if written < 0 and not gives_back and status == "completed" and word is not None:
+            assert reasons[pos] == "NON_POSITIVE_AMOUNT"
+        elif off > abs(written):
+            assert reasons[pos] == "BAD_DISCOUNT"
+        else:
+            moved = -abs(written) if gives_back else written
+            net = moved - off if moved > 0 else moved + off
+            kind = (
+                "cancelled"
+                if status == "undone" and moved > 0
+                else "pending"
+                if status == "pending"
+                else "free"
+                if net == 0
+                else "refund"
+                if moved < 0
+                else "sale"
+            )
+            assert (found[pos]["net_amount"], found[pos]["kind"]) == (net, kind)
+            assert found[pos]["purchase_amount"] - found[pos]["discount_amount"] == net
