@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from bridge_cart_assets.transforms import parsing
+from bridge_cart_assets.transforms.ids import tidy_id
 
 # What an order says once for all of its lines.
 ORDER_FIELDS = (
@@ -58,7 +59,7 @@ def complete_lines(lines: pl.DataFrame) -> pl.DataFrame:
     [('C1', '2'), ('C1', '1'), ('C1', '3')]
     """
     is_of_file = pl.col("_fingerprint").str.contains(_SHA_256)
-    order = pl.when(is_of_file).then(parsing.present(pl.col("order_id")))
+    order = pl.when(is_of_file).then(tidy_id(pl.col("order_id")))
     if "_guessed" not in lines.columns:
         lines = lines.with_columns(_guessed=pl.lit(None, pl.String))
     named = lines.with_columns(_order=order).with_row_index("_row")
