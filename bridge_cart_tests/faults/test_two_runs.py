@@ -144,10 +144,10 @@ def a_rival_before(shop: Shop, step: str, *line: str) -> Any:
 
 def test_what_another_run_quarantined_outlives_a_crash(shop: Shop) -> None:
     """Quarantine is made to agree with raw as it was before the other run; then comes the crash."""
-    shop.land("purchases", "2024-01-01/a.csv", LINE, "O1,,2024-01-01,10,")
+    shop.land("purchases", "2024-01-01/a.csv", LINE, "O1,C1,soon,10,")
     with (
         suppress(Crash),
-        a_rival_before(shop, "update_quarantine", "O2,,2024-01-01,10,"),
+        a_rival_before(shop, "update_quarantine", "O2,C1,soon,10,"),
         patch.object(silver, "update_accounting", dies_if_quarantine_shrank(shop)),
     ):
         shop.run()
@@ -181,7 +181,7 @@ def test_accounting_is_in_balance_after_a_run_beside_another(shop: Shop) -> None
 
 def test_equal_bytes_in_two_sources_are_two_refused_records(shop: Shop) -> None:
     for source in ("customers", "purchases"):
-        shop.land(source, "2024-01-01.csv", LINE, "O1,,2024-01-01,10,")
+        shop.land(source, "2024-01-01.csv", LINE, ",,2024-01-01,10,")
     shop.run()
     refused = shop.read(QUARANTINE)
     assert refused.height == 2

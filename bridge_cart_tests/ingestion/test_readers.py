@@ -688,6 +688,7 @@ def test_whole_floats_of_parquet_have_no_point(dtype: type[pl.DataType]) -> None
 
 
 @given(st.lists(st.integers(-(2**53), 2**53), min_size=1, max_size=9))
+@settings(deadline=None)
 def test_any_whole_number_that_a_float_holds_exactly_comes_back(numbers: list[int]) -> None:
     frame = parquet(customer_id=[float(number) for number in numbers])
     assert frame["customer_id"].to_list() == [str(number) for number in numbers]

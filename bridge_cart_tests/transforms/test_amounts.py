@@ -181,8 +181,12 @@ def test_numbers_are_decided_like_amounts() -> None:
 
 
 def _readable(name: str) -> bool:
-    """Whether the locale has Latin digits in groups that people count in (Toki Pona has not)."""
-    return Locale.parse(name).default_numbering_system == "latn" and not name.startswith("tok")
+    """Whether the locale has Latin digits in groups that people count in.
+
+    Toki Pona has not; and of groups apart by an apostrophe Babel leaves out some above a million.
+    """
+    is_latin = Locale.parse(name).default_numbering_system == "latn"
+    return is_latin and not name.startswith("tok") and "'" not in format_decimal(1234, locale=name)
 
 
 LOCALES = st.sampled_from(sorted(localedata.locale_identifiers())).filter(_readable)

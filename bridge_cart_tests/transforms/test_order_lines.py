@@ -4,7 +4,7 @@ import random
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge_cart_assets.transforms.order_lines import ORDER_FIELDS, complete_lines
@@ -102,6 +102,7 @@ def test_a_status_that_was_filled_in_is_marked() -> None:
     ),
     st.randoms(use_true_random=False),
 )
+@settings(max_examples=60, deadline=None)
 def test_distinct_lines_never_share_a_number_and_order_of_rows_does_not_matter(
     lines: list[tuple[str | None, str | None, str]], shuffle: random.Random
 ) -> None:
