@@ -21,8 +21,9 @@ from bridge_cart_assets.transforms.currencies import (
     sign_pattern,
     without_cents,
 )
-from bridge_cart_assets.transforms.parsing import EXACT, present
+from bridge_cart_assets.transforms.parsing import present
 
+EXACT = pl.Decimal(38, 10)
 AMOUNT = pl.Struct({"value": MONEY, "guessed": pl.Boolean, "currency": pl.String, "exact": EXACT})
 NUMBER = pl.Struct({"value": EXACT, "guessed": pl.Boolean})
 
@@ -35,6 +36,8 @@ _FINE = pl.Decimal(38, 18)
 _CENTS = Decimal("0.01")
 _LAST_DECIMAL = Decimal(1).scaleb(-EXACT.scale)
 _LIMIT = Decimal(10) ** 18
+# Above it a number is no longer exact in JSON.
+_WHOLE_LIMIT = 2**53
 _MONEY_LIMIT = Decimal(10) ** 16
 _INVISIBLE = "\u061c\u200b\u200c\u200d\u200e\u200f\u2066\u2067\u2068\u2069\ufeff"
 _CHARACTERS = str.maketrans(
@@ -121,6 +124,23 @@ def read_numbers(text: pl.Expr, file: pl.Expr) -> pl.Expr:
         pl.lit(None, pl.String).alias("currency"),
     )
     return columns.map_batches(_numbers, return_dtype=NUMBER)
+
+
+def read_wholes(text: pl.Expr) -> pl.Expr:
+    """Whole numbers up to 2^53, each read by itself; 2.0 is one, 1.5 is not.
+
+    >>> texts = pl.DataFrame({"text": ["2.0", "1.5", "-3", "1,000"]})
+    >>> texts.select(read_wholes(pl.col("text"))).to_series().to_list()
+    [2, None, -3, 1000]
+    """
+    exact = read_numbers(text, pl.lit(None, pl.String)).struct.field("value")
+    return exact.map_batches(_wholes, return_dtype=pl.Int64)
+
+
+def _wholes(exact: pl.Series) -> pl.Series:
+    number = exact.cast(pl.Int64, strict=False)
+    is_whole = (exact == number.cast(EXACT, strict=False)) & (number.abs() <= _WHOLE_LIMIT)
+    return pl.select(pl.when(is_whole).then(number)).to_series()
 
 
 def _amounts(rows: pl.Series, shop: str | None) -> pl.Series:

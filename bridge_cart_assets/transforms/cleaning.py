@@ -16,7 +16,7 @@ import polars as pl
 
 from bridge_cart_assets.tables.columns import MONEY, QUANTITY
 from bridge_cart_assets.transforms import parsing
-from bridge_cart_assets.transforms.amounts import read_amounts, read_numbers
+from bridge_cart_assets.transforms.amounts import read_amounts, read_numbers, read_wholes
 from bridge_cart_assets.transforms.countries import read_countries
 from bridge_cart_assets.transforms.currencies import read_currencies
 from bridge_cart_assets.transforms.dates import Order, read_moments
@@ -107,7 +107,7 @@ def clean_purchases(
         **_received(_PURCHASE_TEXTS),
         order_id=tidy_id(pl.col("order_id")),
         customer_id=tidy_id(pl.col("customer_id")),
-        line_number=parsing.parse_whole(pl.col("line_number")),
+        line_number=read_wholes(pl.col("line_number")),
         purchase_date=read_moments(pl.col("purchase_date"), _FILE, dates),
         purchase_amount=read_amounts(pl.col("purchase_amount"), _FILE, coin, currency),
         discount_amount=read_amounts(pl.col("discount_amount"), _FILE, coin, currency),
@@ -180,7 +180,7 @@ def clean_customers(records: pl.LazyFrame, dates: Order | None = None) -> Cleane
     [('MISSING_CUSTOMER_ID', 'n/a')]
     """
     email = parsing.present(pl.col("email")).str.to_lowercase()
-    age = parsing.parse_whole(pl.col("age"))
+    age = read_wholes(pl.col("age"))
     read = records.select(
         **_PROVENANCE,
         **_received(_CUSTOMER_TEXTS),

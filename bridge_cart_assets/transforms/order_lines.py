@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from bridge_cart_assets.transforms import parsing
+from bridge_cart_assets.transforms.amounts import read_wholes
 from bridge_cart_assets.transforms.ids import tidy_id
 
 # What an order says once for all of its lines.
@@ -103,7 +104,7 @@ def _numbered(lines: pl.DataFrame) -> pl.DataFrame:
     )
     given = (
         lines.join(ranked, on=_ORDER, how="semi")
-        .select(*_ORDER, _given=parsing.parse_whole(pl.col("line_number")))
+        .select(*_ORDER, _given=read_wholes(pl.col("line_number")))
         .filter(pl.col("_given") >= 1)
         .unique()
     )
