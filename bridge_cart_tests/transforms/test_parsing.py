@@ -180,6 +180,7 @@ def test_an_amount_is_rounded_half_up_away_from_zero(text: str, expected: str) -
     "text",
     [
         *("foo", "", "-", "$", "()", "--5", "-5-", "1,2,3", "1,234,56", "1.234.56", "1.2.3"),
+        *("12%", "0x10", "Infinity", "nan", "1e999", "10000000000000000", "12 or 13"),
     ],
 )
 def test_an_amount_that_cannot_be_read_is_null(text: str) -> None:
