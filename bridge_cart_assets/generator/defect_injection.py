@@ -13,10 +13,13 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.generator.defects import Defect, How, Share
+from bridge_cart_assets.generator.defects import MOVING, Defect, How, Share
 from bridge_cart_assets.generator.deliveries import NONE
-from bridge_cart_assets.generator.landing import Form, render_file
-from bridge_cart_assets.generator.rng import Ints, choose_each
+from bridge_cart_assets.generator.landing import PURCHASES, Form, render_file
+from bridge_cart_assets.generator.rng import Flags, Ints, choose_each
+
+# What an order says once for all of its lines: a blank takes it from them.
+ORDER_FIELDS = ("customer_id", "purchase_date", "status", "payment_method", "coupon_used")
 
 MANIFEST = {
     "file": pl.String,
@@ -67,9 +70,9 @@ def spoil(
         shares: which records the defects befall that are not put in by `deliveries`.
         start: first day of the shop.
     """
-    kind = _kinds(tidy, defects, shares)
+    kind, filled = _with_orders_that_fill(tidy, _kinds(tidy, defects, shares), defects, source)
     rows = np.flatnonzero(kind != NONE)
-    struck = tidy[rows].with_columns(_kind=kind[rows])
+    struck = tidy[rows].with_columns(_kind=kind[rows], _filled=filled[rows])
     dirty = struck.with_columns(_dirty_columns(defects))
     how = np.array([defect.how for defect in defects], dtype=object)[kind[rows]]
     copied = how == How.COPY
@@ -126,6 +129,52 @@ def _kinds(tidy: pl.DataFrame, defects: Sequence[Defect], shares: Sequence[Share
         members = np.array(share.members, dtype=np.int64)[chosen]
         kind[rows] = np.where(weights.sum(axis=1) > 0, members, NONE)
     return kind
+
+
+def _with_orders_that_fill(
+    tidy: pl.DataFrame, kind: Ints, defects: Sequence[Defect], source: str
+) -> tuple[Ints, Flags]:
+    """Settle what becomes of a blank that the order's other lines in the file can fill.
+
+    They do when all of them say the same. A line is left tidy when another one of its order is
+    spoilt or says something else (what the blank becomes would not be beyond dispute), or when it
+    will be cancelled.
+
+    Returns:
+        For each record the index of its defect, or -1, and whether a blank of it will be filled.
+    """
+    blanks = [
+        (n, str(d.column)) for n, d in enumerate(defects) if d.blanks and d.column in ORDER_FIELDS
+    ]
+    filled = np.zeros(kind.size, dtype=np.bool_)
+    if source != PURCHASES or not np.isin(kind, [n for n, _ in blanks]).any():
+        return kind, filled
+    moved = [n for n, defect in enumerate(defects) if defect.how in MOVING]
+    is_spoilt = (kind != NONE) & ~np.isin(kind, moved)
+    order = ["_day", "order_id"]
+    records = tidy.select(
+        *order, *ORDER_FIELDS, "_stands", _spoilt=is_spoilt, _kind=kind
+    ).with_row_index()
+    struck = records.filter(pl.col("_kind").is_in([n for n, _ in blanks])).select(order).unique()
+    told = (
+        records.join(struck, on=order, how="semi")
+        .with_columns(
+            pl.len().over(order).alias("_lines"),
+            pl.col("_spoilt").sum().over(order).alias("_others"),
+            *(pl.col(name).n_unique().over(order) for name in ORDER_FIELDS),
+        )
+        .filter(pl.col("_kind").is_in([n for n, _ in blanks]), pl.col("_lines") > 1)
+        .with_columns(
+            _says=pl.coalesce(
+                pl.when(pl.col("_kind") == n).then(pl.col(name) == 1) for n, name in blanks
+            )
+        )
+    )
+    agrees = pl.col("_says") & (pl.col("_others") == 1) & pl.col("_stands")
+    kind = kind.copy()
+    kind[told.filter(~agrees)["index"].to_numpy()] = NONE
+    filled[told.filter(agrees)["index"].to_numpy()] = True
+    return kind, filled
 
 
 def _dirty_columns(defects: Sequence[Defect]) -> list[pl.Expr]:
@@ -193,7 +242,9 @@ def _manifest(
         record=place,
         column=_of_kind([None if d.how is How.COPY else d.column for d in defects]),
         kind=_of_kind([defect.kind for defect in defects]),
-        expected=_of_kind([defect.expected for defect in defects]),
+        expected=pl.when("_filled")
+        .then(pl.lit("repaired"))
+        .otherwise(_of_kind([defect.expected for defect in defects])),
     )
     clean, spoilt = _named_value(struck, named["column"]), _named_value(dirty, named["column"])
     is_whole = named["column"].is_null()

@@ -49,6 +49,7 @@ class Defect:
         line: what the line becomes, from the column `line`; for `How.LINE`.
         applies: records that it can befall.
         forms: formats of files that can have it.
+        blanks: whether it leaves nothing of the value.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class Defect:
     line: pl.Expr | None = None
     applies: pl.Expr = ALWAYS
     forms: tuple[Form, ...] = tuple(Form)
+    blanks: bool = False
 
     @property
     def can_befall(self) -> pl.Expr:
@@ -72,7 +74,7 @@ class Defect:
 
 
 def _missing(column: str, expected: str = "defaulted", weight: float = 2) -> Defect:
-    return Defect("missing_value", expected, weight, {column: sp.one_of(sp.MISSING)})
+    return Defect("missing_value", expected, weight, {column: sp.one_of(sp.MISSING)}, blanks=True)
 
 
 def _respelt(

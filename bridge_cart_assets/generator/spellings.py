@@ -40,7 +40,7 @@ PAYMENT_METHODS = {
 }
 CURRENCIES_BEFORE = ("$", "£", "€", "₹", "USD ", "EUR ", "GBP ", "US$")
 CURRENCIES_BEHIND = ("€", " €", " EUR", " GBP")
-NOT_AMOUNTS = ("abc", "twelve", "#REF!", "1.2.3", "12..50")
+NOT_AMOUNTS = ("abc", "twelve", "12/50", "1.2.3", "12..50")
 NOT_MOMENTS = ("soon", "2024-13-45 25:61:00", "31/02/2024 10:00:00", "yesterday")
 
 
