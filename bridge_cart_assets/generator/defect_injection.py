@@ -15,11 +15,9 @@ import polars as pl
 
 from bridge_cart_assets.generator.defects import MOVING, Defect, How, Share
 from bridge_cart_assets.generator.deliveries import NONE
-from bridge_cart_assets.generator.landing import PURCHASES, Form, render_file
+from bridge_cart_assets.generator.file_forms import ORDER_FIELDS, render_in_form
+from bridge_cart_assets.generator.landing import PURCHASES, Form, Target
 from bridge_cart_assets.generator.rng import Flags, Ints, choose_each
-
-# What an order says once for all of its lines: a blank takes it from them.
-ORDER_FIELDS = ("customer_id", "purchase_date", "status", "payment_method", "coupon_used")
 
 MANIFEST = {
     "file": pl.String,
@@ -38,8 +36,8 @@ class Spoilt:
     """Records as they land.
 
     Attributes:
-        records: what `landing.render_file` returns, and `_day` of the file, in the order of the
-            files.
+        records: what `file_forms.render_in_form` returns, and `_day` of the file, in the order of
+            the files.
         places: of each given record the position in its file, from 1.
         manifest: grain (file, record), one row per defect; `_day` of the file and the columns of
             `MANIFEST` but `file`.
@@ -58,19 +56,25 @@ def spoil(
     defects: Sequence[Defect],
     shares: Sequence[Share],
     start: date,
+    to: Target,
 ) -> Spoilt:
     """Give a share of the records one defect each.
 
     Args:
-        tidy: the source's columns as text; and of `deliveries` what its records have, each name
-            with an underscore before it, `_day` for lands.
+        tidy: the source's columns as text; of `deliveries` what its records have, each name with
+            an underscore before it, `_day` for lands; and what `file_forms.with_forms` adds.
         source: whose records they are.
         form: format of the files.
         defects: what can befall these records.
         shares: which records the defects befall that are not put in by `deliveries`.
         start: first day of the shop.
+        to: where the records go.
     """
-    kind, filled = _with_orders_that_fill(tidy, _kinds(tidy, defects, shares), defects, source)
+    kind = _kinds(tidy, defects, shares)
+    filled = np.zeros(kind.size, dtype=np.bool_)
+    # Messages are by themselves: no other one says what is missing.
+    if source == PURCHASES and to is Target.FILES:
+        kind, filled = _with_orders_that_fill(tidy, kind, defects)
     rows = np.flatnonzero(kind != NONE)
     struck = tidy[rows].with_columns(_kind=kind[rows], _filled=filled[rows])
     dirty = struck.with_columns(_dirty_columns(defects))
@@ -84,11 +88,11 @@ def spoil(
     copy = np.concatenate([np.zeros(intact.size, dtype=np.bool_), copied])
     behind = np.concatenate([intact, np.where(copied, later, rows)])
     order = np.lexsort((row, copy, behind))
-    clean_lines = render_file(struck, source, form)
-    dirty_lines = render_file(dirty, source, form, tidy=struck)
+    clean_lines = render_in_form(struck, source, form)
+    dirty_lines = render_in_form(dirty, source, form, tidy=struck)
     if form is not Form.PARQUET:
         dirty_lines = _with_broken_lines(dirty_lines, clean_lines, kind[rows], defects)
-    rendered = pl.concat([render_file(tidy, source, form)[intact], dirty_lines])[order]
+    rendered = pl.concat([render_in_form(tidy, source, form)[intact], dirty_lines])[order]
     day = tidy["_day"][row[order]]
     place = np.empty(order.size, dtype=np.int64)
     place[order] = _places_in_file(day.to_numpy())
@@ -132,7 +136,7 @@ def _kinds(tidy: pl.DataFrame, defects: Sequence[Defect], shares: Sequence[Share
 
 
 def _with_orders_that_fill(
-    tidy: pl.DataFrame, kind: Ints, defects: Sequence[Defect], source: str
+    tidy: pl.DataFrame, kind: Ints, defects: Sequence[Defect]
 ) -> tuple[Ints, Flags]:
     """Settle what becomes of a blank that the order's other lines in the file can fill.
 
@@ -147,7 +151,7 @@ def _with_orders_that_fill(
         (n, str(d.column)) for n, d in enumerate(defects) if d.blanks and d.column in ORDER_FIELDS
     ]
     filled = np.zeros(kind.size, dtype=np.bool_)
-    if source != PURCHASES or not np.isin(kind, [n for n, _ in blanks]).any():
+    if not np.isin(kind, [n for n, _ in blanks]).any():
         return kind, filled
     moved = [n for n, defect in enumerate(defects) if defect.how in MOVING]
     is_spoilt = (kind != NONE) & ~np.isin(kind, moved)

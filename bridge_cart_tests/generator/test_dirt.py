@@ -138,6 +138,7 @@ def test_every_kind_of_defect_occurs_with_what_is_expected(manifest: pl.DataFram
         (None if defect.how is How.COPY else defect.column, defect.kind, defect.expected)
         for source in SOURCES
         for defect in defects_of(source, Form.CSV)
+        if defect.in_mix
     }
     # What the order's other lines say.
     declared |= {(column, "missing_value", "repaired") for column in FILLED}
