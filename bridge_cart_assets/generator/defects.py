@@ -43,8 +43,8 @@ class Defect:
         expected: what should become of the record: `repaired` (silver has the clean value),
             `defaulted` (null, or the contract's default), `kept` (silver has the dirty value:
             there is no way to know), `unreadable` (as if nothing were there, and its column is
-            named), `accepted` (nothing is wrong with the values), `duplicate`, `superseded`, or
-            the reason of the refusal.
+            named), `pending` (a line whose money has not come), `accepted` (nothing is wrong with
+            the values), `duplicate`, `superseded`, or the reason of the refusal.
         weight: how often, among the defects that can befall a record.
         changes: the text that takes the place of each spoilt column's tidy one.
         how: in which way.
@@ -269,6 +269,13 @@ PURCHASE_DEFECTS = (
         *map(_nothing, ("quantity", "discount_amount", "updated_at")),
         _nothing("status", _COMPLETED),
         _respelt("status_spelling", "status", sp.respelt("status", sp.STATUSES), 6),
+        Defect(
+            "status_pending",
+            "pending",
+            weight=4,
+            changes={"status": sp.one_of(sp.PENDING)},
+            applies=_COMPLETED,
+        ),
         Defect("status_unknown", "BAD_STATUS", 4, {"status": sp.one_of(sp.NOT_STATUSES)}),
         Defect(
             "discount_rate", "BAD_DISCOUNT", 4, {"discount_amount": sp.one_of(sp.NOT_DISCOUNTS)}
@@ -348,8 +355,10 @@ _DEFECTS = {CUSTOMERS: CUSTOMER_DEFECTS, PURCHASES: PURCHASE_DEFECTS}
 def forms_of_kinds() -> dict[str, set[Form]]:
     """The formats of files that can have each kind."""
     forms: dict[str, set[Form]] = {kind: set(Form) for kind in (*FILE_KINDS, EXPORTS)}
-    for kind in (*PURCHASE_DEFECTS, *CUSTOMER_DEFECTS, *FILE_FORMS):
-        forms.setdefault(kind.kind, set()).update(kind.forms)
+    for defect in (*PURCHASE_DEFECTS, *CUSTOMER_DEFECTS):
+        forms.setdefault(defect.kind, set()).update(defect.forms)
+    for file_form in FILE_FORMS:
+        forms.setdefault(file_form.kind, set()).update(file_form.forms)
     return forms
 
 

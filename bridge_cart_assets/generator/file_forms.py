@@ -193,8 +193,8 @@ def with_forms(
     shares = [(rate, kinds) for rate, kinds in shares if rate and kinds]
     if not shares:
         return tidy.with_columns(**plain)
-    drawn = {day: _share_of(day, source, shares, seed) for day in tidy["_day"].unique().to_list()}
-    drawn = {day: share for day, share in drawn.items() if share}
+    days = tidy["_day"].unique().to_list()
+    drawn = {day: share for day in days if (share := _share_of(day, source, shares, seed))}
     of_orders = tidy.with_columns(**_OF_ORDERS) if source == PURCHASES else tidy
     able = _able(of_orders.filter(pl.col("_day").is_in(list(drawn))), source, form)
     chosen = {}
@@ -276,8 +276,8 @@ def render_in_form(
     for n in used:
         file_form = FILE_FORMS[n]
         if file_form.without or file_form.behind:
-            other = render_file(written, source, form, tidy=tidy, without=file_form.without)
-            line = pl.lit(other["line"]) + pl.lit(file_form.behind)
+            narrow = render_file(written, source, form, tidy=tidy, without=file_form.without)
+            line = pl.lit(narrow["line"]) + pl.lit(file_form.behind)
             rendered = rendered.select(
                 line=pl.when(pl.lit(records["_form"] == n)).then(line).otherwise("line")
             )

@@ -73,6 +73,7 @@ STATUSES = {
         *("reembolsado", "devuelto"),
     ),
 }
+PENDING = ("on-hold", "wc-pending", "Awaiting payment", "authorized", "ausstehend", "en attente")
 NOT_STATUSES = ("florp", "Stufe 3", "X7", "tbd", "partially cancelled")
 NOT_DISCOUNTS = ("10%", "5 %", "SAVE10", "a tenth")
 COUNTRIES = {

@@ -14,7 +14,15 @@ import pytest
 
 from bridge_cart_assets.generator import spellings
 from bridge_cart_assets.generator.arguments import Shop
-from bridge_cart_assets.generator.defects import FILE_KINDS, KINDS, How, defects_of, shares
+from bridge_cart_assets.generator.defects import (
+    EXPORTS,
+    FILE_KINDS,
+    FORM_KINDS,
+    KINDS,
+    How,
+    defects_of,
+    shares,
+)
 from bridge_cart_assets.generator.landing import COLUMNS, SOURCES, Form, as_text
 from bridge_cart_tests.generator.numbers import as_number
 from bridge_cart_tests.generator.shop_factory import Made, make
@@ -170,6 +178,43 @@ def test_every_spelling_is_used_and_for_its_own_word(
     made = make(Shop(customers=6_000, days=60, dirt=0, rates={kind: 0.8}), tmp_path)
     found = made.truth("manifest").select("clean_value", "dirty_value").unique().iter_rows()
     assert set(found) == {(word, other) for word, others in table.items() for other in others}
+
+
+def test_every_country_and_status_is_written_in_its_own_other_ways(tmp_path: Path) -> None:
+    rates = {"country_spelling": 0.4, "status_spelling": 0.4}
+    made = make(Shop(customers=6_000, days=60, dirt=0, rates=rates), tmp_path)
+    found = made.truth("manifest").select("clean_value", "dirty_value").unique().iter_rows()
+    tables = {**spellings.COUNTRIES, **spellings.STATUSES}
+    assert set(found) == {(word, other) for word, others in tables.items() for other in others}
+
+
+def test_kinds_that_exports_bring_are_left_out_where_nobody_asks_for_them(
+    manifest: pl.DataFrame,
+) -> None:
+    asked_for = {
+        defect.kind
+        for source in SOURCES
+        for defect in defects_of(source, Form.CSV)
+        if not defect.in_mix
+    }
+    assert len(asked_for) >= 13
+    assert not set(manifest["kind"]) & (asked_for | set(FORM_KINDS))
+
+
+@pytest.mark.parametrize("form", Form)
+def test_a_shop_with_other_forms_goes_on_like_one_that_was_made_at_once(
+    tmp_path: Path, form: Form
+) -> None:
+    shop = Shop(customers=60, days=40, newcomers=1, dirt=0.2, rates={EXPORTS: 0.4}, form=form)
+    whole = make(shop, tmp_path / "whole")
+    for days in (15, 16, 40):
+        made = make(replace(shop, days=days), tmp_path / "parts")
+    assert made.files() == whole.files()
+    for file in whole.files():
+        landed = [(data / "landing" / file).read_bytes() for data in (made.data, whole.data)]
+        assert landed[0] == landed[1]
+    key = ["file", "record", "kind"]
+    assert made.truth("manifest").sort(key).equals(whole.truth("manifest").sort(key))
 
 
 def test_a_thousand_is_only_separated_where_there_is_one() -> None:
@@ -368,3 +413,4 @@ def test_the_guide_names_every_kind() -> None:
     rows = [line.split("|")[1] for line in guide.splitlines() if line.startswith("| `")]
     named = {kind for row in rows for kind in re.findall(r"`([a-z_]+)`", row)}
     assert set(KINDS) <= named
+    assert f"--defect {EXPORTS}=" in guide

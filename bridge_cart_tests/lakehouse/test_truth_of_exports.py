@@ -1,5 +1,6 @@
 """Every kind of defect that exports bring: silver is what the truth says, to the cent."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -34,8 +35,10 @@ EXPORTED = tuple(
 
 
 def taken(shop: Shop, data: Path) -> Made:
-    made = make(shop, data)
-    refresh_silver(Lake(str(data / "lake")), data / "landing")
+    """The shop, taken into silver in two deliveries."""
+    for days in (shop.days // 2, shop.days):
+        made = make(replace(shop, days=days), data)
+        refresh_silver(Lake(str(data / "lake")), data / "landing")
     return made
 
 

@@ -94,7 +94,11 @@ def with_defects(records: pl.DataFrame, defects: pl.DataFrame) -> pl.DataFrame:
     is_free = (pl.col("kind") == "sale") & (pl.col("purchase_amount") == 0)
     sign = pl.col("dirty_value").str.replace_all(r"[-\d., ]", "")
     return both.with_columns(
-        kind=pl.when(is_free).then(pl.lit("free")).otherwise("kind"),
+        kind=pl.when(pl.col("expected") == "pending")
+        .then("expected")
+        .when(is_free)
+        .then(pl.lit("free"))
+        .otherwise("kind"),
         unreadable=pl.when(pl.col("expected") == "unreadable").then("column"),
         currency=pl.when(pl.col("defect").is_in(CURRENCY_KINDS)).then(sign).replace(CURRENCIES),
     ).select(*records.columns, "unreadable", "currency")
