@@ -14,6 +14,7 @@ import pytest
 
 from bridge_cart_assets.generator import spellings
 from bridge_cart_assets.generator.arguments import Shop
+from bridge_cart_assets.generator.days import blocks
 from bridge_cart_assets.generator.defects import (
     EXPORTS,
     FILE_KINDS,
@@ -23,7 +24,7 @@ from bridge_cart_assets.generator.defects import (
     defects_of,
     shares,
 )
-from bridge_cart_assets.generator.landing import COLUMNS, SOURCES, Form, as_text
+from bridge_cart_assets.generator.landing import COLUMNS, SOURCES, Form, Target, as_text
 from bridge_cart_tests.generator.numbers import as_number
 from bridge_cart_tests.generator.shop_factory import Made, make
 
@@ -215,6 +216,20 @@ def test_a_shop_with_other_forms_goes_on_like_one_that_was_made_at_once(
         assert landed[0] == landed[1]
     key = ["file", "record", "kind"]
     assert made.truth("manifest").sort(key).equals(whole.truth("manifest").sort(key))
+
+
+def test_messages_say_nothing_for_each_other_and_have_no_form() -> None:
+    rates = {EXPORTS: 0.1, "word_for_nothing": 0.15}
+    shop = Shop(1_500, 60, dirt=0.05, rates=rates, form=Form.NDJSON)
+    of_files, of_messages = (
+        pl.concat(block.truth["manifest"] for block in blocks(replace(shop, to=to), 0))
+        for to in Target
+    )
+    blank = pl.col("kind").is_in(["missing_value", "word_for_nothing"])
+    assert of_files.filter(blank, pl.col("expected") == "repaired").height > 10
+    assert of_messages.filter(blank, pl.col("expected") == "repaired").is_empty()
+    assert set(FORM_KINDS) & set(of_files["kind"])
+    assert not set(FORM_KINDS) & set(of_messages["kind"])
 
 
 def test_a_thousand_is_only_separated_where_there_is_one() -> None:
