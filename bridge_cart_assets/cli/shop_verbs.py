@@ -23,7 +23,7 @@ from bridge_cart_assets.settings import Settings
     "rates",
     metavar="KIND=RATE",
     multiple=True,
-    help="Share of the records with one kind of defect; docs/generator.md names them.",
+    help="Share of the records or files with one kind of defect; docs/generator.md names them.",
 )
 @click.option(
     "--format",

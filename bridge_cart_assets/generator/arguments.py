@@ -12,7 +12,14 @@ from types import MappingProxyType
 from typing import Any
 
 from bridge_cart_assets.generator import ground_truth
-from bridge_cart_assets.generator.defects import FILE_KINDS, KINDS, RENAMED, forms_of_kinds
+from bridge_cart_assets.generator.defects import (
+    EXPORTS,
+    FORM_KINDS,
+    KINDS,
+    RECORD_KINDS,
+    RENAMED,
+    forms_of_kinds,
+)
 from bridge_cart_assets.generator.landing import Form, Target
 
 MOST_CUSTOMERS = 100_000_000
@@ -35,8 +42,9 @@ class Shop:
         newcomers: how many more people sign up on each later day, on average.
         seed: another seed, another shop.
         dirt: share of the records with a defect, and of the files with each defect of whole files.
-        rates: shares of their own for some kinds of defects (`defects.KINDS`), by kind; the other
-            kinds have `dirt` to themselves.
+        rates: shares of their own for some kinds of defects (`defects.KINDS`), by kind, and for
+            those that exports bring (`defects.EXPORTS`); the other kinds have `dirt` to
+            themselves.
         form: format of the files.
         gz: whether the files are compressed.
         to: where the records go; messages are NDJSON lines, and there are no files to compress.
@@ -91,15 +99,24 @@ class Shop:
 
     def _refuse_rates(self) -> None:
         for kind, rate in self.rates.items():
-            if kind not in KINDS:
-                raise ValueError(f"{kind!r} is no kind of defect: there are {', '.join(KINDS)}")
+            if kind not in (*KINDS, EXPORTS):
+                known = ", ".join((*KINDS, EXPORTS))
+                raise ValueError(f"{kind!r} is no kind of defect: there are {known}")
             if not 0 <= rate <= 1:
                 raise ValueError(f"{kind}={rate} is not accepted: a share from 0 to 1")
         forms = forms_of_kinds()
         for kind in self.rates:
             if self.form not in forms[kind]:
                 raise ValueError(f"{kind} is not accepted with form={self.form}: it cannot have it")
-        own = math.fsum(rate for kind, rate in self.rates.items() if kind not in FILE_KINDS)
+            if self.to is Target.KAFKA and kind in FORM_KINDS:
+                raise ValueError(f"{kind} is not accepted with to=kafka: there are no files")
+        if math.fsum(rate for rate, _ in self.shares_of_forms) > 1 + 1e-9:
+            raise ValueError(
+                f"rates of {', '.join((*FORM_KINDS, EXPORTS))} of more than 1 together are not "
+                "accepted: a file has one form"
+            )
+        kinds = (*RECORD_KINDS, EXPORTS)
+        own = math.fsum(rate for kind, rate in self.rates.items() if kind in kinds)
         if own + self.dirt > 1 + 1e-9:  # a sum of shares may round to a little more than 1
             raise ValueError(
                 f"dirt={self.dirt} and rates of {own:g} together are not accepted: at most 1"
@@ -168,6 +185,15 @@ class Shop:
         if self.to is Target.KAFKA and kind == RENAMED:
             return 0.0
         return self.rates.get(kind, self.dirt)
+
+    @property
+    def shares_of_forms(self) -> list[tuple[float, list[str]]]:
+        """Shares of the files, each with the kinds of `defects.FORM_KINDS` that share it."""
+        if self.to is Target.KAFKA:
+            return []
+        own = [(self.rates[kind], [kind]) for kind in FORM_KINDS if kind in self.rates]
+        others = [kind for kind in FORM_KINDS if kind not in self.rates]
+        return [*own, (self.rates.get(EXPORTS, 0.0), others)]
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from bridge_cart_assets.generator.defects import (
 )
 from bridge_cart_assets.generator.deliveries import LATE_WITHIN, Deliveries
 from bridge_cart_assets.generator.duplicate_files import AGAIN_WITHIN, File, Repeat, repeats
+from bridge_cart_assets.generator.file_forms import form_rows, heads_of_days, with_forms
 from bridge_cart_assets.generator.landing import (
     CUSTOMERS,
     PURCHASES,
@@ -172,6 +173,7 @@ def _spoilt(source: _Source, shop: Shop, arrived: pl.DataFrame, tidy: pl.DataFra
         _chance=arrived["chance"],
         _stands=arrived["stands"] if "stands" in arrived.columns else pl.lit(True),
     )
+    text = with_forms(text, source.name, shop.form, shop.shares_of_forms, shop.seed)
     spoilt = spoil(
         text,
         source=source.name,
@@ -179,6 +181,7 @@ def _spoilt(source: _Source, shop: Shop, arrived: pl.DataFrame, tidy: pl.DataFra
         defects=source.defects,
         shares=source.shares,
         start=shop.start,
+        to=shop.to,
     )
     wrong = [n for n, defect in enumerate(source.defects) if defect.how in CORRECTED]
     truth = tidy.select(
@@ -187,8 +190,10 @@ def _spoilt(source: _Source, shop: Shop, arrived: pl.DataFrame, tidy: pl.DataFra
         file=_file(arrived["lands"], source, shop),
         record=pl.lit(pl.Series(spoilt.places)),
     ).filter(~arrived["defect"].is_in(wrong))
-    manifest = spoilt.manifest.with_columns(file=_file(spoilt.manifest["_day"], source, shop))
-    contents = dict(files_of_day(spoilt.records, source.name, shop.form))
+    manifest = pl.concat([spoilt.manifest, form_rows(text, shop.start)], how="diagonal")
+    manifest = manifest.with_columns(file=_file(manifest["_day"], source, shop))
+    heads = heads_of_days(text, source.name)
+    contents = dict(files_of_day(spoilt.records, source.name, shop.form, heads))
     return _Delivered(
         files=[File(source.name, str(shop.day(day)), text) for day, text in contents.items()],
         repeats=[

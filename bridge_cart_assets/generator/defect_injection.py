@@ -13,10 +13,11 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from bridge_cart_assets.generator.defects import Defect, How, Share
+from bridge_cart_assets.generator.defects import MOVING, Defect, How, Share
 from bridge_cart_assets.generator.deliveries import NONE
-from bridge_cart_assets.generator.landing import Form, render_file
-from bridge_cart_assets.generator.rng import Ints, choose_each
+from bridge_cart_assets.generator.file_forms import ORDER_FIELDS, render_in_form
+from bridge_cart_assets.generator.landing import PURCHASES, Form, Target
+from bridge_cart_assets.generator.rng import Flags, Ints, choose_each
 
 MANIFEST = {
     "file": pl.String,
@@ -35,8 +36,8 @@ class Spoilt:
     """Records as they land.
 
     Attributes:
-        records: what `landing.render_file` returns, and `_day` of the file, in the order of the
-            files.
+        records: what `file_forms.render_in_form` returns, and `_day` of the file, in the order of
+            the files.
         places: of each given record the position in its file, from 1.
         manifest: grain (file, record), one row per defect; `_day` of the file and the columns of
             `MANIFEST` but `file`.
@@ -55,21 +56,27 @@ def spoil(
     defects: Sequence[Defect],
     shares: Sequence[Share],
     start: date,
+    to: Target,
 ) -> Spoilt:
     """Give a share of the records one defect each.
 
     Args:
-        tidy: the source's columns as text; and of `deliveries` what its records have, each name
-            with an underscore before it, `_day` for lands.
+        tidy: the source's columns as text; of `deliveries` what its records have, each name with
+            an underscore before it, `_day` for lands; and what `file_forms.with_forms` adds.
         source: whose records they are.
         form: format of the files.
         defects: what can befall these records.
         shares: which records the defects befall that are not put in by `deliveries`.
         start: first day of the shop.
+        to: where the records go.
     """
     kind = _kinds(tidy, defects, shares)
+    filled = np.zeros(kind.size, dtype=np.bool_)
+    # Messages are by themselves: no other one says what is missing.
+    if source == PURCHASES and to is Target.FILES:
+        kind, filled = _with_orders_that_fill(tidy, kind, defects)
     rows = np.flatnonzero(kind != NONE)
-    struck = tidy[rows].with_columns(_kind=kind[rows])
+    struck = tidy[rows].with_columns(_kind=kind[rows], _filled=filled[rows])
     dirty = struck.with_columns(_dirty_columns(defects))
     how = np.array([defect.how for defect in defects], dtype=object)[kind[rows]]
     copied = how == How.COPY
@@ -81,11 +88,11 @@ def spoil(
     copy = np.concatenate([np.zeros(intact.size, dtype=np.bool_), copied])
     behind = np.concatenate([intact, np.where(copied, later, rows)])
     order = np.lexsort((row, copy, behind))
-    clean_lines = render_file(struck, source, form)
-    dirty_lines = render_file(dirty, source, form, tidy=struck)
+    clean_lines = render_in_form(struck, source, form)
+    dirty_lines = render_in_form(dirty, source, form, tidy=struck)
     if form is not Form.PARQUET:
         dirty_lines = _with_broken_lines(dirty_lines, clean_lines, kind[rows], defects)
-    rendered = pl.concat([render_file(tidy, source, form)[intact], dirty_lines])[order]
+    rendered = pl.concat([render_in_form(tidy, source, form)[intact], dirty_lines])[order]
     day = tidy["_day"][row[order]]
     place = np.empty(order.size, dtype=np.int64)
     place[order] = _places_in_file(day.to_numpy())
@@ -112,8 +119,6 @@ def _kinds(tidy: pl.DataFrame, defects: Sequence[Defect], shares: Sequence[Share
     """For each record the index of its defect, or -1."""
     kind = tidy["_defect"].to_numpy().copy()
     level = tidy["_level"].to_numpy()
-    of_order = pl.len().over("order_id", "_day") if "order_id" in tidy.columns else pl.lit(1)
-    tidy = tidy.with_columns(_alone=of_order == 1)
     for share in shares:
         rows = np.flatnonzero((level >= share.lower) & (level < share.upper) & (kind == NONE))
         able = tidy[rows]
@@ -128,6 +133,52 @@ def _kinds(tidy: pl.DataFrame, defects: Sequence[Defect], shares: Sequence[Share
         members = np.array(share.members, dtype=np.int64)[chosen]
         kind[rows] = np.where(weights.sum(axis=1) > 0, members, NONE)
     return kind
+
+
+def _with_orders_that_fill(
+    tidy: pl.DataFrame, kind: Ints, defects: Sequence[Defect]
+) -> tuple[Ints, Flags]:
+    """Settle what becomes of a blank that the order's other lines in the file can fill.
+
+    They do when all of them say the same. A line is left tidy when another one of its order is
+    spoilt or says something else (what the blank becomes would not be beyond dispute), or when it
+    will be cancelled.
+
+    Returns:
+        For each record the index of its defect, or -1, and whether a blank of it will be filled.
+    """
+    blanks = [
+        (n, str(d.column)) for n, d in enumerate(defects) if d.blanks and d.column in ORDER_FIELDS
+    ]
+    filled = np.zeros(kind.size, dtype=np.bool_)
+    if not np.isin(kind, [n for n, _ in blanks]).any():
+        return kind, filled
+    moved = [n for n, defect in enumerate(defects) if defect.how in MOVING]
+    is_spoilt = (kind != NONE) & ~np.isin(kind, moved)
+    order = ["_day", "order_id"]
+    records = tidy.select(
+        *order, *ORDER_FIELDS, "_stands", _spoilt=is_spoilt, _kind=kind
+    ).with_row_index()
+    struck = records.filter(pl.col("_kind").is_in([n for n, _ in blanks])).select(order).unique()
+    told = (
+        records.join(struck, on=order, how="semi")
+        .with_columns(
+            pl.len().over(order).alias("_lines"),
+            pl.col("_spoilt").sum().over(order).alias("_others"),
+            *(pl.col(name).n_unique().over(order) for name in ORDER_FIELDS),
+        )
+        .filter(pl.col("_kind").is_in([n for n, _ in blanks]), pl.col("_lines") > 1)
+        .with_columns(
+            _says=pl.coalesce(
+                pl.when(pl.col("_kind") == n).then(pl.col(name) == 1) for n, name in blanks
+            )
+        )
+    )
+    agrees = pl.col("_says") & (pl.col("_others") == 1) & pl.col("_stands")
+    kind = kind.copy()
+    kind[told.filter(~agrees)["index"].to_numpy()] = NONE
+    filled[told.filter(agrees)["index"].to_numpy()] = True
+    return kind, filled
 
 
 def _dirty_columns(defects: Sequence[Defect]) -> list[pl.Expr]:
@@ -195,7 +246,9 @@ def _manifest(
         record=place,
         column=_of_kind([None if d.how is How.COPY else d.column for d in defects]),
         kind=_of_kind([defect.kind for defect in defects]),
-        expected=_of_kind([defect.expected for defect in defects]),
+        expected=pl.when("_filled")
+        .then(pl.lit("repaired"))
+        .otherwise(_of_kind([defect.expected for defect in defects])),
     )
     clean, spoilt = _named_value(struck, named["column"]), _named_value(dirty, named["column"])
     is_whole = named["column"].is_null()

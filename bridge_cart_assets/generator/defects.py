@@ -5,18 +5,17 @@ here: putting them in (`deliveries`, `defect_injection`), nor how a value is spe
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
 
 import polars as pl
 
 from bridge_cart_assets.generator import spellings as sp
-from bridge_cart_assets.generator.landing import CUSTOMERS, PURCHASES, Form
+from bridge_cart_assets.generator.file_forms import FILE_FORMS, NO_FORM
+from bridge_cart_assets.generator.landing import CUSTOMERS, PURCHASES, Form, header_line
 
 ALWAYS = pl.lit(True)
-# Of an order with several lines in a file, one takes from the others what it lacks.
-ALONE = pl.col("_alone")
 NOTHING: Mapping[str, pl.Expr] = MappingProxyType({})
 
 
@@ -43,14 +42,17 @@ class Defect:
         kind: its name in the manifest and on the command line.
         expected: what should become of the record: `repaired` (silver has the clean value),
             `defaulted` (null, or the contract's default), `kept` (silver has the dirty value:
-            there is no way to know), `accepted` (nothing is wrong with the values), `duplicate`,
-            `superseded`, or the reason of the refusal.
+            there is no way to know), `unreadable` (as if nothing were there, and its column is
+            named), `pending` (a line whose money has not come), `accepted` (nothing is wrong with
+            the values), `duplicate`, `superseded`, or the reason of the refusal.
         weight: how often, among the defects that can befall a record.
         changes: the text that takes the place of each spoilt column's tidy one.
         how: in which way.
-        line: what the line becomes, from the column `line`; for `How.LINE`.
+        line: what the line becomes, from the column `line`.
         applies: records that it can befall.
         forms: formats of files that can have it.
+        blanks: whether it leaves nothing of the value.
+        in_mix: whether it is one of those that share the dirt; the others share `EXPORTS`.
     """
 
     kind: str
@@ -61,11 +63,18 @@ class Defect:
     line: pl.Expr | None = None
     applies: pl.Expr = ALWAYS
     forms: tuple[Form, ...] = tuple(Form)
+    blanks: bool = False
+    in_mix: bool = True
 
     @property
     def can_befall(self) -> pl.Expr:
-        """Records that it can befall: of a line that will be cancelled, only to be refused."""
-        return self.applies if self.expected.isupper() else self.applies & pl.col("_stands")
+        """Records that it can befall: of a line that will be cancelled, only to be refused.
+
+        In a file of another form a record that comes on its day is tidy, or an exact repetition.
+        """
+        can = self.applies if self.expected.isupper() else self.applies & pl.col("_stands")
+        is_repetition = self.how is How.COPY and not self.changes and self.line is None
+        return can if is_repetition else can & (pl.col("_form") == NO_FORM)
 
     @property
     def column(self) -> str | None:
@@ -73,11 +82,37 @@ class Defect:
         return next(iter(self.changes)) if len(self.changes) == 1 else None
 
 
-def _missing(
-    column: str, expected: str = "defaulted", weight: float = 2, applies: pl.Expr = ALWAYS
-) -> Defect:
-    changes = {column: sp.one_of(sp.MISSING)}
-    return Defect("missing_value", expected, weight, changes, applies=applies)
+def _missing(column: str, expected: str = "defaulted", weight: float = 2) -> Defect:
+    return Defect("missing_value", expected, weight, {column: sp.one_of(sp.MISSING)}, blanks=True)
+
+
+def _of_exports(*defects: Defect) -> tuple[Defect, ...]:
+    """Defects that are put in only where they are asked for."""
+    return tuple(replace(defect, in_mix=False) for defect in defects)
+
+
+def _nothing(column: str, applies: pl.Expr = ALWAYS) -> Defect:
+    changes = {column: sp.one_of(sp.NOTHINGS)}
+    return Defect("word_for_nothing", "defaulted", 2, changes, applies=applies, blanks=True)
+
+
+def _ids(column: str, reason: str) -> tuple[Defect, ...]:
+    return (
+        _respelt("id_guard", column, sp.between(column, sp.GUARDS), 4),
+        _respelt("id_decimal", column, sp.with_whole_decimal(column), 4),
+        Defect("id_rounded", reason, 3, {column: sp.one_of(sp.ROUNDED_IDS)}),
+    )
+
+
+def _invisible(*columns: str) -> tuple[Defect, ...]:
+    return tuple(
+        _respelt("invisible_character", column, sp.with_invisible(column), 2) for column in columns
+    )
+
+
+def _repeated_header(source: str) -> Defect:
+    line = pl.lit(header_line(source))
+    return Defect("repeated_header", "MALFORMED", 2, how=How.COPY, line=line, forms=(Form.CSV,))
 
 
 def _respelt(
@@ -154,13 +189,13 @@ PURCHASE_DEFECTS = (
     _respelt(
         "payment_spelling", "payment_method", sp.respelt("payment_method", sp.PAYMENT_METHODS), 12
     ),
-    _missing("coupon_used", applies=ALONE),
-    _missing("payment_method", applies=ALONE),
+    _missing("coupon_used"),
+    _missing("payment_method"),
     _missing("product_category"),
     _missing("quantity"),
     _missing("order_id", "MISSING_ORDER_ID"),
-    _missing("customer_id", weight=3, applies=ALONE),
-    _missing("purchase_date", "MISSING_DATE", applies=ALONE),
+    _missing("customer_id", weight=3),
+    _missing("purchase_date", "MISSING_DATE"),
     _missing("purchase_amount", "MISSING_AMOUNT"),
     Defect("unreadable_amount", "BAD_AMOUNT", 4, {"purchase_amount": sp.one_of(sp.NOT_AMOUNTS)}),
     Defect("unreadable_date", "BAD_DATE", 4, {"purchase_date": sp.one_of(sp.NOT_MOMENTS)}),
@@ -227,6 +262,44 @@ PURCHASE_DEFECTS = (
         changes={"quantity": sp.one_more("quantity")},
         how=How.CORRECTED_FIRST,
     ),
+    *_of_exports(
+        *_ids("order_id", "BAD_ORDER_ID"),
+        *_ids("customer_id", "BAD_CUSTOMER_ID"),
+        *map(_nothing, ("customer_id", "coupon_used", "payment_method", "product_category")),
+        *map(_nothing, ("quantity", "discount_amount", "updated_at")),
+        _nothing("status", _COMPLETED),
+        _respelt("status_spelling", "status", sp.respelt("status", sp.STATUSES), 6),
+        Defect(
+            "status_pending",
+            "pending",
+            weight=4,
+            changes={"status": sp.one_of(sp.PENDING)},
+            applies=_COMPLETED,
+        ),
+        Defect("status_unknown", "BAD_STATUS", 4, {"status": sp.one_of(sp.NOT_STATUSES)}),
+        Defect(
+            "discount_rate", "BAD_DISCOUNT", 4, {"discount_amount": sp.one_of(sp.NOT_DISCOUNTS)}
+        ),
+        Defect("quantity_fraction", "kept", 4, {"quantity": sp.with_fraction("quantity")}),
+        Defect("updated_ahead", "unreadable", 4, {"updated_at": sp.ahead("updated_at")}),
+        _respelt(
+            "amount_named_currency",
+            "purchase_amount",
+            sp.with_named_currency("purchase_amount"),
+            weight=4,
+            applies=~sp.is_negative("purchase_amount"),
+        ),
+        _respelt(
+            "amount_minus",
+            "purchase_amount",
+            sp.with_other_minus("purchase_amount"),
+            weight=60,  # few lines give back
+            applies=sp.is_negative("purchase_amount"),
+        ),
+        *_invisible("order_id", "customer_id", "product_category", "payment_method", "status"),
+        *_invisible("purchase_amount"),
+        _repeated_header(PURCHASES),
+    ),
 )
 
 CUSTOMER_DEFECTS = (
@@ -258,22 +331,34 @@ CUSTOMER_DEFECTS = (
         how=How.COPY,
     ),
     _LATE,
+    *_of_exports(
+        *_ids("customer_id", "BAD_CUSTOMER_ID"),
+        *map(_nothing, ("name", "email", "mobile", "gender", "age", "income", "city")),
+        _nothing("signup_date"),
+        _respelt("country_spelling", "country", sp.respelt("country", sp.COUNTRIES), 8),
+        *_invisible("customer_id", "name", "email", "city", "country"),
+        _repeated_header(CUSTOMERS),
+    ),
 )
 REDELIVERED, RENAMED = "redelivered_file", "renamed_file"
 FILE_KINDS = (REDELIVERED, RENAMED)
-KINDS = tuple(
-    dict.fromkeys(
-        [*(defect.kind for defect in (*PURCHASE_DEFECTS, *CUSTOMER_DEFECTS)), *FILE_KINDS]
-    )
+FORM_KINDS = tuple(dict.fromkeys(file_form.kind for file_form in FILE_FORMS))
+# One name for all kinds that are put in only where they are asked for.
+EXPORTS = "exports"
+RECORD_KINDS = tuple(
+    dict.fromkeys(defect.kind for defect in (*PURCHASE_DEFECTS, *CUSTOMER_DEFECTS))
 )
+KINDS = (*RECORD_KINDS, *FILE_KINDS, *FORM_KINDS)
 _DEFECTS = {CUSTOMERS: CUSTOMER_DEFECTS, PURCHASES: PURCHASE_DEFECTS}
 
 
 def forms_of_kinds() -> dict[str, set[Form]]:
     """The formats of files that can have each kind."""
-    forms: dict[str, set[Form]] = {kind: set(Form) for kind in FILE_KINDS}
+    forms: dict[str, set[Form]] = {kind: set(Form) for kind in (*FILE_KINDS, EXPORTS)}
     for defect in (*PURCHASE_DEFECTS, *CUSTOMER_DEFECTS):
         forms.setdefault(defect.kind, set()).update(defect.forms)
+    for file_form in FILE_FORMS:
+        forms.setdefault(file_form.kind, set()).update(file_form.forms)
     return forms
 
 
@@ -302,19 +387,22 @@ def shares(
     """Allot the records to the defects.
 
     A kind with a rate of its own gets that share of the records; the others share `dirt` by their
-    weights. Kinds that move a record to another day are allotted one by one, since whether they
-    befall a record must be known before its content is.
+    weights, and those that are not in the mix the rate of `EXPORTS`. Kinds that move a record to
+    another day are allotted one by one, since whether they befall a record must be known before
+    its content is.
 
     Returns:
         The shares of defects that move a record, and those of the others.
     """
-    own = {kind: rate for kind, rate in rates.items() if kind not in FILE_KINDS}
-    mixed = [n for n, defect in enumerate(defects) if defect.kind not in own]
+    own = {kind: rate for kind, rate in rates.items() if kind in RECORD_KINDS}
+    shared = [n for n, defect in enumerate(defects) if defect.kind not in own]
+    mixed = [n for n in shared if defects[n].in_mix]
     total = sum(defects[n].weight for n in mixed)
     groups = [
         (rate, [n for n, defect in enumerate(defects) if defect.kind == kind])
         for kind, rate in own.items()
     ]
+    groups.append((rates.get(EXPORTS, 0.0), [n for n in shared if not defects[n].in_mix]))
     moving = [n for n in mixed if defects[n].how in MOVING]
     groups += [(dirt * defects[n].weight / total, [n]) for n in moving]
     rest = [n for n in mixed if n not in moving]

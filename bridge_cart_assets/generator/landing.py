@@ -8,7 +8,7 @@ import gzip
 import io
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -58,7 +58,12 @@ def as_text(records: pl.DataFrame, source: str) -> list[pl.Expr]:
 
 
 def render_file(
-    records: pl.DataFrame, source: str, form: Form, *, tidy: pl.DataFrame | None = None
+    records: pl.DataFrame,
+    source: str,
+    form: Form,
+    *,
+    tidy: pl.DataFrame | None = None,
+    without: Sequence[str] = (),
 ) -> pl.DataFrame:
     """Records as a file has them: a column `line`, or for Parquet the columns.
 
@@ -68,8 +73,9 @@ def render_file(
         form: format of the file.
         tidy: the same records before they were spoilt; None when they are the tidy ones, none of
             whose texts needs quotes or is missing. Both are written alike where they are equal.
+        without: columns that are left out.
     """
-    columns = COLUMNS[source]
+    columns = [name for name in COLUMNS[source] if name not in without]
     if form is Form.PARQUET:
         return records.select(columns)
     if form is Form.NDJSON:
@@ -81,21 +87,29 @@ def render_file(
     return records.select(line=line)
 
 
-def files_of_day(rendered: pl.DataFrame, source: str, form: Form) -> Iterator[tuple[int, bytes]]:
+def header_line(source: str) -> str:
+    """The names of the columns, as the first line of a CSV file has them."""
+    return ",".join(COLUMNS[source])
+
+
+def files_of_day(
+    rendered: pl.DataFrame, source: str, form: Form, heads: Mapping[int, str]
+) -> Iterator[tuple[int, bytes]]:
     """The file of each day.
 
     Args:
         rendered: what `render_file` returns, with `_day` (ascending).
         source: whose records they are.
         form: format of the file.
+        heads: what stands before the records of a CSV file, of days on which it is not the usual.
     """
     for (day,), records in rendered.partition_by("_day", as_dict=True, include_key=False).items():
         if form is Form.PARQUET:
             yield day, as_parquet(records, "zstd")
         else:
-            header = ",".join(COLUMNS[source]) + "\n" if form is Form.CSV else ""
+            head = heads.get(day, f"{header_line(source)}\n") if form is Form.CSV else ""
             lines: str = records["line"].str.join("\n").item()
-            yield day, _BYTE.sub(_as_byte, f"{header}{lines}\n".encode())
+            yield day, _BYTE.sub(_as_byte, f"{head}{lines}\n".encode())
 
 
 def as_parquet(records: pl.DataFrame, compression: str) -> bytes:

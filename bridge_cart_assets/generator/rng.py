@@ -38,6 +38,7 @@ class Stream(IntEnum):
     CUSTOMER_RECORDS = 13
     PURCHASE_RECORDS = 14
     FILES = 15
+    FILE_FORMS = 16
 
 
 def stream(seed: int, which: Stream, day: int) -> np.random.Generator:

@@ -40,7 +40,62 @@ PAYMENT_METHODS = {
 }
 CURRENCIES_BEFORE = ("$", "£", "€", "₹", "USD ", "EUR ", "GBP ", "US$")
 CURRENCIES_BEHIND = ("€", " €", " EUR", " GBP")
-NOT_AMOUNTS = ("abc", "twelve", "10%", "1.2.3", "12..50")
+# What exports add to a value, and write instead of one.
+GUARDS = (('="', '"'), ("'", ""))
+NOTHINGS = (
+    *(
+        "\\N",
+        "(null)",
+        "[NULL]",
+        "#N/A",
+        "NaN",
+        "None",
+        "undefined",
+        "nil",
+        "<NA>",
+        "n.a.",
+        "\u2014",
+    ),
+)
+INVISIBLE = ("\u200e", "\u200b", "\u202c", "\ufeff", "\x07", "\x1f")
+ROUNDED_IDS = ("5.01235E+12", "1.23457E+15", "7,5E+09", "2.0E-05")
+STATUSES = {
+    "completed": (
+        *("wc-completed", "Fulfilled", "PAID", "delivered", "abgeschlossen", "bezahlt"),
+        *("payée", "livrée", "Pagado", "entregado", "partially_refunded"),
+    ),
+    "cancelled": (
+        *("wc-cancelled", "Voided", "FAILED", "declined", "chargeback", "storniert"),
+        *("abgelehnt", "annulée", "refusé", "Cancelado", "rechazado"),
+    ),
+    "refunded": (
+        *("wc-refunded", "Refund", "RETURNED", "erstattet", "Gutschrift", "remboursée"),
+        *("reembolsado", "devuelto"),
+    ),
+}
+PENDING = ("on-hold", "wc-pending", "Awaiting payment", "authorized", "ausstehend", "en attente")
+NOT_STATUSES = ("florp", "Stufe 3", "X7", "tbd", "partially cancelled")
+NOT_DISCOUNTS = ("10%", "5 %", "SAVE10", "a tenth")
+COUNTRIES = {
+    "United Kingdom": ("UK", "GB", "GBR", "Great Britain", "united kingdom", "Großbritannien"),
+    "United States": ("US", "USA", "U.S.A.", "United States of America", "Vereinigte Staaten"),
+    "Germany": ("DE", "DEU", "Deutschland", "GERMANY", "Allemagne", "Alemania"),
+    "France": ("FR", "FRA", "Frankreich", "france", "Francia"),
+    "India": ("IN", "IND", "Indien", "Inde", "INDIA"),
+}
+# What stands before and behind an amount, and the currency that it names.
+NAMED_CURRENCIES = (
+    *(("CHF ", "", "CHF"), ("", " CHF", "CHF"), ("A$", "", "AUD"), ("R$ ", "", "BRL")),
+    *(
+        ("", " zł", "PLN"),
+        ("", "USD", "USD"),
+        ("EUR", "", "EUR"),
+        ("₺", "", "TRY"),
+        ("kr ", "", None),
+    ),
+)
+MINUSES = (("\u2212", ""), ("\u2013", ""), ("- ", ""), ("", "-"))
+NOT_AMOUNTS = ("abc", "twelve", "12/50", "1.2.3", "12..50")
 NOT_MOMENTS = ("soon", "2024-13-45 25:61:00", "31/02/2024 10:00:00", "yesterday")
 
 
@@ -137,6 +192,38 @@ def with_currency(column: str) -> pl.Expr:
 def with_comma(column: str) -> pl.Expr:
     """`12,30`."""
     return pl.col(column).str.replace(".", ",", literal=True)
+
+
+def between(column: str, pairs: Sequence[tuple[str, str]]) -> pl.Expr:
+    """The text with one of the pairs before and behind it."""
+    before, behind = zip(*pairs, strict=True)
+    return one_of(before) + pl.col(column) + one_of(behind)
+
+
+def with_named_currency(column: str) -> pl.Expr:
+    """`CHF 12.30`, `12.30 zł` and the like."""
+    return between(column, [(before, behind) for before, behind, _ in NAMED_CURRENCIES])
+
+
+def with_other_minus(column: str) -> pl.Expr:
+    """`−12.30`, `12.30-` and the like, from a negative amount."""
+    before, behind = zip(*MINUSES, strict=True)
+    return one_of(before) + pl.col(column).str.strip_prefix("-") + one_of(behind)
+
+
+def with_invisible(column: str) -> pl.Expr:
+    """The text with a character in it that nobody sees."""
+    return pl.col(column).str.slice(0, 3) + one_of(INVISIBLE) + pl.col(column).str.slice(3)
+
+
+def with_whole_decimal(column: str) -> pl.Expr:
+    """`1234.0`, as a program writes an id that it takes for a number."""
+    return pl.col(column) + pl.lit(".0")
+
+
+def with_fraction(column: str) -> pl.Expr:
+    """A whole number and a part of one: `2.5`."""
+    return pl.col(column) + one_of((".5", ".25", ",75"))
 
 
 def in_parentheses(column: str) -> pl.Expr:

@@ -14,11 +14,21 @@ import pytest
 
 from bridge_cart_assets.generator import spellings
 from bridge_cart_assets.generator.arguments import Shop
-from bridge_cart_assets.generator.defects import FILE_KINDS, KINDS, How, defects_of, shares
-from bridge_cart_assets.generator.landing import COLUMNS, SOURCES, Form, as_text
+from bridge_cart_assets.generator.days import blocks
+from bridge_cart_assets.generator.defects import (
+    EXPORTS,
+    FILE_KINDS,
+    FORM_KINDS,
+    KINDS,
+    How,
+    defects_of,
+    shares,
+)
+from bridge_cart_assets.generator.landing import COLUMNS, SOURCES, Form, Target, as_text
 from bridge_cart_tests.generator.numbers import as_number
 from bridge_cart_tests.generator.shop_factory import Made, make
 
+FILLED = ("customer_id", "purchase_date", "payment_method", "coupon_used")
 COPIES = ("duplicate_record", "near_duplicate")
 
 
@@ -137,7 +147,10 @@ def test_every_kind_of_defect_occurs_with_what_is_expected(manifest: pl.DataFram
         (None if defect.how is How.COPY else defect.column, defect.kind, defect.expected)
         for source in SOURCES
         for defect in defects_of(source, Form.CSV)
+        if defect.in_mix
     }
+    # What the order's other lines say.
+    declared |= {(column, "missing_value", "repaired") for column in FILLED}
     assert found == declared
     assert set(FILE_KINDS) <= set(manifest["kind"])
 
@@ -166,6 +179,57 @@ def test_every_spelling_is_used_and_for_its_own_word(
     made = make(Shop(customers=6_000, days=60, dirt=0, rates={kind: 0.8}), tmp_path)
     found = made.truth("manifest").select("clean_value", "dirty_value").unique().iter_rows()
     assert set(found) == {(word, other) for word, others in table.items() for other in others}
+
+
+def test_every_country_and_status_is_written_in_its_own_other_ways(tmp_path: Path) -> None:
+    rates = {"country_spelling": 0.4, "status_spelling": 0.4}
+    made = make(Shop(customers=6_000, days=60, dirt=0, rates=rates), tmp_path)
+    found = made.truth("manifest").select("clean_value", "dirty_value").unique().iter_rows()
+    tables = {**spellings.COUNTRIES, **spellings.STATUSES}
+    assert set(found) == {(word, other) for word, others in tables.items() for other in others}
+
+
+def test_kinds_that_exports_bring_are_left_out_where_nobody_asks_for_them(
+    manifest: pl.DataFrame,
+) -> None:
+    asked_for = {
+        defect.kind
+        for source in SOURCES
+        for defect in defects_of(source, Form.CSV)
+        if not defect.in_mix
+    }
+    assert len(asked_for) >= 13
+    assert not set(manifest["kind"]) & (asked_for | set(FORM_KINDS))
+
+
+@pytest.mark.parametrize("form", Form)
+def test_a_shop_with_other_forms_goes_on_like_one_that_was_made_at_once(
+    tmp_path: Path, form: Form
+) -> None:
+    shop = Shop(customers=60, days=40, newcomers=1, dirt=0.2, rates={EXPORTS: 0.4}, form=form)
+    whole = make(shop, tmp_path / "whole")
+    for days in (15, 16, 40):
+        made = make(replace(shop, days=days), tmp_path / "parts")
+    assert made.files() == whole.files()
+    for file in whole.files():
+        landed = [(data / "landing" / file).read_bytes() for data in (made.data, whole.data)]
+        assert landed[0] == landed[1]
+    key = ["file", "record", "kind"]
+    assert made.truth("manifest").sort(key).equals(whole.truth("manifest").sort(key))
+
+
+def test_messages_say_nothing_for_each_other_and_have_no_form() -> None:
+    rates = {EXPORTS: 0.1, "word_for_nothing": 0.15}
+    shop = Shop(1_500, 60, dirt=0.05, rates=rates, form=Form.NDJSON)
+    of_files, of_messages = (
+        pl.concat(block.truth["manifest"] for block in blocks(replace(shop, to=to), 0))
+        for to in Target
+    )
+    blank = pl.col("kind").is_in(["missing_value", "word_for_nothing"])
+    assert of_files.filter(blank, pl.col("expected") == "repaired").height > 10
+    assert of_messages.filter(blank, pl.col("expected") == "repaired").is_empty()
+    assert set(FORM_KINDS) & set(of_files["kind"])
+    assert not set(FORM_KINDS) & set(of_messages["kind"])
 
 
 def test_a_thousand_is_only_separated_where_there_is_one() -> None:
@@ -364,3 +428,4 @@ def test_the_guide_names_every_kind() -> None:
     rows = [line.split("|")[1] for line in guide.splitlines() if line.startswith("| `")]
     named = {kind for row in rows for kind in re.findall(r"`([a-z_]+)`", row)}
     assert set(KINDS) <= named
+    assert f"--defect {EXPORTS}=" in guide

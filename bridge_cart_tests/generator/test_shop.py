@@ -20,8 +20,8 @@ from bridge_cart_assets.generator.landing import Form
 from bridge_cart_assets.generator.shop import generate
 
 SMALL = Shop(customers=60, days=12, dirt=0.2)
-# Of edition 2, with the locked packages.
-BYTES = "d510b50293c5e9a6"
+# Of edition 3, with the locked packages.
+BYTES = "3ed3916a90c78b3c"
 LIVELY = Shop(customers=250, days=260, newcomers=1.5, dirt=0.3)
 
 

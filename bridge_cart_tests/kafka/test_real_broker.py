@@ -30,14 +30,14 @@ from bridge_cart_tests.generator.shop_factory import Made, make
 from bridge_cart_tests.kafka.broker import Broker, wait_until
 from bridge_cart_tests.kafka.producing import Message, produce
 from bridge_cart_tests.kafka.test_ingest_messages import DAY, MIDNIGHT, NOON, TOPIC, Desk, order
-from bridge_cart_tests.lakehouse.test_truth import (
+from bridge_cart_tests.lakehouse.test_truth import wrong_records
+from bridge_cart_tests.lakehouse.truth import (
     KEY,
     LINE,
     PROFILE,
     delivered,
     spoilt,
     with_defects,
-    wrong_records,
 )
 
 # A real broker is a JVM of its own; what it has in common with the mock is tested there.

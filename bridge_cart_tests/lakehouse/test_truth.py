@@ -12,25 +12,20 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables import silver
-from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.generator.shop_factory import Made, make
-
-DEFAULTS = {
-    "gender": "unknown",
-    "coupon_used": False,
-    "payment_method": "unknown",
-    "product_category": "unknown",
-    "quantity": 1,
-}
-CODE = pl.col("expected").str.contains("^[A-Z_]+$")
-PLACE = ["file", "record"]
-KEY = ["order_id", "line_number"]
-LINE = [
-    *KEY,
-    *("customer_id", "purchase_date", "purchase_amount", "discount_amount", "net_amount"),
-    *("quantity", "coupon_used", "payment_method", "product_category", "kind", "batch_day"),
-]
-PROFILE = ["name", "email", "mobile", "gender", "age", "income", "city", "country", "signup_date"]
+from bridge_cart_tests.lakehouse.truth import (
+    KEY,
+    PLACE,
+    delivered,
+    expected_lines,
+    expected_profiles,
+    expected_refusals,
+    found_lines,
+    found_profiles,
+    found_refusals,
+    read,
+    spoilt,
+)
 
 
 @pytest.fixture(
@@ -47,57 +42,6 @@ def taken(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         made = make(replace(shop, days=days), data)
         refresh_silver(Lake(str(data / "lake")), data / "landing")
     return made
-
-
-def read(made: Made, table: Table) -> pl.DataFrame:
-    return Lake(str(made.data / "lake")).snapshot(table).read()
-
-
-def delivered(made: Made, source: str) -> pl.DataFrame:
-    """The clean records and where each lies, once more where a whole file came again.
-
-    `original` is the file that was there first: what was wrong in it is wrong in its copy.
-    """
-    tidy = made.truth(source).with_columns(original="file")
-    again = (
-        made.truth("manifest")
-        .filter(pl.col("kind") == "redelivered_file", pl.col("file").str.starts_with(source))
-        .select(again="file", file="clean_value", again_on="settled_on")
-    )
-    copies = tidy.join(again, on="file").with_columns(file="again", batch_day="again_on")
-    return pl.concat([tidy, copies.select(tidy.columns)])
-
-
-def spoilt(made: Made, source: str) -> pl.DataFrame:
-    """The defects of single records."""
-    return made.truth("manifest").filter(
-        pl.col("file").str.starts_with(source), pl.col("record").is_not_null()
-    )
-
-
-def with_defects(records: pl.DataFrame, defects: pl.DataFrame) -> pl.DataFrame:
-    """What should come of the records: those that are refused are left out."""
-    copies = pl.col("kind").is_in(["duplicate_record", "near_duplicate"])
-    changes = defects.filter(~copies).select(
-        "record", "column", "dirty_value", "expected", original="file"
-    )
-    both = records.join(changes, on=["original", "record"], how="left").filter(
-        ~CODE.fill_null(False)
-    )
-    for name, dtype in records.schema.items():
-        is_it = pl.col("column") == name
-        default = pl.lit(DEFAULTS.get(name), dtype)
-        value = pl.col(name)
-        if name in ("purchase_amount", "customer_id"):
-            dirty = pl.col("dirty_value").cast(dtype, strict=False)
-            value = pl.when(is_it & (pl.col("expected") == "kept")).then(dirty).otherwise(name)
-        is_defaulted = is_it & (pl.col("expected") == "defaulted")
-        both = both.with_columns(pl.when(is_defaulted).then(default).otherwise(value).alias(name))
-    if "kind" in records.columns:
-        is_free = (pl.col("kind") == "sale") & (pl.col("purchase_amount") == 0)
-        kind = pl.when(is_free).then(pl.lit("free")).otherwise("kind")
-        both = both.with_columns(kind=kind)
-    return both.select(records.columns)
 
 
 def wrong_records(made: Made) -> pl.DataFrame:
@@ -120,47 +64,21 @@ def wrong_records(made: Made) -> pl.DataFrame:
 
 
 def test_the_order_lines_are_those_of_the_truth(taken: Made) -> None:
-    records = pl.concat([delivered(taken, PURCHASES), wrong_records(taken)])
-    expected = (
-        with_defects(records, spoilt(taken, PURCHASES))
-        .sort("updated_at", "batch_day", "file", "record")
-        .unique(KEY, keep="last")
-        .with_columns(net_amount=pl.col("purchase_amount") - pl.col("discount_amount"))
-    )
-    found = read(taken, silver.PURCHASES).select(LINE).sort(KEY)
+    found = found_lines(taken)
     assert found.height > 3_000
-    assert_frame_equal(found, expected.select(LINE).cast(found.schema).sort(KEY))
+    assert_frame_equal(found, expected_lines(taken, wrong_records(taken)))
 
 
 def test_every_quarantined_record_is_expected_and_for_that_reason(taken: Made) -> None:
-    expected = taken.truth("manifest").filter(CODE).select("file", "record", reason="expected")
-    found = read(taken, silver.QUARANTINE).select(
-        file=pl.col("source") + "/" + pl.col("object"), record="pos", reason="reason"
-    )
+    expected = expected_refusals(taken)
     assert expected["reason"].n_unique() >= 8
-    assert_frame_equal(found.sort(found.columns), expected.sort(found.columns))
+    assert_frame_equal(found_refusals(taken), expected)
 
 
 def test_the_profiles_are_those_of_the_truth(taken: Made) -> None:
-    records = delivered(taken, CUSTOMERS)
-    content = pl.struct(PROFILE)
-    expected = (
-        with_defects(records, spoilt(taken, CUSTOMERS))
-        .sort("customer_id", "updated_at", "batch_day", "file", "record")
-        .filter(
-            (content != content.shift()).fill_null(True)
-            | (pl.col("customer_id") != pl.col("customer_id").shift())
-        )
-        .with_columns(
-            valid_from="updated_at",
-            valid_to=pl.col("updated_at").shift(-1).over("customer_id"),
-        )
-        .with_columns(is_current=pl.col("valid_to").is_null())
-    )
-    columns = ["customer_id", *PROFILE, "valid_from", "valid_to", "is_current"]
-    found = read(taken, silver.CUSTOMERS).select(columns).sort("customer_id", "valid_from")
+    found = found_profiles(taken)
     assert found.height > 1_500
-    assert_frame_equal(found, expected.select(columns).cast(found.schema))
+    assert_frame_equal(found, expected_profiles(taken))
 
 
 def test_copies_and_replaced_records_meet_the_fate_that_was_expected(taken: Made) -> None:
