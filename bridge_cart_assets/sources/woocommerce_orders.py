@@ -36,8 +36,9 @@ def conform(raw: pl.LazyFrame) -> Conformed:
     """Line items become order lines, and so does each refund.
 
     order_id is the number that people see. An item's amount is its subtotal, and its discount what
-    its total is less, both without tax; a total above the subtotal is the amount. An order does not say when its refunds were made: they are
-    dated by the order. The refunds of an order that is undone as a whole are no lines.
+    its total is less, both without tax; a total above the subtotal is the amount. An order does
+    not say when its refunds were made: they are dated by the order. The refunds of an order that
+    is undone as a whole are no lines.
     """
     return Conformed(purchases=lines_of_orders(raw, COLUMNS, _lines))
 

@@ -210,3 +210,20 @@ def test_the_amount_and_the_discount_of_an_item_of_woocommerce(
     item = {"quantity": 1, "subtotal": subtotal, "total": total}
     order = lines(WOOCOMMERCE_ORDERS, {**WOO, "line_items": [item]})
     assert order.select("purchase_amount", "discount_amount").row(0) == money
+
+
+@pytest.mark.parametrize(
+    ("source", "order"),
+    [
+        (SHOPIFY_ORDERS, {**FIRST, "discount_amount": "ten"}),
+        (SHOPIFY_ORDERS, {**FIRST, "lineitem_discount": "ten"}),
+        (SHOPIFY_API_ORDERS, {**ORDER, "total_discounts": "ten"}),
+    ],
+)
+def test_a_discount_of_shopify_that_cannot_be_read_is_never_nothing(
+    source: Source, order: dict[str, Any]
+) -> None:
+    subtotal = "subtotal" if source is SHOPIFY_ORDERS else "subtotal_price"
+    assert lines(source, {**order, subtotal: None})["discount_amount"].to_list() == ["ten"]
+    # With a subtotal the discount is known whatever the text says.
+    assert "ten" not in lines(source, order)["discount_amount"].to_list()
