@@ -82,8 +82,9 @@ class FileFinding:
     def __str__(self) -> str:
         """For people, with the file, the count, the money and the reasons."""
         noun = "record" if self.of_records == 1 else "records"
+        day = "" if str(self.batch_day) in self.object else f" of {self.batch_day}"
         words = (
-            f"{self.source}/{self.object}: {self.records:,} of {self.of_records:,} {noun} "
+            f"{self.source}/{self.object}{day}: {self.records:,} of {self.of_records:,} {noun} "
             f"{KINDS[self.kind]}{_money(self.amount)}"
         )
         names = [name for name, *_ in self.parts if name]
@@ -209,6 +210,24 @@ def findings_in_lines(told: Sequence[FileFinding], most: int, rest_in: str) -> l
 
 def _money(amount: Decimal | None) -> str:
     return "" if amount is None else f", {amount:,.2f}"
+
+
+def sums_in_words(told: Sequence[FileFinding]) -> str:
+    """How many records there are of each kind, and their money; '' without any.
+
+    >>> sums_in_words([])
+    ''
+    """
+    sums = []
+    for kind, words in KINDS.items():
+        mine = [finding for finding in told if finding.kind == kind]
+        amounts = [finding.amount for finding in mine if finding.amount is not None]
+        if mine:
+            records = sum(finding.records for finding in mine)
+            noun = "record" if records == 1 else "records"
+            money = _money(sum(amounts, Decimal(0)) if amounts else None)
+            sums.append(f"{records:,} {noun} {words}{money}")
+    return "; ".join(sums)
 
 
 def _rows_in(lake: Lake) -> Callable[[Table], pl.LazyFrame]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge_cart_assets.tables.columns import MONEY
@@ -173,6 +173,7 @@ def test_nothing_is_no_row() -> None:
     assert found().is_empty()
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.sampled_from(["1.00", "2.00", "3.00"]), min_size=1, max_size=6))
 def test_what_is_told_is_all_that_differs_from_the_last_of_the_file(amounts: list[str]) -> None:
     lost = [Decimal(a) for a in amounts if a != amounts[-1]]
