@@ -11,11 +11,12 @@ from decimal import Decimal
 import polars as pl
 
 from bridge_cart_assets.checks.check import CheckContext, CheckResult
-from bridge_cart_assets.pipeline.findings import KINDS, FileFinding, by_file, findings_in_lines
+from bridge_cart_assets.pipeline.findings import FileFinding, by_file, findings_in_lines
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.thresholds import THRESHOLDS
+from bridge_cart_assets.transforms.intake_findings import KINDS
 
 _MOST_FILES = 3
 _REST = "bridge-cart status"

@@ -25,15 +25,9 @@ from bridge_cart_assets.tables.silver import (
 )
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.folding import PURCHASE_KEY
-from bridge_cart_assets.transforms.intake_findings import intake_findings
+from bridge_cart_assets.transforms.intake_findings import KINDS, intake_findings
 from bridge_cart_assets.transforms.outcomes import LATEST_DAYS
 
-KINDS: Mapping[str, str] = {
-    "refused": "refused",
-    "superseded_in_file": "superseded within the file",
-    "guessed": "read by a guess",
-    "unreadable": "with a value that could not be read",
-}
 _TABLES = (
     (PURCHASES, PURCHASE_REPEATS, PURCHASE_KEY),
     (CUSTOMERS, CUSTOMER_REPEATS, ("customer_id", "valid_from")),

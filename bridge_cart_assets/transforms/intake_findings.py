@@ -1,16 +1,23 @@
 """What became of files otherwise than they say: refused, superseded, unreadable and guessed.
 
-Belongs here: counting it by file, with its money. Does not belong here: the verdicts that are
-counted (`cleaning`, `folding`), or their words (`pipeline.findings`).
+Belongs here: the kinds, and counting by file, with the money. Does not belong here: the verdicts
+that are counted (`cleaning`, `folding`), or the sentences (`pipeline.findings`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.transforms.folding import content_columns
 
+# The kinds of findings, and how records of each are spoken of.
+KINDS: Mapping[str, str] = {
+    "refused": "refused",
+    "superseded_in_file": "superseded within the file",
+    "guessed": "read by a guess",
+    "unreadable": "with a value that could not be read",
+}
 _FILE = ["source", "batch_day", "object", "fingerprint"]
 _FINDING = [*_FILE, "kind", "subject"]
 _IS_FILE = pl.col("fingerprint").str.contains("^[0-9a-f]{64}$")
