@@ -11,7 +11,7 @@ from decimal import Decimal
 import polars as pl
 
 from bridge_cart_assets.checks.check import CheckContext, CheckResult
-from bridge_cart_assets.pipeline.findings import FileFinding, by_file, findings_in_lines
+from bridge_cart_assets.pipeline.findings import FileFinding, by_file
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES
 from bridge_cart_assets.tables.table import Table
@@ -156,7 +156,12 @@ def no_customer_of_many(features: pl.DataFrame) -> CheckResult:
 
 
 def _told(files: Sequence[FileFinding]) -> str:
-    return "; ".join(findings_in_lines(files, _MOST_FILES, _REST))
+    """The files in one sentence, and what each source's would need, once."""
+    shown = files[:_MOST_FILES]
+    rest = len(files) - len(shown)
+    more = [f"and {rest:,} more: {_REST}"] if rest else []
+    remedies = dict.fromkeys(file.remedy for file in shown if file.remedy)
+    return "; ".join([*map(str, shown), *more, *remedies])
 
 
 def _currencies(lines: pl.LazyFrame) -> list[str]:

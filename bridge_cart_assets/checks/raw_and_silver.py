@@ -125,8 +125,8 @@ RAW_AND_SILVER_CHECKS: Mapping[str, tuple[Check, ...]] = {
         *_told_by_file(PURCHASES),
         Check(
             "lines_of_one_key_agree",
-            "No file has two lines of one order and line number with different content: the later "
-            "one stands, and the money of the other is counted nowhere.",
+            "No file has two lines of one order and line number with different content and no "
+            "later updated_at: one stands, and the money of the other is counted nowhere.",
             lambda context: intake_warnings.few_of_kind(
                 context, PURCHASES, "superseded_in_file", THRESHOLDS.superseded_in_file
             ),

@@ -113,7 +113,6 @@ def findings_of_days(
                 rows(table).filter(is_wanted),
                 rows(repeats).filter(is_wanted),
                 key,
-                [source.name for source in sources if source.whole_order_in],
             )
         )
     return pl.concat(found)

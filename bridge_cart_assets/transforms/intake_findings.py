@@ -30,7 +30,6 @@ def intake_findings(
     current: pl.LazyFrame,
     superseded: pl.LazyFrame,
     key: Sequence[str],
-    whole_orders: Collection[str] = (),
 ) -> pl.DataFrame:
     """What of the files of some batch days is not in silver as they say, counted.
 
@@ -39,8 +38,6 @@ def intake_findings(
         current: that table's rows: silver/purchases or silver/customers.
         superseded: its accepted records that do not stand.
         key: the columns on which its records meet.
-        whole_orders: sources whose records replace an order as a whole. Of theirs, a record with a
-            later version in the same file is a correction, and nothing that the file leaves open.
 
     Returns:
         One row per source, batch_day, object (file or topic-partition), fingerprint, kind and
@@ -49,8 +46,9 @@ def intake_findings(
 
         - refused: records in quarantine; the subject is the reason, the amount is the one before
           discount, where it could be read.
-        - superseded_in_file: records in whose place a later one of the same key in the same file
-          stands, with other content; no subject.
+        - superseded_in_file: records in whose place another one of the same key in the same file
+          stands, with other content, and only because it comes later in the file; no subject. One
+          with a later updated_at is a correction, as the file says it.
         - unreadable, guessed: records that stand, with a value that could not be read or could be
           read in two ways; the subject is the column. Their amount is the net amount.
 
@@ -71,7 +69,7 @@ def intake_findings(
     refused = quarantine.select(
         *_FILE, "amount", kind=pl.lit("refused"), subject=pl.col("reason")
     ).collect()
-    replaced = _superseded_in_file(current, superseded, key, whole_orders)
+    replaced = _superseded_in_file(current, superseded, key)
     found = pl.concat([refused, replaced, *(_named_in(current, kind) for kind in _BY_COLUMN)])
     counted = found.group_by(_FINDING).agg(
         records=pl.len().cast(pl.Int64),
@@ -120,7 +118,6 @@ def _superseded_in_file(
     current: pl.LazyFrame,
     superseded: pl.LazyFrame,
     key: Sequence[str],
-    whole_orders: Collection[str],
 ) -> pl.DataFrame:
     """The records that another one of their own file has taken the place of."""
     columns = [name for name in superseded.collect_schema().names() if name != "fate"]
@@ -137,9 +134,7 @@ def _superseded_in_file(
         .agg(pl.col(*content, "version_at").last().name.prefix("_last_"))
     )
     differs = pl.any_horizontal(pl.col(n).ne_missing(pl.col(f"_last_{n}")) for n in content)
-    is_correction = pl.col("source").is_in(list(whole_orders)) & (
-        pl.col("version_at") < pl.col("_last_version_at")
-    )
+    is_correction = pl.col("version_at") < pl.col("_last_version_at")
     return (
         candidates.join(last, on=meeting, how="inner")
         .filter(differs & ~is_correction)

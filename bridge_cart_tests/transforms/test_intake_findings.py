@@ -35,14 +35,12 @@ def found(
     quarantine: list[dict[str, Any]] | None = None,
     current: list[dict[str, Any]] | None = None,
     superseded: list[dict[str, Any]] | None = None,
-    whole_orders: tuple[str, ...] = (),
 ) -> pl.DataFrame:
     return intake_findings(
         rows(QUARANTINE, *quarantine or []),
         rows(PURCHASES, *current or []),
         rows(PURCHASE_REPEATS, *superseded or []),
         PURCHASES.key,
-        whole_orders,
     )
 
 
@@ -51,7 +49,7 @@ def told(findings: pl.DataFrame) -> list[tuple[Any, ...]]:
     return findings.select(columns).rows()
 
 
-def folded(*lines: dict[str, Any], whole_orders: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
+def folded(*lines: dict[str, Any]) -> list[tuple[Any, ...]]:
     """The findings of order lines that silver has folded."""
     fold = fold_purchases(pl.DataFrame(list(lines), schema=PURCHASES.dtypes))
     superseded = PURCHASE_REPEATS.conform(fold.superseded)
@@ -61,7 +59,6 @@ def folded(*lines: dict[str, Any], whole_orders: tuple[str, ...] = ()) -> list[t
             fold.current.lazy(),
             superseded.lazy(),
             PURCHASES.key,
-            whole_orders,
         )
     )
 
@@ -148,13 +145,10 @@ def test_messages_of_one_key_are_corrections() -> None:
     assert folded(line(1, "11.11", **topic), line(2, "12.00", **topic)) == []
 
 
-def test_of_whole_orders_a_later_version_in_the_file_is_a_correction() -> None:
+def test_a_later_updated_at_within_the_file_is_a_correction() -> None:
     later = datetime(2024, 3, 1, 13, tzinfo=UTC)
-    pair = (line(1, "11.11"), line(2, "12.00", version_at=later))
-    assert folded(*pair, whole_orders=("purchases",)) == []
-    assert [row[1] for row in folded(*pair)] == ["superseded_in_file"]
-    same = (line(1, "11.11"), line(2, "12.00"))
-    assert [row[1] for row in folded(*same, whole_orders=("purchases",))] == ["superseded_in_file"]
+    assert folded(line(1, "11.11"), line(2, "12.00", version_at=later)) == []
+    assert folded(line(1, "11.11", version_at=later), line(2, "12.00")) == []
 
 
 def test_a_profile_has_no_money() -> None:

@@ -60,7 +60,7 @@ OF_RECORDS = {
 
 OF_FINDINGS = {
     "superseded_in_file": Reason(
-        "Two lines with one order and line number differ: the later one stands.",
+        "Two lines with one order and line number differ, and no updated_at decides.",
         "Leave the line numbers out, or number the lines of an order; then land it again.",
     ),
     "guessed": Reason(
