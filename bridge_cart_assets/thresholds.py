@@ -35,6 +35,12 @@ class Thresholds:
         weekdays_needed: how many of them there have to be.
         anomaly: robust z-score beyond which a day is unusual.
         as_of_age: as_of may be this far behind the clock.
+        refused_share: share of a file's records, or of a batch day's messages of a partition, that
+            may be refused.
+        unreadable, guessed, superseded_in_file: how many records may stand with such a value, or
+            may have been replaced within their own file.
+        customer_orders, customer_share: from so many orders on, the share of them that one
+            customer may have.
         contribution_tolerance: the segments' shares add up to one within this (invariant 4).
     """
 
@@ -61,6 +67,12 @@ class Thresholds:
     weekdays_needed: int = 4
     anomaly: float = 3.5
     as_of_age: timedelta = timedelta(days=3)
+    refused_share: float = 0.05
+    unreadable: int = 0
+    guessed: int = 0
+    superseded_in_file: int = 0
+    customer_orders: int = 100
+    customer_share: float = 0.10
     contribution_tolerance: float = 1e-5
 
 

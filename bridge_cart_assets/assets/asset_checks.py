@@ -65,7 +65,8 @@ def evaluate(
             if key not in selected:
                 continue
             scope = check_context
-            if scope.days is not None and _failed_last_time(context.instance, key):
+            looks_back = check.remembered and scope.days is not None
+            if looks_back and _failed_last_time(context.instance, key):
                 scope = replace(scope, days=None)
             with phase(f"checks of {table.layer}"):
                 result = check.compute(scope)

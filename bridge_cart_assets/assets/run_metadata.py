@@ -13,6 +13,7 @@ import polars as pl
 from bridge_cart_assets.assets.asset_checks import latest_verdicts
 from bridge_cart_assets.checks.check import Check
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.findings import latest_findings
 from bridge_cart_assets.pipeline.gold_builds import recorded_builds
 from bridge_cart_assets.tables import meta
 from bridge_cart_assets.tables.silver import ACCOUNTING, QUARANTINE
@@ -47,6 +48,7 @@ def run_metadata(
         (meta.GOLD_BUILDS, recorded_builds(lake)),
         (meta.ACCOUNTING, accounting_totals(accounting)),
         (meta.ACCOUNTING_DAYS, latest_days(accounting)),
+        (meta.INTAKE_FINDINGS, latest_findings(lake)),
         (meta.QUARANTINE, refusals_by_reason(lake.snapshot(QUARANTINE).scan())),
     )
 

@@ -45,6 +45,7 @@ def silver_assets(
         for table in TABLES:
             if asset_key(table) in context.selected_asset_keys:
                 yield materialize_result(lake.snapshot(table))
-        yield from evaluate(context, CheckContext(lake, checked_days), TABLES)
+        currency = next((source.currency for source in sources if source.currency), "")
+        yield from evaluate(context, CheckContext(lake, checked_days, currency=currency), TABLES)
 
     return silver

@@ -12,6 +12,7 @@ import polars as pl
 
 from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.findings import findings_of_days
 from bridge_cart_assets.tables.table import Table
 
 MetadataValue = int | float | str | bool
@@ -52,12 +53,15 @@ class CheckContext:
         lake: the tables.
         days: the batch days that the run touched; None for whole tables.
         frames: rows that the run has in memory, by table path.
+        currency: the shop's currency; empty when it was not set.
     """
 
     lake: Lake
     days: DayRange | None = None
     frames: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    currency: str = ""
     _days: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+    _findings: dict[DayRange | None, pl.DataFrame] = field(default_factory=dict, repr=False)
 
     def rows(self, table: Table) -> pl.LazyFrame:
         """All rows of a table."""
@@ -75,6 +79,19 @@ class CheckContext:
                 if day is not None
             }
         return self._days[table.path]
+
+    def of_days(self, table: Table) -> pl.LazyFrame:
+        """Rows of the run's batch days; the whole table when `days` is None."""
+        rows = self.rows(table)
+        if self.days is None:
+            return rows
+        return rows.filter(pl.col("batch_day").is_between(self.days.first, self.days.last))
+
+    def findings(self) -> pl.DataFrame:
+        """What of the files of the run's batch days is not in silver as they say."""
+        if self.days not in self._findings:
+            self._findings[self.days] = findings_of_days(self.rows, self.days)
+        return self._findings[self.days]
 
     def touched(self, table: Table) -> pl.LazyFrame:
         """Rows whose key occurs in the run's batch days; the whole table when `days` is None."""
@@ -98,9 +115,12 @@ class Check:
         meaning: what it asks, in one sentence.
         compute: computes the result.
         blocking: an ERROR that stops what is downstream, else a WARN.
+        remembered: whether, once failed, it covers whole tables in the next run, until it passes.
+            What a file brought is told by the run that takes it, and not again by each later one.
     """
 
     name: str
     meaning: str
     compute: Callable[[CheckContext], CheckResult]
     blocking: bool = True
+    remembered: bool = True

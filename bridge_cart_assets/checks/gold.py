@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from bridge_cart_assets.checks import anomalies, integrity, model_quality
+from bridge_cart_assets.checks import anomalies, intake_warnings, integrity, model_quality
 from bridge_cart_assets.checks.check import Check, CheckContext, CheckResult
 from bridge_cart_assets.models.metrics import SEGMENTS
 from bridge_cart_assets.models.value_judgement import DECISIVE
@@ -111,6 +111,17 @@ GOLD_CHECKS: Mapping[str, tuple[Check, ...]] = {
             "refund_rate_not_negative",
             "refund_rate is not below 0; above 1 more was given back than was ever paid.",
             _in_range(CUSTOMER_FEATURES, "refund_rate", high=None),
+        ),
+        Check(
+            "no_customer_of_many",
+            f"No customer has more than {THRESHOLDS.customer_share:.0%} of the orders, once there "
+            f"are {THRESHOLDS.customer_orders}: one that does stands for many, or for nobody.",
+            lambda context: intake_warnings.no_customer_of_many(
+                context.rows(CUSTOMER_FEATURES)
+                .select("customer_id", "orders", "net_revenue")
+                .collect()
+            ),
+            blocking=False,
         ),
     ),
     CUSTOMER_VALUE.path: (

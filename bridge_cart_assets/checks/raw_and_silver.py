@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from bridge_cart_assets.batch_days import DayRange
-from bridge_cart_assets.checks import integrity
+from bridge_cart_assets.checks import intake_warnings, integrity
 from bridge_cart_assets.checks.check import Check, CheckContext, CheckResult
 from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.ops import FILES
-from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES
+from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES, QUARANTINE
 from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.thresholds import THRESHOLDS
 
 
 def _columns(source: Source) -> Callable[[CheckContext], CheckResult]:
@@ -70,6 +71,36 @@ def _raw_is_accounted(context: CheckContext) -> CheckResult:
     )
 
 
+def _told_by_file(table: Table) -> tuple[Check, ...]:
+    """The checks of what a file says and silver does not have so."""
+
+    def check(name: str, meaning: str, kind: str, bound: int) -> Check:
+        return Check(
+            name,
+            meaning,
+            lambda context: intake_warnings.few_of_kind(context, table, kind, bound),
+            blocking=False,
+            remembered=False,
+        )
+
+    return (
+        check(
+            "values_readable",
+            "No record has a value that is there and cannot be read; the column is null then, or "
+            "has its default.",
+            "unreadable",
+            THRESHOLDS.unreadable,
+        ),
+        check(
+            "nothing_guessed",
+            "No file leaves open how its days or amounts are meant. Of days, BRIDGE_CART_DATES "
+            "says it.",
+            "guessed",
+            THRESHOLDS.guessed,
+        ),
+    )
+
+
 # By the path of the table.
 RAW_AND_SILVER_CHECKS: Mapping[str, tuple[Check, ...]] = {
     **{
@@ -91,12 +122,49 @@ RAW_AND_SILVER_CHECKS: Mapping[str, tuple[Check, ...]] = {
             "As many rows as records that accounting calls accepted.",
             lambda context: _accepted_stand(PURCHASES, context),
         ),
+        *_told_by_file(PURCHASES),
+        Check(
+            "lines_of_one_key_agree",
+            "No file has two lines of one order and line number with different content and no "
+            "later updated_at: one stands, and the money of the other is counted nowhere.",
+            lambda context: intake_warnings.few_of_kind(
+                context, PURCHASES, "superseded_in_file", THRESHOLDS.superseded_in_file
+            ),
+            blocking=False,
+            remembered=False,
+        ),
+        Check(
+            "ids_of_one_source",
+            "No order id is in two sources: both would count the same orders.",
+            intake_warnings.ids_of_one_source,
+            blocking=False,
+            remembered=False,
+        ),
+        Check(
+            "one_currency",
+            "All lines that name a currency name the same. With BRIDGE_CART_CURRENCY nothing is "
+            "asked.",
+            intake_warnings.one_currency,
+            blocking=False,
+            remembered=False,
+        ),
     ),
     CUSTOMERS.path: (
         Check(
             "rows_are_accepted_records",
             "As many versions of native profiles as records that accounting calls accepted.",
             lambda context: _accepted_stand(CUSTOMERS, context),
+        ),
+        *_told_by_file(CUSTOMERS),
+    ),
+    QUARANTINE.path: (
+        Check(
+            "few_refused",
+            f"At most {THRESHOLDS.refused_share:.0%} of a file's records, and of a batch day's, "
+            "are refused.",
+            intake_warnings.few_refused,
+            blocking=False,
+            remembered=False,
         ),
     ),
     ACCOUNTING.path: (

@@ -4,7 +4,7 @@ Belongs here: which run it is, and what is said before and after it. Does not be
 and the progress (`terminal.running`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from bridge_cart_assets.cli.options import (
     profile_option,
     wait_option,
 )
+from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.terminal.messages import say_warning
 from bridge_cart_assets.terminal.warnings import (
@@ -34,6 +35,7 @@ from bridge_cart_assets.terminal.warnings import (
 if TYPE_CHECKING:
     from bridge_cart_assets.automation.run_in_process import Outcome
     from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.pipeline.findings import FileFinding
     from bridge_cart_assets.pipeline.plan import Plan
 
 
@@ -138,6 +140,7 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
     from bridge_cart_assets.ingestion.ledger import forget, not_in_raw
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import refuse_torn
+    from bridge_cart_assets.pipeline.findings import by_file, latest_findings
     from bridge_cart_assets.pipeline.plan import plan
     from bridge_cart_assets.pipeline.rebuild import begin_rebuild, refuse_to_lose, renew_tables
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
@@ -161,7 +164,7 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
             due = plan(settings, lake, arrivals=())
             outcome = this_turn.refresh(RunScope.of_plan(due))
         warn_unfinished_rebuild(lake)
-        _finish(settings, outcome)
+        _finish(settings, outcome, by_file(latest_findings(lake)))
 
 
 def _refresh(
@@ -172,7 +175,11 @@ def _refresh(
     A plan from before the turn still holds if no other run was in the way and none has written.
     """
     from bridge_cart_assets.assets.run_scope import RunScope
+    from bridge_cart_assets.pipeline.findings import by_file, findings_of_run
+    from bridge_cart_assets.pipeline.pending import pending_days
     from bridge_cart_assets.pipeline.plan import table_versions
+    from bridge_cart_assets.sources import SOURCES
+    from bridge_cart_assets.terminal.intake_summary import warn_findings
     from bridge_cart_assets.terminal.running import turn
 
     with turn(settings, wait) as this_turn:
@@ -182,12 +189,16 @@ def _refresh(
             _say_nothing_new(settings, lake, due)
             return due
         warn_outside(settings, due.outside)
+        waiting = pending_days(lake, SOURCES)
         outcome = this_turn.refresh(RunScope.of_plan(due), due.sources)
+        with phase("looking at what came in"):
+            told = by_file(findings_of_run(lake, outcome.run_id, waiting))
+        warn_findings(told)
         warn_refused(settings, lake)
         warn_repeated(lake, outcome.run_id)
         warn_missing(lake)
         warn_unfinished_rebuild(lake)
-        _finish(settings, outcome)
+        _finish(settings, outcome, told)
     return due
 
 
@@ -200,7 +211,7 @@ def _say_nothing_new(settings: Settings, lake: "Lake", due: "Plan") -> None:
         click.echo(f"nothing new among {len(due.listed):,} files{topics}")
 
 
-def _finish(settings: Settings, outcome: "Outcome") -> None:
+def _finish(settings: Settings, outcome: "Outcome", told: "Sequence[FileFinding]" = ()) -> None:
     if not outcome.success:
         raise CommandError(_failure(outcome))
     for warning in outcome.warnings:
@@ -208,7 +219,7 @@ def _finish(settings: Settings, outcome: "Outcome") -> None:
     from bridge_cart_assets.terminal.style import console
     from bridge_cart_assets.terminal.summary import summarise
 
-    summarise(settings, console())
+    summarise(settings, console(), told)
 
 
 def _failure(outcome: "Outcome") -> str:

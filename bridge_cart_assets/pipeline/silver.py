@@ -27,6 +27,7 @@ from bridge_cart_assets.pipeline.losses import missing_records
 from bridge_cart_assets.pipeline.pending import arrived_days, latest_day, pending_days
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
 from bridge_cart_assets.sources import SOURCES, Source
+from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.silver import (
     ACCOUNTING,
     CUSTOMER_REPEATS,
@@ -304,6 +305,7 @@ def _unreadable_records(raw: pl.LazyFrame) -> pl.DataFrame:
             pl.col("_error_code").alias("reason"),
             pl.lit(None, dtype=pl.String).alias("column"),
             pl.lit(None, dtype=pl.String).alias("value"),
+            pl.lit(None, dtype=MONEY).alias("amount"),
             pl.col("_raw").alias("raw"),
         )
         .collect()

@@ -11,6 +11,7 @@ from bridge_cart_assets.tables.columns import (
     day,
     flag,
     integer,
+    money,
     number,
     text,
     texts,
@@ -89,6 +90,23 @@ class AccountingDays(Fates):
     batch_day = day("One of the latest thirty batch days of the shop", key=True)
 
 
+class IntakeFindings(Schema):
+    """One row per file, kind and reason or column: what silver has otherwise than the file."""
+
+    source = text("The source", key=True)
+    batch_day = day("One of the latest thirty batch days of the shop", key=True)
+    object = text("The file or topic-partition", key=True)
+    fingerprint = text("SHA-256 of the file's bytes, or topic-partition", key=True)
+    kind = text("refused, superseded_in_file, guessed or unreadable", key=True)
+    subject = text("Reason code, or column; empty when superseded", key=True)
+    records = integer("How many records it concerns")
+    of_records = integer("Records of the file on that batch day, without blank ones")
+    amount = money(
+        "Their net amount, of refused ones the amount before discount; null when none is known",
+        nullable=True,
+    )
+
+
 class Quarantine(Schema):
     """One row per source, reason and column: refused records, with the forms of their values."""
 
@@ -114,8 +132,17 @@ ACCOUNTING_DAYS = Table(
     AccountingDays,
     "What became of each source's records on the latest thirty batch days.",
 )
+INTAKE_FINDINGS = Table(
+    "meta/intake_findings",
+    IntakeFindings,
+    "What of each file was refused, replaced within the file, guessed or unreadable, on the latest "
+    "thirty batch days.",
+)
 QUARANTINE = Table(
     "meta/quarantine", Quarantine, "Refused records by reason, with masked examples."
 )
 
-TABLES = (TIMES, CHECKS, GOLD_BUILDS, ACCOUNTING, ACCOUNTING_DAYS, QUARANTINE)
+TABLES = (
+    *(TIMES, CHECKS, GOLD_BUILDS, ACCOUNTING, ACCOUNTING_DAYS, INTAKE_FINDINGS),
+    QUARANTINE,
+)

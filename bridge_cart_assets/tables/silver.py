@@ -119,6 +119,9 @@ class Quarantine(Schema):
     reason = text("Reason code, for instance BAD_DATE")
     column = text("Column that is to blame, if it is one", nullable=True)
     value = text("Its value as received", nullable=True, pii=True)
+    amount = money(
+        "Amount of the refused order line before discount, where it can be read", nullable=True
+    )
     raw = text("The whole record as received", nullable=True, pii=True)
     quarantined_at = timestamp(
         "Start of the batch day, so that equal inputs give equal tables; raw has the clock's time"

@@ -21,13 +21,16 @@ from bridge_cart_assets.ingestion.ledger import refused_in_landing
 from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.findings import by_file, latest_findings
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
 from bridge_cart_assets.pipeline.pending import latest_day
 from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, RAW_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
+from bridge_cart_assets.tables.meta import INTAKE_FINDINGS
 from bridge_cart_assets.tables.ops import OFFSETS
 from bridge_cart_assets.tables.silver import ACCOUNTING
+from bridge_cart_assets.terminal.intake_summary import show_findings
 from bridge_cart_assets.terminal.style import (
     BAD,
     GOOD,
@@ -40,6 +43,7 @@ from bridge_cart_assets.terminal.style import (
     heading,
     mark,
 )
+from bridge_cart_assets.transforms.outcomes import LATEST_DAYS
 
 _COUNTS = ("records", "blank", "quarantined", "accepted", "duplicate", "superseded")
 
@@ -50,7 +54,8 @@ def collect(settings: Settings) -> dict[str, Any]:
     Returns:
         as_of; tables by path (rows, version, as_of, days_behind, checks_passed, checks_failed);
         accounting by source; files (refused ones); columns (that files have beyond their source's,
-        or lack); topics; checks; last_run; rebuild (one that has not been completed, or null).
+        or lack); findings (what of the latest days' files is not in silver as they say); topics;
+        checks; last_run; rebuild (one that has not been completed, or null).
     """
     lake = Lake(settings.lake, settings.storage_options)
     as_of = latest_day(lake)
@@ -83,6 +88,7 @@ def collect(settings: Settings) -> dict[str, Any]:
         .select("source", "object", "batch_day", "reason", "detail", "seen_at")
         .pipe(_plain),
         "columns": _plain(_drift(lake)),
+        "findings": _plain(latest_findings(lake)),
         "topics": _plain(lake.snapshot(OFFSETS).read().drop("run_id").sort("topic", "partition")),
         "checks": checks,
         "last_run": None
@@ -120,6 +126,7 @@ def show(found: dict[str, Any], on: Console) -> None:
             shown.add_row(f"{t['topic']}-{t['partition']}", *figures, t["latest_day"] or NOTHING)
         on.print(shown)
     _show_files(found, on)
+    _show_findings(found["findings"], on)
     _show_checks(found["checks"], on)
     if not found["last_run"]:
         on.print("\nNext: bridge-cart run")
@@ -211,6 +218,14 @@ def _show_files(found: dict[str, Any], on: Console) -> None:
             soft_wrap=True,
             markup=False,
         )
+
+
+def _show_findings(findings: list[dict[str, Any]], on: Console) -> None:
+    if findings:
+        schema = INTAKE_FINDINGS.dtypes | {"batch_day": pl.String}
+        told = by_file(pl.DataFrame(findings, schema=schema))
+        remark = f"refused, replaced or guessed on the latest {LATEST_DAYS} batch days"
+        show_findings(told, on, "meta.intake_findings", remark)
 
 
 def _show_checks(checks: list[dict[str, Any]], on: Console) -> None:

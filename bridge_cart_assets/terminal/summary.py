@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge_cart_assets.lake.query import query
+from bridge_cart_assets.pipeline.findings import FileFinding, sums_in_words
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.terminal.intake_summary import show_findings
 from bridge_cart_assets.terminal.style import (
     WARN,
     Good,
@@ -77,6 +79,7 @@ _LEAVING = (
     "SELECT customer_id, historic_clv, churn_probability_90d FROM gold.customer_value"
     " WHERE churn_band = 'high' AND historic_clv >= {least} ORDER BY 2 DESC"
 )
+_INTAKE = "SELECT * FROM meta.intake_findings ORDER BY abs(amount) DESC NULLS LAST"
 _FALLING = (
     "SELECT segment_name, customers, churn_rate FROM gold.segment_metrics"
     " WHERE is_current ORDER BY churn_rate DESC"
@@ -84,9 +87,17 @@ _FALLING = (
 
 
 @phase("printing the summary")
-def summarise(settings: Settings, console: Console) -> None:
-    """Print what the catalogue says now."""
+def summarise(settings: Settings, console: Console, told: Sequence[FileFinding] = ()) -> None:
+    """Print what the catalogue says now.
+
+    Args:
+        settings: where the catalogue lies.
+        console: where to.
+        told: what of the files of the run is not in silver as they say. It comes first.
+    """
     catalogue = settings.catalogue
+    if told:
+        show_findings(told, console, "bridge-cart status")
     days = _rows(
         catalogue,
         f"SELECT * FROM gold.kpis_daily ORDER BY day DESC LIMIT {_DAYS + 1}",  # noqa: S608
@@ -99,7 +110,7 @@ def summarise(settings: Settings, console: Console) -> None:
         _show_kpis(now, before, console)
         _show_segments(catalogue, console)
         console.print()
-        console.print(_to_look_at(catalogue, now, before), soft_wrap=True)
+        console.print(_to_look_at(catalogue, now, before, told), soft_wrap=True)
     builds = _rows(catalogue, _BUILDS) if _rows(catalogue, _IS_THERE) else []
     if builds:
         console.print(how_gold_was_built(builds), markup=False, soft_wrap=True)
@@ -184,8 +195,20 @@ def _expected(row: dict[str, Any]) -> tuple[str, str, str, str]:
     )
 
 
-def _to_look_at(catalogue: Path, now: dict[str, Any], before: dict[str, Any]) -> Text:
-    """One line: the most urgent of what the figures say, with the question that shows more."""
+def _to_look_at(
+    catalogue: Path, now: dict[str, Any], before: dict[str, Any], told: Sequence[FileFinding]
+) -> Text:
+    """The most urgent of what the files and the figures say, with the questions that show more."""
+    of_figures = _urgent_figure(catalogue, now, before)
+    if told:
+        of_files = _line(sums_in_words(told), _INTAKE, WARN)
+        return of_files if of_figures is None else Text("\n").join((of_files, of_figures))
+    if of_figures is not None:
+        return of_figures
+    return _line("nothing stands out", "SELECT * FROM gold.kpis_daily ORDER BY day DESC LIMIT 28")
+
+
+def _urgent_figure(catalogue: Path, now: dict[str, Any], before: dict[str, Any]) -> Text | None:
     best = _rows(catalogue, _BEST)
     if best and best[0]["leaving"]:
         [row] = best
@@ -200,7 +223,7 @@ def _to_look_at(catalogue: Path, now: dict[str, Any], before: dict[str, Any]) ->
         if points >= 1:
             said = f"the churn rate is {points:.1f} points higher than {_DAYS} days before"
             return _line(said, _FALLING, WARN)
-    return _line("nothing stands out", "SELECT * FROM gold.kpis_daily ORDER BY day DESC LIMIT 28")
+    return None
 
 
 def _line(said: str, question: str, style: str = "") -> Text:

@@ -42,6 +42,7 @@ _GENDERS = {
     "unknown": ("unknown", "u", "not_specified", "unspecified", "prefer_not_to_say"),
 }
 _MAX_AGE = 120
+_NO_AMOUNT = pl.lit(None, MONEY)
 _LAST_LINE_NUMBER = 2**53  # above it, a number in JSON is no longer exact
 _ORIGIN = ("batch_day", "object", "pos", "fingerprint", "item")
 _PROVENANCE = {
@@ -62,7 +63,8 @@ class Cleaned:
 
     Attributes:
         accepted: typed records, one row per record.
-        refused: source, batch_day, object, pos, fingerprint, reason, column, value.
+        refused: source, batch_day, object, pos, fingerprint, item, reason, column, value, amount
+            (of the line before discount, where it could be read).
     """
 
     accepted: pl.DataFrame
@@ -154,7 +156,9 @@ def clean_purchases(
         )
         .with_columns(kind=_kind())
     )
-    return _split_valid_invalid(derived, _purchase_reasons(), _PURCHASE_COLUMNS)
+    return _split_valid_invalid(
+        derived, _purchase_reasons(), _PURCHASE_COLUMNS, pl.col("purchase_amount")
+    )
 
 
 def clean_customers(records: pl.LazyFrame, dates: Order | None = None) -> Cleaned:
@@ -339,7 +343,10 @@ def _purchase_reasons() -> list[tuple[str, str, pl.Expr]]:
 
 
 def _split_valid_invalid(
-    records: pl.LazyFrame, reasons: list[tuple[str, str, pl.Expr]], columns: tuple[str, ...]
+    records: pl.LazyFrame,
+    reasons: list[tuple[str, str, pl.Expr]],
+    columns: tuple[str, ...],
+    amount: pl.Expr = _NO_AMOUNT,
 ) -> Cleaned:
     verdict = pl.coalesce(
         pl.when(condition).then(pl.lit(reason)) for reason, _, condition in reasons
@@ -356,7 +363,12 @@ def _split_valid_invalid(
     return Cleaned(
         accepted=validated.filter(pl.col("reason").is_null()).select(columns),
         refused=refused.select(
-            "source", *_ORIGIN, "reason", "column", value.cast(pl.String).alias("value")
+            "source",
+            *_ORIGIN,
+            "reason",
+            "column",
+            value.cast(pl.String).alias("value"),
+            amount.alias("amount"),
         ),
     )
 

@@ -5,7 +5,7 @@ not on the order or batches in which they came: commutative, associative, idempo
 belong here: reading and writing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -105,7 +105,7 @@ def fold_customers(records: pl.DataFrame) -> Folded:
     moment = ("customer_id", "valid_from")
     last = pl.struct(moment).is_last_distinct()
     latest = ordered.filter(last).sort("customer_id", "valid_from")
-    content = _content(latest)
+    content = content_columns(latest.columns)
     same = pl.all_horizontal(
         pl.col(name).eq_missing(pl.col(name).shift(1)) for name in ("customer_id", *content)
     )
@@ -125,7 +125,7 @@ def fold_customers(records: pl.DataFrame) -> Folded:
 def _with_fate(
     superseded: pl.DataFrame, current: pl.DataFrame, key: tuple[str, ...]
 ) -> pl.DataFrame:
-    content = [name for name in _content(superseded) if name not in key]
+    content = [name for name in content_columns(superseded.columns) if name not in key]
     beside = current.select(*key, *(pl.col(n).alias(f"_{n}") for n in content))
     equal = pl.all_horizontal(pl.col(n).eq_missing(pl.col(f"_{n}")) for n in content)
     return (
@@ -135,5 +135,10 @@ def _with_fate(
     )
 
 
-def _content(frame: pl.DataFrame) -> list[str]:
-    return [name for name in frame.columns if name not in _NOT_CONTENT]
+def content_columns(columns: Iterable[str]) -> list[str]:
+    """The columns by which a record is told from another: not those that say where it came from.
+
+    >>> content_columns(["order_id", "net_amount", "batch_day", "pos", "guessed"])
+    ['order_id', 'net_amount']
+    """
+    return [name for name in columns if name not in _NOT_CONTENT]

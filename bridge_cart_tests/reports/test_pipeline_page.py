@@ -110,6 +110,29 @@ REFUSALS = [
 ]
 
 
+def finding(name: str, kind: str, subject: str, n: int, of: int, amount: str | None) -> Row:
+    return {
+        "source": "purchases",
+        "batch_day": AS_OF,
+        "object": name,
+        "fingerprint": name,
+        "kind": kind,
+        "subject": subject,
+        "records": n,
+        "of_records": of,
+        "amount": amount,
+    }
+
+
+FINDINGS = [
+    finding("a.csv", "unreadable", "currency", 1, 10, "5.00"),
+    finding("a.csv", "guessed", "purchase_date", 2, 10, "1234.50"),
+    finding("b.csv", "refused", "BAD_DATE", 3, 10, "20.00"),
+    finding("b.csv", "superseded_in_file", "", 1, 10, "11.11"),
+    finding("c.csv", "refused", "BAD_AMOUNT", 4, 4, None),
+]
+
+
 def file(name: str, state: str = "taken", **own: Any) -> Row:
     return {
         "source": "purchases",
@@ -181,6 +204,7 @@ ALL: Mapping[Table, Iterable[Row]] = {
     meta.ACCOUNTING: TOTALS,
     meta.ACCOUNTING_DAYS: DAYS,
     meta.QUARANTINE: REFUSALS,
+    meta.INTAKE_FINDINGS: FINDINGS,
     ops.FILES: FILES,
     ops.OFFSETS: OFFSETS,
 }
@@ -189,6 +213,7 @@ SQL: dict[type[pl.DataType], str] = {
     pl.Float64: "DOUBLE",
     pl.Date: "DATE",
     pl.String: "VARCHAR",
+    pl.Decimal: "DECIMAL(18,2)",
 }
 SQL |= {pl.Boolean: "BOOLEAN", pl.Datetime: "TIMESTAMPTZ", pl.List: "VARCHAR[]"}
 
@@ -261,7 +286,31 @@ def test_the_state_is_sentences(page: Markup) -> None:
         "Every one of 22 213 records is accounted for: 22 139 stand in silver, 8 repeat one that "
         "stands, 6 were overtaken by a newer version and 60 were refused.",
         "One file was refused as a whole; see below for what to do.",
+        "Of the files of the latest batch days, 7 records were refused (20.00), 1 record was "
+        "superseded within the file (11.11), 2 records were read by a guess (1 234.50) and "
+        "1 record was kept with a value that could not be read (5.00).",
     ]
+
+
+def test_findings_begin_with_whole_files_and_then_the_most_money(page: Markup) -> None:
+    none, replaced = (
+        "none: no amount could be read",
+        ("b.csv", "purchases", "superseded within the file"),
+    )
+    shown = [[*row[:2], *row[3:8]] for row in rows(page, "findings")]
+    assert shown == [
+        ["c.csv", "purchases", "refused", "BAD_AMOUNT", "4", "4", f"–{none}"],
+        ["a.csv", "purchases", "read by a guess", "purchase_date", "2", "10", "1 234.50"],
+        ["b.csv", "purchases", "refused", "BAD_DATE", "3", "10", "20.00"],
+        [*replaced, "–none: the whole record", "1", "10", "11.11"],
+        [
+            *("a.csv", "purchases", "with a value that could not be read", "currency"),
+            *("1", "10", "5.00"),
+        ],
+    ]
+    remedies = [row[9] for row in rows(page, "findings")]
+    assert "BRIDGE_CART_DATES" in remedies[1]
+    assert all(remedies)
 
 
 def test_failed_checks_come_first_with_figure_bound_and_days(page: Markup) -> None:
@@ -395,7 +444,7 @@ def test_without_an_address_of_dagster_there_are_no_such_links(catalogue: Path) 
 def test_every_table_of_the_page_is_there_as_csv_too(page: Markup, catalogue: Path) -> None:
     client = client_of(catalogue)
     links = [a.get("href") for a in page.all(".//a[@class='csv']") if a.get("download") == ""]
-    assert len(links) == 13
+    assert len(links) == 14
     for link in links:
         name = str(link).removeprefix("/export/pipeline/").split(".")[0]
         lines = list(csv.reader(io.StringIO(client.get(str(link)).text)))

@@ -1,6 +1,7 @@
 """`bridge-cart status` as people read it."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from bridge_cart_assets.terminal.status import show
@@ -45,6 +46,7 @@ def found(*checks: dict[str, Any], **others: Any) -> dict[str, Any]:
         "rebuild": None,
         "files": [],
         "columns": [],
+        "findings": [],
         "topics": [],
         "checks": list(checks),
         "last_run": {
@@ -124,6 +126,19 @@ def test_refused_files_unknown_columns_and_topics_are_named() -> None:
     )
     [line] = [text for text in shown if text.startswith("bridge-cart.purchases-0")]
     assert line.split()[1:] == ["12,345", "9", "0", "–"]
+
+
+def test_files_that_silver_has_otherwise_are_named_ten_at_most() -> None:
+    day = {"source": "purchases", "batch_day": "2024-01-01", "fingerprint": "f"}
+    bad = {**day, "kind": "refused", "subject": "BAD_DATE", "records": 2, "of_records": 2}
+    files = [{**bad, "object": f"2024-01-01-{n:02}.csv", "amount": Decimal(n)} for n in range(12)]
+    profile = {**day, "object": "p.csv", "kind": "unreadable", "subject": "age", "amount": None}
+    shown = printed(found(findings=[*files, {**profile, "records": 1, "of_records": 9}]))
+    at = shown.index("intake  refused, replaced or guessed on the latest 30 batch days")
+    assert shown[at + 1] == (
+        "FILE purchases/2024-01-01-11.csv: 2 of 2 records refused, 11.00 (BAD_DATE)"
+    )
+    assert shown[at + 11] == "and 3 more: meta.intake_findings"
 
 
 def test_before_the_first_run_it_says_what_to_do() -> None:

@@ -39,6 +39,7 @@ class Pipeline:
     fates: Chart
     accounting: Sheet
     refusals: Sheet
+    findings: Sheet
     refused_files: Sheet
     other_columns: Sheet
     files: Sheet
@@ -52,7 +53,8 @@ class Pipeline:
     def sheets(self) -> tuple[Sheet, ...]:
         """The tables of the page."""
         return (
-            *(self.alerts, self.checks, self.fates.sheet, self.accounting, self.refusals),
+            *(self.alerts, self.checks, self.fates.sheet, self.accounting),
+            *(self.refusals, self.findings),
             *(self.refused_files, self.other_columns, self.files, self.topics),
             *(self.models, self.drift, self.gold_builds, self.tables),
         )
@@ -68,6 +70,8 @@ def pipeline(catalogue: Catalogue, asked: PageQuery) -> Pipeline:
     fates = queries.record_outcomes(catalogue) if has_records else []
     days = queries.fates_by_day(catalogue) if has_records else []
     refusals = queries.refused_records(catalogue) if has_refusals else []
+    has_findings = meta.INTAKE_FINDINGS.path in there
+    findings = queries.file_findings(catalogue, _MOST_FILES) if has_findings else []
     has_builds = meta.GOLD_BUILDS.path in there
     builds = queries.gold_builds(catalogue) if has_builds else []
     has_files = ops.FILES.path in there
@@ -81,6 +85,7 @@ def pipeline(catalogue: Catalogue, asked: PageQuery) -> Pipeline:
         sentences.verdict(checks) if has_checks else "",
         sentences.balance_sentence(fates) if has_records else "",
         sentences.refused_sentence(refused, _MOST_FILES),
+        sentences.findings_sentence(queries.finding_sums(catalogue) if has_findings else []),
     )
     return Pipeline(
         run_id=fresh.run_id,
@@ -91,6 +96,7 @@ def pipeline(catalogue: Catalogue, asked: PageQuery) -> Pipeline:
         fates=fates_chart(days, has_records),
         accounting=tables.accounting(fates, has_records),
         refusals=tables.refusals(refusals, has_refusals),
+        findings=tables.findings(findings, has_findings),
         refused_files=tables.refused_files(refused),
         other_columns=tables.other_columns(queries.other_columns(catalogue) if has_files else []),
         files=tables.files(queries.landed_files(catalogue) if has_files else []),

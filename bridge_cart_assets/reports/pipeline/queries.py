@@ -9,6 +9,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 
 from bridge_cart_assets.reports.catalogue import Catalogue
 
@@ -175,6 +176,54 @@ def refused_records(catalogue: Catalogue) -> list[Refusal]:
     """Refused records by source, reason and column, the most frequent first."""
     source = 'meta.quarantine ORDER BY records DESC, source, reason, "column"'
     return catalogue.read(Refusal, source)
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    """What of a file silver has otherwise than it says, for one reason or column."""
+
+    object: str
+    source: str
+    batch_day: date
+    kind: str
+    subject: str
+    records: int
+    of_records: int
+    amount: Decimal | None
+
+    @property
+    def is_whole_file(self) -> bool:
+        """Whether nothing of the file was accepted, for this one reason."""
+        return self.kind == "refused" and self.records == self.of_records
+
+
+def file_findings(catalogue: Catalogue, most: int) -> list[FindingRow]:
+    """The findings of the latest batch days: whole files first, then the most money."""
+    source = """
+        meta.intake_findings
+        ORDER BY kind <> 'refused' OR records < of_records, abs(amount) DESC NULLS LAST,
+                 records DESC, source, batch_day, object, kind, subject
+        LIMIT $most
+    """
+    return catalogue.read(FindingRow, source, {"most": most})
+
+
+@dataclass(frozen=True)
+class FindingSum:
+    """All findings of one kind."""
+
+    kind: str
+    records: int
+    amount: Decimal | None
+
+
+def finding_sums(catalogue: Catalogue) -> list[FindingSum]:
+    """The findings of the latest batch days by kind."""
+    sql = """
+        SELECT kind, CAST(sum(records) AS BIGINT), CAST(sum(amount) AS DECIMAL(38, 2))
+        FROM meta.intake_findings GROUP BY kind ORDER BY kind
+    """
+    return catalogue.ask(FindingSum, sql)
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,21 @@ OF_RECORDS = {
     "BAD_QUANTITY": Reason("The quantity is no number, or zero.", _CORRECT),
 }
 
+OF_FINDINGS = {
+    "superseded_in_file": Reason(
+        "Two lines with one order and line number differ, and no updated_at decides.",
+        "Leave the line numbers out, or number the lines of an order; then land it again.",
+    ),
+    "guessed": Reason(
+        "The value can be read in two ways, and nothing in the file decides.",
+        "Of days, BRIDGE_CART_DATES says whether the day or the month comes first.",
+    ),
+    "unreadable": Reason(
+        "A value is there that cannot be read: it is left out, or the default stands.",
+        "Have it written in a form that docs/silver.md names.",
+    ),
+}
+
 _AGAIN = "Land it again; it is read again when it changes."
 OF_FILES = {
     "TRUNCATED": Reason("The file ends too early.", _AGAIN),
@@ -81,6 +96,11 @@ OF_FILES = {
 def of_record(code: str) -> Reason:
     """Why a record was refused; a code that is not known says so."""
     return OF_RECORDS.get(code, Reason("This page does not know the code.", "See docs/silver.md."))
+
+
+def of_finding(kind: str, subject: str) -> Reason:
+    """Why silver has records otherwise than their file says."""
+    return of_record(subject) if kind == "refused" else OF_FINDINGS[kind]
 
 
 def of_file(code: str) -> Reason:

@@ -11,10 +11,12 @@ from bridge_cart_assets.reports.formatting import grouped, listed, moment
 from bridge_cart_assets.reports.freshness import Freshness
 from bridge_cart_assets.reports.pipeline.queries import (
     CheckRow,
+    FindingSum,
     GoldBuild,
     RecordOutcomes,
     RefusedFile,
 )
+from bridge_cart_assets.transforms.intake_findings import KINDS
 
 NEXT_RUN = "This catalogue was built by an older version: the next run brings it."
 
@@ -102,6 +104,21 @@ def balance_sentence(fates: Sequence[RecordOutcomes]) -> str:
     ]
     parts_in_words = listed([f"{grouped(n)} {words}" for n, words in parts if n])
     return f"Every one of {grouped(records)} records is accounted for: {parts_in_words}."
+
+
+def findings_sentence(sums: Sequence[FindingSum]) -> str:
+    """How much of the latest files silver has otherwise than they say; '' when nothing."""
+    if not sums:
+        return ""
+    by_kind = {found.kind: found for found in sums}
+    parts = []
+    for kind, words in KINDS.items():
+        if (found := by_kind.get(kind)) is not None:
+            noun = "record was" if found.records == 1 else "records were"
+            had = words.replace("with a value that could", "kept with a value that could")
+            amount = "" if found.amount is None else f" ({grouped(found.amount, 2)})"
+            parts.append(f"{grouped(found.records)} {noun} {had}{amount}")
+    return f"Of the files of the latest batch days, {listed(parts)}."
 
 
 def refused_sentence(files: Sequence[RefusedFile], most: int) -> str:

@@ -15,6 +15,7 @@ from bridge_cart_assets.reports.formatting import (
     day,
     decimals,
     moment,
+    money,
     nothing,
     percent,
     three_decimals,
@@ -24,6 +25,7 @@ from bridge_cart_assets.reports.pipeline import reasons
 from bridge_cart_assets.reports.pipeline.queries import (
     CheckRow,
     FilesByState,
+    FindingRow,
     GoldBuild,
     ModelMetric,
     OtherColumn,
@@ -36,7 +38,8 @@ from bridge_cart_assets.reports.pipeline.queries import (
 from bridge_cart_assets.reports.pipeline.sentences import NEXT_RUN
 from bridge_cart_assets.reports.segments.queries import SegmentDrift
 from bridge_cart_assets.reports.tables import Column, Sheet, column
-from bridge_cart_assets.tables.meta import GOLD_BUILDS
+from bridge_cart_assets.tables.meta import GOLD_BUILDS, INTAKE_FINDINGS
+from bridge_cart_assets.transforms.intake_findings import KINDS
 
 _FAILED, _WARNING, _PASSED, _OPEN = "is-failed", "is-warning", "is-passed", "is-open"
 _AS_A_WHOLE = "the whole record"
@@ -230,6 +233,47 @@ def refusals(found: Sequence[Refusal], is_there: bool) -> Sheet:
         ),
         found,
         empty="No record was refused." if is_there else NEXT_RUN,
+    )
+
+
+def findings(found: Sequence[FindingRow], is_there: bool) -> Sheet:
+    """What of the files is not in silver as they say, with what to do."""
+    none = "The files of these days are in silver as they say."
+    return Sheet(
+        "findings",
+        "Findings by file",
+        (
+            column("object", "File", words),
+            column("source", "Source", words),
+            column("batch_day", "Batch day", day),
+            column("kind", "What became of it", words, of=lambda f: KINDS[f.kind]),
+            column(
+                "subject",
+                "Reason or column",
+                words,
+                "",
+                _AS_A_WHOLE,
+                of=lambda f: f.subject or None,
+            ),
+            column("records", "Records", count, INTAKE_FINDINGS),
+            column("of_records", "Of", count, INTAKE_FINDINGS),
+            column("amount", "Amount", money, INTAKE_FINDINGS, "no amount could be read"),
+            column(
+                "means",
+                "What it means",
+                words,
+                of=lambda f: reasons.of_finding(f.kind, f.subject).means,
+            ),
+            column(
+                "remedy",
+                "What to do",
+                words,
+                of=lambda f: reasons.of_finding(f.kind, f.subject).remedy,
+            ),
+        ),
+        found,
+        colour=lambda f: _FAILED if f.is_whole_file else _WARNING,
+        empty=none if is_there else NEXT_RUN,
     )
 
 
