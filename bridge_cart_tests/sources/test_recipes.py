@@ -29,6 +29,10 @@ PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
 PYTHON = os.environ.get("DLT_PYTHON", sys.executable)
 SHOPIFY, WOOCOMMERCE = "shopify_api_orders", "woocommerce_orders"
 PAGE_SIZE = 2
+pytestmark = pytest.mark.skipif(
+    "DLT_PYTHON" not in os.environ and importlib.util.find_spec("dlt") is None,
+    reason="dlt is not installed: DLT_PYTHON names the Python of an environment that has it",
+)
 
 
 def shopify_order(number: int, at: str, **more: Any) -> dict[str, Any]:
@@ -132,8 +136,6 @@ class Fetch:
     """Runs the recipe's script on a data folder."""
 
     def __init__(self, shop: ThreadingHTTPServer, data: Path) -> None:
-        if "DLT_PYTHON" not in os.environ and importlib.util.find_spec("dlt") is None:
-            pytest.skip("dlt is not installed: DLT_PYTHON names the Python of an environment of it")
         self.data = data
         self.landing = data / "landing"
         self._shop = f"http://127.0.0.1:{shop.server_port}"
