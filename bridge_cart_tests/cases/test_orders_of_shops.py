@@ -248,8 +248,8 @@ def test_an_order_of_woocommerce_is_worth_its_items_without_tax(lakes: dict[str,
         (Decimal("30.00"), Decimal("3.00")),
         (Decimal("5.00"), Decimal("0.50")),
     ]
-    about = ("customer_id", "payment_method", "coupon_used")
-    assert once(lake, "701", *about) == ("12", "bank_transfer", True)
+    common = ("customer_id", "payment_method", "coupon_used")
+    assert once(lake, "701", *common) == ("12", "bank_transfer", True)
     assert at(lake, "701") == "2024-05-08 20:15:00"
 
 
