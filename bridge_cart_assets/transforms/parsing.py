@@ -66,7 +66,7 @@ def each_distinct(
         if 2 * texts.len() > series.len():
             return pl.select(read(pl.lit(series)).cast(dtype)).to_series()
         values = pl.select(read(pl.lit(texts)).cast(dtype)).to_series()
-        if values.equals(texts, null_equal=True):
+        if dtype == pl.String and values.equals(texts, null_equal=True):
             return series
         return series.replace_strict(texts, values, default=None, return_dtype=dtype)
 
