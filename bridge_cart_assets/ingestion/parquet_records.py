@@ -28,6 +28,7 @@ from bridge_cart_assets.sources import Source
 
 _MAGIC = b"PAR1"
 _MOST_DIGITS = 38
+_IN_A_GROUP = 3
 # Whole numbers below are exact in a float.
 _EXACT = 2.0**63
 # Stands before bytes that are no text. It is in no id.
@@ -128,7 +129,9 @@ def _text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype == pl.Binary or isinstance(dtype, pl.Duration):
         return _spelt(column, dtype)
     if dtype.is_float():
-        return _number(column)
+        return _decided(_number(column))
+    if isinstance(dtype, pl.Decimal) and dtype.scale == _IN_A_GROUP:
+        return _decided(column.cast(pl.String))
     return column.cast(pl.String)
 
 
@@ -137,6 +140,11 @@ def _number(column: pl.Expr) -> pl.Expr:
     is_whole = (column == column.round()) & (column.abs() < _EXACT)
     whole = pl.when(is_whole).then(column).cast(pl.Int64).cast(pl.String)
     return pl.coalesce(whole, column.cast(pl.String))
+
+
+def _decided(number: pl.Expr) -> pl.Expr:
+    """The number with a fourth decimal behind three: the point before three may part thousands."""
+    return number.str.replace(rf"^(-?[0-9]{{1,3}}\.[0-9]{{{_IN_A_GROUP}}})$", "${1}0")
 
 
 def _spelt(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:

@@ -314,20 +314,23 @@ def _read_text(text: str) -> _Reading | None:
         if not (rest.startswith("(") and rest.endswith(")")):
             return None
         signs, rest = "-", rest[1:-1].strip()
-    for _ in range(2):
+    for _ in range(3):
         if rest[:1] in ("+", "-"):
             signs, rest = signs + rest[0], rest[1:].strip()
         elif rest[-1:] in ("+", "-"):
             signs, rest = signs + rest[-1], rest[:-1].strip()
         rest = _without_currency(rest, names)
-    if len(signs) > 1 or len({currencies_of(name) for name in names}) > 1:
+    meanings = [set(currencies_of(name)) for name in names]
+    # `$10 CAD` names one currency twice, `€10 CAD` two.
+    if len(signs) > 1 or (len(names) > 1 and not set.intersection(*meanings)):
         return None
     digits = _read_digits(rest)
     if digits is None:
         return None
     factor = -1 if signs == "-" else 1
     point, comma, mark = digits
-    return _Reading(factor * point, factor * comma, mark, names[0] if names else None)
+    clearest = min(names, key=lambda name: len(currencies_of(name)), default=None)
+    return _Reading(factor * point, factor * comma, mark, clearest)
 
 
 def _without_currency(text: str, names: list[str]) -> str:

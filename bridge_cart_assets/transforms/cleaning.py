@@ -22,7 +22,7 @@ from bridge_cart_assets.transforms.currencies import read_currencies
 from bridge_cart_assets.transforms.dates import Order, read_moments
 from bridge_cart_assets.transforms.ids import is_id, tidy_id
 from bridge_cart_assets.transforms.phones import e164
-from bridge_cart_assets.transforms.statuses import read_status
+from bridge_cart_assets.transforms.statuses import names_refund, read_status
 
 _PAYMENT_METHODS = {
     "credit_card": ("credit", "creditcard", "cc", "visa", "mastercard", "amex"),
@@ -121,6 +121,7 @@ def clean_purchases(
         updated_at=read_moments(pl.col("updated_at"), _FILE, dates),
         currency=read_currencies(coin, currency),
         is_own_status=~pl.col("_status_filled").fill_null(False),
+        is_of_refund=names_refund(pl.col("status")).fill_null(False),
         guessed_before=pl.col("_guessed"),
     )
     guesses = ("purchase_date", "purchase_amount", "discount_amount", "quantity", "updated_at")
@@ -134,7 +135,10 @@ def clean_purchases(
         .cast(QUANTITY, strict=False),
         updated_at=_not_from_the_future("updated_at"),
         purchase_day=pl.col("purchase_date").dt.date(),
-        is_completed=pl.col("is_own_status") & (pl.col("status") == "completed").fill_null(False),
+        # Of an order that is refunded in part, the negative line is the refund.
+        is_completed=pl.col("is_own_status")
+        & ~pl.col("is_of_refund")
+        & (pl.col("status") == "completed").fill_null(False),
     )
     derived = (
         typed.with_columns(

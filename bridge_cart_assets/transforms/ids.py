@@ -57,7 +57,7 @@ def _tidied(text: pl.Series) -> pl.Series:
             .str.replace_all(_INVISIBLE, "")
             .str.strip_chars(_BLANKS)
             .str.replace(r'^="(.*)"$', "$1")
-            .str.replace(r"^'(.+?)'?$", "$1")
+            .str.replace(r"^'(.*?)'?$", "$1")
             .str.strip_chars(_BLANKS)
             .str.replace(r"(\d)\.0+$", "$1")
             .str.normalize("NFC")

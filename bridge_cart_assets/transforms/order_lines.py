@@ -150,10 +150,11 @@ def _filled(lines: pl.DataFrame) -> pl.DataFrame:
         agreed = (
             values.drop_nulls("value")
             .join(blanks, on=_ORDER, how="semi")
+            .with_columns(_meant=_meant(name))
             .group_by(_ORDER)
-            .agg(pl.col("value").unique())
-            .filter(pl.col("value").list.len() == 1)
-            .with_columns(pl.col("value").list.first())
+            .agg(pl.col("value").get(pl.col("_row").arg_min()), pl.col("_meant").n_unique())
+            .filter(pl.col("_meant") == 1)
+            .drop("_meant")
         )
         if agreed.is_empty():
             continue
@@ -163,3 +164,9 @@ def _filled(lines: pl.DataFrame) -> pl.DataFrame:
             lines = lines.with_columns(_status_filled=pl.col("value").is_not_null())
         lines = lines.with_columns(pl.coalesce("value", name).alias(name)).drop("value")
     return lines
+
+
+def _meant(name: str) -> pl.Expr:
+    """What is equal for two spellings of one value: `55` and `55.0`, `eur` and `EUR`."""
+    value = pl.col("value")
+    return tidy_id(value) if name == "customer_id" else value.str.to_lowercase()

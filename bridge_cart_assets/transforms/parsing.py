@@ -66,7 +66,7 @@ def each_distinct(
         if 2 * texts.len() > series.len():
             return pl.select(read(pl.lit(series)).cast(dtype)).to_series()
         values = pl.select(read(pl.lit(texts)).cast(dtype)).to_series()
-        if values.equals(texts, null_equal=True):
+        if dtype == pl.String and values.equals(texts, null_equal=True):
             return series
         return series.replace_strict(texts, values, default=None, return_dtype=dtype)
 
@@ -125,7 +125,9 @@ def _tidied(text: pl.Expr) -> pl.Expr:
     words = present(text).str.replace_all(r"[\s\u00a0]+", " ")
     is_shouted = (words == words.str.to_uppercase()) | (words == words.str.to_lowercase())
     is_long = words.str.count_matches(r"\p{L}") > _ABBREVIATION
-    return pl.when(is_shouted & is_long).then(words.str.to_titlecase()).otherwise(words)
+    # The capital of O'Brien begins a name, and the s of men's no word.
+    initials = words.str.to_titlecase().str.replace_all(r"(\p{L}['\u2019])S\b", "${1}s")
+    return pl.when(is_shouted & is_long).then(initials).otherwise(words)
 
 
 def _snake(text: pl.Expr) -> pl.Expr:

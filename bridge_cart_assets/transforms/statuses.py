@@ -9,7 +9,9 @@ known; money that has not come, or has gone back, may stand beside unknown words
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import cache
+from itertools import pairwise
 
 import polars as pl
 
@@ -140,26 +142,54 @@ def read_status(text: pl.Expr) -> pl.Expr:
     return each_distinct(text, _read, pl.String)
 
 
+def names_refund(text: pl.Expr) -> pl.Expr:
+    """Whether a status says that money was given back, all of it or a part.
+
+    >>> texts = pl.DataFrame({"text": ["partially_refunded", "paid", None]})
+    >>> texts.select(names_refund(pl.col("text"))).to_series().to_list()
+    [True, False, None]
+    """
+    return each_distinct(text, _read_refund, pl.Boolean)
+
+
 def _read(text: pl.Expr) -> pl.Expr:
     return present(text).map_elements(_class_of, return_dtype=pl.String)
 
 
+def _read_refund(text: pl.Expr) -> pl.Expr:
+    return present(text).map_elements(
+        lambda text: "refunded" in _classes(_split(text)), return_dtype=pl.Boolean
+    )
+
+
 @cache
 def _class_of(text: str) -> str | None:
+    words = _split(text)
+    return _of_classes(_classes(words), words)
+
+
+def _split(text: str) -> tuple[str, ...]:
+    """The words of a text in small letters, without accents."""
     apart = re.sub(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])", " ", text)
     joined = " ".join(re.findall(r"[^\W_]+", _folded(apart)))
     for together, meaning in _TOGETHER.items():
         joined = re.sub(rf"\b{together}\b", meaning, joined)
-    words = set(joined.split())
-    classes = {name for name, known in _words().items() if words & known}
-    return _of_classes(classes, words)
+    return tuple(joined.split())
 
 
-def _of_classes(classes: set[str], words: set[str]) -> str | None:
+def _classes(words: Iterable[str]) -> set[str]:
+    some = set(words)
+    return {name for name, known in _words().items() if some & known}
+
+
+def _of_classes(classes: set[str], in_order: tuple[str, ...]) -> str | None:
     """What the words of a text say together."""
+    words = set(in_order)
     is_partial = "partial" in classes
     is_known = words <= _all_words()
-    if "not" in classes:
+    if _is_cancelled_unpaid(classes, in_order):
+        status = "cancelled"
+    elif "not" in classes:
         # "Not paid": what is denied is a payment, or else nobody knows.
         is_denied = classes <= {"not", "completed", "pending", "neutral"}
         status = "pending" if is_denied and classes & {"completed", "pending"} else None
@@ -181,6 +211,20 @@ def _of_classes(classes: set[str], words: set[str]) -> str | None:
     else:
         status = None
     return status
+
+
+def _is_cancelled_unpaid(classes: set[str], words: tuple[str, ...]) -> bool:
+    """Whether an order is cancelled, and the other words say that it was not paid."""
+    if classes & {"partial", "refunded"} or not classes & {"cancelled", "failed"}:
+        return False
+    ended = _words()["cancelled"] | _words()["failed"]
+    denied = {
+        after
+        for before, after in pairwise(word for word in words if word not in _words()["neutral"])
+        if before in _words()["not"]
+    }
+    waiting = set(words) & _words()["pending"]
+    return bool(denied | waiting) and not denied & ended and waiting <= _unpaid() | denied
 
 
 def _folded(text: str) -> str:
@@ -215,6 +259,12 @@ def _words() -> dict[str, frozenset[str]]:
 @cache
 def _all_words() -> frozenset[str]:
     return frozenset().union(*_words().values())
+
+
+@cache
+def _unpaid() -> frozenset[str]:
+    unpaid = "unpaid notpaid unbezahlt impayé impayée impagado impagada impago"
+    return frozenset(_folded(word) for word in unpaid.split())
 
 
 @cache

@@ -19,6 +19,7 @@ from bridge_cart_assets.ingestion.files import Content, FileRefusedError
 from bridge_cart_assets.ingestion.readers import read_objects, read_records
 from bridge_cart_assets.ingestion.text_decoding import MAX_RECORD_BYTES
 from bridge_cart_assets.sources.customers import CUSTOMERS
+from bridge_cart_assets.transforms.amounts import read_amounts
 
 HEADER = "customer_id,name,city"
 
@@ -504,6 +505,23 @@ def test_parquet_values_become_the_strings_that_are_read_later() -> None:
     assert frame["updated_at"].to_list() == ["2024-01-05 10:20:00.000000+00:00", None]
     assert frame["_rescued"].to_list() == ['{"tier":"gold"}', None]
     assert verdicts(frame) == [(1, "ok"), (2, "ok")]
+
+
+@pytest.mark.parametrize(
+    "incomes",
+    [
+        pl.Series([Decimal("150.000"), Decimal("-1.500"), None], dtype=pl.Decimal(18, 3)),
+        pl.Series([150.0, -1.125, None], dtype=pl.Float64),
+    ],
+)
+def test_a_parquet_number_cannot_be_taken_for_thousands(incomes: pl.Series) -> None:
+    texts = parquet(customer_id=["1", "2", "3"], income=incomes).select(
+        income=read_amounts(pl.col("income"), pl.lit("a"), pl.lit("JPY"))
+    )
+    read = texts.unnest("income")
+    expected = incomes.cast(pl.Decimal(18, 4)).round(2, mode="half_away_from_zero")
+    assert read["value"].to_list() == expected.to_list()
+    assert not read["guessed"].any()
 
 
 def test_a_parquet_time_of_another_zone_is_the_same_moment() -> None:

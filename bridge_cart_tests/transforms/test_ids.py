@@ -70,6 +70,11 @@ def test_what_cannot_be_an_id(text: str) -> None:
     assert possible(text, None, "C1") == [False, None, True]
 
 
+@pytest.mark.parametrize("text", ["''", "'", "'NULL'", '=""', "' '"])
+def test_a_guard_around_nothing_is_no_id(text: str) -> None:
+    assert tidied(text) == [None]
+
+
 @pytest.mark.parametrize("text", ["12E5", "E12", "1.2", "A[1]", "{x", "truethat", "0", "guest"])
 def test_what_may_look_odd_and_is_an_id(text: str) -> None:
     assert possible(text) == [True]

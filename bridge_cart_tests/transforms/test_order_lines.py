@@ -70,7 +70,25 @@ def test_a_blank_takes_what_the_other_lines_of_the_order_agree_on(field: str) ->
     assert done[field].to_list() == ["X", "X", "X", "X"]
 
 
+@pytest.mark.parametrize(
+    ("field", "first", "other"),
+    [
+        *(
+            ("customer_id", "55.0", "55"),
+            ("customer_id", "'007", "007"),
+            ("currency", "eur", "EUR"),
+        ),
+        *(("status", "Paid", "paid"), ("email", "Ann@Example.org", "ann@example.org")),
+    ],
+)
+def test_two_spellings_of_one_value_agree(field: str, first: str, other: str) -> None:
+    done = completed({field: first}, {field: None}, {field: other})
+    assert done[field].to_list() == [first, first, other]
+
+
 def test_a_blank_stays_where_the_others_disagree() -> None:
+    done = completed({"customer_id": "c3"}, {"customer_id": "C3"}, {"customer_id": None})
+    assert done["customer_id"].to_list() == ["c3", "C3", None]
     done = completed({"customer_id": "C3"}, {"customer_id": "C4"}, {"customer_id": None})
     assert done["customer_id"].to_list() == ["C3", "C4", None]
 

@@ -240,6 +240,12 @@ def test_names_lose_stray_blanks_and_shouting() -> None:
         "United Kingdom",
         "McDonald",
     ]
+    assert read(parsing.tidy, "MEN'S SHOES", "women\u2019s", "L'AQUILA", "d'souza") == [
+        "Men's Shoes",
+        "Women\u2019s",
+        "L'Aquila",
+        "D'Souza",
+    ]
 
 
 def test_snake_case_joins_the_words_and_is_null_without_any() -> None:

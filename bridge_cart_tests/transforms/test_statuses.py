@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge_cart_assets.transforms.statuses import read_status
+from bridge_cart_assets.transforms.statuses import names_refund, read_status
 
 WORDS = {
     "completed": (
@@ -21,7 +21,8 @@ WORDS = {
     "cancelled": (
         *("void", "failed", "declined", "expired", "draft", "trash", "chargeback", "charged back"),
         *("Cancelled by customer", "storniert", "abgelehnt", "annulée", "refusé", "anulado"),
-        *("rechazado", "payment error", "timed out"),
+        *("rechazado", "payment error", "timed out", "cancelled - payment not received"),
+        *("not paid, expired", "storniert (nicht bezahlt)", "void / unpaid", "annulée, non payée"),
     ),
     "pending": (
         *("authorized", "on hold", "onhold", "awaiting fulfilment", "not paid", "unpaid", "due"),
@@ -31,7 +32,7 @@ WORDS = {
 }
 NOBODY_KNOWS = (
     *("florp", "17", "status", "paid florp", "not cancelled", "refund failed", "closed", "no"),
-    "partially cancelled",
+    *("partially cancelled", "not paid, not cancelled"),
 )
 
 
@@ -69,3 +70,15 @@ def test_unknown_words_never_make_a_sale(noise: str, data: st.DataObject) -> Non
     known = data.draw(st.sampled_from(WORDS["completed"]))
     unknown = f"{known} qx{noise}"
     assert read(unknown) != ["completed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_refund"),
+    [
+        *(("partially refunded", True), ("Teilerstattung", True), ("refunded", True)),
+        *(("paid", False), ("cancelled", False), ("florp", False), ("", None), (None, None)),
+    ],
+)
+def test_a_status_says_whether_money_was_given_back(text: str | None, is_refund: bool) -> None:
+    frame = pl.DataFrame({"text": [text]}, schema={"text": pl.String})
+    assert frame.select(names_refund(pl.col("text"))).to_series().to_list() == [is_refund]
