@@ -2,10 +2,14 @@
 
 import json
 import shutil
+from datetime import date
 from pathlib import Path
 
 import duckdb
 
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline import run
+from bridge_cart_assets.pipeline.findings import by_file, findings_of_run
 from bridge_cart_tests.conftest import Command
 
 CASES = Path(__file__).parent / "what-the-run-says"
@@ -104,6 +108,16 @@ def test_a_file_of_which_nothing_is_accepted_is_said_without_any_sale(
     assert next(t for t in done.stderr.splitlines() if t.startswith("warning")) == (
         f"warning: {REFUSED}"
     )
+
+
+def test_what_a_dead_run_had_taken_is_told_by_the_one_that_goes_on(tmp_path: Path) -> None:
+    land(tmp_path, "refused")
+    lake = Lake(str(tmp_path / "lake"))
+    run(lake, tmp_path / "landing")
+    assert by_file(findings_of_run(lake, "the next run")) == []
+    waiting = {"purchases": {date.fromisoformat(DAY)}, "customers": set[date]()}
+    [told] = by_file(findings_of_run(lake, "the next run", waiting))
+    assert str(told) == REFUSED
 
 
 def test_a_setting_ends_the_guess(tmp_path: Path, command: Command) -> None:

@@ -237,3 +237,13 @@ def test_no_password_is_shown_not_even_to_debug(
         assert done.code == (0 if arguments == ["status"] else 1)
         assert PASSWORD not in done.out + done.err
         assert ("Traceback" in done.err) == bool(more and done.code)
+
+
+def test_a_run_says_what_of_its_messages_was_refused(call: Call, cluster: MockCluster) -> None:
+    bad = ORDER.replace(b"2024-01-01", b"soon")
+    produce(cluster.bootstrap, TOPIC, [Message(bad, NOON, 0), Message(ORDER, NOON, 0)])
+    taken = call("run")
+    assert taken.code == 0, taken.err
+    said = f"purchases/{TOPIC}-0 of 2024-01-01: 1 of 2 records refused, 10.00 (BAD_DATE)"
+    assert f"warn {said}" in taken.out.splitlines()
+    assert f"warning: {said}" in taken.err.splitlines()
