@@ -136,4 +136,5 @@ def test_a_command_that_fails_shows_it_too(command: Command) -> None:
     done = command("run", "--profile")
     assert done.returncode == 1
     assert "there is no landing folder" in done.stderr
-    assert "all" in phases(done.stderr)
+    # It fails so soon that there may be no time to have shares of.
+    assert re.search(r"^all +[\d.]+ ", done.stderr, re.MULTILINE)
