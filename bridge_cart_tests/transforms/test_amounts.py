@@ -173,6 +173,7 @@ def test_a_minus_is_read_in_any_form_and_on_either_side(text: str) -> None:
             ("kr 5", "SEK", "SEK"),
             ("$5 CAD", None, "CAD"),
         ),
+        *(("R. 50", None, "ZAR"), ("R.50", None, "ZAR"), ("5 \u0783.", None, "MVR")),
         *(("USD $5", "CAD", "USD"), ("COP $ 25.50", None, "COP"), ("mxn$5.25", None, "MXN")),
         *(("-$5 USD", None, "USD"), ("(CAD $5)", None, "CAD"), ("$ -5 CLP", None, "CLP")),
         *(("USD 1.5e3", None, "USD"), ("(5.00) eur", None, "EUR"), ("F CFA 500", "XOF", "XOF")),
