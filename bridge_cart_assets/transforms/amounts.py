@@ -49,6 +49,7 @@ _CHARACTERS = str.maketrans(
 )
 # Written instead of cents that are zero: `5,-`.
 _DASHED_CENTS = re.compile(r"(?<=\d)([.,])-{1,2}(?=[^\d]*$)")
+_BY_GROUPS = "no "
 _OPEN = re.compile(r"([1-9]\d{0,2})([.,])(\d{3})")
 _SIMPLE = re.compile(r"(\d*)(?:([.,])(\d*))?(e[+-]?\d{1,3})?")
 _BLANK_GROUPS = re.compile(r"(\d{1,3}(?:([ '_])\d{3})(?:\2\d{3})*)(?:([.,])(\d*))?")
@@ -62,7 +63,8 @@ class _Reading:
 
     Attributes:
         point, comma: the number where a point, or a comma, is decimal.
-        mark: the decimal mark that it shows without doubt.
+        mark: the decimal mark that it shows without doubt; behind `_BY_GROUPS` when it shows none
+            but groups with the other one.
         name: the code or sign of a currency in it.
     """
 
@@ -209,18 +211,22 @@ def _read_odd(frame: pl.DataFrame, plain: pl.Series, shop: str | None) -> pl.Dat
         ]
     ).filter(pl.col("file").is_in(open_files.implode()))
     decided = marks.group_by("file").agg(
-        has_point=(pl.col("mark") == ".").any(), has_comma=(pl.col("mark") == ",").any()
+        has_point=pl.col("mark").str.ends_with(".").any(),
+        has_comma=pl.col("mark").str.ends_with(",").any(),
+        has_decimals=pl.col("mark").is_in([".", ","]).any(),
     )
     named = _has_no_cents(odd, shop)
     point = pl.col("has_point").fill_null(False)
     comma = pl.col("has_comma").fill_null(False)
     is_open = pl.col("is_open").fill_null(False)
     nothing = point == comma
+    no_decimals = ~pl.col("has_decimals").fill_null(False)
     as_group = pl.when(pl.col("opens_with") == ".").then("comma").otherwise("point")
     exact = (
         pl.when(~is_open)
         .then("point")
-        .when(nothing & pl.col("no_cents"))
+        # Groups in other amounts do not give decimals to a currency that has none.
+        .when((nothing | no_decimals) & pl.col("no_cents"))
         .then(as_group)
         .when(point & comma)
         .then(None)
@@ -230,10 +236,11 @@ def _read_odd(frame: pl.DataFrame, plain: pl.Series, shop: str | None) -> pl.Dat
     )
     read = odd.with_columns(no_cents=named).join(decided, on="file", how="left")
     # A column may say that an amount has a fraction, and its currency that it has none.
+    by_column = pl.when(comma).then("comma").otherwise("point")
     is_guess = (
         pl.when(nothing)
         .then(~pl.col("no_cents") & ~point)
-        .otherwise(pl.col("no_cents") & (exact != as_group))
+        .otherwise(pl.col("no_cents") & (by_column != as_group))
     )
     return read.select(
         "row",
@@ -372,7 +379,8 @@ def _read_grouped(text: str) -> tuple[Decimal, Decimal, str | None] | None:
     for groups, separator, mark in ((_COMMA_GROUPS, ",", "."), (_POINT_GROUPS, ".", ",")):
         integer, _, rest = text.partition(mark)
         if groups.fullmatch(integer) and re.fullmatch(r"\d*", rest):
-            return _clear(f"{integer.replace(separator, '')}.{rest or 0}", mark)
+            shown = mark if rest else f"{_BY_GROUPS}{mark}"
+            return _clear(f"{integer.replace(separator, '')}.{rest or 0}", shown)
     return None
 
 

@@ -206,11 +206,14 @@ def sign_pattern() -> str:
     words = {sign for sign in _signs() if len(sign) > 1}
     # An abbreviation may end in a point; behind any other sign it belongs to the number.
     abbreviations = {word for word in words if unicodedata.category(word[-1]) != "Sc"}
+    single = sorted(sign for sign in _signs() if len(sign) == 1)
     forms = [
         *(rf"{_spaced(word)}\.?(?![a-z$])" for word in _longest_first(abbreviations)),
         *(_spaced(word) for word in _longest_first({*codes, *words} - abbreviations)),
         _OTHER_DOLLARS,
-        "[" + "".join(re.escape(sign) for sign in sorted(_signs()) if len(sign) == 1) + "]",
+        # Behind a single letter too, unless a digit makes it decimal: `R.50` and `R. 50`.
+        *(rf"{re.escape(sign)}\.(?= |$)" for sign in single if unicodedata.category(sign) != "Sc"),
+        "[" + "".join(re.escape(sign) for sign in single) + "]",
     ]
     return f"(?:{'|'.join(forms)})"
 

@@ -187,6 +187,7 @@ def _of_classes(classes: set[str], in_order: tuple[str, ...]) -> str | None:
     words = set(in_order)
     is_partial = "partial" in classes
     is_known = words <= _all_words()
+    status: str | None = None
     if _is_cancelled_unpaid(classes, in_order):
         status = "cancelled"
     elif "not" in classes:

@@ -83,6 +83,13 @@ def test_a_file_that_gives_a_fraction_to_a_currency_without_one_is_a_guess() -> 
     assert of_file("12.50", "JPY 1.500", "JPY 1,500") == ["12.50", "1.50?", "1500.00"]
 
 
+def test_groups_alone_give_no_decimals_to_a_currency_without_any() -> None:
+    texts = ("₫1.250.000", "VND 250.000", "VND 250,000", "EUR 1,500")
+    assert of_file(*texts) == ["1250000.00", "250000.00", "250000.00?", "1.50"]
+    assert of_file("1,250,000", "IDR 15,000", "IDR 15.000")[1:] == ["15000.00", "15000.00?"]
+    assert of_file("1.250.000,5", "VND 250,000")[1:] == ["250.00?"]
+
+
 def test_in_a_file_that_contradicts_itself_only_what_is_clear_is_read() -> None:
     texts = ("1,50", "1.50", "1.250,50", "1.250", "1,250", "12", "KRW 1.250")
     expected = ["1.50", "1.50", "1250.50", None, None, "12.00", "1250.00"]
@@ -166,6 +173,7 @@ def test_a_minus_is_read_in_any_form_and_on_either_side(text: str) -> None:
             ("kr 5", "SEK", "SEK"),
             ("$5 CAD", None, "CAD"),
         ),
+        *(("R. 50", None, "ZAR"), ("R.50", None, "ZAR"), ("5 \u0783.", None, "MVR")),
         *(("USD $5", "CAD", "USD"), ("COP $ 25.50", None, "COP"), ("mxn$5.25", None, "MXN")),
         *(("-$5 USD", None, "USD"), ("(CAD $5)", None, "CAD"), ("$ -5 CLP", None, "CLP")),
         *(("USD 1.5e3", None, "USD"), ("(5.00) eur", None, "EUR"), ("F CFA 500", "XOF", "XOF")),

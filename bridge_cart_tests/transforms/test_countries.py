@@ -1,5 +1,8 @@
 """Countries come out under one name, from any common spelling or code."""
 
+import subprocess
+import sys
+
 import polars as pl
 import pytest
 
@@ -62,3 +65,18 @@ def test_na_is_namibia_in_a_column_of_codes_of_two_letters(
     others: tuple[str | None, ...], file: str | None, expected: str | None
 ) -> None:
     assert read("NA", *others, file=file)[0] == expected
+
+
+def test_names_in_other_languages_leave_the_locales_whole() -> None:
+    # Babel keeps what is loaded first, so a process of its own.
+    program = (
+        "import polars as pl; from babel.numbers import format_decimal;"
+        "from bridge_cart_assets.transforms.countries import territory;"
+        "names = pl.DataFrame({'text': ['Deutschland', 'Nirgendwo']});"
+        "names.select(territory(pl.col('text')));"
+        "print(format_decimal(1234.5, locale='nn'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["1", "234,5"], done.stderr
