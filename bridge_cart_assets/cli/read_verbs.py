@@ -1,4 +1,6 @@
-"""The verbs that only read: status, sql and report."""
+"""The verbs that only read: status, sql, report and try."""
+
+from pathlib import Path
 
 import click
 
@@ -57,3 +59,42 @@ def report(settings: Settings, host: str | None, port: int | None) -> None:
     from bridge_cart_assets.reports.serving import serve
 
     serve(settings, host=host, port=port)
+
+
+@click.command("try")
+@click.argument("source_name", metavar="SOURCE")
+@click.argument(
+    "path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option(
+    "--records",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="How many records to show one by one.",
+)
+@click.pass_obj
+@interruptible
+def try_file(settings: Settings, source_name: str, path: Path, records: int) -> None:
+    """Read a FILE as SOURCE would, and show what would become of it; nothing is written."""
+    from bridge_cart_assets.ingestion.files import FileRefusedError
+    from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.pipeline.dry_run import dry_run
+    from bridge_cart_assets.sources import sources_read_as
+    from bridge_cart_assets.terminal.dry_run import show_dry_run
+    from bridge_cart_assets.terminal.style import console
+
+    sources = sources_read_as(settings.encodings, settings.dates, settings.currency)
+    known = {source.name: source for source in sources}
+    if source_name not in known:
+        raise click.UsageError(f"unknown source {source_name!r}: there are {', '.join(known)}")
+    source = known[source_name]
+    lake = Lake(settings.lake, settings.storage_options)
+    try:
+        found = dry_run(path, source, lake, settings.landing)
+    except FileRefusedError as refusal:
+        raise CommandError(f"{path} would be refused: {refusal.reason}, {refusal}") from refusal
+    show_dry_run(found, source, records, console())
+    click.echo("\nnothing was written")
+    if found.taken is None:
+        click.echo(f"Next: copy it to {settings.landing / source.name}, then bridge-cart run")

@@ -53,14 +53,36 @@ def list_landing(landing: Path, source: str) -> list[LandedFile]:
     """
     root = landing / source
     if root.is_symlink():
-        link = _look_at(source, landing, root)
+        link = landed_file(source, landing, root)
         return [link] if link else []
     found = [
-        _look_at(source, root, Path(folder) / name)
+        landed_file(source, root, Path(folder) / name)
         for folder, folders, names in os.walk(root, followlinks=False)
         for name in _visible(folders, names, folder)
     ]
     return sorted((f for f in found if f), key=lambda f: (f.batch_day, f.object))
+
+
+def landed_file(source: str, root: Path, path: Path) -> LandedFile | None:
+    """The file that would be landed as a path below a root; None when there is none."""
+    try:
+        info = path.lstat()
+    except FileNotFoundError:
+        return None
+    # A name need not be text; bytes that are none are written as \xNN, and a backslash is doubled,
+    # or a name that is spelt so would be taken for the same file.
+    spelt = os.fsencode(path.relative_to(root).as_posix()).replace(b"\\", b"\\\\")
+    name = spelt.decode(errors="backslashreplace")
+    return LandedFile(
+        source=source,
+        object=name,
+        path=path,
+        size=info.st_size,
+        modified_ns=info.st_mtime_ns,
+        changed_ns=info.st_ctime_ns,
+        batch_day=batch_day_of(name, info.st_mtime_ns),
+        is_regular=stat.S_ISREG(info.st_mode),
+    )
 
 
 def batch_day_of(name: str, modified_ns: int) -> date:
@@ -84,24 +106,3 @@ def _visible(folders: list[str], names: list[str], folder: str) -> list[str]:
 
 def _is_finished(name: str) -> bool:
     return not name.startswith((".", "_")) and not name.endswith((".tmp", ".partial"))
-
-
-def _look_at(source: str, root: Path, path: Path) -> LandedFile | None:
-    try:
-        info = path.lstat()
-    except FileNotFoundError:
-        return None
-    # A name need not be text; bytes that are none are written as \xNN, and a backslash is doubled,
-    # or a name that is spelt so would be taken for the same file.
-    spelt = os.fsencode(path.relative_to(root).as_posix()).replace(b"\\", b"\\\\")
-    name = spelt.decode(errors="backslashreplace")
-    return LandedFile(
-        source=source,
-        object=name,
-        path=path,
-        size=info.st_size,
-        modified_ns=info.st_mtime_ns,
-        changed_ns=info.st_ctime_ns,
-        batch_day=batch_day_of(name, info.st_mtime_ns),
-        is_regular=stat.S_ISREG(info.st_mode),
-    )

@@ -10,6 +10,8 @@ from datetime import date
 
 import polars as pl
 
+from bridge_cart_assets.ingestion.landing import LandedFile
+from bridge_cart_assets.ingestion.ledger import transaction_of
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.ops import FILES
@@ -65,6 +67,16 @@ def repeated_files(lake: Lake, source: Source, run_id: str) -> list[RepeatedFile
         RepeatedFile(source.name, name, *originals.get(fingerprint, nothing))
         for name, fingerprint in repeated.iter_rows()
     ]
+
+
+def taken_before(
+    lake: Lake, source: Source, file: LandedFile, fingerprint: str
+) -> RepeatedFile | None:
+    """A file whose bytes raw has, under which name and batch day; None when raw has them not."""
+    if lake.snapshot(source.raw).transaction(transaction_of(fingerprint)) is None:
+        return None
+    known = _named_by_raw(lake, source, [fingerprint])
+    return RepeatedFile(source.name, file.object, *known.get(fingerprint, (None, None)))
 
 
 def repeats_in_lines(repeated: Sequence[RepeatedFile]) -> list[str]:

@@ -11,7 +11,7 @@ A fold writes several tables, one commit each, in an order that makes a crash ha
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
@@ -57,6 +57,31 @@ _FOLDS: Mapping[str, tuple[Table, tuple[str, ...], Callable[[pl.DataFrame], Fold
     PURCHASES.path: (PURCHASE_REPEATS, PURCHASE_KEY, fold_purchases),
     CUSTOMERS.path: (CUSTOMER_REPEATS, ("customer_id",), fold_customers),
 }
+
+
+@dataclass(frozen=True)
+class CleanedRecords:
+    """Raw records of a source, cleaned.
+
+    Attributes:
+        lines: the order lines as text, numbered and completed, where the source has any.
+        profiles: the profiles as text, where the source has any.
+        purchases: the order lines, cleaned.
+        customers: the profiles, cleaned.
+        refused: what is refused of the records and of the lines, with the text of the record.
+    """
+
+    lines: pl.DataFrame | None
+    profiles: pl.LazyFrame | None
+    purchases: Cleaned | None
+    customers: Cleaned | None
+    refused: pl.DataFrame
+
+    def counted_lines(self, source: Source) -> pl.DataFrame | None:
+        """What accounting counts of each line, of a source whose records hold several."""
+        if self.lines is None or source.whole_order_in is None:
+            return None
+        return self.lines.select("_batch_day", "_fingerprint", "_pos")
 
 
 def fold_due_days(
@@ -139,34 +164,46 @@ def fold_days(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> 
         )
 
 
+def clean_records(raw: pl.LazyFrame, source: Source) -> CleanedRecords:
+    """Conform and clean raw records.
+
+    Args:
+        raw: raw records of whole files, of any status.
+        source: whose records they are.
+    """
+    conformed = source.conform(raw.filter(pl.col("_status") == "ok"))
+    refused = [_unreadable_records(raw)]
+    lines = purchases = customers = None
+    if conformed.purchases is not None:
+        lines = complete_lines(conformed.purchases.collect())
+        purchases = clean_purchases(lines.lazy(), source.dates, source.currency)
+        refused.append(_with_original(purchases, raw, source))
+    if conformed.customers is not None:
+        customers = clean_customers(conformed.customers, source.dates)
+        if source.feeds is CUSTOMERS:
+            refused.append(_with_original(customers, raw, source))
+    return CleanedRecords(lines, conformed.customers, purchases, customers, pl.concat(refused))
+
+
 def _fold_arrived(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> bool:
     """Fold what raw has now of some days; whether it still had the same when all was counted."""
     arrived = lake.snapshot(source.raw)
-    raw = arrived.scan().filter(pl.col("_batch_day").is_in(days))
-    conformed = source.conform(raw.filter(pl.col("_status") == "ok"))
+    cleaned = clean_records(arrived.scan().filter(pl.col("_batch_day").is_in(days)), source)
     commit = Commit(run_id)
-    refused = [_unreadable_records(raw)]
     touched = {(source.name, day) for day in days}
-    lines = None
-    if conformed.purchases is not None:
-        completed = complete_lines(conformed.purchases.collect())
-        if source.whole_order_in is not None:
-            lines = completed.select("_batch_day", "_fingerprint", "_pos")
-        cleaned = clean_purchases(completed.lazy(), source.dates, source.currency)
-        refused.append(_with_original(cleaned, raw, source))
-        whole = source.whole_order_in
+    whole = source.whole_order_in
+    if cleaned.purchases is not None:
+        accepted = cleaned.purchases.accepted
         touched |= retry_on_conflict(
-            partial(fold_into_table, lake, PURCHASES, cleaned.accepted, commit, whole)
+            partial(fold_into_table, lake, PURCHASES, accepted, commit, whole)
         )
-    if conformed.customers is not None:
-        profiles = clean_customers(conformed.customers, source.dates)
-        if source.feeds is CUSTOMERS:
-            refused.append(_with_original(profiles, raw, source))
+    if cleaned.customers is not None:
         touched |= retry_on_conflict(
-            partial(fold_into_table, lake, CUSTOMERS, profiles.accepted, commit)
+            partial(fold_into_table, lake, CUSTOMERS, cleaned.customers.accepted, commit)
         )
+    lines = cleaned.counted_lines(source)
     retry_on_conflict(
-        partial(update_quarantine, lake, source, arrived, days, pl.concat(refused), commit)
+        partial(update_quarantine, lake, source, arrived, days, cleaned.refused, commit)
     )
     # A profile of one source can displace one of another: that source's days are counted again.
     is_settled = True

@@ -140,6 +140,11 @@ def amount(value: object) -> Decimal | None:
     return Decimal(text) if _PLAIN_DECIMAL.fullmatch(text) else None
 
 
+def unreadable_amount(*values: object) -> str | None:
+    """The first value that is there and is no plain decimal; None when there is none."""
+    return next((f"{one}" for one in values if one is not None and amount(one) is None), None)
+
+
 def product(quantity: object, price: object) -> tuple[str | None, Decimal | None]:
     """Quantity times price, as text and as a number; the text names both when one is unreadable."""
     pieces, each = amount(quantity), amount(price)

@@ -18,6 +18,7 @@ from bridge_cart_assets.sources.orders import (
     nested,
     objects,
     product,
+    unreadable_amount,
 )
 from bridge_cart_assets.sources.source import Conformed, Source
 from bridge_cart_assets.tables.silver import PURCHASES
@@ -78,6 +79,8 @@ def _lines(records: Sequence[Record]) -> Iterable[Line]:
         amount(record["subtotal_price"]),
         amount(record["total_discounts"]) or Decimal(0),
     )
+    unread = unreadable_amount(record["total_discounts"])
+    spelt = unread if amount(record["subtotal_price"]) is None else None
     for number, (item, (text, _), share) in enumerate(
         zip(items, products, shares, strict=True), start=1
     ):
@@ -87,7 +90,7 @@ def _lines(records: Sequence[Record]) -> Iterable[Line]:
                 "line_number": f"{number}",
                 "purchase_date": record["created_at"],
                 "purchase_amount": text,
-                "discount_amount": f"{share}",
+                "discount_amount": spelt or f"{share}",
                 "coupon_used": "yes" if objects(record["discount_codes"]) else "no",
                 "quantity": _text(item.get("quantity")),
                 "status": status,

@@ -17,6 +17,7 @@ from bridge_cart_assets.sources.orders import (
     discounts,
     lines_of_orders,
     product,
+    unreadable_amount,
 )
 from bridge_cart_assets.sources.source import Conformed, Source
 from bridge_cart_assets.tables.silver import PURCHASES
@@ -82,13 +83,18 @@ def _lines(rows: Sequence[Record]) -> Iterable[Line]:
         of_order,
     )
     share_of = dict(zip(distinct, shares, strict=True))
+    # Without a subtotal these texts decide about the discount.
+    unread = unreadable_amount(
+        first["discount_amount"], *(rows[at]["lineitem_discount"] for at in items)
+    )
+    spelt = unread if subtotal is None else None
     for at in items:
         yield Line(
             {
                 **order,
                 "line_number": f"{numbers[at]}",
                 "purchase_amount": products[at][0],
-                "discount_amount": f"{share_of[numbers[at]]}",
+                "discount_amount": spelt or f"{share_of[numbers[at]]}",
                 "quantity": rows[at]["lineitem_quantity"],
             },
             record=at,

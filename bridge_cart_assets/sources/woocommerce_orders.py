@@ -3,7 +3,8 @@
 Field names by WooCommerce's documentation, https://woocommerce.github.io/woocommerce-rest-api-docs
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -35,8 +36,9 @@ def conform(raw: pl.LazyFrame) -> Conformed:
     """Line items become order lines, and so does each refund.
 
     order_id is the number that people see. An item's amount is its subtotal, and its discount what
-    its total is less, both without tax. An order does not say when its refunds were made: they are
-    dated by the order. The refunds of an order that is undone as a whole are no lines.
+    its total is less, both without tax; a total above the subtotal is the amount. An order does
+    not say when its refunds were made: they are dated by the order. The refunds of an order that
+    is undone as a whole are no lines.
     """
     return Conformed(purchases=lines_of_orders(raw, COLUMNS, _lines))
 
@@ -58,18 +60,15 @@ def _lines(records: Sequence[Record]) -> Iterable[Line]:
     }
     items = objects(record["line_items"])
     for number, item in enumerate(items, start=1):
-        before, after = amount(item.get("subtotal")), amount(item.get("total"))
-        spelt = item.get("subtotal", item.get("total"))
+        money, discount = _money(item)
         yield Line(
             {
                 **order,
                 "line_number": f"{number}",
-                "purchase_amount": None if spelt is None else f"{spelt}",
-                "discount_amount": f"{before - after}"
-                if before is not None and after is not None
-                else None,
+                "purchase_amount": money,
+                "discount_amount": discount,
                 "coupon_used": "yes" if objects(record["coupon_lines"]) else "no",
-                "quantity": None if item.get("quantity") is None else f"{item['quantity']}",
+                "quantity": _text(item.get("quantity")),
                 "status": record["status"],
             }
         )
@@ -90,6 +89,22 @@ def _lines(records: Sequence[Record]) -> Iterable[Line]:
                     "status": "refunded",
                 }
             )
+
+
+def _money(item: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """An item's amount before discount and its discount; what cannot be read stays as it is."""
+    subtotal, total = _text(item.get("subtotal")), _text(item.get("total"))
+    before, after = amount(subtotal), amount(total)
+    if subtotal is None or total is None:
+        return subtotal or total, None
+    if before is None or after is None:
+        return subtotal, total if before is not None else None
+    # The shop charged more than the article's price: that is no discount.
+    return (total, None) if 0 <= before < after else (subtotal, f"{before - after}")
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else f"{value}"
 
 
 def _as_utc(moment: str) -> str:

@@ -188,3 +188,42 @@ def test_a_discount_of_woocommerce_is_what_the_total_is_less() -> None:
     assert lines(WOOCOMMERCE_ORDERS, WOO).select("purchase_amount", "discount_amount").row(0) == (
         *("30.00", "3.00"),
     )
+
+
+@pytest.mark.parametrize(
+    ("subtotal", "total", "money"),
+    [
+        ("30.00", "27.00", ("30.00", "3.00")),
+        # Raised by hand in the shop: no discount, whatever its sign.
+        ("10.00", "12.00", ("12.00", None)),
+        # A discount that cannot be read is refused and never nothing.
+        ("10.00", "ten", ("10.00", "ten")),
+        ("ten", "10.00", ("ten", None)),
+        (None, "10.00", ("10.00", None)),
+        ("10.00", None, ("10.00", None)),
+        ("-10.00", "-8.00", ("-10.00", "-2.00")),
+    ],
+)
+def test_the_amount_and_the_discount_of_an_item_of_woocommerce(
+    subtotal: str | None, total: str | None, money: tuple[str | None, str | None]
+) -> None:
+    item = {"quantity": 1, "subtotal": subtotal, "total": total}
+    order = lines(WOOCOMMERCE_ORDERS, {**WOO, "line_items": [item]})
+    assert order.select("purchase_amount", "discount_amount").row(0) == money
+
+
+@pytest.mark.parametrize(
+    ("source", "order"),
+    [
+        (SHOPIFY_ORDERS, {**FIRST, "discount_amount": "ten"}),
+        (SHOPIFY_ORDERS, {**FIRST, "lineitem_discount": "ten"}),
+        (SHOPIFY_API_ORDERS, {**ORDER, "total_discounts": "ten"}),
+    ],
+)
+def test_a_discount_of_shopify_that_cannot_be_read_is_never_nothing(
+    source: Source, order: dict[str, Any]
+) -> None:
+    subtotal = "subtotal" if source is SHOPIFY_ORDERS else "subtotal_price"
+    assert lines(source, {**order, subtotal: None})["discount_amount"].to_list() == ["ten"]
+    # With a subtotal the discount is known whatever the text says.
+    assert "ten" not in lines(source, order)["discount_amount"].to_list()
