@@ -94,11 +94,13 @@ def _judge(lines: pl.DataFrame, layout: Layout, header: Header) -> pl.DataFrame:
         )
     # A line break that is neither quoted nor at the end: several records, or half of one.
     stray = "\n" if layout.end == b"\r" else "\r"
+    # An empty row of a spreadsheet has its delimiters, however many.
+    no_value = rf"^[\s{re.escape(header.delimiter)}]*$"
     is_stray = text.str.strip_chars_end(stray).str.contains(stray, literal=True)
     return without_cr(lines, layout).with_columns(
         pl.when(pl.col(CODE).is_not_null())
         .then(pl.col(CODE))
-        .when(text.str.strip_chars() == "")
+        .when(text.str.contains(no_value))
         .then(pl.lit("BLANK"))
         .when(text.str.contains('"', literal=True))
         .then(pl.lit("QUOTED"))

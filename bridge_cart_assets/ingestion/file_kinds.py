@@ -67,7 +67,9 @@ def disguise(head: bytes) -> str | None:
         return wide
     text = _beginning(head)
     if text.startswith(b"<"):
-        if _HTML.match(text) or (text.startswith(b"<?xml") and _HTML.search(text)):
+        # A declaration or a comment says nothing of what stands behind it.
+        is_open = text.startswith((b"<?xml", b"<!--"))
+        if _HTML.match(text) or (is_open and _HTML.search(text)):
             return "a web page (HTML)"
         if _XML.match(text):
             return "XML"

@@ -29,8 +29,8 @@ from bridge_cart_assets.sources import Source
 _MAGIC = b"PAR1"
 _MOST_DIGITS = 38
 _IN_A_GROUP = 3
-# Whole numbers below are exact in a float.
-_EXACT = 2.0**63
+# Up to here each whole number has a float of its own; above, several ids become one.
+_EXACT = 2.0**53
 # Stands before bytes that are no text. It is in no id.
 NO_TEXT = "\ufffd"
 
@@ -136,10 +136,18 @@ def _text(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def _number(column: pl.Expr) -> pl.Expr:
-    """A float as people write it: without a point or an exponent when it is whole."""
-    is_whole = (column == column.round()) & (column.abs() < _EXACT)
+    """A float as people write it: without a point or an exponent when it is whole.
+
+    One that is too large to be exact is in scientific notation, which is no id.
+    """
+    is_whole = (column == column.round()) & (column.abs() <= _EXACT)
     whole = pl.when(is_whole).then(column).cast(pl.Int64).cast(pl.String)
-    return pl.coalesce(whole, column.cast(pl.String))
+    spelt = column.cast(pl.String)
+    # Below 1e16 a large number is written out: its point goes behind the first digit.
+    rounded = pl.when(column.abs() > _EXACT).then(
+        spelt.str.replace(r"^(-?\d)(\d{15})\.0$", "${1}.${2}e+15")
+    )
+    return pl.coalesce(whole, rounded, spelt)
 
 
 def _decided(number: pl.Expr) -> pl.Expr:

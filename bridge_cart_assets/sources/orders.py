@@ -130,7 +130,7 @@ def _guess(name: str) -> pl.Expr:
 
 
 def _plain(name: str, received: pl.Series) -> pl.Expr:
-    value = pl.col(name).struct.field("value").cast(pl.String)
+    value = pl.col(name).struct.field("value").cast(pl.String).str.replace(r"\.?0+$", "")
     return pl.coalesce(value, present(pl.lit(received)))
 
 

@@ -22,6 +22,7 @@ from bridge_cart_assets.sources.orders import (
 )
 from bridge_cart_assets.sources.source import Conformed, Source
 from bridge_cart_assets.tables.silver import PURCHASES
+from bridge_cart_assets.transforms.statuses import is_undone
 
 COLUMNS = {
     "id": "Shopify's own number of the order",
@@ -41,7 +42,6 @@ COLUMNS = {
     "line_items": "The order's lines: an array",
     "refunds": "What was given back: an array",
 }
-_UNDONE = {"refunded", "voided"}
 
 
 def conform(raw: pl.LazyFrame) -> Conformed:
@@ -61,9 +61,8 @@ def _lines(records: Sequence[Record]) -> Iterable[Line]:
     customer = customer if isinstance(customer, dict) else {}
     gateways = nested(record["payment_gateway_names"])
     status = record["financial_status"]
-    is_undone = (status or "").lower() in _UNDONE
     if record["cancelled_at"] or (record["test"] or "").lower() == "true":
-        status, is_undone = "cancelled", True
+        status = "cancelled"
     order = {
         "order_id": record["name"] or record["id"],
         "customer_id": _text(customer.get("id")),
@@ -102,17 +101,26 @@ def _lines(records: Sequence[Record]) -> Iterable[Line]:
         for item in refund.get("refund_line_items") or ()
         if isinstance(item, dict) and amount(item.get("subtotal")) != 0
     ]
-    for number, (refund, item) in enumerate(() if is_undone else given_back, start=len(items) + 1):
+    for number, (refund, item) in enumerate(
+        () if is_undone(status) else given_back, start=len(items) + 1
+    ):
         yield Line(
             {
                 **order,
                 "line_number": f"{number}",
                 "purchase_date": refund.get("processed_at") or refund.get("created_at"),
-                "purchase_amount": f"-{item.get('subtotal')}",
-                "quantity": f"-{item.get('quantity') or 1}",
+                "purchase_amount": _given_back(item.get("subtotal")),
+                # Money may go back without an article.
+                "quantity": f"-{item.get('quantity') if amount(item.get('quantity')) else 1}",
                 "status": "refunded",
             }
         )
+
+
+def _given_back(subtotal: object) -> str | None:
+    """An amount below zero; what cannot be read is refused as it stands."""
+    money = amount(subtotal)
+    return _text(subtotal) if money is None else f"{-abs(money)}"
 
 
 def _allocated(item: Mapping[str, Any]) -> Decimal:

@@ -21,6 +21,7 @@ from bridge_cart_assets.sources.orders import (
 )
 from bridge_cart_assets.sources.source import Conformed, Source
 from bridge_cart_assets.tables.silver import PURCHASES
+from bridge_cart_assets.transforms.statuses import is_undone
 
 COLUMNS = {
     "name": "Order as people see it, #1001",
@@ -44,8 +45,6 @@ _NUMBERS = (
     *("subtotal", "discount_amount", "refunded_amount"),
     *("lineitem_quantity", "lineitem_price", "lineitem_discount"),
 )
-# An order in one of these states is undone as a whole, with what was given back for it.
-_UNDONE = {"refunded", "voided"}
 
 
 def conform(raw: pl.LazyFrame) -> Conformed:
@@ -100,8 +99,8 @@ def _lines(rows: Sequence[Record]) -> Iterable[Line]:
             record=at,
         )
     given_back = amount(first["refunded_amount"])
-    is_undone = order["status"] == "cancelled" or (order["status"] or "").lower() in _UNDONE
-    if first["refunded_amount"] and given_back != 0 and not is_undone:
+    # What was given back for an order that is undone as a whole is in its lines.
+    if first["refunded_amount"] and given_back != 0 and not is_undone(order["status"]):
         yield Line(
             {
                 **order,
@@ -118,12 +117,15 @@ def _lines(rows: Sequence[Record]) -> Iterable[Line]:
 
 def _numbers(rows: Sequence[Record], subtotal: Decimal | None, of_order: Decimal) -> list[int]:
     """The number of each row's line: equal rows are one line, unless the subtotal counts each."""
-    sums = [product(row["lineitem_quantity"], row["lineitem_price"])[1] for row in rows]
-    each = sum(one or Decimal(0) for one in sums)
-    if subtotal is not None and each - of_order == subtotal:
-        return list(range(1, len(rows) + 1))
     number: dict[tuple[str | None, ...], int] = {}
-    return [number.setdefault(tuple(row.values()), len(number) + 1) for row in rows]
+    numbers = [number.setdefault(tuple(row.values()), len(number) + 1) for row in rows]
+    products = [product(row["lineitem_quantity"], row["lineitem_price"])[1] for row in rows]
+    sums = [one or Decimal(0) for one in products]
+    each, once = sum(sums), sum(dict(zip(numbers, sums, strict=True)).values())
+    # More than the distinct rows come to, or what all of them are after the order's discount.
+    if subtotal is not None and (once < subtotal <= each or each - of_order == subtotal):
+        return list(range(1, len(rows) + 1))
+    return numbers
 
 
 SHOPIFY_ORDERS = Source(

@@ -3,6 +3,7 @@
 Field names by WooCommerce's documentation, https://woocommerce.github.io/woocommerce-rest-api-docs
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import polars as pl
 from bridge_cart_assets.sources.orders import Line, Record, amount, lines_of_orders, nested, objects
 from bridge_cart_assets.sources.source import Conformed, Source
 from bridge_cart_assets.tables.silver import PURCHASES
+from bridge_cart_assets.transforms.statuses import is_undone
 
 COLUMNS = {
     "id": "WooCommerce's own number of the order",
@@ -29,7 +31,7 @@ COLUMNS = {
 }
 # WooCommerce's own names of payment methods that are nobody else's.
 _PAYMENT_METHODS = {"bacs": "bank_transfer", "cheque": "check"}
-_UNDONE = {"refunded", "cancelled", "failed", "trash"}
+_ZONE = re.compile(r"(?:[zZ]|[+-]\d\d:?\d\d)$")
 
 
 def conform(raw: pl.LazyFrame) -> Conformed:
@@ -72,9 +74,8 @@ def _lines(records: Sequence[Record]) -> Iterable[Line]:
                 "status": record["status"],
             }
         )
-    is_undone = (record["status"] or "").lower().removeprefix("wc-") in _UNDONE
     for number, refund in enumerate(
-        () if is_undone else objects(record["refunds"]), start=len(items) + 1
+        () if is_undone(record["status"]) else objects(record["refunds"]), start=len(items) + 1
     ):
         total = amount(refund.get("total"))
         if total != 0:
@@ -108,7 +109,7 @@ def _text(value: object) -> str | None:
 
 
 def _as_utc(moment: str) -> str:
-    return moment if moment.endswith(("Z", "z")) or "+" in moment else f"{moment}Z"
+    return moment if _ZONE.search(moment) else f"{moment}Z"
 
 
 WOOCOMMERCE_ORDERS = Source(

@@ -152,6 +152,15 @@ def names_refund(text: pl.Expr) -> pl.Expr:
     return each_distinct(text, _read_refund, pl.Boolean)
 
 
+def is_undone(text: str | None) -> bool:
+    """Whether a status says that an order was undone as a whole.
+
+    >>> [is_undone(text) for text in ("Refunded", "wc-voided", "partially_refunded", "paid", None)]
+    [True, True, False, False, False]
+    """
+    return text is not None and _class_of(text) in ("refunded", "cancelled")
+
+
 def _read(text: pl.Expr) -> pl.Expr:
     return present(text).map_elements(_class_of, return_dtype=pl.String)
 

@@ -71,6 +71,7 @@ def test_a_disguised_file_is_named(kind: str, format: str) -> None:
         b"<!doctype HTML public>",
         b"<HEAD><title>x</title>",
         b'<?xml version="1.0"?><!DOCTYPE html><html xmlns="x">',
+        b"\r\n<!-- saved from the shop -->\n<!DOCTYPE html>\n<html>",
         b"<table><tr><td>customer_id</td></tr></table>",
     ],
 )

@@ -20,6 +20,7 @@ from bridge_cart_assets.ingestion.readers import read_objects, read_records
 from bridge_cart_assets.ingestion.text_decoding import MAX_RECORD_BYTES
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.transforms.amounts import read_amounts
+from bridge_cart_assets.transforms.ids import is_id
 
 HEADER = "customer_id,name,city"
 
@@ -147,6 +148,16 @@ def test_blank_lines_are_counted_and_have_a_position() -> None:
         (4, "blank"),
         (5, "ok"),
         (6, "blank"),
+    ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", "^", "-"])
+def test_a_row_with_delimiters_only_is_blank(delimiter: str) -> None:
+    rows = (",,", "1,a,b", ", ,", ",,,,", ",", ",,c")
+    text = "\n".join(row.replace(",", delimiter) for row in (HEADER, *rows))
+    found = records("csv", f"sep={delimiter}\n{text}\n")
+    assert verdicts(found) == [
+        *((1, "blank"), (2, "ok"), (3, "blank"), (4, "blank"), (5, "blank"), (6, "ok"))
     ]
 
 
@@ -712,6 +723,12 @@ def test_any_whole_number_that_a_float_holds_exactly_comes_back(numbers: list[in
     assert frame["customer_id"].to_list() == [str(number) for number in numbers]
 
 
-def test_parquet_floats_too_large_to_be_exact_stay_floats() -> None:
-    frame = parquet(customer_id=[1e19, 5.01235e20])
-    assert frame["customer_id"].to_list() == ["1e+19", "5.01235e+20"]
+def test_parquet_floats_too_large_to_be_exact_are_no_ids() -> None:
+    # 2^53 + 1 has no float: it would be the id of somebody else.
+    large = [2.0**53 + 2, -(2.0**53) - 2, 1e16, 5.01235e20]
+    found = parquet(customer_id=large)["customer_id"]
+    assert found.to_list() == [
+        *("9.007199254740994e+15", "-9.007199254740994e+15", "1e+16", "5.01235e+20")
+    ]
+    assert [float(text) for text in found] == large
+    assert not pl.select(is_id(pl.lit(found))).to_series().any()

@@ -92,6 +92,25 @@ def test_equal_items_of_shopify_are_one_line_each_when_the_subtotal_counts_both(
     assert done["line_number"].to_list() == ["1", "2"]
 
 
+@pytest.mark.parametrize(
+    ("subtotal", "numbers", "net"),
+    [
+        # Each has a discount of its own, and the order states none.
+        ("27.00", ["1", "2", "3"], "27.00"),
+        ("18.00", ["1", "2", "2"], "18.00"),
+    ],
+)
+def test_equal_items_of_shopify_with_discounts_of_their_own_add_up_to_the_subtotal(
+    subtotal: str, numbers: list[str], net: str
+) -> None:
+    other = {**ROW, "lineitem_discount": "1.00"}
+    first = {**FIRST, "subtotal": subtotal, "lineitem_discount": "1.00"}
+    done = lines(SHOPIFY_ORDERS, first, other, other)
+    assert done["line_number"].to_list() == numbers
+    once = done.unique("line_number").select("purchase_amount", "discount_amount").rows()
+    assert sum(Decimal(amount) - Decimal(discount) for amount, discount in once) == Decimal(net)
+
+
 def test_a_repeated_row_of_shopify_is_one_line_when_the_subtotal_counts_one() -> None:
     done = lines(SHOPIFY_ORDERS, {**FIRST, "subtotal": "10.00"}, {**FIRST, "subtotal": "10.00"})
     assert done["line_number"].to_list() == ["1", "1"]
@@ -105,6 +124,7 @@ def test_a_repeated_row_of_shopify_is_one_line_when_the_subtotal_counts_one() ->
         ("refunded", None, ["refunded"]),
         ("Refunded", None, ["Refunded"]),
         ("voided", None, ["voided"]),
+        ("chargeback", None, ["chargeback"]),
         ("paid", "2024-02-02", ["cancelled"]),
     ],
 )
@@ -165,6 +185,25 @@ def test_a_refund_is_dated_by_its_own_day() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("item", "amount", "quantity"),
+    [
+        ({"subtotal": "-5.00", "quantity": 2}, "-5.00", "-2"),
+        # An amount without an article.
+        ({"subtotal": "5.00", "quantity": 0}, "-5.00", "-1"),
+        # Refused: how much went back is not known.
+        ({"quantity": 1}, None, "-1"),
+        ({"subtotal": "five", "quantity": 1}, "five", "-1"),
+    ],
+)
+def test_what_a_refund_of_shopify_gives_back(
+    item: dict[str, Any], amount: str | None, quantity: str
+) -> None:
+    refund = {"processed_at": "2024-03-04T10:00:00Z", "refund_line_items": [item]}
+    done = lines(SHOPIFY_API_ORDERS, {**ORDER, "refunds": [refund]})
+    assert done.select("purchase_amount", "quantity").row(1) == (amount, quantity)
+
+
 WOO = {
     **{"id": "7", "number": "701", "status": "completed", "customer_id": "0"},
     **{"date_created": "2024-05-08T22:15:00", "date_created_gmt": "2024-05-08T20:15:00"},
@@ -179,9 +218,17 @@ def test_customer_zero_of_woocommerce_is_a_guest() -> None:
     assert done.select("customer_id", "email").rows() == [(None, None), ("12", "a@b.c")]
 
 
-def test_the_moment_of_an_order_of_woocommerce_is_in_utc() -> None:
-    [moment] = lines(WOOCOMMERCE_ORDERS, WOO)["purchase_date"]
-    assert moment == "2024-05-08T20:15:00Z"
+@pytest.mark.parametrize("zone", ["", "Z", "z", "+02:00", "-03:00", "-0300"])
+def test_the_moment_of_an_order_of_woocommerce_is_in_utc_unless_it_names_a_zone(zone: str) -> None:
+    placed = f"2024-05-08T20:15:00{zone}"
+    [moment] = lines(WOOCOMMERCE_ORDERS, {**WOO, "date_created_gmt": placed})["purchase_date"]
+    assert moment == (placed if zone else f"{placed}Z")
+
+
+@pytest.mark.parametrize("status", ["refunded", "wc-cancelled", "failed", "Chargeback", "draft"])
+def test_an_order_of_woocommerce_that_is_undone_as_a_whole_has_no_refund_line(status: str) -> None:
+    done = lines(WOOCOMMERCE_ORDERS, {**WOO, "status": status, "refunds": [{"total": "-27.00"}]})
+    assert done["status"].to_list() == [status]
 
 
 def test_a_discount_of_woocommerce_is_what_the_total_is_less() -> None:
