@@ -116,7 +116,7 @@ class Check:
         compute: computes the result.
         blocking: an ERROR that stops what is downstream, else a WARN.
         remembered: whether, once failed, it covers whole tables in the next run, until it passes.
-            What a file brought is told by the run that takes it, and not again by each later one.
+            The run that takes a file says what it brought; later runs do not say it again.
     """
 
     name: str

@@ -154,18 +154,18 @@ def findings_of_run(
 
 
 def by_file(findings: pl.DataFrame) -> list[FileFinding]:
-    """The findings as they are told: files of which nothing stands first, then most money first.
+    """The findings as they are said: files of which nothing stands first, then most money first.
 
     Reasons of one file are one finding; columns are one each.
     """
-    told = []
+    file_findings = []
     file = ["source", "batch_day", "object", "fingerprint", "kind"]
     each = pl.when(pl.col("kind") == "refused").then(pl.lit("")).otherwise("subject")
     for _, rows in findings.group_by(*file, each.alias("column"), maintain_order=True):
         parts = rows.sort("records", "subject", descending=[True, False])
         first = rows.row(0, named=True)
         amounts = rows["amount"].drop_nulls()
-        told.append(
+        file_findings.append(
             FileFinding(
                 first["source"],
                 first["batch_day"],
@@ -179,7 +179,7 @@ def by_file(findings: pl.DataFrame) -> list[FileFinding]:
         )
     order = list(KINDS)
     return sorted(
-        told,
+        file_findings,
         key=lambda f: (
             not f.is_whole_file,
             -abs(f.amount or Decimal(0)),
@@ -190,14 +190,14 @@ def by_file(findings: pl.DataFrame) -> list[FileFinding]:
     )
 
 
-def findings_in_lines(told: Sequence[FileFinding], most: int, rest_in: str) -> list[str]:
+def findings_in_lines(file_findings: Sequence[FileFinding], most: int, rest_in: str) -> list[str]:
     """A line for each, at most so many, and one that says how many more there are.
 
     >>> findings_in_lines([], 3, "bridge-cart status")
     []
     """
-    lines = [f"{f}; {f.remedy}" if f.remedy else str(f) for f in told[:most]]
-    rest = len(told) - len(lines)
+    lines = [f"{f}; {f.remedy}" if f.remedy else str(f) for f in file_findings[:most]]
+    rest = len(file_findings) - len(lines)
     return lines if rest <= 0 else [*lines, f"and {rest:,} more: {rest_in}"]
 
 
@@ -205,7 +205,7 @@ def _money(amount: Decimal | None) -> str:
     return "" if amount is None else f", {amount:,.2f}"
 
 
-def sums_in_words(told: Sequence[FileFinding]) -> str:
+def sums_in_words(file_findings: Sequence[FileFinding]) -> str:
     """How many records there are of each kind, and their money; '' without any.
 
     >>> sums_in_words([])
@@ -213,7 +213,7 @@ def sums_in_words(told: Sequence[FileFinding]) -> str:
     """
     sums = []
     for kind, words in KINDS.items():
-        mine = [finding for finding in told if finding.kind == kind]
+        mine = [finding for finding in file_findings if finding.kind == kind]
         amounts = [finding.amount for finding in mine if finding.amount is not None]
         if mine:
             records = sum(finding.records for finding in mine)

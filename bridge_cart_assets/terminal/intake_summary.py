@@ -18,17 +18,21 @@ _MOST_LINES = 10
 _MOST_WARNINGS = 3
 
 
-def warn_findings(told: Sequence[FileFinding]) -> None:
+def warn_findings(file_findings: Sequence[FileFinding]) -> None:
     """On stderr the findings that decide about money: whole files first, then the most money."""
-    urgent = [finding for finding in told if finding.kind != "unreadable"]
+    urgent = [finding for finding in file_findings if finding.kind != "unreadable"]
     for line in findings_in_lines(urgent, _MOST_WARNINGS, "see the summary"):
         say_warning(line)
 
 
-def show_findings(told: Sequence[FileFinding], on: Console, rest_in: str, remark: str = "") -> None:
+def show_findings(
+    file_findings: Sequence[FileFinding], on: Console, rest_in: str, remark: str = ""
+) -> None:
     """A line for each finding, ten at most."""
-    heading(on, "intake", remark or sums_in_words(told))
-    marks = [("FILE ", BAD) if f.is_whole_file else ("warn ", WARN) for f in told[:_MOST_LINES]]
-    lines = findings_in_lines(told, _MOST_LINES, rest_in)
+    heading(on, "intake", remark or sums_in_words(file_findings))
+    marks = [
+        ("FILE ", BAD) if f.is_whole_file else ("warn ", WARN) for f in file_findings[:_MOST_LINES]
+    ]
+    lines = findings_in_lines(file_findings, _MOST_LINES, rest_in)
     for mark, line in zip_longest(marks, lines, fillvalue=""):
         on.print(Text.assemble(mark, line), soft_wrap=True)

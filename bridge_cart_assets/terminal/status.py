@@ -223,9 +223,9 @@ def _show_files(found: dict[str, Any], on: Console) -> None:
 def _show_findings(findings: list[dict[str, Any]], on: Console) -> None:
     if findings:
         schema = INTAKE_FINDINGS.dtypes | {"batch_day": pl.String}
-        told = by_file(pl.DataFrame(findings, schema=schema))
+        file_findings = by_file(pl.DataFrame(findings, schema=schema))
         remark = f"refused, replaced or guessed on the latest {LATEST_DAYS} batch days"
-        show_findings(told, on, "meta.intake_findings", remark)
+        show_findings(file_findings, on, "meta.intake_findings", remark)
 
 
 def _show_checks(checks: list[dict[str, Any]], on: Console) -> None:

@@ -87,17 +87,19 @@ _FALLING = (
 
 
 @phase("printing the summary")
-def summarise(settings: Settings, console: Console, told: Sequence[FileFinding] = ()) -> None:
+def summarise(
+    settings: Settings, console: Console, file_findings: Sequence[FileFinding] = ()
+) -> None:
     """Print what the catalogue says now.
 
     Args:
         settings: where the catalogue lies.
         console: where to.
-        told: what of the files of the run is not in silver as they say. It comes first.
+        file_findings: what of the files of the run is not in silver as they say. It comes first.
     """
     catalogue = settings.catalogue
-    if told:
-        show_findings(told, console, "bridge-cart status")
+    if file_findings:
+        show_findings(file_findings, console, "bridge-cart status")
     days = _rows(
         catalogue,
         f"SELECT * FROM gold.kpis_daily ORDER BY day DESC LIMIT {_DAYS + 1}",  # noqa: S608
@@ -110,7 +112,7 @@ def summarise(settings: Settings, console: Console, told: Sequence[FileFinding] 
         _show_kpis(now, before, console)
         _show_segments(catalogue, console)
         console.print()
-        console.print(_to_look_at(catalogue, now, before, told), soft_wrap=True)
+        console.print(_to_look_at(catalogue, now, before, file_findings), soft_wrap=True)
     builds = _rows(catalogue, _BUILDS) if _rows(catalogue, _IS_THERE) else []
     if builds:
         console.print(how_gold_was_built(builds), markup=False, soft_wrap=True)
@@ -196,12 +198,15 @@ def _expected(row: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _to_look_at(
-    catalogue: Path, now: dict[str, Any], before: dict[str, Any], told: Sequence[FileFinding]
+    catalogue: Path,
+    now: dict[str, Any],
+    before: dict[str, Any],
+    file_findings: Sequence[FileFinding],
 ) -> Text:
     """The most urgent of what the files and the figures say, with the questions that show more."""
     of_figures = _urgent_figure(catalogue, now, before)
-    if told:
-        of_files = _line(sums_in_words(told), _INTAKE, WARN)
+    if file_findings:
+        of_files = _line(sums_in_words(file_findings), _INTAKE, WARN)
         return of_files if of_figures is None else Text("\n").join((of_files, of_figures))
     if of_figures is not None:
         return of_figures

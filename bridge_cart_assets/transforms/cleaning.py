@@ -417,6 +417,7 @@ def _guessed(columns: Iterable[str], before: pl.Expr | None = None) -> pl.Expr:
             name: holds | before.str.contains(name, literal=True).fill_null(False)
             for name, holds in conditions.items()
         }
+        conditions["status"] = before.str.contains("status", literal=True).fill_null(False)
     return _names(conditions)
 
 

@@ -136,7 +136,7 @@ def _with_fate(
 
 
 def content_columns(columns: Iterable[str]) -> list[str]:
-    """The columns by which a record is told from another: not those that say where it came from.
+    """The columns in which records differ: not those that say where it came from.
 
     >>> content_columns(["order_id", "net_amount", "batch_day", "pos", "guessed"])
     ['order_id', 'net_amount']

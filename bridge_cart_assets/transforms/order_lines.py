@@ -40,7 +40,8 @@ def complete_lines(lines: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         The lines, in their order, with `line_number` filled. `_status_filled` says whether the
-        status is that of the order's other lines; `_guessed` is null where the source has none.
+        status is that of the order's other lines. `_guessed` names what was guessed so far: what
+        the source did, and a status that is blank while those of the order's other lines differ.
 
     Distinct lines without a number are numbered 1, 2, … in file order, passing over numbers that
     other lines of the order have. Exact repetitions get one number. A blank of `ORDER_FIELDS`
@@ -147,15 +148,24 @@ def _filled(lines: pl.DataFrame) -> pl.DataFrame:
         if values["value"].null_count() in (0, values.height):
             continue
         blanks = values.filter(pl.col("value").is_null() & pl.col("_order").is_not_null())
-        agreed = (
+        said = (
             values.drop_nulls("value")
             .join(blanks, on=_ORDER, how="semi")
             .with_columns(_meant=_meant(name))
             .group_by(_ORDER)
             .agg(pl.col("value").get(pl.col("_row").arg_min()), pl.col("_meant").n_unique())
-            .filter(pl.col("_meant") == 1)
-            .drop("_meant")
         )
+        agreed = said.filter(pl.col("_meant") == 1).drop("_meant")
+        if name == "status":
+            # The default takes such a line for a sale, which the order's other lines leave open.
+            disputed = blanks.join(said.filter(pl.col("_meant") > 1), on=_ORDER, how="semi")
+            is_guess = pl.col("_row").is_in(disputed["_row"].implode())
+            before = pl.col("_guessed")
+            lines = lines.with_columns(
+                _guessed=pl.when(is_guess)
+                .then(pl.concat_str(before, pl.lit("status"), separator=",", ignore_nulls=True))
+                .otherwise(before)
+            )
         if agreed.is_empty():
             continue
         found = blanks.drop("value").join(agreed, on=_ORDER, how="inner").drop(_ORDER)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge_cart_assets.transforms.cleaning import clean_purchases
 from bridge_cart_assets.transforms.order_lines import ORDER_FIELDS, complete_lines
 from bridge_cart_tests.transforms.received import order_lines
 
@@ -91,6 +92,18 @@ def test_a_blank_stays_where_the_others_disagree() -> None:
     assert done["customer_id"].to_list() == ["c3", "C3", None]
     done = completed({"customer_id": "C3"}, {"customer_id": "C4"}, {"customer_id": None})
     assert done["customer_id"].to_list() == ["C3", "C4", None]
+
+
+def test_a_blank_status_beside_others_that_disagree_is_a_guess() -> None:
+    statuses = ("paid", "cancelled", None)
+    done = completed(*({"status": status, "quantity": "1"} for status in statuses))
+    assert done["_guessed"].to_list() == [None, None, "status"]
+    cleaned = clean_purchases(done.lazy()).accepted
+    assert cleaned.select("kind", "guessed").rows() == [
+        ("sale", None),
+        ("cancelled", None),
+        ("sale", "status"),
+    ]
 
 
 def test_another_order_and_another_file_fill_nothing() -> None:
