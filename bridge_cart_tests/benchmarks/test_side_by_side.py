@@ -49,6 +49,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return Shop.of(data / "landing")
 
 
+@pytest.mark.slow
 def test_the_product_and_a_peer_give_equal_answers_after_late_corrections_too(
     shop: Shop, tmp_path: Path
 ) -> None:

@@ -186,6 +186,7 @@ def test_lines_are_counted_and_records_beside_them(
     assert counts(lakes[kind], source) == counted
 
 
+@pytest.mark.slow
 @ALL_KINDS
 def test_any_order_of_the_files_gives_equal_tables(
     lakes: dict[str, Lake], kind: str, tmp_path: Path
@@ -394,6 +395,7 @@ def invoices(draw: st.DrawFn) -> list[InvoiceLine]:
 COUNTRIES = st.sampled_from(["United Kingdom", "France", "EIRE", "Unspecified"])
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(invoices())
 def test_the_same_orders_in_any_layout_of_online_retail_give_equal_lines(

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline import run
@@ -120,6 +121,7 @@ def test_what_a_dead_run_had_taken_is_told_by_the_one_that_goes_on(tmp_path: Pat
     assert str(told) == REFUSED
 
 
+@pytest.mark.slow
 def test_a_setting_ends_the_guess(tmp_path: Path, command: Command) -> None:
     land(tmp_path, "open")
     done = command("run", BRIDGE_CART_DATES="purchases=month_first")
@@ -127,6 +129,7 @@ def test_a_setting_ends_the_guess(tmp_path: Path, command: Command) -> None:
     assert "guess" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_shops_currency_ends_the_question_for_one(tmp_path: Path, command: Command) -> None:
     land(tmp_path, "currencies")
     done = command("run", BRIDGE_CART_CURRENCY="SEK")

@@ -48,6 +48,7 @@ def assert_silver_is_true(made: Made) -> None:
     assert_frame_equal(found_profiles(made), expected_profiles(made))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", EXPORTED)
 def test_silver_is_the_truth_whatever_the_export_did(tmp_path: Path, kind: str) -> None:
     is_of_files = kind in FORM_KINDS
@@ -70,7 +71,10 @@ def test_exact_repetitions_in_a_file_without_numbers_are_one_line(tmp_path: Path
     assert set(read(made, silver.PURCHASE_REPEATS)["fate"]) == {"duplicate"}
 
 
-@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize(
+    "form",
+    [Form.CSV, *(pytest.param(f, marks=pytest.mark.slow) for f in (Form.NDJSON, Form.PARQUET))],
+)
 def test_silver_is_the_truth_when_everything_goes_wrong_at_once(tmp_path: Path, form: Form) -> None:
     rates = {EXPORTS: 0.4, "corrected_later": 0.0, "corrected_first": 0.0}
     shop = Shop(1_000, 60, newcomers=3.0, dirt=0.25, rates=rates, form=form)
