@@ -99,6 +99,7 @@ def test_the_run_names_file_reason_count_and_money(tmp_path: Path, command: Comm
     assert REFUSED in next(t for t in checked.splitlines() if "few_refused" in t)
 
 
+@pytest.mark.slow
 def test_a_file_of_which_nothing_is_accepted_is_said_without_any_sale(
     tmp_path: Path, command: Command
 ) -> None:

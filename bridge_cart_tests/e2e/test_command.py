@@ -78,6 +78,7 @@ def test_a_model_is_trained_again_and_a_lake_rebuilt(tmp_path: Path, command: Co
     assert command("sql", revenue, "--format", "csv").stdout == before
 
 
+@pytest.mark.slow
 def test_a_file_whose_content_was_taken_is_named_by_run(tmp_path: Path, command: Command) -> None:
     text = HEADER + "o1,C1,2024-01-05,10\n"
     purchases(tmp_path, "orders_2024-01-01_2024-01-31.csv", text)

@@ -239,6 +239,7 @@ def test_no_password_is_shown_not_even_to_debug(
         assert ("Traceback" in done.err) == bool(more and done.code)
 
 
+@pytest.mark.slow
 def test_a_run_says_what_of_its_messages_was_refused(call: Call, cluster: MockCluster) -> None:
     bad = ORDER.replace(b"2024-01-01", b"soon")
     produce(cluster.bootstrap, TOPIC, [Message(bad, NOON, 0), Message(ORDER, NOON, 0)])

@@ -84,6 +84,7 @@ def test_silver_is_the_truth_when_everything_goes_wrong_at_once(tmp_path: Path, 
     assert_silver_is_true(made)
 
 
+@pytest.mark.slow
 def test_what_files_decide_is_no_guess(tmp_path: Path) -> None:
     made = taken(Shop(60, 30, dirt=0, rates={"month_first": 0.5, "decimal_comma": 0.5}), tmp_path)
     for table in (silver.PURCHASES, silver.CUSTOMERS):
