@@ -125,12 +125,14 @@ class BgNbd:
         """By equation 10."""
         from scipy.special import hyp2f1
 
-        # The formula has a gap at a = 1 and is smooth about it.
+        # The formula has gaps at a = 1 and at a + b + x = 1, and is smooth about them.
         a = self.a if abs(self.a - 1) > 1e-6 else 1 + 1e-6
         rate, kept = self.r + seen.x, self.b + seen.x
         passed = days / (self.alpha + seen.T + days)
-        stays = hyp2f1(rate, kept, a + kept - 1, passed) * (1 - passed) ** rate
-        orders = (a + kept - 1) / (a - 1) * (1 - stays)
+        rest = a + kept - 1
+        rest = np.where(np.abs(rest) > 1e-6, rest, 1e-6)
+        stays = hyp2f1(rate, kept, rest, passed) * (1 - passed) ** rate
+        orders = rest / (a - 1) * (1 - stays)
         # The series gives up on rates that do not differ between customers (r in the thousands):
         # there the mean chance of dropping out stands for all chances.
         mean = self.a / (self.a + kept)

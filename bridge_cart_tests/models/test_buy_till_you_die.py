@@ -154,6 +154,15 @@ def test_nothing_breaks_where_a_is_one(x: int) -> None:
     assert at == pytest.approx((below + above) / 2, rel=1e-5)
 
 
+def test_the_forecast_is_smooth_where_its_formula_has_a_gap() -> None:
+    newcomer = Histories(np.zeros(1), np.zeros(1), np.zeros(1), np.ones(1))
+    at, beside = (
+        BgNbd(r=1.0, alpha=1.0, a=0.5, b=b).expected_orders(newcomer, 90.0)[0]
+        for b in (0.5, 0.5001)
+    )
+    assert at == pytest.approx(beside, rel=1e-3)
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.builds(
