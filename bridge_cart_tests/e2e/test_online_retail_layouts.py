@@ -68,10 +68,12 @@ def silver_of(folder: Path, name: str, data: bytes) -> dict[str, pl.DataFrame]:
     landed.write_bytes(data)
     lake = Lake(str(folder / "lake"))
     refresh_silver(lake, folder / "landing")
-    return {
-        table.path: lake.snapshot(table).read().drop(PLACE, strict=False).sort(table.key[:3])
-        for table in (PURCHASES, CUSTOMERS, ACCOUNTING, QUARANTINE)
-    }
+    found = {}
+    for table in (PURCHASES, CUSTOMERS, ACCOUNTING, QUARANTINE):
+        order = [name for name in table.key if name not in PLACE]
+        rows = lake.snapshot(table).read().drop(PLACE, strict=False)
+        found[table.path] = rows.sort(order)
+    return found
 
 
 @pytest.mark.long
