@@ -16,7 +16,7 @@ from bridge_cart_tests.terminal.consoles import lines, recorded
 
 HEADER = "order_id,customer_id,purchase_date,purchase_amount\n"
 _ROW = re.compile(
-    r"^(?P<name>\S.*?) +(?:[\d,]+ +)?(?P<wall>[\d.]+) +[\d.]+ % +(?P<cpu>[\d.]+) +\d+$"
+    r"^(?P<name>\S.*?) +(?:[\d,]+ +)?(?P<wall>[\d.]+) +[\d.]+ % +(?P<cpu>[\d.,]+) +[\d,]+$"
 )
 
 
