@@ -115,7 +115,7 @@ GOLD_CHECKS: Mapping[str, tuple[Check, ...]] = {
         Check(
             "no_customer_of_many",
             f"No customer has more than {THRESHOLDS.customer_share:.0%} of the orders, once there "
-            f"are {THRESHOLDS.customer_orders}: one that does stands for many, or for nobody.",
+            f"are {THRESHOLDS.customer_orders}: one that does stands for many people, or for none.",
             lambda context: intake_warnings.no_customer_of_many(
                 context.rows(CUSTOMER_FEATURES)
                 .select("customer_id", "orders", "net_revenue")

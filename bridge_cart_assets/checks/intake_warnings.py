@@ -34,7 +34,9 @@ def few_refused(context: CheckContext) -> CheckResult:
     worst = max((file.records / file.of_records for file in refused), default=0.0)
     figures = {"value": worst, "bound": bound, "refused": sum(file.records for file in refused)}
     if over:
-        return CheckResult(False, f"more than {bound * 100:.0f} % refused: {_told(over)}", figures)
+        return CheckResult(
+            False, f"more than {bound * 100:.0f} % refused: {_in_one_sentence(over)}", figures
+        )
     return CheckResult(
         True, f"{figures['refused']:,} records refused, at most {worst:.1%} of one file", figures
     )
@@ -48,7 +50,7 @@ def few_of_kind(context: CheckContext, table: Table, kind: str, bound: int) -> C
     records = sum(file.records for file in files)
     figures = {"value": records, "bound": bound}
     if records > bound:
-        return CheckResult(False, _told(files), figures)
+        return CheckResult(False, _in_one_sentence(files), figures)
     return CheckResult(True, f"{records:,} records {KINDS[kind]}", figures)
 
 
@@ -128,7 +130,7 @@ def one_currency(context: CheckContext) -> CheckResult:
 
 
 def no_customer_of_many(features: pl.DataFrame) -> CheckResult:
-    """No customer has so many of the orders that it must be a word for nobody.
+    """No customer has so many of the orders that it cannot be one person.
 
     Args:
         features: customer_id, orders and net_revenue of all customers.
@@ -138,7 +140,7 @@ def no_customer_of_many(features: pl.DataFrame) -> CheckResult:
     if total < THRESHOLDS.customer_orders:
         least = THRESHOLDS.customer_orders
         figures = {"value": 0.0, "bound": bound}
-        return CheckResult(True, f"{total:,} orders, it takes {least:,} to tell", figures)
+        return CheckResult(True, f"{total:,} orders, {least:,} are needed", figures)
     by_orders = features.sort("orders", "customer_id", descending=[True, False])
     customer, orders, revenue = by_orders.select("customer_id", "orders", "net_revenue").row(0)
     figures = {"value": orders / total, "bound": bound}
@@ -146,16 +148,16 @@ def no_customer_of_many(features: pl.DataFrame) -> CheckResult:
     name = "one customer" if "@" in customer else f"customer {customer}"
     has = f"{orders:,} of {total:,} orders ({orders / total:.1%}, {_money(revenue)})"
     if orders <= bound * total:
-        return CheckResult(True, f"nobody has more than {has}", figures)
+        return CheckResult(True, f"the most has {name}: {has}", figures)
     return CheckResult(
         False,
-        f"{name} has {has}: most often it stands for guests; leave the id empty where nobody is "
-        "known",
+        f"{name} has {has}: most often it stands for guests; leave the id empty where there "
+        "is no customer",
         figures,
     )
 
 
-def _told(files: Sequence[FileFinding]) -> str:
+def _in_one_sentence(files: Sequence[FileFinding]) -> str:
     """The files in one sentence, and what each source's would need, once."""
     shown = files[:_MOST_FILES]
     rest = len(files) - len(shown)

@@ -142,15 +142,13 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
     from bridge_cart_assets.lake.doctor import refuse_torn
     from bridge_cart_assets.pipeline.findings import by_file, latest_findings
     from bridge_cart_assets.pipeline.plan import plan
-    from bridge_cart_assets.pipeline.rebuild import begin_rebuild, refuse_to_lose, renew_tables
+    from bridge_cart_assets.pipeline.rebuild import begin_rebuild, refuse_to_lose
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
     from bridge_cart_assets.sources import SOURCES
     from bridge_cart_assets.terminal.running import turn
 
     lake = Lake(settings.lake, settings.storage_options)
     with turn(settings, wait) as this_turn:
-        if renewed := renew_tables(lake):
-            say_warning(f"of an earlier version, and made again: {', '.join(renewed)}")
         refuse_torn(lake, STORED_TABLES)
         partitions = DayRange(settings.start_date, last_batch_day())
         refuse_to_lose(lake, partitions, accept_loss)
@@ -192,13 +190,13 @@ def _refresh(
         waiting = pending_days(lake, SOURCES)
         outcome = this_turn.refresh(RunScope.of_plan(due), due.sources)
         with phase("looking at what came in"):
-            told = by_file(findings_of_run(lake, outcome.run_id, waiting))
-        warn_findings(told)
+            findings = by_file(findings_of_run(lake, outcome.run_id, waiting))
+        warn_findings(findings)
         warn_refused(settings, lake)
         warn_repeated(lake, outcome.run_id)
         warn_missing(lake)
         warn_unfinished_rebuild(lake)
-        _finish(settings, outcome, told)
+        _finish(settings, outcome, findings)
     return due
 
 
@@ -211,7 +209,7 @@ def _say_nothing_new(settings: Settings, lake: "Lake", due: "Plan") -> None:
         click.echo(f"nothing new among {len(due.listed):,} files{topics}")
 
 
-def _finish(settings: Settings, outcome: "Outcome", told: "Sequence[FileFinding]" = ()) -> None:
+def _finish(settings: Settings, outcome: "Outcome", findings: "Sequence[FileFinding]" = ()) -> None:
     if not outcome.success:
         raise CommandError(_failure(outcome))
     for warning in outcome.warnings:
@@ -219,7 +217,7 @@ def _finish(settings: Settings, outcome: "Outcome", told: "Sequence[FileFinding]
     from bridge_cart_assets.terminal.style import console
     from bridge_cart_assets.terminal.summary import summarise
 
-    summarise(settings, console(), told)
+    summarise(settings, console(), findings)
 
 
 def _failure(outcome: "Outcome") -> str:

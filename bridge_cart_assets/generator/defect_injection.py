@@ -160,7 +160,7 @@ def _with_orders_that_fill(
         *order, *ORDER_FIELDS, "_stands", _spoilt=is_spoilt, _kind=kind
     ).with_row_index()
     struck = records.filter(pl.col("_kind").is_in([n for n, _ in blanks])).select(order).unique()
-    told = (
+    given = (
         records.join(struck, on=order, how="semi")
         .with_columns(
             pl.len().over(order).alias("_lines"),
@@ -176,8 +176,8 @@ def _with_orders_that_fill(
     )
     agrees = pl.col("_says") & (pl.col("_others") == 1) & pl.col("_stands")
     kind = kind.copy()
-    kind[told.filter(~agrees)["index"].to_numpy()] = NONE
-    filled[told.filter(agrees)["index"].to_numpy()] = True
+    kind[given.filter(~agrees)["index"].to_numpy()] = NONE
+    filled[given.filter(agrees)["index"].to_numpy()] = True
     return kind, filled
 
 

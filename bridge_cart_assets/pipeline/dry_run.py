@@ -30,10 +30,7 @@ from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.silver import PURCHASES
 from bridge_cart_assets.transforms.accounting import account
-from bridge_cart_assets.transforms.amounts import read_amounts
 from bridge_cart_assets.transforms.folding import Folded, fold_customers, fold_purchases
-
-_RECORD = ["_fingerprint", "_pos", "_item"]
 
 
 @dataclass(frozen=True)
@@ -137,7 +134,7 @@ def dry_run(path: Path, source: Source, lake: Lake, landing: Path) -> DryRun:
         missing=[n for n in source.columns if all(n in part.missing for part in parts)],
         conformed=_collected(None) if conformed is None else conformed,
         accepted=pl.concat([folded.current, folded.superseded.drop("fate")], how="diagonal"),
-        refused=_with_amounts(cleaned, source),
+        refused=cleaned.refused,
         counts=_counts(raw, cleaned, folded, source),
         profiles=cleaned.customers.accepted.height if is_of_lines and cleaned.customers else 0,
         taken=taken_before(lake, source, file, content.fingerprint),
@@ -169,20 +166,6 @@ def _folded(cleaned: CleanedRecords, source: Source) -> Folded:
     if source.feeds is not PURCHASES and cleaned.customers is not None:
         return fold_customers(cleaned.customers.accepted)
     raise ValueError(f"conform of {source.name} returns nothing for {source.feeds.path}")
-
-
-def _with_amounts(cleaned: CleanedRecords, source: Source) -> pl.DataFrame:
-    """The refused records with what can be read of their amounts."""
-    if source.feeds is not PURCHASES or cleaned.lines is None:
-        return cleaned.refused.with_columns(amount=pl.lit(None, MONEY))
-    money = read_amounts(
-        pl.col("purchase_amount"), pl.col("_fingerprint"), pl.col("currency"), source.currency
-    )
-    amounts = cleaned.lines.select(
-        *(pl.col(name).alias(name.removeprefix("_")) for name in _RECORD),
-        amount=money.struct.field("value"),
-    )
-    return cleaned.refused.join(amounts, on=["fingerprint", "pos", "item"], how="left")
 
 
 def _counts(

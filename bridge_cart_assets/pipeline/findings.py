@@ -15,6 +15,7 @@ from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.ops import FILES, OFFSETS
+from bridge_cart_assets.tables.raw import is_of_file
 from bridge_cart_assets.tables.silver import (
     ACCOUNTING,
     CUSTOMER_REPEATS,
@@ -244,7 +245,7 @@ def _messages_of_run(lake: Lake, run_id: str) -> list[pl.DataFrame]:
     return [
         lake.snapshot(source.raw)
         .scan()
-        .filter(pl.col("_batch_id") == run_id, ~pl.col("_fingerprint").str.contains("^[0-9a-f]+$"))
+        .filter(pl.col("_batch_id") == run_id, ~is_of_file(pl.col("_fingerprint")))
         .select(source="_source", batch_day="_batch_day", fingerprint="_fingerprint")
         .unique()
         .collect()

@@ -19,7 +19,8 @@ from bridge_cart_assets.ingestion.ledger import in_landing, new_files, not_in_ra
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.pending import arrived_days
 from bridge_cart_assets.sources import SOURCES, Source
-from bridge_cart_assets.tables.silver import ACCOUNTING
+from bridge_cart_assets.tables.silver import ACCOUNTING, ACCOUNTING_0_1
+from bridge_cart_assets.tables.table import SchemaMismatchError
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,18 @@ class Missing:
         return f"{self.source} {self.batch_day}: {self.records:,} of {self.counted:,} records"
 
 
+def counted_records(lake: Lake) -> pl.DataFrame:
+    """source, batch_day and the records of raw that silver has counted, of version 0.1 too."""
+    try:
+        accounting, records = lake.snapshot(ACCOUNTING), "raw_records"
+    except SchemaMismatchError:
+        accounting, records = lake.snapshot(ACCOUNTING_0_1), "records"
+    return accounting.scan().select("source", "batch_day", counted=records).collect()
+
+
 def missing_records(lake: Lake, sources: Sequence[Source] = SOURCES) -> list[Missing]:
     """The batch days of which raw lacks records that silver has counted."""
-    rows = lake.snapshot(ACCOUNTING).scan().select("source", "batch_day", "raw_records").collect()
+    rows = counted_records(lake)
     missing = []
     for source in sources:
         arrived = arrived_days(lake, source)

@@ -9,7 +9,12 @@ from bridge_cart_assets.lake.changes import diff
 from bridge_cart_assets.lake.commits import Commit, retry_on_conflict
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
-from bridge_cart_assets.pipeline.losses import in_words, lost_files, missing_records
+from bridge_cart_assets.pipeline.losses import (
+    counted_records,
+    in_words,
+    lost_files,
+    missing_records,
+)
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
 from bridge_cart_assets.pipeline.pending import pending_days
 from bridge_cart_assets.sources import SOURCES
@@ -39,8 +44,8 @@ def refuse_to_lose(lake: Lake, partitions: DayRange, accept_loss: bool = False) 
         RebuildRefusedError: raw lacks records that silver has counted, or files that were taken;
             or silver has days that are no partitions any more.
     """
-    counted = lake.snapshot(ACCOUNTING).scan().select(pl.col("batch_day").unique()).collect()
-    outside = [day for (day,) in counted.iter_rows() if day not in partitions]
+    counted = counted_records(lake)["batch_day"].unique()
+    outside = [day for day in counted if day not in partitions]
     if outside:
         raise RebuildRefusedError(
             f"not rebuilt: {len(outside):,} batch days of silver ({min(outside)} to "
@@ -68,18 +73,6 @@ def refuse_to_lose(lake: Lake, partitions: DayRange, accept_loss: bool = False) 
     )
 
 
-def renew_tables(lake: Lake) -> list[str]:
-    """Give the tables of an earlier version the columns of this one; they are empty then.
-
-    Accounting is the first. Once it is empty every day is pending, so a crash loses nothing that
-    the next rebuild does not make again.
-
-    Returns:
-        The paths of the tables.
-    """
-    return [table.path for table in _REBUILT if lake.renew(table)]
-
-
 def begin_rebuild(lake: Lake, now: datetime) -> None:
     """Write down that a rebuild has begun, and empty silver and gold."""
     records = sum(lake.snapshot(source.raw).rows for source in SOURCES)
@@ -92,13 +85,14 @@ def begin_rebuild(lake: Lake, now: datetime) -> None:
 
 
 def clear(lake: Lake) -> None:
-    """Empty all tables of silver and gold, accounting first.
+    """Empty all tables of silver and gold, accounting first; those of an earlier version too.
 
     A day counts as done when accounting has it: once that is empty every day is pending, so a
     crash after it loses nothing that the next run does not make again.
     """
     for table in _REBUILT:
-        if lake.snapshot(table).version is not None:
+        # One that an earlier version wrote gets its new columns, and is empty then.
+        if not lake.renew(table) and lake.snapshot(table).version is not None:
             retry_on_conflict(lambda table=table: _empty(lake, table))  # type: ignore[misc]
 
 

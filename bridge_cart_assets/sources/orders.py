@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from itertools import groupby
 from typing import Any
 
@@ -21,6 +21,7 @@ from bridge_cart_assets.transforms.parsing import present
 
 Record = Mapping[str, str | None]
 _CENT = Decimal("0.01")
+_LIMIT = Decimal(10) ** 16
 _PLAIN_DECIMAL = re.compile(r"[+-]?[0-9]{1,16}(\.[0-9]{1,16})?")
 _FILE = pl.col("_fingerprint")
 _ORDER, _ROW = "\0order", "\0row"
@@ -72,7 +73,7 @@ def lines_of_orders(
     def build(records: pl.DataFrame) -> pl.DataFrame:
         is_guess = pl.any_horizontal(pl.lit(False), *(_guess(name) for name in numbers))
         rows = records.with_columns(
-            (read_numbers if name in numbers else _text)(pl.col(name), _FILE).alias(name)
+            (read_numbers if name in numbers else _present)(pl.col(name), _FILE).alias(name)
             for name in names
         ).with_columns(
             _guessed=pl.when(is_guess).then(pl.lit("purchase_amount")),
@@ -121,7 +122,7 @@ def objects(text: str | None) -> list[dict[str, Any]]:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
-def _text(text: pl.Expr, _: pl.Expr) -> pl.Expr:
+def _present(text: pl.Expr, _: pl.Expr) -> pl.Expr:
     return present(text)
 
 
@@ -132,6 +133,11 @@ def _guess(name: str) -> pl.Expr:
 def _plain(name: str, received: pl.Series) -> pl.Expr:
     value = pl.col(name).struct.field("value").cast(pl.String).str.replace(r"\.?0+$", "")
     return pl.coalesce(value, present(pl.lit(received)))
+
+
+def text_of(value: object) -> str | None:
+    """A value of a nested record as text."""
+    return None if value is None else f"{value}"
 
 
 def amount(value: object) -> Decimal | None:
@@ -146,11 +152,14 @@ def unreadable_amount(*values: object) -> str | None:
 
 
 def product(quantity: object, price: object) -> tuple[str | None, Decimal | None]:
-    """Quantity times price, as text and as a number; the text names both when one is unreadable."""
+    """Quantity times price in cents, as text and as a number.
+
+    The text names both when one is unreadable, or when there is no such amount of money.
+    """
     pieces, each = amount(quantity), amount(price)
-    if pieces is None or each is None:
+    if pieces is None or each is None or abs(pieces * each) >= _LIMIT:
         return (None if price is None else f"{quantity} x {price}"), None
-    found = (pieces * each).quantize(_CENT)
+    found = (pieces * each).quantize(_CENT, rounding=ROUND_HALF_UP)
     return f"{found}", found
 
 

@@ -18,6 +18,7 @@ from bridge_cart_assets.sources.orders import (
     nested,
     objects,
     product,
+    text_of,
     unreadable_amount,
 )
 from bridge_cart_assets.sources.source import Conformed, Source
@@ -65,10 +66,10 @@ def _lines(records: Sequence[Record]) -> Iterable[Line]:
         status = "cancelled"
     order = {
         "order_id": record["name"] or record["id"],
-        "customer_id": _text(customer.get("id")),
-        "email": record["email"] or _text(customer.get("email")),
+        "customer_id": text_of(customer.get("id")),
+        "email": record["email"] or text_of(customer.get("email")),
         "currency": record["currency"],
-        "payment_method": _text(gateways[0]) if isinstance(gateways, list) and gateways else None,
+        "payment_method": text_of(gateways[0]) if isinstance(gateways, list) and gateways else None,
         "updated_at": record["updated_at"],
     }
     products = [product(item.get("quantity"), item.get("price")) for item in items]
@@ -91,7 +92,7 @@ def _lines(records: Sequence[Record]) -> Iterable[Line]:
                 "purchase_amount": text,
                 "discount_amount": spelt or f"{share}",
                 "coupon_used": "yes" if objects(record["discount_codes"]) else "no",
-                "quantity": _text(item.get("quantity")),
+                "quantity": text_of(item.get("quantity")),
                 "status": status,
             }
         )
@@ -120,7 +121,7 @@ def _lines(records: Sequence[Record]) -> Iterable[Line]:
 def _given_back(subtotal: object) -> str | None:
     """An amount below zero; what cannot be read is refused as it stands."""
     money = amount(subtotal)
-    return _text(subtotal) if money is None else f"{-abs(money)}"
+    return text_of(subtotal) if money is None else f"{-abs(money)}"
 
 
 def _allocated(item: Mapping[str, Any]) -> Decimal:
@@ -130,10 +131,6 @@ def _allocated(item: Mapping[str, Any]) -> Decimal:
         parts = [amount(one.get("amount")) for one in allocations if isinstance(one, dict)]
         return sum((part or Decimal(0) for part in parts), Decimal(0))
     return amount(item.get("total_discount")) or Decimal(0)
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else f"{value}"
 
 
 SHOPIFY_API_ORDERS = Source(

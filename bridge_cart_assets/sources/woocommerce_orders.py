@@ -9,7 +9,15 @@ from typing import Any
 
 import polars as pl
 
-from bridge_cart_assets.sources.orders import Line, Record, amount, lines_of_orders, nested, objects
+from bridge_cart_assets.sources.orders import (
+    Line,
+    Record,
+    amount,
+    lines_of_orders,
+    nested,
+    objects,
+    text_of,
+)
 from bridge_cart_assets.sources.source import Conformed, Source
 from bridge_cart_assets.tables.silver import PURCHASES
 from bridge_cart_assets.transforms.statuses import is_undone
@@ -70,7 +78,7 @@ def _lines(records: Sequence[Record]) -> Iterable[Line]:
                 "purchase_amount": money,
                 "discount_amount": discount,
                 "coupon_used": "yes" if objects(record["coupon_lines"]) else "no",
-                "quantity": _text(item.get("quantity")),
+                "quantity": text_of(item.get("quantity")),
                 "status": record["status"],
             }
         )
@@ -94,7 +102,7 @@ def _lines(records: Sequence[Record]) -> Iterable[Line]:
 
 def _money(item: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """An item's amount before discount and its discount; what cannot be read stays as it is."""
-    subtotal, total = _text(item.get("subtotal")), _text(item.get("total"))
+    subtotal, total = text_of(item.get("subtotal")), text_of(item.get("total"))
     before, after = amount(subtotal), amount(total)
     if subtotal is None or total is None:
         return subtotal or total, None
@@ -102,10 +110,6 @@ def _money(item: Mapping[str, Any]) -> tuple[str | None, str | None]:
         return subtotal, total if before is not None else None
     # The shop charged more than the article's price: that is no discount.
     return (total, None) if 0 <= before < after else (subtotal, f"{before - after}")
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else f"{value}"
 
 
 def _as_utc(moment: str) -> str:

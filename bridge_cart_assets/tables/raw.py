@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import polars as pl
+
 from bridge_cart_assets.tables.columns import Schema, day, integer, text, timestamp
 from bridge_cart_assets.tables.table import Table
 
@@ -21,6 +23,16 @@ class Provenance(Schema):
     _error = text("The same for people", nullable=True)
     _raw = text("The record's own text, kept when it is quarantined", nullable=True, pii=True)
     _rescued = text("Values of unknown columns, as a JSON object", nullable=True, pii=True)
+
+
+def is_of_file(fingerprint: pl.Expr) -> pl.Expr:
+    """Whether a fingerprint is that of a file, a SHA-256; a message has its topic and partition.
+
+    >>> names = pl.DataFrame({"fingerprint": ["0" * 64, "bridge-cart.purchases-0"]})
+    >>> names.select(is_of_file(pl.col("fingerprint"))).to_series().to_list()
+    [True, False]
+    """
+    return fingerprint.str.contains(r"^[0-9a-f]{64}$")
 
 
 def raw_table(source: str, columns: Mapping[str, str]) -> Table:

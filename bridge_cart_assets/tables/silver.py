@@ -144,6 +144,19 @@ class Accounting(Schema):
     raw_records = integer("Records in raw")
 
 
+class EarlierAccounting(Schema):
+    """As version 0.1 wrote it, when each record was one line."""
+
+    source = text("The source", key=True)
+    batch_day = day("The batch day", key=True)
+    records = integer("Records in raw; the sum of the other counts")
+    blank = integer("Empty lines")
+    quarantined = integer("Refused, each with a reason in silver/quarantine")
+    accepted = integer("Standing in silver now")
+    duplicate = integer("Same content as the record that stands")
+    superseded = integer("Other content, older version")
+
+
 PURCHASES = Table(
     path="silver/purchases",
     schema=Purchases,
@@ -175,6 +188,11 @@ ACCOUNTING = Table(
     path="silver/accounting",
     schema=Accounting,
     description="What became of every record, per source and batch day.",
+)
+ACCOUNTING_0_1 = Table(
+    path=ACCOUNTING.path,
+    schema=EarlierAccounting,
+    description=ACCOUNTING.description,
 )
 
 # What people look at, and what only the fold needs: the second are no assets of their own.

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 import polars as pl
 
 from bridge_cart_assets.tables.columns import MONEY
+from bridge_cart_assets.tables.raw import is_of_file
 from bridge_cart_assets.transforms.folding import content_columns
 
 # The kinds of findings, and how records of each are spoken of.
@@ -20,7 +21,7 @@ KINDS: Mapping[str, str] = {
 }
 _FILE = ["source", "batch_day", "object", "fingerprint"]
 _FINDING = [*_FILE, "kind", "subject"]
-_IS_FILE = pl.col("fingerprint").str.contains("^[0-9a-f]{64}$")
+_IS_FILE = is_of_file(pl.col("fingerprint"))
 # Within one file the batch day, the object and the fingerprint decide nothing.
 _ORDER_IN_FILE = ("version_at", "pos", "item")
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from bridge_cart_assets.tables.raw import is_of_file
 from bridge_cart_assets.transforms import parsing
 from bridge_cart_assets.transforms.amounts import read_wholes
 from bridge_cart_assets.transforms.ids import tidy_id
@@ -27,8 +28,6 @@ ORDER_FIELDS = (
     "currency",
 )
 _ORDER = ["_fingerprint", "_order"]
-# The fingerprint of a file is a SHA-256; of a message it is its topic and partition.
-_SHA_256 = r"^[0-9a-f]{64}$"
 
 
 def complete_lines(lines: pl.DataFrame) -> pl.DataFrame:
@@ -60,8 +59,7 @@ def complete_lines(lines: pl.DataFrame) -> pl.DataFrame:
     >>> complete_lines(lines).select("customer_id", "line_number").rows()
     [('C1', '2'), ('C1', '1'), ('C1', '3')]
     """
-    is_of_file = pl.col("_fingerprint").str.contains(_SHA_256)
-    order = pl.when(is_of_file).then(tidy_id(pl.col("order_id")))
+    order = pl.when(is_of_file(pl.col("_fingerprint"))).then(tidy_id(pl.col("order_id")))
     if "_guessed" not in lines.columns:
         lines = lines.with_columns(_guessed=pl.lit(None, pl.String))
     named = lines.with_columns(_order=order).with_row_index("_row")

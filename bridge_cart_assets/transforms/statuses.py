@@ -3,7 +3,7 @@
 Belongs here: the words of four languages, and what several of them together say. Does not belong
 here: what a status makes of an order line (`cleaning`).
 
-A word that nobody knows is never a sale. So a text is `completed` only when every word of it is
+An unknown word is never a sale. So a text is `completed` only when every word of it is
 known; money that has not come, or has gone back, may stand beside unknown words.
 """
 
@@ -200,7 +200,7 @@ def _of_classes(classes: set[str], in_order: tuple[str, ...]) -> str | None:
     if _is_cancelled_unpaid(classes, in_order):
         status = "cancelled"
     elif "not" in classes:
-        # "Not paid": what is denied is a payment, or else nobody knows.
+        # "Not paid": what is denied is a payment; else the text says nothing.
         is_denied = classes <= {"not", "completed", "pending", "neutral"}
         status = "pending" if is_denied and classes & {"completed", "pending"} else None
     elif "refunded" in classes and "failed" in classes:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge_cart_assets.sources.orders import discounts, spread_discount
+from bridge_cart_assets.sources.orders import discounts, product, spread_discount
 from bridge_cart_assets.sources.shopify_api_orders import SHOPIFY_API_ORDERS
 from bridge_cart_assets.sources.shopify_orders import SHOPIFY_ORDERS
 from bridge_cart_assets.sources.source import Source
@@ -274,3 +274,20 @@ def test_a_discount_of_shopify_that_cannot_be_read_is_never_nothing(
     assert lines(source, {**order, subtotal: None})["discount_amount"].to_list() == ["ten"]
     # With a subtotal the discount is known whatever the text says.
     assert "ten" not in lines(source, order)["discount_amount"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price", "text"),
+    [
+        ("3", "1.005", "3.02"),
+        ("-1", "0.125", "-0.13"),
+        # No amount of money; the line is refused, and what it was made of is shown.
+        ("9999999999999999", "9999999999999999", "9999999999999999 x 9999999999999999"),
+        ("2", "a", "2 x a"),
+        ("2", None, None),
+    ],
+)
+def test_a_product_is_rounded_half_up_like_every_amount(
+    quantity: str, price: str | None, text: str | None
+) -> None:
+    assert product(quantity, price)[0] == text
