@@ -67,7 +67,7 @@ def absent_columns(table: Table, handle: DeltaTable, uri: str) -> tuple[str, ...
     may_lack = table.layer in ("raw", "ops") and can_be_null
     if not differences or (may_lack and len(lacking) == len(differences)):
         return tuple(lacking)
-    declared = {field.name: field.type for field in delta_schema(table).fields}
+    declared = _type_names(delta_schema(table))
     remedies = {"raw": "move it away", "ops": "move it away: it is written again"}
     remedy = remedies.get(table.layer, "bridge-cart rebuild makes it again from raw")
     words = "; ".join(
@@ -104,12 +104,19 @@ def renew_table(table: Table, uri: str, options: dict[str, str] | None) -> bool:
 
 def _differences(table: Table, handle: DeltaTable) -> dict[str, str | None]:
     """The stored type of each column that is stored otherwise than declared; None where missing."""
-    stored = {field.name: str(field.type) for field in handle.schema().fields}
-    declared = {field.name: str(field.type) for field in delta_schema(table).fields}
+    stored, declared = _type_names(handle.schema()), _type_names(delta_schema(table))
     return {
         name: stored.get(name)
         for name in sorted(stored.keys() | declared.keys())
         if stored.get(name) != declared.get(name)
+    }
+
+
+def _type_names(schema: Schema) -> dict[str, str]:
+    """The type of each column, as Delta writes it: `string`, `decimal(18,3)`."""
+    return {
+        field.name: field.type.type if isinstance(field.type, PrimitiveType) else str(field.type)
+        for field in schema.fields
     }
 
 
