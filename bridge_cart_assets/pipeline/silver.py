@@ -26,6 +26,8 @@ from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline.losses import missing_records
 from bridge_cart_assets.pipeline.pending import arrived_days, latest_day, pending_days
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
+from bridge_cart_assets.pipeline.remembered_settings import remember_settings
+from bridge_cart_assets.settings import SilverSettings
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.silver import (
@@ -91,6 +93,7 @@ def fold_due_days(
     due: Mapping[str, Iterable[date]],
     run_id: str,
     progress: ProgressCallback = silent,
+    settings: SilverSettings | None = None,
 ) -> None:
     """Fold the due batch days of each source, then record as_of in every silver table.
 
@@ -100,8 +103,15 @@ def fold_due_days(
         due: per source name the batch days.
         run_id: written down with each commit.
         progress: gets a line for every batch of days.
+        settings: what the rows are made with; a lake keeps those of its first rows.
+
+    Raises:
+        SettingsError: the rows that are there were made with other settings.
     """
+    settings = settings or SilverSettings()
     refuse_torn(lake, (*TABLES, *INTERNAL))
+    if any(due.values()):
+        remember_settings(lake, settings, run_id)
     for source in sources:
         for batch in batches(arrived_days(lake, source), due[source.name]):
             fold_days(lake, source, batch, run_id)
