@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from dagster import AssetCheckEvaluation, AssetKey, EventLogEntry
+from dagster import AssetCheckEvaluation, AssetCheckKey, AssetKey, EventLogEntry
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationPlanned,
 )
@@ -47,7 +47,11 @@ from dagster._core.events import (
     AssetMaterializationPlannedData,
     DagsterEventType,
 )
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecord,
+    AssetCheckExecutionRecordStatus,
+)
+from dagster._core.storage.event_log.base import AssetCheckSummaryRecord
 from dagster._core.storage.event_log.schema import (
     AssetCheckExecutionsTable,
     AssetEventTagsTable,
@@ -160,6 +164,35 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         }
         others = (at for at, e in enumerate(kept) if e.dagster_event_type not in ASSET_EVENTS)
         self._store(kept, of_run={*last.values(), *others})
+
+    def get_asset_check_summary_records(
+        self, asset_check_keys: Sequence[AssetCheckKey]
+    ) -> Mapping[AssetCheckKey, AssetCheckSummaryRecord]:
+        """The latest record of each check and the latest verdict, in one query for all."""
+        table = AssetCheckExecutionsTable
+        latest = sqlalchemy.select(sqlalchemy.func.max(table.c.id))
+        latest = latest.group_by(table.c.asset_key, table.c.check_name)
+        ended = latest.where(table.c.execution_status.in_([status.value for status in _ENDED]))
+        asked = {(key.asset_key.to_string(), key.name): key for key in asset_check_keys}
+        query = sqlalchemy.select(table).where(table.c.id.in_(latest) | table.c.id.in_(ended))
+        found: dict[AssetCheckKey, list[AssetCheckExecutionRecord]] = {
+            k: [] for k in asked.values()
+        }
+        with self.index_connection() as connection:
+            for row in connection.execute(query.order_by(table.c.id)).mappings():
+                if key := asked.get((row["asset_key"], row["check_name"])):
+                    found[key].append(AssetCheckExecutionRecord.from_db_row(row, key))
+        summaries = {}
+        for key, records in found.items():
+            last = records[-1] if records else None
+            completed = next((r for r in records[::-1] if r.status in _ENDED), None)
+            summaries[key] = AssetCheckSummaryRecord(
+                asset_check_key=key,
+                last_check_execution_record=last,
+                last_run_id=last.run_id if last else None,
+                last_completed_check_execution_record=completed,
+            )
+        return summaries
 
     @cached_property
     def _waiting(self) -> "_WaitingEvents":

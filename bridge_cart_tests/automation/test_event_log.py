@@ -109,6 +109,26 @@ def log_answers(made: dg.DagsterInstance) -> dict[str, object]:
     }
 
 
+def check_summaries(made: dg.DagsterInstance) -> dict[str, object]:
+    """The latest record and verdict of two checks: one is planned again, one is not there."""
+    job = dg.Definitions([lines, kpis], jobs=[dg.define_asset_job("all", "*")])
+    judged, unknown = dg.AssetCheckKey(RAW, "whole"), dg.AssetCheckKey(RAW, "never there")
+    latest = made.get_run_records(limit=1)[0].dagster_run.run_id
+    going_on = made.create_run_for_job(job.resolve_job_def("all"))
+    summaries = made.event_log_storage.get_asset_check_summary_records([judged, unknown])
+    names = {latest: "second", going_on.run_id: "going on"}
+    return {
+        check.name: [
+            (str(record.status), names[record.run_id]) if record else None
+            for record in (
+                summary.last_check_execution_record,
+                summary.last_completed_check_execution_record,
+            )
+        ]
+        for check, summary in summaries.items()
+    }
+
+
 def test_events_in_batches_give_the_answers_of_dagsters_own_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,7 +136,7 @@ def test_events_in_batches_give_the_answers_of_dagsters_own_log(
 
     monkeypatch.setitem(os.environ, "DAGSTER_EVENT_BATCH_SIZE", "0")
     with instance(tmp_path / "own", SqliteEventLogStorage) as made:
-        own = log_answers(made)
+        own = {**log_answers(made), "summaries": check_summaries(made)}
     monkeypatch.delitem(os.environ, "DAGSTER_EVENT_BATCH_SIZE")
     stored: list[int] = []
     store = PooledSqliteEventLogStorage.store_event_batch
@@ -127,8 +147,10 @@ def test_events_in_batches_give_the_answers_of_dagsters_own_log(
 
     monkeypatch.setattr(PooledSqliteEventLogStorage, "store_event_batch", count)
     with instance(tmp_path / "pooled", PooledSqliteEventLogStorage) as made:
-        pooled = log_answers(made)
+        pooled = {**log_answers(made), "summaries": check_summaries(made)}
     assert pooled == own
+    planned, judged = (run for _, run in pooled["summaries"]["whole"])  # type: ignore[index]
+    assert (planned, judged) == ("going on", "second")
     assert len(pooled["partitions"][RAW]) == 29  # type: ignore[index]
     assert len(stored) >= 4, "no event came together with another"
 
