@@ -54,7 +54,7 @@ from bridge_cart_assets.transforms.folding import (
 from bridge_cart_assets.transforms.local_time import start_of_day
 from bridge_cart_assets.transforms.order_lines import complete_lines, split_empty_orders
 
-_BATCH_RECORDS = 1_000_000
+_BATCH_RECORDS = 500_000
 # Text takes several times the room of what is read from it, so less of it is in memory at a time.
 _PART_RECORDS = 200_000
 _ATTEMPTS = 8
@@ -152,7 +152,7 @@ def due_days(
 def batches(
     records: dict[date, int], due: Iterable[date], most: int = _BATCH_RECORDS
 ) -> Iterator[list[date]]:
-    """Days in order, in batches of about a million records: memory follows the batch."""
+    """Days in order, in batches of about half a million records: memory follows the batch."""
     batch: list[date] = []
     size = 0
     for day in sorted(due):
@@ -322,7 +322,7 @@ def fold_into_table(
     current_at = lake.snapshot(table)
     superseded_at = lake.snapshot(superseded_table)
     is_first = not current_at.rows and not superseded_at.rows
-    keys = accepted.select(key).clear() if is_first else accepted.select(key).unique()
+    keys = accepted.select(key).clear() if is_first else accepted.select(key)
     current = rows_with_keys(current_at, keys)
     superseded = rows_with_keys(superseded_at, keys)
     columns = accepted.columns
