@@ -10,7 +10,9 @@ from bridge_cart_assets.assets.run_scope import RunScope
 from bridge_cart_assets.checks.check import CheckContext
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.phases import phase
+from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
 from bridge_cart_assets.pipeline.silver import due_days, fold_due_days
+from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.silver import TABLES
 
@@ -31,8 +33,11 @@ def silver_assets(
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def silver(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        refuse_other_settings(lake, settings.silver)
         scope = RunScope.from_tags(context.run.tags)
         checked_days = scope.days
         if context.selected_asset_keys:
@@ -41,7 +46,9 @@ def silver_assets(
                 # The days of messages are known only now; they may lie outside of the range.
                 checked_days = checked_days.with_days(day for days in due.values() for day in days)
             with phase("silver: folding"):
-                fold_due_days(lake, sources, due, context.run.run_id, context.log.info)
+                fold_due_days(
+                    lake, sources, due, context.run.run_id, context.log.info, settings.silver
+                )
         for table in TABLES:
             if asset_key(table) in context.selected_asset_keys:
                 yield materialize_result(lake.snapshot(table))

@@ -16,7 +16,7 @@ from bridge_cart_assets.pipeline.intake import take_in_source
 from bridge_cart_assets.pipeline.pending import pending_days
 from bridge_cart_assets.pipeline.silver import fold_due_days
 from bridge_cart_assets.pipeline.stored_tables import RAW_TABLES
-from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.settings import Settings, SilverSettings
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.silver import TABLES as SILVER_TABLES
 
@@ -30,6 +30,7 @@ def run(
     discount_rate: float = Settings.discount_rate,
     catalogue: Path | None = None,
     run_id: str = "pipeline",
+    settings: SilverSettings | None = None,
 ) -> None:
     """Take in what is new, fold it into silver, update gold and build the catalogue.
 
@@ -41,12 +42,22 @@ def run(
         discount_rate: by how much money is worth less in a year, as a share.
         catalogue: the DuckDB file; none is built without.
         run_id: written down with each commit.
+        settings: what silver is made with.
     """
-    refresh_silver(lake, landing, sources=sources, brokers=brokers, run_id=run_id)
+    refresh_silver(
+        lake, landing, sources=sources, brokers=brokers, run_id=run_id, settings=settings
+    )
     refresh_gold(lake, discount_rate=discount_rate, run_id=run_id)
     if catalogue is not None:
         build_catalogue(
-            catalogue, lake, GOLD_TABLES, SILVER_TABLES, RAW_TABLES, run_id, datetime.now(UTC)
+            catalogue,
+            lake,
+            GOLD_TABLES,
+            SILVER_TABLES,
+            RAW_TABLES,
+            run_id,
+            datetime.now(UTC),
+            zone=(settings or SilverSettings()).timezone,
         )
 
 
@@ -57,11 +68,13 @@ def refresh_silver(
     sources: Sequence[Source] = SOURCES,
     brokers: Mapping[str, str] | None = None,
     run_id: str = "pipeline",
+    settings: SilverSettings | None = None,
 ) -> None:
     """Take in what is new and fold what is pending."""
+    settings = settings or SilverSettings()
     for source in sources:
-        take_in_source(lake, source, landing, run_id, brokers=brokers)
-    fold_due_days(lake, sources, pending_days(lake, sources), run_id)
+        take_in_source(lake, source, landing, run_id, brokers=brokers, zone=settings.timezone)
+    fold_due_days(lake, sources, pending_days(lake, sources), run_id, settings=settings)
 
 
 def refresh_gold(

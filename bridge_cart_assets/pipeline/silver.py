@@ -26,6 +26,8 @@ from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline.losses import missing_records
 from bridge_cart_assets.pipeline.pending import arrived_days, latest_day, pending_days
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
+from bridge_cart_assets.pipeline.remembered_settings import remember_settings
+from bridge_cart_assets.settings import SilverSettings
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.silver import (
@@ -49,7 +51,8 @@ from bridge_cart_assets.transforms.folding import (
     fold_customers,
     fold_purchases,
 )
-from bridge_cart_assets.transforms.order_lines import complete_lines
+from bridge_cart_assets.transforms.local_time import start_of_day
+from bridge_cart_assets.transforms.order_lines import complete_lines, split_empty_orders
 
 _BATCH_RECORDS = 1_000_000
 _ATTEMPTS = 8
@@ -67,7 +70,7 @@ class CleanedRecords:
     Attributes:
         lines: the order lines as text, numbered and completed, where the source has any.
         profiles: the profiles as text, where the source has any.
-        purchases: the order lines, cleaned.
+        purchases: the order lines, cleaned, and orders that came without one, of kind `empty`.
         customers: the profiles, cleaned.
         refused: what is refused of the records and of the lines, with the text of the record.
     """
@@ -91,6 +94,7 @@ def fold_due_days(
     due: Mapping[str, Iterable[date]],
     run_id: str,
     progress: ProgressCallback = silent,
+    settings: SilverSettings | None = None,
 ) -> None:
     """Fold the due batch days of each source, then record as_of in every silver table.
 
@@ -100,11 +104,18 @@ def fold_due_days(
         due: per source name the batch days.
         run_id: written down with each commit.
         progress: gets a line for every batch of days.
+        settings: what the rows are made with; a lake keeps those of its first rows.
+
+    Raises:
+        SettingsError: the rows that are there were made with other settings.
     """
+    settings = settings or SilverSettings()
     refuse_torn(lake, (*TABLES, *INTERNAL))
+    if any(due.values()):
+        remember_settings(lake, settings, run_id)
     for source in sources:
         for batch in batches(arrived_days(lake, source), due[source.name]):
-            fold_days(lake, source, batch, run_id)
+            fold_days(lake, source, batch, run_id, settings)
             progress(f"silver: {source.name} up to {max(batch)}")
     record_as_of(lake, run_id)
 
@@ -150,7 +161,13 @@ def batches(records: dict[date, int], due: Iterable[date]) -> Iterator[list[date
         yield batch
 
 
-def fold_days(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> None:
+def fold_days(
+    lake: Lake,
+    source: Source,
+    days: Sequence[date],
+    run_id: str,
+    settings: SilverSettings | None = None,
+) -> None:
     """Clean the raw records of some days and fold them into silver; idempotent.
 
     When another run brings more records of these days meanwhile, they are folded again: what is
@@ -159,37 +176,49 @@ def fold_days(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> 
     Raises:
         CommitConflictError: others kept bringing records of these days.
     """
-    if not any(_fold_arrived(lake, source, days, run_id) for _ in range(_ATTEMPTS)):
+    settings = settings or SilverSettings()
+    if not any(_fold_arrived(lake, source, days, run_id, settings) for _ in range(_ATTEMPTS)):
         raise CommitConflictError(
             f"{source.raw.path} kept getting records of {min(days)} to {max(days)}"
         )
 
 
-def clean_records(raw: pl.LazyFrame, source: Source) -> CleanedRecords:
+def clean_records(raw: pl.LazyFrame, source: Source, settings: SilverSettings) -> CleanedRecords:
     """Conform and clean raw records.
 
     Args:
         raw: raw records of whole files, of any status.
         source: whose records they are.
+        settings: what silver is made with.
     """
+    zone = settings.timezone
     conformed = source.conform(raw.filter(pl.col("_status") == "ok"))
     refused = [_unreadable_records(raw)]
     lines = purchases = customers = None
     if conformed.purchases is not None:
-        lines = complete_lines(conformed.purchases.collect())
-        purchases = clean_purchases(lines.lazy(), source.dates, source.currency)
+        received, empty = split_empty_orders(conformed.purchases.collect())
+        lines = complete_lines(received)
+        records = pl.concat([lines, empty], how="diagonal").lazy()
+        purchases = clean_purchases(records, source.dates, source.currency, zone)
+        # An order without a line brings nothing that could be refused.
+        of_line = lines.select(fingerprint="_fingerprint", pos="_pos").unique()
+        refused_lines = purchases.refused.join(of_line, on=["fingerprint", "pos"], how="semi")
+        purchases = replace(purchases, refused=refused_lines) if empty.height else purchases
         refused.append(_with_original(purchases, raw, source))
     if conformed.customers is not None:
-        customers = clean_customers(conformed.customers, source.dates)
+        customers = clean_customers(conformed.customers, source.dates, zone)
         if source.feeds is CUSTOMERS:
             refused.append(_with_original(customers, raw, source))
     return CleanedRecords(lines, conformed.customers, purchases, customers, pl.concat(refused))
 
 
-def _fold_arrived(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> bool:
+def _fold_arrived(
+    lake: Lake, source: Source, days: Sequence[date], run_id: str, settings: SilverSettings
+) -> bool:
     """Fold what raw has now of some days; whether it still had the same when all was counted."""
     arrived = lake.snapshot(source.raw)
-    cleaned = clean_records(arrived.scan().filter(pl.col("_batch_day").is_in(days)), source)
+    of_days = arrived.scan().filter(pl.col("_batch_day").is_in(days))
+    cleaned = clean_records(of_days, source, settings)
     commit = Commit(run_id)
     touched = {(source.name, day) for day in days}
     whole = source.whole_order_in
@@ -203,9 +232,10 @@ def _fold_arrived(lake: Lake, source: Source, days: Sequence[date], run_id: str)
             partial(fold_into_table, lake, CUSTOMERS, cleaned.customers.accepted, commit)
         )
     lines = cleaned.counted_lines(source)
-    retry_on_conflict(
-        partial(update_quarantine, lake, source, arrived, days, cleaned.refused, commit)
+    refused = cleaned.refused.with_columns(
+        quarantined_at=start_of_day(pl.col("batch_day"), settings.timezone)
     )
+    retry_on_conflict(partial(update_quarantine, lake, source, arrived, days, refused, commit))
     # A profile of one source can displace one of another: that source's days are counted again.
     is_settled = True
     for other in SOURCES:
@@ -348,8 +378,7 @@ def update_quarantine(
         name = ["fingerprint", "pos"]
         later = _records(now, days).join(_records(arrived, days), on=name, how="anti")
         before = before.join(later.collect(), on=name, how="anti")
-    after = refused.with_columns(quarantined_at=pl.col("batch_day").cast(pl.Datetime("us", "UTC")))
-    snapshot.apply(diff(QUARANTINE, before, after), commit)
+    snapshot.apply(diff(QUARANTINE, before, refused), commit)
 
 
 def _records(raw: Snapshot, days: Sequence[date]) -> pl.LazyFrame:

@@ -64,7 +64,11 @@ class PurchaseRepeats(Purchases):
     pos = integer("Position of the record in its file", key=True)
     fingerprint = text("SHA-256 of the file's bytes", key=True)
     item = integer("Which of the lines that the record holds, from 1", key=True)
-    fate = text("duplicate (same content as the record that stands) or superseded (other content)")
+    kind = text("As in silver/purchases; empty for an order that came without a line")
+    fate = text(
+        "duplicate (same content as the record that stands), superseded (other content) or empty: "
+        "an order without a line, which no count has and which undoes the order's earlier lines"
+    )
 
 
 class Profile(Origin):
@@ -157,6 +161,16 @@ class EarlierAccounting(Schema):
     superseded = integer("Other content, older version")
 
 
+class RememberedSettings(Schema):
+    """One row per setting that the rows of silver depend on."""
+
+    variable = text("The variable that sets it, for instance BRIDGE_CART_TIMEZONE", key=True)
+    value = text(
+        "The value that silver was made with; null while a rebuild empties silver to change it",
+        nullable=True,
+    )
+
+
 PURCHASES = Table(
     path="silver/purchases",
     schema=Purchases,
@@ -188,6 +202,11 @@ ACCOUNTING = Table(
     path="silver/accounting",
     schema=Accounting,
     description="What became of every record, per source and batch day.",
+)
+SETTINGS = Table(
+    path="silver/settings",
+    schema=RememberedSettings,
+    description="The settings that silver was made with: a run with other ones is refused.",
 )
 ACCOUNTING_0_1 = Table(
     path=ACCOUNTING.path,
