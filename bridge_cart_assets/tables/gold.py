@@ -19,7 +19,7 @@ class CustomerFeatures(Schema):
     """One row per customer with a sale."""
 
     customer_id = text("The customer", key=True)
-    as_of = day("Latest batch day in silver; everything is seen from the end of this day")
+    as_of = day("Latest batch day of the orders; everything is seen from the end of this day")
     first_purchase_day = day("Day of the first sale")
     last_purchase_day = day("Day of the latest sale")
     orders = integer("Orders with a sale")
@@ -51,7 +51,7 @@ class CustomerValue(Schema):
     """One row per customer with a sale."""
 
     customer_id = text("The customer", key=True)
-    as_of = day("Latest batch day in silver")
+    as_of = day("Latest batch day of the orders")
     historic_clv = money("Value so far: net revenue")
     p_alive = number("Probability that the customer is still one (BG/NBD)", nullable=True)
     expected_orders_90d = number("Orders expected in the next 90 days", nullable=True)
@@ -70,7 +70,7 @@ class CustomerSegments(Schema):
     """One row per customer with a sale."""
 
     customer_id = text("The customer", key=True)
-    as_of = day("Latest batch day in silver")
+    as_of = day("Latest batch day of the orders")
     segment_id = integer("Segment; the id stays through retrainings")
     segment_name = text("Name of the segment")
     distance = number("Distance to the segment's centroid, in standard deviations")
@@ -301,7 +301,7 @@ class ModelDrift(Schema):
     """One row per distribution that the segment model in effect was trained on."""
 
     subject = text("A feature of the model, or segment_shares", key=True)
-    as_of = day("Latest batch day in silver")
+    as_of = day("Latest batch day of the orders")
     model_version = integer("Version of the segment model in effect")
     trained_as_of = day("as_of of its training")
     psi = number("Population stability index of now against the training", nullable=True)

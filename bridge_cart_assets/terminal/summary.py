@@ -29,6 +29,7 @@ from bridge_cart_assets.terminal.style import (
     relative_change,
 )
 from bridge_cart_assets.thresholds import THRESHOLDS
+from bridge_cart_assets.transforms.source_days import SourceDay, orders_stopped
 
 _DAYS = THRESHOLDS.trailing_days
 # Words, column, and which way is better.
@@ -80,6 +81,11 @@ _LEAVING = (
     " WHERE churn_band = 'high' AND historic_clv >= {least} ORDER BY 2 DESC"
 )
 _INTAKE = "SELECT * FROM meta.intake_findings ORDER BY abs(amount) DESC NULLS LAST"
+_KNOWS_SOURCES = """
+SELECT 1 FROM duckdb_columns() WHERE schema_name = 'meta' AND table_name = 'accounting'
+AND column_name = 'brings_orders'
+"""
+_SOURCES = "SELECT source, last_day, brings_orders FROM meta.accounting ORDER BY last_day"
 _FALLING = (
     "SELECT segment_name, customers, churn_rate FROM gold.segment_metrics"
     " WHERE is_current ORDER BY churn_rate DESC"
@@ -204,12 +210,15 @@ def _to_look_at(
     file_findings: Sequence[FileFinding],
 ) -> Text:
     """The most urgent of what the files and the figures say, with the questions that show more."""
-    of_figures = _urgent_figure(catalogue, now, before)
-    if file_findings:
-        of_files = _line(sums_in_words(file_findings), _INTAKE, WARN)
-        return of_files if of_figures is None else Text("\n").join((of_files, of_figures))
-    if of_figures is not None:
-        return of_figures
+    stopped = _orders_stopped(catalogue)
+    lines = [
+        _line(stopped, _SOURCES, WARN) if stopped else None,
+        _line(sums_in_words(file_findings), _INTAKE, WARN) if file_findings else None,
+        _urgent_figure(catalogue, now, before),
+    ]
+    urgent = [line for line in lines if line is not None]
+    if urgent:
+        return Text("\n").join(urgent)
     return _line("nothing stands out", "SELECT * FROM gold.kpis_daily ORDER BY day DESC LIMIT 28")
 
 
@@ -229,6 +238,14 @@ def _urgent_figure(catalogue: Path, now: dict[str, Any], before: dict[str, Any])
             said = f"the churn rate is {points:.1f} points higher than {_DAYS} days before"
             return _line(said, _FALLING, WARN)
     return None
+
+
+def _orders_stopped(catalogue: Path) -> str:
+    """That orders stopped while other records go on; '' when they did not."""
+    if not _rows(catalogue, _KNOWS_SOURCES):
+        return ""
+    rows = _rows(catalogue, "SELECT source, last_day, brings_orders FROM meta.accounting")
+    return orders_stopped([SourceDay(**row) for row in rows], THRESHOLDS.as_of_age)
 
 
 def _line(said: str, question: str, style: str = "") -> Text:

@@ -11,7 +11,11 @@ from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart, segment_colour
 from bridge_cart_assets.reports.filters import PageQuery, points_and_step
 from bridge_cart_assets.reports.formatting import compact_money, count, percent, words
-from bridge_cart_assets.reports.freshness import days_of_figures
+from bridge_cart_assets.reports.freshness import (
+    days_by_source,
+    days_of_figures,
+    orders_stopped_sentence,
+)
 from bridge_cart_assets.reports.overview import queries
 from bridge_cart_assets.reports.overview.charts import churn_chart, revenue_chart
 from bridge_cart_assets.reports.overview.kpis import COMPARED_WITH, Kpi, kpis
@@ -36,6 +40,7 @@ class Overview:
         last: the latest day.
         compared_day, compared_with: the day of the comparisons, and how many days before it is.
         days: how many days the sparklines span.
+        notices: what a reader has to know before any figure.
         meanings: what each kind of figure is, as the tables declare it.
     """
 
@@ -43,6 +48,7 @@ class Overview:
     compared_day: date
     compared_with: int
     days: int
+    notices: tuple[str, ...]
     kpis: tuple[Kpi, ...]
     sentences: tuple[str, ...]
     segments: Sheet
@@ -69,12 +75,14 @@ def overview(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
     clv = {day.day: day.average for day in queries.clv_days(catalogue, last, len(days))}
     figures = kpis(days, clv, queries.average_clv(catalogue), length + 1)
     recent = queries.revenue_weeks(catalogue, last, _WEEKS_IN_SENTENCES, 7)
+    stopped = orders_stopped_sentence(days_by_source(catalogue))
     sentences = what_changed(days, recent, queries.segment_growth(catalogue, last))
     return Overview(
         last=last,
         compared_day=last - timedelta(days=COMPARED_WITH),
         compared_with=COMPARED_WITH,
         days=length + 1,
+        notices=tuple(notice for notice in (stopped,) if notice),
         kpis=figures,
         sentences=tuple(sentences),
         segments=_segments_now(queries.segments_now(catalogue)),
