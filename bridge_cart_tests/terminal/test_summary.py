@@ -65,7 +65,7 @@ class Catalogue:
 
 
 def printed(
-    tmp_path: Path, days: int = 60, bands: str | None = "mixed", churn: float = 0.5
+    tmp_path: Path, days: int = 300, bands: str | None = "mixed", churn: float = 0.5
 ) -> list[str]:
     settings = Settings(data=tmp_path, lake=str(tmp_path / "lake"))
     Catalogue(settings.catalogue, days, bands, churn)
@@ -91,6 +91,22 @@ def test_the_kpis_stand_beside_those_of_28_days_before_with_words_for_the_arrows
     assert words(line(shown, "customers")) == "customers 2,000 1,720 ↑ up 16.3 %, better"
     assert line(shown, "revenue, 90").endswith("12,345.60  12,345.60  → unchanged")
     assert " ".join(line(shown, "net revenue").split()[3:]) == "– – no figure to compare with"
+
+
+def test_what_is_summed_over_days_is_compared_where_the_shop_has_all_of_them(
+    tmp_path: Path,
+) -> None:
+    """28 days before, a shop of 117 days had 89: a sum over 90 would rise by that alone."""
+    shown = printed(tmp_path, days=117, bands=None, churn=0.7)
+    for kpi in ("revenue, 90", "orders, 90", "average order", "churn rate"):
+        assert line(shown, kpi).endswith("–  no figure to compare with")
+    assert line(shown, "customers").endswith("better")
+    assert line(shown, "repeat").endswith("unchanged")
+    assert "beside 28 days before where all days of a figure are there" in line(shown, "KPIs")
+    assert "nothing stands out" in "".join(shown)
+    [full] = [tmp_path / "full"]
+    full.mkdir()
+    assert line(printed(full, days=118), "revenue, 90").endswith("unchanged")
 
 
 def test_a_young_shop_has_nothing_to_compare_with(tmp_path: Path) -> None:

@@ -73,10 +73,10 @@ def overview(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
     points, step = points_and_step(length)
     days = queries.kpi_days(catalogue, queries.KpiDay, last, max(length, _LEAST_DAYS) + 1)
     clv = {day.day: day.average for day in queries.clv_days(catalogue, last, len(days))}
-    figures = kpis(days, clv, queries.average_clv(catalogue), length + 1)
+    figures = kpis(days, clv, queries.average_clv(catalogue), length + 1, there.first)
     recent = queries.revenue_weeks(catalogue, last, _WEEKS_IN_SENTENCES, 7)
     stopped = orders_stopped_sentence(days_by_source(catalogue))
-    sentences = what_changed(days, recent, queries.segment_growth(catalogue, last))
+    sentences = what_changed(days, recent, queries.segment_growth(catalogue, last), there.first)
     return Overview(
         last=last,
         compared_day=last - timedelta(days=COMPARED_WITH),
@@ -86,7 +86,7 @@ def overview(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
         kpis=figures,
         sentences=tuple(sentences),
         segments=_segments_now(queries.segments_now(catalogue)),
-        churn=churn_chart(weeks(catalogue, None, last, points, step), last, step),
+        churn=churn_chart(weeks(catalogue, None, last, points, step), there.first, last, step),
         revenue=revenue_chart(queries.revenue_weeks(catalogue, last, points, step), step),
         tables=tuple(queries.stored_tables(catalogue)),
         meanings=(*((kpi.label, kpi.meaning) for kpi in figures), *_segment_meanings()),
