@@ -124,7 +124,7 @@ class SegmentMigration(Schema):
 class KpisDaily(Schema):
     """One row per calendar day from the first sale to as_of.
 
-    All columns but the last four speak of customers.
+    All columns but the four of nobody in particular speak of customers.
     """
 
     day = day("The day", key=True)
@@ -173,6 +173,7 @@ class KpisDaily(Schema):
     anonymous_revenue = money("Net amount of the day's sales without a customer")
     anonymous_refunds = money("Given back to nobody in particular on the day, a positive amount")
     revenue_all = money("revenue + anonymous_revenue")
+    refunds_without_sale = money("Of refunds, those to people who have no sale at all up to as_of")
 
 
 class KpiMoves(Schema):
@@ -208,6 +209,7 @@ class KpiMoves(Schema):
     anonymous_orders = integer("Orders without a customer with a sale on the day")
     anonymous_revenue = integer("Net amount of the day's sales without a customer")
     anonymous_refunds = integer("Given back to nobody in particular on the day")
+    refunds_without_sale = integer("Of refunds, those to people who have no sale at all")
 
 
 class ConcentrationDaily(Schema):

@@ -83,6 +83,11 @@ _LEAVING = (
     " WHERE churn_band = 'high' AND historic_clv >= {least} ORDER BY 2 DESC"
 )
 _INTAKE = "SELECT * FROM meta.intake_findings ORDER BY abs(amount) DESC NULLS LAST"
+_SOLD = """
+SELECT sum(revenue) AS revenue, sum(anonymous_revenue) AS anonymous, sum(orders) AS orders,
+  sum(anonymous_orders) AS anonymous_orders
+FROM gold.kpis_daily
+"""
 _KNOWS_SOURCES = """
 SELECT 1 FROM duckdb_columns() WHERE schema_name = 'meta' AND table_name = 'accounting'
 AND column_name = 'brings_orders'
@@ -125,12 +130,41 @@ def _show_figures(ask: _Ask, console: Console, file_findings: Sequence[FileFindi
         [first] = _rows(ask, "SELECT min(day) AS day FROM gold.kpis_daily")
         before = {k: v for k, v in before.items() if is_full(k, before["day"], first["day"])}
         _show_kpis(now, before, console)
+        [sold] = _rows(ask, _SOLD)
+        console.print(who_bought(**sold), markup=False, soft_wrap=True)
         _show_segments(ask, console)
         console.print()
         console.print(_to_look_at(ask, now, before, file_findings), soft_wrap=True)
     builds = _rows(ask, _BUILDS) if _rows(ask, _IS_THERE) else []
     if builds:
         console.print(how_gold_was_built(builds), markup=False, soft_wrap=True)
+
+
+def who_bought(revenue: Decimal, anonymous: Decimal, orders: int, anonymous_orders: int) -> str:
+    """What was sold so far to customers and to nobody in particular, and the shares of the second.
+
+    Args:
+        revenue: of customers.
+        anonymous: revenue of lines without a customer.
+        orders: of customers, each on the days of its lines.
+        anonymous_orders: of lines without a customer.
+
+    >>> print(who_bought(Decimal(75), Decimal(25), 9, 1))
+    revenue so far: 100.00, of it 75.00 of customers
+      and 25.00 of nobody in particular: 25.0 % of revenue, 10.0 % of orders
+    >>> who_bought(Decimal(75), Decimal(0), 9, 0)
+    'revenue so far: 75.00, all of it of customers'
+    """
+    if not anonymous_orders:
+        return f"revenue so far: {format_money(revenue)}, all of it of customers"
+    together = revenue + anonymous
+    of_revenue = format_percent(anonymous / together)
+    of_orders = format_percent(anonymous_orders / (orders + anonymous_orders))
+    return (
+        f"revenue so far: {format_money(together)}, of it {format_money(revenue)} of customers\n"
+        f"  and {format_money(anonymous)} of nobody in particular: "
+        f"{of_revenue} of revenue, {of_orders} of orders"
+    )
 
 
 def how_gold_was_built(builds: Sequence[Mapping[str, Any]]) -> str:
