@@ -5,7 +5,6 @@ result is computed (`integrity`).
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 import polars as pl
 
@@ -186,7 +185,7 @@ RAW_AND_SILVER_CHECKS: Mapping[str, tuple[Check, ...]] = {
             "its files, or look why none arrive.",
             lambda context: anomalies.sources_fresh(
                 source_days(context.rows(ACCOUNTING)),
-                datetime.now(UTC).date(),
+                context.today,
                 THRESHOLDS.as_of_age,
             ),
             blocking=False,

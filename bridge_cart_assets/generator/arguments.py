@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from zoneinfo import available_timezones
 
 from bridge_cart_assets.generator import ground_truth
 from bridge_cart_assets.generator.defects import (
@@ -47,6 +48,8 @@ class Shop:
             themselves.
         form: format of the files.
         gz: whether the files are compressed.
+        zone: the shop's time zone: its days are local ones, and its files have the times of its
+            clock, without a zone.
         to: where the records go; messages are NDJSON lines, and there are no files to compress.
 
     Raises:
@@ -63,6 +66,7 @@ class Shop:
     form: Form = Form.CSV
     gz: bool = False
     to: Target = Target.FILES
+    zone: str = "UTC"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a shop."""
@@ -89,6 +93,8 @@ class Shop:
             raise ValueError("gz=True is not accepted with form=parquet: Parquet is compressed")
         if self.to is Target.KAFKA and (self.form is not Form.NDJSON or self.gz):
             raise ValueError("to=kafka is accepted with form=ndjson only, and without gz")
+        if self.zone not in available_timezones():
+            raise ValueError(f"zone={self.zone} is not accepted: the IANA name of a time zone")
         if self.start < EARLIEST:
             raise ValueError(f"start={self.start} is not accepted: {EARLIEST} or later")
         if self.start.toordinal() + self.days - 1 > LATEST.toordinal():
@@ -171,6 +177,7 @@ class Shop:
                 "form": Form(known["form"]),
                 "gz": bool(known["gz"]),
                 "to": Target(known.get("to", Target.FILES)),
+                "zone": str(known.get("zone", "UTC")),
             }
         except (KeyError, TypeError, ValueError) as error:
             file = data / "truth" / ground_truth.SHOP
@@ -209,4 +216,5 @@ class Shop:
             "form": str(self.form),
             "gz": self.gz,
             **({"to": str(self.to)} if self.to is not Target.FILES else {}),
+            **({"zone": self.zone} if self.zone != "UTC" else {}),
         }

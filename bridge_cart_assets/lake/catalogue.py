@@ -36,6 +36,7 @@ def build_catalogue(
     run_id: str,
     finished_at: datetime,
     run_metadata: Iterable[tuple[Table, pl.DataFrame]] = (),
+    zone: str = "UTC",
 ) -> int:
     """Build the catalogue and replace the old one.
 
@@ -48,6 +49,7 @@ def build_catalogue(
         run_id: Dagster run that builds it.
         finished_at: when that was (UTC).
         run_metadata: small tables of the schema `meta` with their rows.
+        zone: the time zone whose days these are.
 
     Returns:
         The number of rows copied.
@@ -72,7 +74,7 @@ def build_catalogue(
             # Raw tables say up to when they go themselves, which may be later than orders do.
             of_silver = [s.as_of for s in snapshots if s.as_of and s.table.layer == "silver"]
             as_of = max(of_silver, default=None)
-            _describe(connection, snapshots, run_id, finished_at, as_of)
+            _describe(connection, snapshots, (run_id, finished_at, as_of, zone))
             for table, frame in run_metadata:
                 _note(connection, table, table.conform(frame))
             connection.execute("COMMIT")
@@ -125,9 +127,7 @@ def _select(table: Table, files: Iterable[str]) -> str:
 def _describe(
     connection: duckdb.DuckDBPyConnection,
     snapshots: Sequence[Snapshot],
-    run_id: str,
-    finished_at: datetime,
-    as_of: date | None,
+    run: tuple[str, datetime, date | None, str],
 ) -> None:
     connection.execute(
         "CREATE TABLE c.meta.tables (layer VARCHAR, name VARCHAR, version BIGINT, as_of DATE,"
@@ -140,12 +140,14 @@ def _describe(
             for s in snapshots
         ],
     )
+    run_id, finished_at, as_of, zone = run
     connection.execute(
-        "CREATE TABLE c.meta.run (run_id VARCHAR, finished_at TIMESTAMP, as_of DATE)"
+        "CREATE TABLE c.meta.run (run_id VARCHAR, finished_at TIMESTAMP, as_of DATE,"
+        " timezone VARCHAR)"
     )
     connection.execute(
-        "INSERT INTO c.meta.run VALUES (?, ?, ?)",
-        [run_id, finished_at.replace(tzinfo=None), as_of],
+        "INSERT INTO c.meta.run VALUES (?, ?, ?, ?)",
+        [run_id, finished_at.replace(tzinfo=None), as_of, zone],
     )
 
 

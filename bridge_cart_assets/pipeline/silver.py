@@ -51,6 +51,7 @@ from bridge_cart_assets.transforms.folding import (
     fold_customers,
     fold_purchases,
 )
+from bridge_cart_assets.transforms.local_time import start_of_day
 from bridge_cart_assets.transforms.order_lines import complete_lines, split_empty_orders
 
 _BATCH_RECORDS = 1_000_000
@@ -114,7 +115,7 @@ def fold_due_days(
         remember_settings(lake, settings, run_id)
     for source in sources:
         for batch in batches(arrived_days(lake, source), due[source.name]):
-            fold_days(lake, source, batch, run_id)
+            fold_days(lake, source, batch, run_id, settings)
             progress(f"silver: {source.name} up to {max(batch)}")
     record_as_of(lake, run_id)
 
@@ -160,7 +161,13 @@ def batches(records: dict[date, int], due: Iterable[date]) -> Iterator[list[date
         yield batch
 
 
-def fold_days(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> None:
+def fold_days(
+    lake: Lake,
+    source: Source,
+    days: Sequence[date],
+    run_id: str,
+    settings: SilverSettings | None = None,
+) -> None:
     """Clean the raw records of some days and fold them into silver; idempotent.
 
     When another run brings more records of these days meanwhile, they are folded again: what is
@@ -169,19 +176,22 @@ def fold_days(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> 
     Raises:
         CommitConflictError: others kept bringing records of these days.
     """
-    if not any(_fold_arrived(lake, source, days, run_id) for _ in range(_ATTEMPTS)):
+    settings = settings or SilverSettings()
+    if not any(_fold_arrived(lake, source, days, run_id, settings) for _ in range(_ATTEMPTS)):
         raise CommitConflictError(
             f"{source.raw.path} kept getting records of {min(days)} to {max(days)}"
         )
 
 
-def clean_records(raw: pl.LazyFrame, source: Source) -> CleanedRecords:
+def clean_records(raw: pl.LazyFrame, source: Source, settings: SilverSettings) -> CleanedRecords:
     """Conform and clean raw records.
 
     Args:
         raw: raw records of whole files, of any status.
         source: whose records they are.
+        settings: what silver is made with.
     """
+    zone = settings.timezone
     conformed = source.conform(raw.filter(pl.col("_status") == "ok"))
     refused = [_unreadable_records(raw)]
     lines = purchases = customers = None
@@ -189,23 +199,26 @@ def clean_records(raw: pl.LazyFrame, source: Source) -> CleanedRecords:
         received, empty = split_empty_orders(conformed.purchases.collect())
         lines = complete_lines(received)
         records = pl.concat([lines, empty], how="diagonal").lazy()
-        purchases = clean_purchases(records, source.dates, source.currency)
+        purchases = clean_purchases(records, source.dates, source.currency, zone)
         # An order without a line brings nothing that could be refused.
         of_line = lines.select(fingerprint="_fingerprint", pos="_pos").unique()
         refused_lines = purchases.refused.join(of_line, on=["fingerprint", "pos"], how="semi")
         purchases = replace(purchases, refused=refused_lines) if empty.height else purchases
         refused.append(_with_original(purchases, raw, source))
     if conformed.customers is not None:
-        customers = clean_customers(conformed.customers, source.dates)
+        customers = clean_customers(conformed.customers, source.dates, zone)
         if source.feeds is CUSTOMERS:
             refused.append(_with_original(customers, raw, source))
     return CleanedRecords(lines, conformed.customers, purchases, customers, pl.concat(refused))
 
 
-def _fold_arrived(lake: Lake, source: Source, days: Sequence[date], run_id: str) -> bool:
+def _fold_arrived(
+    lake: Lake, source: Source, days: Sequence[date], run_id: str, settings: SilverSettings
+) -> bool:
     """Fold what raw has now of some days; whether it still had the same when all was counted."""
     arrived = lake.snapshot(source.raw)
-    cleaned = clean_records(arrived.scan().filter(pl.col("_batch_day").is_in(days)), source)
+    of_days = arrived.scan().filter(pl.col("_batch_day").is_in(days))
+    cleaned = clean_records(of_days, source, settings)
     commit = Commit(run_id)
     touched = {(source.name, day) for day in days}
     whole = source.whole_order_in
@@ -219,9 +232,10 @@ def _fold_arrived(lake: Lake, source: Source, days: Sequence[date], run_id: str)
             partial(fold_into_table, lake, CUSTOMERS, cleaned.customers.accepted, commit)
         )
     lines = cleaned.counted_lines(source)
-    retry_on_conflict(
-        partial(update_quarantine, lake, source, arrived, days, cleaned.refused, commit)
+    refused = cleaned.refused.with_columns(
+        quarantined_at=start_of_day(pl.col("batch_day"), settings.timezone)
     )
+    retry_on_conflict(partial(update_quarantine, lake, source, arrived, days, refused, commit))
     # A profile of one source can displace one of another: that source's days are counted again.
     is_settled = True
     for other in SOURCES:
@@ -364,8 +378,7 @@ def update_quarantine(
         name = ["fingerprint", "pos"]
         later = _records(now, days).join(_records(arrived, days), on=name, how="anti")
         before = before.join(later.collect(), on=name, how="anti")
-    after = refused.with_columns(quarantined_at=pl.col("batch_day").cast(pl.Datetime("us", "UTC")))
-    snapshot.apply(diff(QUARANTINE, before, after), commit)
+    snapshot.apply(diff(QUARANTINE, before, refused), commit)
 
 
 def _records(raw: Snapshot, days: Sequence[date]) -> pl.LazyFrame:

@@ -52,6 +52,7 @@ def found(*checks: dict[str, Any], **others: Any) -> dict[str, Any]:
             }
         },
         "rebuild": None,
+        "timezone": "UTC",
         "files": [],
         "columns": [],
         "findings": [],
