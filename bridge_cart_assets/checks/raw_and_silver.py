@@ -143,8 +143,7 @@ RAW_AND_SILVER_CHECKS: Mapping[str, tuple[Check, ...]] = {
         ),
         Check(
             "one_currency",
-            "All lines that name a currency name the same. With BRIDGE_CART_CURRENCY nothing is "
-            "asked.",
+            "All lines that name a currency name the same; with BRIDGE_CART_CURRENCY, that one.",
             intake_warnings.one_currency,
             blocking=False,
             remembered=False,
