@@ -87,7 +87,8 @@ def clean_purchases(
             `_guessed` names columns that the source read by a guess; `_is_empty` marks an order
             that came without a line.
         dates: whether the day or the month comes first where a file leaves it open.
-        currency: the shop's currency; of signs that several currencies have.
+        currency: the shop's currency. A line that names another one is refused, and signs that
+            several currencies have mean this one.
         zone: the shop's time zone, whose days these are.
 
     Returns:
@@ -171,7 +172,7 @@ def clean_purchases(
         .with_columns(kind=_kind())
     )
     return _split_valid_invalid(
-        derived, _purchase_reasons(), _PURCHASE_COLUMNS, pl.col("purchase_amount")
+        derived, _purchase_reasons(currency), _PURCHASE_COLUMNS, pl.col("purchase_amount")
     )
 
 
@@ -330,7 +331,7 @@ def _kind() -> pl.Expr:
     )
 
 
-def _purchase_reasons() -> list[tuple[str, str, pl.Expr]]:
+def _purchase_reasons(currency: str | None) -> list[tuple[str, str, pl.Expr]]:
     """Reason, column to blame and condition; the first that holds is the record's reason."""
     amount, discount, quantity = (
         pl.col(name) for name in ("purchase_amount", "discount_amount", "quantity")
@@ -338,6 +339,7 @@ def _purchase_reasons() -> list[tuple[str, str, pl.Expr]]:
     number = pl.col("line_number")
     is_too_late = pl.col("purchase_day") > pl.col("batch_day") + pl.duration(days=1)
     # A completed sale has no negative amount; a line that gives back has another status, or none.
+    is_other = pl.lit(False) if not currency else (pl.col("currency") != currency)
     is_contradicted = (amount < 0) & ~(quantity < 0) & pl.col("is_completed")
     return [
         ("MISSING_ORDER_ID", "order_id", pl.col("order_id").is_null()),
@@ -353,6 +355,7 @@ def _purchase_reasons() -> list[tuple[str, str, pl.Expr]]:
         ("NON_POSITIVE_AMOUNT", "purchase_amount", is_contradicted.fill_null(False)),
         ("BAD_DISCOUNT", "discount_amount", discount.is_null() | (discount.abs() > amount.abs())),
         ("BAD_QUANTITY", "quantity", quantity.is_null() | (quantity == 0)),
+        ("OTHER_CURRENCY", "currency", is_other.fill_null(False)),
     ]
 
 
