@@ -22,6 +22,7 @@ _KAFKA = "BRIDGE_CART_KAFKA_"
 _BOOTSTRAP = f"{_KAFKA}BOOTSTRAP_SERVERS"
 _SERVER = re.compile(r"^([A-Za-z0-9][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\]):(\d{1,5})$")
 _ORDERS = ("day_first", "month_first")
+_IDENTITIES = ("email", "off")
 _PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _KAFKA_FILES = ("SSL_CA_LOCATION", "SSL_CERTIFICATE_LOCATION", "SSL_KEY_LOCATION")
@@ -55,6 +56,7 @@ class Settings:
         currency: the shop's currency, a code of ISO 4217; empty when it was not set.
         encodings: how lines of a source's files that are not UTF-8 are read, by source.
         dates: day_first or month_first where a source's file leaves it open, by source.
+        identity: email when accounts and guests with one e-mail address are one customer, else off.
         keep_runs: of how many runs Dagster keeps the whole history.
     """
 
@@ -70,6 +72,7 @@ class Settings:
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
     encodings: Mapping[str, str] = field(default_factory=dict)
     dates: Mapping[str, str] = field(default_factory=dict)
+    identity: str = "email"
     keep_runs: int = 30
 
     @property
@@ -81,6 +84,11 @@ class Settings:
     def catalogue(self) -> Path:
         """The DuckDB file that analysts and the report page read."""
         return self.data / "bridge_cart.duckdb"
+
+    @property
+    def identity_key(self) -> Path | None:
+        """The file that holds the key of the addresses' hashes; None when they do not count."""
+        return None if self.identity == "off" else self.data / "identity.key"
 
     @property
     def dagster_home(self) -> Path:
@@ -115,6 +123,7 @@ class Settings:
             kafka=_kafka(env),
             encodings=_encodings(env.get("BRIDGE_CART_ENCODINGS")),
             dates=_dates(env.get("BRIDGE_CART_DATES")),
+            identity=_choice(env, "BRIDGE_CART_IDENTITY", _IDENTITIES),
             keep_runs=_count(env, "BRIDGE_CART_KEEP_RUNS", cls.keep_runs),
         )
 
@@ -201,6 +210,14 @@ def _count(env: Mapping[str, str], name: str, default: int) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", value) or int(value) < 1:
         raise SettingsError(name, value, "a whole number from 1 to 999999")
     return int(value)
+
+
+def _choice(env: Mapping[str, str], name: str, accepted: tuple[str, ...]) -> str:
+    """One of some words; the first of them without a value."""
+    value = env.get(name) or accepted[0]
+    if value not in accepted:
+        raise SettingsError(name, value, " or ".join(accepted))
+    return value
 
 
 def _currency(env: Mapping[str, str], name: str) -> str:

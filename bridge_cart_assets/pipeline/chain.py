@@ -30,6 +30,7 @@ def run(
     discount_rate: float = Settings.discount_rate,
     catalogue: Path | None = None,
     run_id: str = "pipeline",
+    hash_key: bytes | None = None,
 ) -> None:
     """Take in what is new, fold it into silver, update gold and build the catalogue.
 
@@ -41,8 +42,11 @@ def run(
         discount_rate: by how much money is worth less in a year, as a share.
         catalogue: the DuckDB file; none is built without.
         run_id: written down with each commit.
+        hash_key: the key of the addresses' hashes; without one each customer_id is a person.
     """
-    refresh_silver(lake, landing, sources=sources, brokers=brokers, run_id=run_id)
+    refresh_silver(
+        lake, landing, sources=sources, brokers=brokers, run_id=run_id, hash_key=hash_key
+    )
     refresh_gold(lake, discount_rate=discount_rate, run_id=run_id)
     if catalogue is not None:
         build_catalogue(
@@ -57,11 +61,12 @@ def refresh_silver(
     sources: Sequence[Source] = SOURCES,
     brokers: Mapping[str, str] | None = None,
     run_id: str = "pipeline",
+    hash_key: bytes | None = None,
 ) -> None:
     """Take in what is new and fold what is pending."""
     for source in sources:
         take_in_source(lake, source, landing, run_id, brokers=brokers)
-    fold_due_days(lake, sources, pending_days(lake, sources), run_id)
+    fold_due_days(lake, sources, pending_days(lake, sources), run_id, hash_key=hash_key)
 
 
 def refresh_gold(

@@ -17,6 +17,7 @@ import polars as pl
 from bridge_cart_assets.tables.columns import MONEY, QUANTITY
 from bridge_cart_assets.tables.raw import is_of_file
 from bridge_cart_assets.transforms import parsing
+from bridge_cart_assets.transforms.addresses import address_key, read_email
 from bridge_cart_assets.transforms.amounts import read_amounts, read_numbers, read_wholes
 from bridge_cart_assets.transforms.countries import read_countries
 from bridge_cart_assets.transforms.currencies import read_currencies
@@ -72,7 +73,10 @@ class Cleaned:
 
 
 def clean_purchases(
-    records: pl.LazyFrame, dates: Order | None = None, currency: str | None = None
+    records: pl.LazyFrame,
+    dates: Order | None = None,
+    currency: str | None = None,
+    hash_key: bytes | None = None,
 ) -> Cleaned:
     """Clean order lines.
 
@@ -82,10 +86,12 @@ def clean_purchases(
             `_guessed` names columns that the source read by a guess.
         dates: whether the day or the month comes first where a file leaves it open.
         currency: the shop's currency; of signs that several currencies have.
+        hash_key: the key by which addresses are hashed; without one, addresses do not count.
 
     Returns:
-        accepted: the columns of silver/purchases. Amounts are rounded half up to cents before
-        net_amount and kind are derived. version_at is updated_at, or else the end of the batch day.
+        accepted: the columns of silver/purchases, customer_id as received. Amounts are rounded half
+        up to cents before net_amount and kind are derived. version_at is updated_at, or else the
+        end of the batch day.
 
     >>> from bridge_cart_assets.tables.raw import raw_table
     >>> columns = (
@@ -102,13 +108,16 @@ def clean_purchases(
     >>> cleaned.refused.select("reason", "column", "value").rows()
     [('NON_POSITIVE_AMOUNT', 'purchase_amount', '-5')]
     """
-    received = _with_all(records, {"_status_filled": pl.Boolean, "_guessed": pl.String})
+    received = _with_all(
+        records, {"_status_filled": pl.Boolean, "_guessed": pl.String, "email": pl.String}
+    )
     coin = pl.col("currency")
     read = received.select(
         **_PROVENANCE,
         **_received(_PURCHASE_TEXTS),
         order_id=tidy_id(pl.col("order_id")),
         customer_id=tidy_id(pl.col("customer_id")),
+        email=read_email(pl.col("email")),
         line_number=read_wholes(pl.col("line_number")),
         purchase_date=read_moments(pl.col("purchase_date"), _FILE, dates),
         purchase_amount=read_amounts(pl.col("purchase_amount"), _FILE, coin, currency),
@@ -142,7 +151,10 @@ def clean_purchases(
     )
     derived = (
         typed.with_columns(
-            unreadable=_unreadable("coupon_used", "updated_at", "payment_method", "currency"),
+            unreadable=_unreadable(
+                "coupon_used", "updated_at", "payment_method", "currency", "email"
+            ),
+            email_key=address_key(pl.col("email"), hash_key),
             line_number=_or_default("line_number", pl.lit(1, pl.Int64)),
             coupon_used=pl.col("coupon_used").fill_null(False),
             payment_method=pl.col("payment_method").fill_null("unknown"),
@@ -187,14 +199,13 @@ def clean_customers(records: pl.LazyFrame, dates: Order | None = None) -> Cleane
     >>> cleaned.refused.select("reason", "value").rows()
     [('MISSING_CUSTOMER_ID', 'n/a')]
     """
-    email = parsing.present(pl.col("email")).str.to_lowercase()
     age = read_wholes(pl.col("age"))
     read = records.select(
         **_PROVENANCE,
         **_received(_CUSTOMER_TEXTS),
         customer_id=tidy_id(pl.col("customer_id")),
         name=parsing.tidy(pl.col("name")),
-        email=pl.when(email.str.contains(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")).then(email),
+        email=read_email(pl.col("email")),
         gender=_one_of(_GENDERS, pl.col("gender")),
         age=pl.when(age.is_between(0, _MAX_AGE)).then(age),
         income=read_amounts(pl.col("income"), _FILE),
@@ -232,7 +243,7 @@ def clean_customers(records: pl.LazyFrame, dates: Order | None = None) -> Cleane
 _PURCHASE_TEXTS = (
     *("order_id", "customer_id", "line_number", "purchase_date", "purchase_amount"),
     *("discount_amount", "quantity", "status", "coupon_used", "updated_at", "payment_method"),
-    "currency",
+    *("currency", "email"),
 )
 _CUSTOMER_TEXTS = (
     *("customer_id", "email", "mobile", "gender", "age", "income", "signup_date", "updated_at"),
@@ -242,6 +253,7 @@ _PURCHASE_COLUMNS = (
     "order_id",
     "line_number",
     "customer_id",
+    "email_key",
     "purchase_date",
     "purchase_day",
     "purchase_month",

@@ -14,7 +14,7 @@ import polars as pl
 WholeOrder = Literal["record", "file"]
 ORDER_KEY = ("source", "order_id")
 PURCHASE_KEY = ("source", "order_id", "line_number")
-_VERSION = ("version_at", "batch_day", "object", "pos", "fingerprint", "item")
+VERSION = ("version_at", "batch_day", "object", "pos", "fingerprint", "item")
 _RECORD = ("source", "fingerprint", "pos", "item")
 # What names one delivery of a whole order.
 _DELIVERY: Mapping[WholeOrder, tuple[str, ...]] = {
@@ -22,7 +22,7 @@ _DELIVERY: Mapping[WholeOrder, tuple[str, ...]] = {
     "record": ("version_at", "batch_day", "object", "fingerprint", "pos"),
 }
 # Where a record came from is not what it says.
-_NOT_CONTENT = ("source", "valid_from", "fate", "guessed", *_VERSION)
+_NOT_CONTENT = ("source", "valid_from", "fate", "guessed", "received_customer_id", *VERSION)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def fold_purchases(records: pl.DataFrame, whole_order_in: WholeOrder | None = No
     >>> sorted(folded.superseded.select("pos", "fate").rows())
     [(1, 'duplicate'), (2, 'superseded')]
     """
-    ordered = records.unique(_RECORD, keep="first").sort(_VERSION)
+    ordered = records.unique(_RECORD, keep="first").sort(VERSION)
     last = pl.struct(PURCHASE_KEY).is_last_distinct()
     if whole_order_in is not None:
         delivery = pl.struct(_DELIVERY[whole_order_in])
@@ -101,7 +101,7 @@ def fold_customers(records: pl.DataFrame) -> Folded:
     >>> folded.superseded.select("pos", "fate").rows()
     [(2, 'duplicate')]
     """
-    ordered = records.unique(_RECORD, keep="first").sort(_VERSION)
+    ordered = records.unique(_RECORD, keep="first").sort(VERSION)
     moment = ("customer_id", "valid_from")
     last = pl.struct(moment).is_last_distinct()
     latest = ordered.filter(last).sort("customer_id", "valid_from")
