@@ -18,7 +18,6 @@ from bridge_cart_assets.automation.schedules import maintenance_schedule, shop_s
 from bridge_cart_assets.automation.sensors import follow_sensor, kafka_sensor, landing_sensor
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import daily_partitions
-from bridge_cart_assets.pipeline.hash_key import HashKeyFile
 from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import sources_read_as
@@ -41,11 +40,10 @@ def build_defs(
     """
     days = daily_partitions(settings.start_date)
     sources = sources_read_as(settings.encodings, settings.dates, settings.currency)
-    key_file = settings.identity_key
     return dg.Definitions(
         assets=[
             *(raw_asset(source, days) for source in sources),
-            silver_assets(days, follow(), sources, HashKeyFile(key_file) if key_file else None),
+            silver_assets(days, follow(), sources),
             gold_assets(follow(), settings.discount_rate),
             catalogue_asset(follow()),
             shop_day,

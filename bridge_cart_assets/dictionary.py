@@ -13,7 +13,7 @@ from bridge_cart_assets.tables.table import Table
 def all_tables() -> tuple[Table, ...]:
     """Every declared table, from raw to gold, then what the lakehouse keeps for itself."""
     raw = tuple(source.raw for source in SOURCES)
-    kept = (*silver.INTERNAL, *ops.TABLES, *meta.TABLES)
+    kept = (*silver.INTERNAL, silver.SETTINGS, *ops.TABLES, *meta.TABLES)
     return (*raw, *silver.TABLES, *gold.TABLES, *kept)
 
 

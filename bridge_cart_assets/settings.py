@@ -7,7 +7,7 @@ that follow from them. Does not belong here: anything that touches the disk or t
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -21,7 +21,11 @@ _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:/")
 _KAFKA = "BRIDGE_CART_KAFKA_"
 _BOOTSTRAP = f"{_KAFKA}BOOTSTRAP_SERVERS"
 _SERVER = re.compile(r"^([A-Za-z0-9][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\]):(\d{1,5})$")
+_TIMEZONE = "BRIDGE_CART_TIMEZONE"
+# What else lies in a system's folder of zones.
+_NO_ZONES = {"Factory", "localtime"}
 _ORDERS = ("day_first", "month_first")
+_IDENTITY = "BRIDGE_CART_IDENTITY"
 _IDENTITIES = ("email", "off")
 _PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -41,6 +45,27 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True)
+class SilverSettings:
+    """The settings that the rows of silver depend on: a lake remembers those it was made with.
+
+    Attributes:
+        timezone: the shop's time zone by its IANA name. Days are local ones, and so is a time that
+            names no zone.
+        identity_key: the file with the key of the addresses' hashes, when accounts and guests with
+            one e-mail address are one customer; None when each customer_id is one as received.
+    """
+
+    timezone: str = "UTC"
+    identity_key: Path | None = None
+
+    @property
+    def by_variable(self) -> dict[str, str]:
+        """The values by the variables that set them."""
+        identity = "off" if self.identity_key is None else "email"
+        return {_TIMEZONE: self.timezone, _IDENTITY: identity}
+
+
+@dataclass(frozen=True)
 class Settings:
     """Where things lie and how they are served.
 
@@ -56,6 +81,7 @@ class Settings:
         currency: the shop's currency, a code of ISO 4217; empty when it was not set.
         encodings: how lines of a source's files that are not UTF-8 are read, by source.
         dates: day_first or month_first where a source's file leaves it open, by source.
+        timezone: the shop's time zone by its IANA name.
         identity: email when accounts and guests with one e-mail address are one customer, else off.
         keep_runs: of how many runs Dagster keeps the whole history.
     """
@@ -72,8 +98,15 @@ class Settings:
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
     encodings: Mapping[str, str] = field(default_factory=dict)
     dates: Mapping[str, str] = field(default_factory=dict)
+    timezone: str = SilverSettings.timezone
     identity: str = "email"
     keep_runs: int = 30
+
+    @property
+    def silver(self) -> SilverSettings:
+        """Those that the rows of silver depend on."""
+        key = None if self.identity == "off" else self.data / "identity.key"
+        return SilverSettings(timezone=self.timezone, identity_key=key)
 
     @property
     def landing(self) -> Path:
@@ -84,11 +117,6 @@ class Settings:
     def catalogue(self) -> Path:
         """The DuckDB file that analysts and the report page read."""
         return self.data / "bridge_cart.duckdb"
-
-    @property
-    def identity_key(self) -> Path | None:
-        """The file that holds the key of the addresses' hashes; None when they do not count."""
-        return None if self.identity == "off" else self.data / "identity.key"
 
     @property
     def dagster_home(self) -> Path:
@@ -123,7 +151,8 @@ class Settings:
             kafka=_kafka(env),
             encodings=_encodings(env.get("BRIDGE_CART_ENCODINGS")),
             dates=_dates(env.get("BRIDGE_CART_DATES")),
-            identity=_choice(env, "BRIDGE_CART_IDENTITY", _IDENTITIES),
+            timezone=_timezone(env, _TIMEZONE, cls.timezone),
+            identity=_choice(env, _IDENTITY, _IDENTITIES),
             keep_runs=_count(env, "BRIDGE_CART_KEEP_RUNS", cls.keep_runs),
         )
 
@@ -229,6 +258,45 @@ def _currency(env: Mapping[str, str], name: str) -> str:
     if not is_currency(value.upper()):
         raise SettingsError(name, value, "a code of ISO 4217, for instance EUR")
     return value.upper()
+
+
+def _timezone(env: Mapping[str, str], name: str, default: str) -> str:
+    """A zone that Python and Polars know, each by a list of its own."""
+    value = env.get(name) or default
+    if value == default:
+        return value
+    from zoneinfo import available_timezones
+
+    known = available_timezones() - _NO_ZONES
+    if value not in known or not _polars_knows(value):
+        alike = _zones_alike(value, known)
+        example = f"; is it {' or '.join(alike)}?" if alike else ", for instance America/New_York"
+        raise SettingsError(name, value, f"the IANA name of a time zone{example}")
+    return value
+
+
+def _polars_knows(zone: str) -> bool:
+    import polars as pl
+
+    try:
+        pl.Series([], dtype=pl.Datetime("us", zone)).dt.date()
+    except pl.exceptions.ComputeError:
+        return False
+    return True
+
+
+def _zones_alike(value: str, known: Iterable[str]) -> list[str]:
+    """Up to three names of zones: those whose city or whole name is nearly the value."""
+    from difflib import get_close_matches
+
+    wanted = value.strip().lower().replace(" ", "_")
+    spelt = {zone.lower(): zone for zone in sorted(known)}
+    if wanted in spelt:
+        return [spelt[wanted]]
+    by_city = {zone.rpartition("/")[2]: zone for zone in spelt}
+    cities = get_close_matches(wanted.rpartition("/")[2], by_city, n=1, cutoff=0.8)
+    names = [by_city[city] for city in cities] or get_close_matches(wanted, spelt, n=2, cutoff=0.8)
+    return [spelt[name] for name in names]
 
 
 def _kafka(env: Mapping[str, str]) -> dict[str, str]:

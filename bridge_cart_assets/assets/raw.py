@@ -12,6 +12,7 @@ from bridge_cart_assets.checks.check import CheckContext
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.intake import take_in_source
 from bridge_cart_assets.pipeline.phases import phase
+from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import Source
 
@@ -31,6 +32,7 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
         lake: dg.ResourceParam[Lake],
         settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        refuse_other_settings(lake, settings.silver)
         scope = RunScope.from_tags(context.run.tags)
         checked_days = scope.days
         if context.selected_asset_keys:

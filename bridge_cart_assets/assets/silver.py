@@ -9,9 +9,10 @@ from bridge_cart_assets.assets.asset_specs import asset_key, asset_spec, materia
 from bridge_cart_assets.assets.run_scope import RunScope
 from bridge_cart_assets.checks.check import CheckContext
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.pipeline.hash_key import HashKeyFile
 from bridge_cart_assets.pipeline.phases import phase
+from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
 from bridge_cart_assets.pipeline.silver import due_days, fold_due_days
+from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.silver import TABLES
 
@@ -20,17 +21,8 @@ def silver_assets(
     days: dg.DailyPartitionsDefinition,
     condition: dg.AutomationCondition[dg.AssetKey],
     sources: Sequence[Source] = SOURCES,
-    hash_key: HashKeyFile | None = None,
 ) -> dg.AssetsDefinition:
-    """The asset that brings silver up to date for the run's batch days.
-
-    Args:
-        days: the batch days.
-        condition: when Dagster materializes it on its own.
-        sources: the sources that feed it.
-        hash_key: where the key of the addresses' hashes lies; without one each customer_id is a
-            person.
-    """
+    """The asset that brings silver up to date for the run's batch days."""
     received = tuple(source.raw for source in sources)
 
     @dg.multi_asset(
@@ -41,8 +33,11 @@ def silver_assets(
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def silver(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        refuse_other_settings(lake, settings.silver)
         scope = RunScope.from_tags(context.run.tags)
         checked_days = scope.days
         if context.selected_asset_keys:
@@ -51,8 +46,9 @@ def silver_assets(
                 # The days of messages are known only now; they may lie outside of the range.
                 checked_days = checked_days.with_days(day for days in due.values() for day in days)
             with phase("silver: folding"):
-                key = None if hash_key is None else hash_key.read()
-                fold_due_days(lake, sources, due, context.run.run_id, context.log.info, key)
+                fold_due_days(
+                    lake, sources, due, context.run.run_id, context.log.info, settings.silver
+                )
         for table in TABLES:
             if asset_key(table) in context.selected_asset_keys:
                 yield materialize_result(lake.snapshot(table))

@@ -88,8 +88,11 @@ def run(
 @interruptible
 def check(settings: Settings, wait: float) -> None:
     """Run all asset checks over whole tables."""
+    from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
     from bridge_cart_assets.terminal.running import turn
 
+    refuse_other_settings(Lake(settings.lake, settings.storage_options), settings.silver)
     with turn(settings, wait) as this_turn:
         outcome = this_turn.check()
     for verdict in outcome.checks:
@@ -113,6 +116,7 @@ def retrain(settings: Settings, wait: float) -> None:
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import refuse_torn
     from bridge_cart_assets.pipeline.pending import latest_day
+    from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
     from bridge_cart_assets.terminal.running import turn
 
@@ -120,6 +124,7 @@ def retrain(settings: Settings, wait: float) -> None:
     lake = Lake(settings.lake, settings.storage_options)
     with turn(settings, wait) as this_turn:
         refuse_torn(lake, STORED_TABLES)
+        refuse_other_settings(lake, settings.silver)
         as_of = latest_day(lake)
         if as_of is None:
             raise CommandError("silver is empty: land files and run first")
@@ -143,6 +148,7 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
     from bridge_cart_assets.pipeline.findings import by_file, latest_findings
     from bridge_cart_assets.pipeline.plan import plan
     from bridge_cart_assets.pipeline.rebuild import begin_rebuild, refuse_to_lose
+    from bridge_cart_assets.pipeline.remembered_settings import adopt_settings_of_nothing
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
     from bridge_cart_assets.sources import SOURCES
     from bridge_cart_assets.terminal.running import turn
@@ -153,12 +159,13 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
         partitions = DayRange(settings.start_date, last_batch_day())
         refuse_to_lose(lake, partitions, accept_loss)
         if not any(lake.snapshot(source.raw).rows for source in SOURCES):
+            adopt_settings_of_nothing(lake, settings.silver, "rebuild")
             click.echo("raw is empty: nothing to rebuild")
             return
         if accept_loss:
             forget(lake, not_in_raw(lake), "rebuild")
         with on_signal(warn_interrupted_rebuild):
-            begin_rebuild(lake, datetime.now(UTC))
+            begin_rebuild(lake, datetime.now(UTC), settings.silver)
             due = plan(settings, lake, arrivals=())
             outcome = this_turn.refresh(RunScope.of_plan(due))
         warn_unfinished_rebuild(lake)

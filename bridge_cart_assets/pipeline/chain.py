@@ -16,7 +16,7 @@ from bridge_cart_assets.pipeline.intake import take_in_source
 from bridge_cart_assets.pipeline.pending import pending_days
 from bridge_cart_assets.pipeline.silver import fold_due_days
 from bridge_cart_assets.pipeline.stored_tables import RAW_TABLES
-from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.settings import Settings, SilverSettings
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.silver import TABLES as SILVER_TABLES
 
@@ -30,7 +30,7 @@ def run(
     discount_rate: float = Settings.discount_rate,
     catalogue: Path | None = None,
     run_id: str = "pipeline",
-    hash_key: bytes | None = None,
+    settings: SilverSettings | None = None,
 ) -> None:
     """Take in what is new, fold it into silver, update gold and build the catalogue.
 
@@ -42,10 +42,10 @@ def run(
         discount_rate: by how much money is worth less in a year, as a share.
         catalogue: the DuckDB file; none is built without.
         run_id: written down with each commit.
-        hash_key: the key of the addresses' hashes; without one each customer_id is a person.
+        settings: what silver is made with.
     """
     refresh_silver(
-        lake, landing, sources=sources, brokers=brokers, run_id=run_id, hash_key=hash_key
+        lake, landing, sources=sources, brokers=brokers, run_id=run_id, settings=settings
     )
     refresh_gold(lake, discount_rate=discount_rate, run_id=run_id)
     if catalogue is not None:
@@ -61,12 +61,12 @@ def refresh_silver(
     sources: Sequence[Source] = SOURCES,
     brokers: Mapping[str, str] | None = None,
     run_id: str = "pipeline",
-    hash_key: bytes | None = None,
+    settings: SilverSettings | None = None,
 ) -> None:
     """Take in what is new and fold what is pending."""
     for source in sources:
         take_in_source(lake, source, landing, run_id, brokers=brokers)
-    fold_due_days(lake, sources, pending_days(lake, sources), run_id, hash_key=hash_key)
+    fold_due_days(lake, sources, pending_days(lake, sources), run_id, settings=settings)
 
 
 def refresh_gold(

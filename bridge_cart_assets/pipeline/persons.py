@@ -16,6 +16,7 @@ import polars as pl
 from bridge_cart_assets.lake.changes import diff
 from bridge_cart_assets.lake.commits import Commit
 from bridge_cart_assets.lake.snapshot import FeedGoneError, Snapshot
+from bridge_cart_assets.pipeline.hash_key import HashKeyError
 from bridge_cart_assets.tables.silver import IDENTITIES
 from bridge_cart_assets.transforms.addresses import address_key
 from bridge_cart_assets.transforms.folding import PURCHASE_KEY
@@ -36,10 +37,6 @@ ANY_KEY = -1
 _MEMBER = ["identity", "first_seen", "email_key", "address_of"]
 
 
-class OtherHashKeyError(RuntimeError):
-    """Silver was built with another key, or with another BRIDGE_CART_IDENTITY."""
-
-
 @dataclass
 class Following:
     """What a run knows of persons.
@@ -58,11 +55,13 @@ class Following:
         """For a run that begins now.
 
         Raises:
-            OtherHashKeyError: silver was built with another key.
+            HashKeyError: silver was made with another key.
         """
-        stored = identities.transaction(HASH_KEY)
-        if stored not in (None, ANY_KEY, number_of_key(hash_key)):
-            raise OtherHashKeyError(_refusal(stored, hash_key))
+        if identities.transaction(HASH_KEY) not in (None, ANY_KEY, number_of_key(hash_key)):
+            raise HashKeyError(
+                "the key of the addresses' hashes is not the one that silver was made with: put "
+                "the identity.key of the data folder back, or bridge-cart rebuild"
+            )
         return cls(hash_key, identities.transaction(FOLLOWED))
 
 
@@ -71,19 +70,6 @@ def number_of_key(hash_key: bytes | None) -> int:
     if hash_key is None:
         return 0
     return 1 + int(hmac.digest(hash_key, b"bridge-cart identities", "sha256").hex()[:12], 16)
-
-
-def _refusal(stored: int | None, hash_key: bytes | None) -> str:
-    if hash_key is not None and stored != 0:
-        return (
-            "the key of the addresses' hashes is not the one that silver was built with: put the "
-            "data folder's identity.key back, or: bridge-cart rebuild"
-        )
-    was, now = ("email", "off") if hash_key is None else ("off", "email")
-    return (
-        f"BRIDGE_CART_IDENTITY is {now}, and silver was built with {was}: "
-        "bridge-cart rebuild adopts it"
-    )
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.pipeline.pending import latest_day, pending_days
 from bridge_cart_assets.pipeline.phases import phase
+from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
 from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, STORED_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES, Source
@@ -87,8 +88,12 @@ def plan(
         first, last: only batch days in between, both included. Messages are taken as they come;
             those of other days wait in raw.
         arrivals: what to take: files, messages, or neither but what raw already has.
+
+    Raises:
+        SettingsError: silver was made with other settings.
     """
     refuse_torn(lake, STORED_TABLES)
+    refuse_other_settings(lake, settings.silver)
     versions = table_versions(lake)
     arrivals = frozenset(arrivals)
     files_of = sources if FILES in arrivals else ()

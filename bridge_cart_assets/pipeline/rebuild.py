@@ -18,6 +18,8 @@ from bridge_cart_assets.pipeline.losses import (
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
 from bridge_cart_assets.pipeline.pending import pending_days
 from bridge_cart_assets.pipeline.persons import ANY_KEY, HASH_KEY
+from bridge_cart_assets.pipeline.remembered_settings import adopted_settings
+from bridge_cart_assets.settings import SilverSettings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.gold import INTERNAL as GOLD_INTERNAL
 from bridge_cart_assets.tables.ops import REBUILDS
@@ -76,15 +78,22 @@ def refuse_to_lose(lake: Lake, partitions: DayRange, accept_loss: bool = False) 
     )
 
 
-def begin_rebuild(lake: Lake, now: datetime) -> None:
-    """Write down that a rebuild has begun, and empty silver and gold."""
+def begin_rebuild(lake: Lake, now: datetime, settings: SilverSettings | None = None) -> None:
+    """Write down that a rebuild has begun, empty silver and gold, and adopt the settings.
+
+    Args:
+        lake: the tables.
+        now: when that is.
+        settings: what silver is made with from now on.
+    """
     records = sum(lake.snapshot(source.raw).rows for source in SOURCES)
     row = pl.DataFrame(
         [{"started_at": now, "raw_records": records, "finished_at": None, "run_id": None}],
         schema=REBUILDS.dtypes,
     )
     retry_on_conflict(lambda: lake.snapshot(REBUILDS).append(row, Commit(_RUN)))
-    clear(lake)
+    with adopted_settings(lake, settings or SilverSettings(), _RUN):
+        clear(lake)
 
 
 def clear(lake: Lake) -> None:

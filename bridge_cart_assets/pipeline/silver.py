@@ -25,10 +25,13 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline.fold import fold_records
+from bridge_cart_assets.pipeline.hash_key import hash_key_in
 from bridge_cart_assets.pipeline.losses import missing_records
 from bridge_cart_assets.pipeline.pending import arrived_days, latest_day, pending_days
 from bridge_cart_assets.pipeline.persons import FOLLOWED, Following
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
+from bridge_cart_assets.pipeline.remembered_settings import remember_settings
+from bridge_cart_assets.settings import SilverSettings
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.silver import (
@@ -83,7 +86,7 @@ def fold_due_days(
     due: Mapping[str, Iterable[date]],
     run_id: str,
     progress: ProgressCallback = silent,
-    hash_key: bytes | None = None,
+    settings: SilverSettings | None = None,
 ) -> None:
     """Fold the due batch days of each source, then record as_of in every silver table.
 
@@ -93,13 +96,18 @@ def fold_due_days(
         due: per source name the batch days.
         run_id: written down with each commit.
         progress: gets a line for every batch of days.
-        hash_key: the key of the addresses' hashes; without one each customer_id is a person.
+        settings: what the rows are made with; a lake keeps those of its first rows.
 
     Raises:
-        OtherHashKeyError: silver was built with another key.
+        SettingsError: the rows that are there were made with other settings.
+        HashKeyError: the key of the addresses' hashes cannot be read, or is another one.
     """
+    settings = settings or SilverSettings()
     refuse_torn(lake, (*TABLES, *INTERNAL))
-    following = Following.of(lake.snapshot(IDENTITIES), hash_key)
+    following = None
+    if any(due.values()):
+        remember_settings(lake, settings, run_id)
+        following = Following.of(lake.snapshot(IDENTITIES), hash_key_in(settings.identity_key))
     for source in sources:
         for batch in batches(arrived_days(lake, source), due[source.name]):
             fold_days(lake, source, batch, run_id, following)

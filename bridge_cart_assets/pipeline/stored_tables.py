@@ -4,7 +4,7 @@ from bridge_cart_assets.pipeline.gold import GOLD_TABLES
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.gold import INTERNAL as GOLD_INTERNAL
 from bridge_cart_assets.tables.ops import TABLES as OPS_TABLES
-from bridge_cart_assets.tables.silver import INTERNAL
+from bridge_cart_assets.tables.silver import INTERNAL, SETTINGS
 from bridge_cart_assets.tables.silver import TABLES as SILVER_TABLES
 from bridge_cart_assets.tables.table import Table
 
@@ -16,6 +16,7 @@ STORED_TABLES: tuple[Table, ...] = (
     *OPS_TABLES,
     *SILVER_TABLES,
     *INTERNAL,
+    SETTINGS,
     *GOLD_TABLES,
     *GOLD_INTERNAL,
 )

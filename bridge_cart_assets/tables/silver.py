@@ -190,6 +190,16 @@ class EarlierAccounting(Schema):
     superseded = integer("Other content, older version")
 
 
+class RememberedSettings(Schema):
+    """One row per setting that the rows of silver depend on."""
+
+    variable = text("The variable that sets it, for instance BRIDGE_CART_TIMEZONE", key=True)
+    value = text(
+        "The value that silver was made with; null while a rebuild empties silver to change it",
+        nullable=True,
+    )
+
+
 PURCHASES = Table(
     path="silver/purchases",
     schema=Purchases,
@@ -226,6 +236,11 @@ ACCOUNTING = Table(
     path="silver/accounting",
     schema=Accounting,
     description="What became of every record, per source and batch day.",
+)
+SETTINGS = Table(
+    path="silver/settings",
+    schema=RememberedSettings,
+    description="The settings that silver was made with: a run with other ones is refused.",
 )
 ACCOUNTING_0_1 = Table(
     path=ACCOUNTING.path,

@@ -375,3 +375,30 @@ def test_another_order_of_day_and_month_is_refused_in_one_line(value: str) -> No
         f"BRIDGE_CART_DATES={value!r} is not accepted: SOURCE=day_first or SOURCE=month_first"
     )
     assert "\n" not in says
+
+
+def test_a_time_zone_is_known_by_its_iana_name() -> None:
+    assert settings().timezone == "UTC"
+    assert settings(BRIDGE_CART_TIMEZONE="America/New_York").timezone == "America/New_York"
+    assert settings(BRIDGE_CART_TIMEZONE="Asia/Kolkata").silver.timezone == "Asia/Kolkata"
+
+
+@pytest.mark.parametrize(
+    ("value", "suggestion"),
+    [
+        ("Berlin", "is it Europe/Berlin?"),
+        ("los angeles", "is it America/Los_Angeles?"),
+        ("america/new_york", "is it America/New_York?"),
+        ("Europe/Londn", "is it Europe/London?"),
+        ("utc", "is it UTC?"),
+        ("+05:30", "for instance America/New_York"),
+        ("../../etc/passwd", "for instance America/New_York"),
+        ("localtime", "for instance America/New_York"),
+        ("posix/Europe/Berlin", "is it Europe/Berlin?"),
+    ],
+)
+def test_what_is_no_time_zone_is_refused_with_a_suggestion(value: str, suggestion: str) -> None:
+    assert refusal(BRIDGE_CART_TIMEZONE=value) == (
+        f"BRIDGE_CART_TIMEZONE={value!r} is not accepted: the IANA name of a time zone"
+        f"{'; ' if suggestion.startswith('is it') else ', '}{suggestion}"
+    )
