@@ -259,11 +259,11 @@ def deliveries(draw: st.DrawFn) -> list[File]:
         orders = draw(st.lists(st.integers(1, 8), min_size=1, max_size=6, unique=True))
         bought = st.dates(FIRST, day)
         buyer = st.one_of(accounts, accounts, st.none())
-        rows = [
+        lines = [
             (f"O{n}", draw(buyer), draw(address), draw(bought), number + 1, draw(moment))
             for n in orders
         ]
-        files.append(File("purchases", name, rows))
+        files.append(File("purchases", name, lines))
     return files
 
 
