@@ -4,6 +4,7 @@ import hmac
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -320,6 +321,70 @@ def test_a_run_that_dies_between_two_commits_loses_and_leaves_nothing(
     folder.run()
     assert differences(contents(folder.lake, SILVER), found) == []
     shutil.rmtree(folder.root)
+
+
+@LAW
+@given(files=deliveries(), commits=st.integers(0, 14), ends=st.booleans())
+def test_a_run_that_another_run_comes_into_gives_the_same(
+    tmp_path_factory: pytest.TempPathFactory, files: list[File], commits: int, ends: bool
+) -> None:
+    folder = Folder(tmp_path_factory.mktemp("rival"))
+    half = len(files) // 2
+    for file in files[:half]:
+        file.land(folder)
+    folder.run()
+    for file in files[half:-1]:
+        file.land(folder)
+    apply, left = Snapshot.apply, commits
+
+    def rival_before(snapshot: Snapshot, change: Change, commit: Commit, **options: bool) -> int:
+        nonlocal left
+        left -= 1
+        if left == -1:
+            files[-1].land(folder)
+            folder.run()
+        version = apply(snapshot, change, commit, **options)
+        if left < 0 and ends:
+            raise Killed
+        return version
+
+    with patch.object(Snapshot, "apply", rival_before), suppress(Killed):
+        folder.run()
+    if left >= 0:
+        files[-1].land(folder)
+    folder.run()
+    assert broken_laws(folder, files) == []
+    found = contents(folder.lake, SILVER)
+    clear(folder.lake)
+    folder.run()
+    assert differences(contents(folder.lake, SILVER), found) == []
+    shutil.rmtree(folder.root)
+
+
+def test_only_the_rows_of_those_who_have_another_person_are_written(folder: Folder) -> None:
+    some = [(f"a{n}", f"a{n}@example.org") for n in range(50)]
+    folder.land("customers", "2024-01-01", *(f"{one},Ada,{has}," for one, has in some))
+    folder.land(
+        "purchases",
+        "2024-01-02",
+        *(f"O{n}-{m},{one},,2024-01-02,1," for m, (one, _) in enumerate(some) for n in range(4)),
+    )
+    folder.run()
+    before = {table.path: folder.lake.snapshot(table).version or 0 for table in SILVER}
+    folder.land("customers", "2024-01-03", "a7,Ada,a3@example.org,")
+    folder.run()
+    written = {}
+    for table in (PURCHASES, CUSTOMERS, IDENTITIES):
+        feed = folder.lake.snapshot(table).change_feed(before[table.path])
+        owner = "identity" if table is IDENTITIES else "received_customer_id"
+        rows = feed.filter(feed["_change_type"].is_in(["insert", "update_postimage"]))
+        written[table.path] = sorted(rows[owner])
+    assert written == {
+        PURCHASES.path: ["a7"] * 4,
+        # Of the two versions of one moment that of a7, the later one in the file; and the new one.
+        CUSTOMERS.path: ["a7"] * 2,
+        IDENTITIES.path: ["a7"],
+    }
 
 
 class Killed(BaseException):
