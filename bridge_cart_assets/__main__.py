@@ -1,5 +1,5 @@
 """`python -m bridge_cart_assets` is the `bridge-cart` command."""
 
-from bridge_cart_assets.cli import main
+from bridge_cart_assets.cli.process import program
 
-main()
+program()

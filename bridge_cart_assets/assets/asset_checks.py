@@ -8,7 +8,7 @@ time, they cover whole tables: what was found wrong yesterday is not forgotten b
 are right.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import dagster as dg
@@ -19,8 +19,6 @@ from bridge_cart_assets.checks.check import Check, CheckContext, day_span
 from bridge_cart_assets.checks.registry import checks_of
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.tables.table import Table
-
-_FINISHED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 
 
 @dataclass(frozen=True)
@@ -59,6 +57,7 @@ def evaluate(
 ) -> Iterator[dg.AssetCheckResult]:
     """Run the selected checks of some tables."""
     selected = context.selected_asset_check_keys
+    failed: set[dg.AssetCheckKey] | None = None
     for table in tables:
         for check in checks_of(table):
             key = _check_key(table, check)
@@ -66,8 +65,9 @@ def evaluate(
                 continue
             scope = check_context
             looks_back = check.remembered and scope.days is not None
-            if looks_back and _failed_last_time(context.instance, key):
-                scope = replace(scope, days=None)
+            if looks_back:
+                failed = _failed_last_time(context.instance, selected) if failed is None else failed
+                scope = replace(scope, days=None) if key in failed else scope
             with phase(f"checks of {table.layer}"):
                 result = check.compute(scope)
             # For checks that name no other days.
@@ -106,11 +106,16 @@ def _check_key(table: Table, check: Check) -> dg.AssetCheckKey:
     return dg.AssetCheckKey(asset_key(table), check.name)
 
 
-def _failed_last_time(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> bool:
-    history = instance.event_log_storage.get_asset_check_execution_history(
-        key, limit=1, status=_FINISHED
+def _failed_last_time(
+    instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey]
+) -> set[dg.AssetCheckKey]:
+    """Those of some checks whose latest verdict was that something is wrong."""
+    latest = instance.event_log_storage.get_asset_check_summary_records(list(keys))
+    completed = (
+        (k, summary.last_completed_check_execution_record) for k, summary in latest.items()
     )
-    return any(record.status == AssetCheckExecutionRecordStatus.FAILED for record in history)
+    failed = AssetCheckExecutionRecordStatus.FAILED
+    return {key for key, record in completed if record is not None and record.status == failed}
 
 
 def _covers(context: CheckContext) -> str:

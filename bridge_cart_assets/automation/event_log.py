@@ -17,26 +17,49 @@ A run over 180 days took 48 MB, most of it by repetition. Three things are writt
 - The plan of an asset without partitions, for which Dagster plans each day of the run.
 - In the file of the run: events of an asset for its days. Partition status is read from the index,
   which has all of them; the run's own page shows the last day for each asset.
+
+What a step tells of its outputs and checks is stored together too, in one transaction per file:
+when the step ends, when anything is read from the log, when something else is stored, or with the
+next event after a second. A run of one day tells 306 events, which took a second of CPU time one
+by one. A process that is killed may take the last of them with it, as it may be killed between a
+commit and the event that tells of it; what is left to do is never read from them.
 """
 
 import os
+import threading
+import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from dagster import AssetKey, EventLogEntry
-from dagster._core.events import ASSET_EVENTS, AssetMaterializationPlannedData
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster import AssetCheckEvaluation, AssetCheckKey, AssetKey, EventLogEntry
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationPlanned,
+)
+from dagster._core.events import (
+    ASSET_CHECK_EVENTS,
+    ASSET_EVENTS,
+    EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
+    AssetMaterializationPlannedData,
+    DagsterEventType,
+)
+from dagster._core.storage.asset_check_execution_record import (
+    AssetCheckExecutionRecord,
+    AssetCheckExecutionRecordStatus,
+)
+from dagster._core.storage.event_log.base import AssetCheckSummaryRecord
 from dagster._core.storage.event_log.schema import (
     AssetCheckExecutionsTable,
     AssetEventTagsTable,
+    AssetKeyTable,
     SqlEventLogStorageTable,
 )
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from dagster._serdes import ConfigurableClassData, serialize_value
+from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
@@ -50,6 +73,55 @@ _PARTITIONED = ("raw", "silver")
 # A statement of SQLite takes a limited number of values.
 _RUNS_AT_ONCE = 500
 _ENDED = (AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED)
+# What the index over all runs has: assets, checks, and how runs went.
+_INDEXED = ASSET_EVENTS | ASSET_CHECK_EVENTS | EVENT_TYPE_TO_PIPELINE_RUN_STATUS.keys()
+# One planned row of a check in a run.
+_CHECK_KEY = ("asset_key", "check_name", "run_id")
+# What a step tells while it is under way. Its other events are stored at once.
+_OF_STEP = frozenset(
+    {
+        DagsterEventType.ASSET_CHECK_EVALUATION,
+        DagsterEventType.ASSET_MATERIALIZATION,
+        DagsterEventType.HANDLED_OUTPUT,
+        DagsterEventType.STEP_OUTPUT,
+    }
+)
+_LONGEST_WAIT_SECONDS = 1.0
+
+
+class _WaitingEvents:
+    """Events of steps under way in this process that are not stored yet."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._steps: set[tuple[str, str | None]] = set()
+        self._events: list[EventLogEntry] = []
+        self._since = 0.0
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the first of them has waited long enough."""
+        return bool(self._events) and time.monotonic() - self._since > _LONGEST_WAIT_SECONDS
+
+    def takes(self, event: EventLogEntry) -> bool:
+        """Keep an event of a step under way; False for all others, which are to be stored now."""
+        step = (event.run_id, event.step_key)
+        with self._lock:
+            if event.dagster_event_type == DagsterEventType.STEP_START:
+                self._steps.add(step)
+            elif step in self._steps and event.dagster_event_type in _OF_STEP:
+                self._since = self._since if self._events else time.monotonic()
+                self._events.append(event)
+                return True
+            elif event.dagster_event is not None:
+                self._steps.discard(step)
+        return False
+
+    def leave(self) -> list[EventLogEntry]:
+        """All of them, to be stored now."""
+        with self._lock:
+            events, self._events = self._events, []
+        return events
 
 
 class PooledSqliteEventLogStorage(SqliteEventLogStorage):
@@ -64,36 +136,129 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(_TOGETHER))
         return cls(inst_data=inst_data, **config_value)
 
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event; what a step under way tells may be stored a little later."""
+        waiting = self._waiting
+        if not waiting.takes(event):
+            self._store([*waiting.leave(), event])
+        elif waiting.is_late:
+            self._store(waiting.leave())
+
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events of one run, those of assets in a transaction per file."""
-        of_assets: list[EventLogEntry] = []
+        """Store events of one run in a transaction per file."""
+        kept: list[EventLogEntry] = []
         planned: set[AssetKey | None] = set()
         for event in events:
-            if event.dagster_event is None or event.dagster_event_type not in ASSET_EVENTS:
-                self.store_event(event)
-                continue
             whole = _plan_of_whole_asset(event)
             if whole is None:
-                of_assets.append(event)
-            elif event.dagster_event.asset_key not in planned:
-                planned.add(event.dagster_event.asset_key)
-                of_assets.append(whole)
-        if not of_assets:
-            return
-        rows = [self._event_to_row(event) for event in of_assets]
+                kept.append(event)
+            elif whole.dagster_event and whole.dagster_event.asset_key not in planned:
+                planned.add(whole.dagster_event.asset_key)
+                kept.append(whole)
+        self._store(self._waiting.leave())
+        # In the file of the run the last of each kind for each asset.
+        last = {
+            (e.dagster_event_type, _asset_key(e)): at
+            for at, e in enumerate(kept)
+            if e.dagster_event_type in ASSET_EVENTS
+        }
+        others = (at for at, e in enumerate(kept) if e.dagster_event_type not in ASSET_EVENTS)
+        self._store(kept, of_run={*last.values(), *others})
+
+    def get_asset_check_summary_records(
+        self, asset_check_keys: Sequence[AssetCheckKey]
+    ) -> Mapping[AssetCheckKey, AssetCheckSummaryRecord]:
+        """The latest record of each check and the latest verdict, in one query for all."""
+        table = AssetCheckExecutionsTable
+        latest = sqlalchemy.select(sqlalchemy.func.max(table.c.id))
+        latest = latest.group_by(table.c.asset_key, table.c.check_name)
+        ended = latest.where(table.c.execution_status.in_([status.value for status in _ENDED]))
+        asked = {(key.asset_key.to_string(), key.name): key for key in asset_check_keys}
+        query = sqlalchemy.select(table).where(table.c.id.in_(latest) | table.c.id.in_(ended))
+        found: dict[AssetCheckKey, list[AssetCheckExecutionRecord]] = {
+            k: [] for k in asked.values()
+        }
+        with self.index_connection() as connection:
+            for row in connection.execute(query.order_by(table.c.id)).mappings():
+                if key := asked.get((row["asset_key"], row["check_name"])):
+                    found[key].append(AssetCheckExecutionRecord.from_db_row(row, key))
+        summaries = {}
+        for key, records in found.items():
+            last = records[-1] if records else None
+            completed = next((r for r in records[::-1] if r.status in _ENDED), None)
+            summaries[key] = AssetCheckSummaryRecord(
+                asset_check_key=key,
+                last_check_execution_record=last,
+                last_run_id=last.run_id if last else None,
+                last_completed_check_execution_record=completed,
+            )
+        return summaries
+
+    @cached_property
+    def _waiting(self) -> "_WaitingEvents":
+        return _WaitingEvents()
+
+    def _store(
+        self, events: Sequence[EventLogEntry], of_run: Collection[int] | None = None
+    ) -> None:
+        """Store events in their order.
+
+        Args:
+            events: the events.
+            of_run: which of them are written into the file of their run; all without.
+        """
+        rows = [self._event_to_row(event) for event in events]
         insert = SqlEventLogStorageTable.insert()
-        # The last of each kind for each asset.
-        of_run = {(row["dagster_event_type"], row["asset_key"]): row for row in rows}
-        with self.run_connection(of_assets[0].run_id) as connection:
-            connection.execute(insert, list(of_run.values()))
-        # The index over all runs has them all, with tags, and each asset's latest one.
+        own: dict[str, list[Mapping[str, Any]]] = {}
+        for at, row in enumerate(rows):
+            if of_run is None or at in of_run:
+                own.setdefault(row["run_id"], []).append(row)
+        for run_id, of_one in own.items():
+            with self._connect(run_id) as connection:
+                connection.execute(insert, of_one)
+        indexed = [at for at, event in enumerate(events) if event.dagster_event_type in _INDEXED]
+        if indexed:
+            self._store_in_index([events[at] for at in indexed], [rows[at] for at in indexed])
+
+    def _store_in_index(
+        self, events: Sequence[EventLogEntry], rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Store events in the index over all runs, with tags, each asset's latest, and checks."""
+        insert = SqlEventLogStorageTable.insert()
         with self.index_transaction() as connection:
             returning = insert.returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
-            ids = connection.execute(returning, rows).scalars().all()
-            self._store_asset_event_tags(connection, of_assets, ids)
-            latest = {row["asset_key"]: at for at, row in enumerate(rows)}
+            ids = connection.execute(returning, list(rows)).scalars().all()
+            of_assets = [at for at, e in enumerate(events) if e.dagster_event_type in ASSET_EVENTS]
+            self._store_asset_event_tags(
+                connection, [events[at] for at in of_assets], [ids[at] for at in of_assets]
+            )
+            latest = {
+                (rows[at]["asset_key"], rows[at]["dagster_event_type"]): at for at in of_assets
+            }
             for at in latest.values():
-                self._store_asset_event(connection, of_assets[at], ids[at])
+                self._store_asset_event(connection, events[at], ids[at])
+            checks = [_check_record(e, r, n) for e, r, n in zip(events, rows, ids, strict=True)]
+            planned = [check for check in checks if check and not _has_ended(check)]
+            if planned:
+                connection.execute(AssetCheckExecutionsTable.insert(), planned)
+            ended = [check for check in checks if check and _has_ended(check)]
+            if ended:
+                self._store_verdicts(connection, ended)
+
+    def _store_verdicts(
+        self, connection: Connection, verdicts: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Bring the planned rows of checks up to date, or add rows where nothing was planned."""
+        table = AssetCheckExecutionsTable
+        update = table.update().where(
+            *(table.c[name] == sqlalchemy.bindparam(f"of_{name}") for name in _CHECK_KEY),
+            table.c.partition.is_(None),
+        )
+        for verdict in verdicts:
+            key = {f"of_{name}": verdict[name] for name in _CHECK_KEY}
+            values = {name: value for name, value in verdict.items() if name not in _CHECK_KEY}
+            if not connection.execute(update, {**key, **values}).rowcount:
+                connection.execute(table.insert(), dict(verdict))
 
     def forget_runs(self, run_ids: Collection[str]) -> frozenset[str]:
         """Remove the events of runs, but for those that the state of an asset or check rests on.
@@ -148,26 +313,27 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             for part in (file, *(file.with_name(f"{file.name}-{end}") for end in ("wal", "shm"))):
                 part.unlink(missing_ok=True)
 
-    def _store_asset_check_evaluation_planned(
-        self, event: EventLogEntry, event_id: int | None
-    ) -> None:
-        # The inherited method writes a row for each day, of which none is ever brought up to date.
-        assert event.dagster_event is not None  # noqa: S101 - the caller has looked
-        planned = event.dagster_event.asset_check_planned_data
-        row = {
-            "asset_key": planned.asset_key.to_string(),
-            "check_name": planned.check_name,
-            "run_id": event.run_id,
-            "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
-            "evaluation_event": serialize_value(event),
-            "evaluation_event_timestamp": self._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
-            "evaluation_event_storage_id": event_id,
-        }
-        with self.index_connection() as connection:
-            connection.execute(AssetCheckExecutionsTable.insert(), row)
+    def has_table(self, table_name: str) -> bool:
+        """Whether a table is there; one that was there is not looked for again."""
+        return self._is_there(table_name, super().has_table)
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        look = super()._has_asset_key_col_on_connection
+        return self._is_there(
+            f"{AssetKeyTable.name}.{column_name}", lambda _: look(conn, column_name)
+        )
+
+    def _is_there(self, name: str, look: Callable[[str], bool]) -> bool:
+        """Dagster asks this for every event, and its own class reads the whole schema each time."""
+        known: set[str] = self.__dict__.setdefault("_known", set())
+        if name not in known and look(name):
+            known.add(name)
+        return name in known
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
+        # Whoever looks sees all that was told.
+        self._store(self._waiting.leave())
         with self._db_lock:
             engine = self._engine(shard)
             if shard not in self._initialized_dbs:
@@ -195,9 +361,48 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     def dispose(self) -> None:
         """Close all connections."""
+        self._store(self._waiting.leave())
         for engine in self.__dict__.pop("_engines", OrderedDict()).values():
             engine.dispose()
         super().dispose()
+
+
+def _asset_key(event: EventLogEntry) -> AssetKey | None:
+    return None if event.dagster_event is None else event.dagster_event.asset_key
+
+
+def _check_record(
+    event: EventLogEntry, row: Mapping[str, Any], event_id: int
+) -> dict[str, Any] | None:
+    """The row of a check that an event plans or judges; None for other events.
+
+    Dagster plans a check for each day of a run. Ours have no partitions, so one row is all.
+    """
+    check = event.dagster_event.event_specific_data if event.dagster_event else None
+    if not isinstance(check, AssetCheckEvaluationPlanned | AssetCheckEvaluation):
+        return None
+    record = {
+        "asset_key": check.asset_key.to_string(),
+        "check_name": check.check_name,
+        "run_id": event.run_id,
+        "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
+        "evaluation_event": row["event"],
+        "evaluation_event_timestamp": row["timestamp"],
+        "evaluation_event_storage_id": event_id,
+    }
+    if isinstance(check, AssetCheckEvaluationPlanned):
+        return record
+    of = check.target_materialization_data
+    return {
+        **record,
+        "execution_status": _ENDED[0 if check.passed else 1].value,
+        "materialization_event_storage_id": of.storage_id if of else None,
+        "partition": check.partition,
+    }
+
+
+def _has_ended(check: Mapping[str, Any]) -> bool:
+    return str(check["execution_status"]) != AssetCheckExecutionRecordStatus.PLANNED.value
 
 
 def _plan_of_whole_asset(event: EventLogEntry) -> EventLogEntry | None:

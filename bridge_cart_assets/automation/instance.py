@@ -13,39 +13,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from bridge_cart_assets.automation.instance_file import INSTANCE_FILE
 from bridge_cart_assets.automation.state_files import damaged_files
 from bridge_cart_assets.settings import Settings
 
-_INSTANCE = """\
-# Written by bridge-cart on first use; change it as you like.
-telemetry: {enabled: false}
-nux: {enabled: false}
-event_log_storage:
-  module: bridge_cart_assets.automation.event_log
-  class: PooledSqliteEventLogStorage
-  config: {base_dir: {env: DAGSTER_HOME}}
-run_storage:
-  module: bridge_cart_assets.automation.run_storage
-  class: PatientSqliteRunStorage
-  config: {base_dir: {env: DAGSTER_HOME}}
-schedule_storage:
-  module: dagster._core.storage.schedules
-  class: SqliteScheduleStorage
-  config: {base_dir: {env: DAGSTER_HOME}}
-# Tells Dagster's run monitoring whether the process of a run still lives.
-run_launcher:
-  module: bridge_cart_assets.automation.launcher
-  class: LivenessRunLauncher
-run_retries: {enabled: true, max_retries: 2, retry_on_asset_or_op_failure: false}
-run_monitoring: {enabled: true, start_timeout_seconds: 120, poll_interval_seconds: 20}
-concurrency:
-  runs: {max_concurrent_runs: 2}
-# Days after which what sensors and schedules have done is forgotten.
-retention:
-  schedule: {purge_after_days: {skipped: 7, success: 90, failure: 90}}
-  sensor: {purge_after_days: {skipped: 2, success: 30, failure: 90}}
-  auto_materialize: {purge_after_days: {skipped: 2, success: 30, failure: 90}}
-"""
 # What earlier versions wrote: such a file was never changed by its user, so it follows.
 _WRITTEN_EARLIER = frozenset(
     {
@@ -130,7 +101,7 @@ def dagster_home(settings: Settings) -> Path:
         if not instance.exists() or _was_written_earlier(instance):
             # Beside it first: others may be reading it.
             new = home / f"dagster.yaml.{os.getpid()}"
-            new.write_text(_INSTANCE)
+            new.write_text(INSTANCE_FILE)
             new.replace(instance)
     except OSError as error:
         raise unusable(home, error) from error

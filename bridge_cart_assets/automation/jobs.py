@@ -10,10 +10,10 @@ from bridge_cart_assets.assets.catalogue import KEY as CATALOGUE
 from bridge_cart_assets.assets.maintenance import GROUP as MAINTENANCE
 from bridge_cart_assets.assets.synthetic_shop import GROUP as SHOP
 from bridge_cart_assets.automation.executor import leased_executor
+from bridge_cart_assets.automation.latest_state import REFRESH
 from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES
 from bridge_cart_assets.sources import Source
 
-REFRESH = "refresh"
 CHECK = "check"
 # Dagster prints every event of a run by default, thousands of lines for a year of days.
 QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}

@@ -9,7 +9,6 @@ import signal
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -19,7 +18,6 @@ from dagster_shared.error import SerializableErrorInfo
 from bridge_cart_assets.automation.executor import cancel
 from bridge_cart_assets.automation.instance import dagster_home
 from bridge_cart_assets.automation.interruption import on_signal
-from bridge_cart_assets.automation.jobs import REFRESH
 from bridge_cart_assets.automation.liveness import heartbeat, lease_tags
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.pipeline.progress import ProgressCallback
@@ -53,16 +51,6 @@ class Outcome:
     def warnings(self) -> list[dg.AssetCheckEvaluation]:
         """Other checks that failed."""
         return [c for c in self.checks if not c.passed and c.severity == dg.AssetCheckSeverity.WARN]
-
-
-@dataclass(frozen=True)
-class LastRun:
-    """The latest finished run of the refresh job; seconds are without process start."""
-
-    run_id: str
-    finished_at: datetime
-    seconds: float
-    success: bool
 
 
 def run_in_process(
@@ -111,21 +99,6 @@ def _cancel(settings: Settings, run_id: str, received: signal.Signals) -> None:
     dagster_home(settings)
     with dg.DagsterInstance.get() as instance:
         cancel(instance, run_id, received.name)
-
-
-def last_run(instance: dg.DagsterInstance) -> LastRun | None:
-    """The latest finished run of the refresh job."""
-    finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
-    records = instance.get_run_records(dg.RunsFilter(job_name=REFRESH, statuses=finished), limit=1)
-    if not records or records[0].end_time is None or records[0].start_time is None:
-        return None
-    record = records[0]
-    return LastRun(
-        run_id=record.dagster_run.run_id,
-        finished_at=datetime.fromtimestamp(record.end_time or 0, tz=UTC),
-        seconds=(record.end_time or 0) - (record.start_time or 0),
-        success=record.dagster_run.status == dg.DagsterRunStatus.SUCCESS,
-    )
 
 
 def _problems(events: Sequence[dg.DagsterEvent]) -> tuple[str, ...]:

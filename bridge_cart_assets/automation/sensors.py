@@ -7,7 +7,8 @@ from collections.abc import Callable
 import dagster as dg
 
 from bridge_cart_assets.assets.run_scope import RunScope
-from bridge_cart_assets.automation.jobs import QUIET, REFRESH, refresh_job, refresh_selection
+from bridge_cart_assets.automation.jobs import QUIET, refresh_job, refresh_selection
+from bridge_cart_assets.automation.latest_state import REFRESH
 from bridge_cart_assets.automation.liveness import (
     count_cut_off_runs,
     describe,

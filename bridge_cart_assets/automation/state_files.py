@@ -1,19 +1,36 @@
 """Dagster's SQLite files, looked at without loading Dagster, which takes longer than most commands.
 
-Belongs here: whether Dagster has to be asked at all, and whether a file is damaged. Does not belong
-here: which run is under way, and whether its process lives (`liveness`).
+Belongs here: whether Dagster has to be asked at all, whether a file is damaged, and what `status`
+tells of the latest run and the checks. Does not belong here: which run is under way, and whether
+its process lives (`liveness`).
 """
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
+from bridge_cart_assets.automation.instance_file import INSTANCE_FILE
+from bridge_cart_assets.automation.latest_state import CheckState, LastRun, LatestState
 from bridge_cart_assets.settings import Settings
 
 ENDED = ("SUCCESS", "FAILURE", "CANCELED")
+# The revision of the databases whose columns are read here; others are left to Dagster.
+REVISION = "29b539ebc72a"
 _DATABASES = ("index", "runs", "schedules")
+_LAST_RUN = """
+SELECT run_id, start_time, end_time, status = 'SUCCESS' FROM runs
+WHERE pipeline_name = ? AND status IN ('SUCCESS', 'FAILURE') ORDER BY id DESC LIMIT 1
+"""
+_CHECKS = """
+SELECT asset_key, check_name, evaluation_event FROM asset_check_executions WHERE id IN (
+  SELECT max(id) FROM asset_check_executions
+  WHERE execution_status IN ('SUCCEEDED', 'FAILED') GROUP BY asset_key, check_name
+)
+"""
 
 
 def may_be_unfinished(settings: Settings) -> bool:
@@ -35,6 +52,53 @@ def may_be_unfinished(settings: Settings) -> bool:
             return opened.execute(statement, ENDED).fetchone() is not None
     except sqlite3.Error:
         return True
+
+
+def latest_state(settings: Settings, job: str) -> LatestState | None:
+    """The latest run of a job and what the checks said; None where only Dagster can tell.
+
+    Only Dagster can tell where its state is not kept as `instance_file` says (on Postgres, for
+    instance), has another revision, or is damaged.
+    """
+    named = os.environ.get("DAGSTER_HOME")
+    home = (Path(named) if named else settings.dagster_home).resolve()
+    try:
+        if (home / "dagster.yaml").read_text() != INSTANCE_FILE or any(damaged_files(home)):
+            return None
+        with _opened(home / "runs.db") as runs, _opened(home / "index.db") as index:
+            last = runs.execute(_LAST_RUN, (job,)).fetchone()
+            rows = index.execute(_CHECKS).fetchall()
+        checks = dict(_check_state(*row) for row in rows)
+    except (OSError, sqlite3.Error, ValueError, KeyError, TypeError):
+        return None
+    return LatestState(None if last is None else _last_run(*last), checks)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[sqlite3.Connection]:
+    """A database of the known revision, read-only.
+
+    Raises:
+        ValueError: it has another one.
+    """
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=1)) as opened:
+        revisions = opened.execute("SELECT version_num FROM alembic_version").fetchall()
+        if revisions != [(REVISION,)]:
+            raise ValueError(f"{file.name} has revision {revisions}")
+        yield opened
+
+
+def _last_run(run_id: str, began: float, ended: float, success: int) -> LastRun:
+    finished = datetime.fromtimestamp(ended, tz=UTC)
+    return LastRun(run_id, finished, ended - began, bool(success))
+
+
+def _check_state(key: str, name: str, event: str) -> tuple[tuple[str, str], CheckState]:
+    path = "/".join(json.loads(key))
+    said = json.loads(event)["dagster_event"]["event_specific_data"]
+    severity = said["severity"]["__enum__"].partition(".")[2]
+    state = CheckState(said["success"], severity, said["blocking"], said["description"])
+    return (path, name), state
 
 
 def damaged_files(home: Path) -> Iterator[tuple[Path, str]]:

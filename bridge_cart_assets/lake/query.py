@@ -4,7 +4,10 @@ Belongs here: what is a question and what would write. Does not belong here: how
 """
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +38,32 @@ def query(catalogue: Path, statement: str) -> Answer:
     Raises:
         QueryRefusedError: there is no catalogue, the SQL is wrong, or it would write.
     """
+    with asking(catalogue) as ask:
+        return ask(statement)
+
+
+@contextmanager
+def asking(catalogue: Path) -> Iterator[Callable[[str], Answer]]:
+    """A way to ask several questions of the same state of the catalogue, as `query` answers one.
+
+    Raises:
+        QueryRefusedError: there is no catalogue, it cannot be opened, or a question is refused.
+    """
     if not catalogue.exists():
         raise QueryRefusedError(f"there is no catalogue {catalogue}: run bridge-cart run first")
     try:
         with duckdb.connect(str(catalogue), read_only=True) as connection:
-            _only_questions(connection, statement)
-            cursor = connection.execute(statement)
-            columns = [column[0] for column in cursor.description or []]
-            return Answer(columns, cursor.fetchall())
+            yield partial(_answer, connection)
     except duckdb.Error as error:
         first = " ".join(str(error).split("\n\n")[0].split())
         raise QueryRefusedError(first) from error
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, statement: str) -> Answer:
+    _only_questions(connection, statement)
+    cursor = connection.execute(statement)
+    columns = [column[0] for column in cursor.description or []]
+    return Answer(columns, cursor.fetchall())
 
 
 def _only_questions(connection: duckdb.DuckDBPyConnection, statement: str) -> None:

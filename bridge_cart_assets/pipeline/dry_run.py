@@ -30,7 +30,7 @@ from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.silver import PURCHASES
 from bridge_cart_assets.transforms.accounting import account
-from bridge_cart_assets.transforms.folding import Folded, fold_customers, fold_purchases
+from bridge_cart_assets.transforms.folding import EMPTY, Folded, fold_customers, fold_purchases
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,10 @@ def dry_run(path: Path, source: Source, lake: Lake, landing: Path) -> DryRun:
         unknown=sorted({name for part in parts for name in part.unknown}),
         missing=[n for n in source.columns if all(n in part.missing for part in parts)],
         conformed=_collected(None) if conformed is None else conformed,
-        accepted=pl.concat([folded.current, folded.superseded.drop("fate")], how="diagonal"),
+        accepted=pl.concat(
+            [folded.current, folded.superseded.filter(pl.col("fate") != EMPTY).drop("fate")],
+            how="diagonal",
+        ),
         refused=cleaned.refused,
         counts=_counts(raw, cleaned, folded, source),
         profiles=cleaned.customers.accepted.height if is_of_lines and cleaned.customers else 0,

@@ -48,7 +48,7 @@ from bridge_cart_assets.tables.silver import (
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.accounting import account
 from bridge_cart_assets.transforms.cleaning import Cleaned, clean_customers, clean_purchases
-from bridge_cart_assets.transforms.order_lines import complete_lines
+from bridge_cart_assets.transforms.order_lines import complete_lines, split_empty_orders
 
 _BATCH_RECORDS = 1_000_000
 _ATTEMPTS = 8
@@ -62,7 +62,7 @@ class CleanedRecords:
     Attributes:
         lines: the order lines as text, numbered and completed, where the source has any.
         profiles: the profiles as text, where the source has any.
-        purchases: the order lines, cleaned.
+        purchases: the order lines, cleaned, and orders that came without one, of kind `empty`.
         customers: the profiles, cleaned.
         refused: what is refused of the records and of the lines, with the text of the record.
     """
@@ -199,8 +199,14 @@ def clean_records(
     refused = [_unreadable_records(raw)]
     lines = purchases = customers = None
     if conformed.purchases is not None:
-        lines = complete_lines(conformed.purchases.collect())
-        purchases = clean_purchases(lines.lazy(), source.dates, source.currency, hash_key)
+        received, empty = split_empty_orders(conformed.purchases.collect())
+        lines = complete_lines(received)
+        records = pl.concat([lines, empty], how="diagonal").lazy()
+        purchases = clean_purchases(records, source.dates, source.currency, hash_key)
+        # An order without a line brings nothing that could be refused.
+        of_line = lines.select(fingerprint="_fingerprint", pos="_pos").unique()
+        refused_lines = purchases.refused.join(of_line, on=["fingerprint", "pos"], how="semi")
+        purchases = replace(purchases, refused=refused_lines) if empty.height else purchases
         refused.append(_with_original(purchases, raw, source))
     if conformed.customers is not None:
         customers = clean_customers(conformed.customers, source.dates)

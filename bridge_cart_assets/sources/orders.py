@@ -40,10 +40,30 @@ class Line:
     record: int = 0
 
 
+@dataclass(frozen=True)
+class EmptyOrder:
+    """An order that came without a line. It replaces former deliveries of the order all the same.
+
+    Attributes:
+        order_id: the order.
+        updated_at: when it was last changed, where the record says so.
+        record: which of the order's records says it, from 0.
+    """
+
+    order_id: str | None
+    updated_at: str | None = None
+    record: int = 0
+
+    @property
+    def values(self) -> Mapping[str, str | None]:
+        """The columns of `PURCHASE_COLUMNS` that it has."""
+        return {"order_id": self.order_id, "updated_at": self.updated_at}
+
+
 def lines_of_orders(
     raw: pl.LazyFrame,
     columns: Iterable[str],
-    make_lines: Callable[[Sequence[Record]], Iterable[Line]],
+    make_lines: Callable[[Sequence[Record]], Iterable[Line | EmptyOrder]],
     order: str | None = None,
     numbers: Sequence[str] = (),
 ) -> pl.LazyFrame:
@@ -52,15 +72,17 @@ def lines_of_orders(
     Args:
         raw: raw records.
         columns: the source's columns that `make_lines` reads. Texts without a value are null.
-        make_lines: gets the records of one order in file order.
+        make_lines: gets the records of one order in file order. Of an order without a line it
+            returns an `EmptyOrder`; when it returns nothing, the order's former lines stay.
         order: the column that names the order; its records in one file belong together. None when
             each record is a whole order.
         numbers: those of the columns that hold numbers. `make_lines` gets each as a plain decimal,
             read as its column of the file is, or as it stands when it cannot be read.
 
     Returns:
-        The contract's purchase columns and the provenance; `_item` numbers a record's lines, and
-        `_guessed` names purchase_amount where nothing in the file decided about a number.
+        The contract's purchase columns and the provenance; `_item` numbers a record's lines,
+        `_guessed` names purchase_amount where nothing in the file decided about a number, and
+        `_is_empty` says that an order has no line.
     """
     names = list(columns)
     schema = {
@@ -68,6 +90,7 @@ def lines_of_orders(
         **{name: raw.collect_schema()[name] for name in PROVENANCE if name != "_item"},
         "_item": pl.Int64(),
         "_guessed": pl.String(),
+        "_is_empty": pl.Boolean(),
     }
 
     def build(records: pl.DataFrame) -> pl.DataFrame:
@@ -84,7 +107,7 @@ def lines_of_orders(
         key = pl.coalesce(pl.col(order), alone) if order else alone
         named = rows.with_columns(key.alias(_ORDER)).with_row_index(_ROW)
         ordered = named.sort("_fingerprint", _ORDER, "_pos", maintain_order=True)
-        made: list[Line] = []
+        made: list[Line | EmptyOrder] = []
         at: list[int] = []
         places = ordered.select("_fingerprint", _ORDER, _ROW).iter_rows()
         texts = ordered.select(names).iter_rows(named=True)
@@ -97,9 +120,11 @@ def lines_of_orders(
             name: pl.Series([line.values.get(name) for line in made], dtype=pl.String)
             for name in PURCHASE_COLUMNS
         }
+        is_empty = pl.Series("_is_empty", [isinstance(one, EmptyOrder) for one in made], pl.Boolean)
         provenance = rows.select(*(n for n in PROVENANCE if n != "_item"), "_guessed")[at]
         return (
             pl.concat([pl.DataFrame(values), provenance], how="horizontal")
+            .with_columns(is_empty)
             .with_columns(_item=pl.int_range(1, pl.len() + 1).over("_fingerprint", "_pos"))
             .select(pl.col(name).cast(dtype) for name, dtype in schema.items())
         )
@@ -120,6 +145,12 @@ def objects(text: str | None) -> list[dict[str, Any]]:
     """The objects of a JSON array within a record."""
     found = nested(text)
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def has_no_items(text: str | None) -> bool:
+    """Whether a record holds an empty array: what is not there, or is no array, says nothing."""
+    found: object = nested(text)
+    return found == []
 
 
 def _present(text: pl.Expr, _: pl.Expr) -> pl.Expr:

@@ -10,10 +10,12 @@ from typing import Any
 import polars as pl
 
 from bridge_cart_assets.sources.orders import (
+    EmptyOrder,
     Line,
     Record,
     amount,
     discounts,
+    has_no_items,
     lines_of_orders,
     nested,
     objects,
@@ -50,12 +52,13 @@ def conform(raw: pl.LazyFrame) -> Conformed:
 
     order_id is the name, `#1001`. A refund is dated by its own day and has the amount `subtotal`,
     without tax and shipping. An order that is refunded, voided, cancelled or a test is undone as a
-    whole: its items are cancelled, and its refunds are no lines.
+    whole: its items are cancelled, and its refunds are no lines. One whose array of items is empty
+    has no line, and its former lines stand no more.
     """
     return Conformed(purchases=lines_of_orders(raw, COLUMNS, _lines))
 
 
-def _lines(records: Sequence[Record]) -> Iterable[Line]:
+def _lines(records: Sequence[Record]) -> Iterable[Line | EmptyOrder]:
     [record] = records
     items = objects(record["line_items"])
     customer = nested(record["customer"])
@@ -98,13 +101,13 @@ def _lines(records: Sequence[Record]) -> Iterable[Line]:
         )
     given_back = [
         (refund, item)
-        for refund in objects(record["refunds"])
+        for refund in ([] if is_undone(status) else objects(record["refunds"]))
         for item in refund.get("refund_line_items") or ()
         if isinstance(item, dict) and amount(item.get("subtotal")) != 0
     ]
-    for number, (refund, item) in enumerate(
-        () if is_undone(status) else given_back, start=len(items) + 1
-    ):
+    if has_no_items(record["line_items"]) and not given_back:
+        yield EmptyOrder(order["order_id"], order["updated_at"])
+    for number, (refund, item) in enumerate(given_back, start=len(items) + 1):
         yield Line(
             {
                 **order,

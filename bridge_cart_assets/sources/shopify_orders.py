@@ -11,6 +11,7 @@ from decimal import Decimal
 import polars as pl
 
 from bridge_cart_assets.sources.orders import (
+    EmptyOrder,
     Line,
     Record,
     amount,
@@ -41,6 +42,8 @@ COLUMNS = {
     "refunded_amount": "What has been given back of the order",
     "id": "Shopify's own number of the order",
 }
+# No status at all: it is refused, and the text says why.
+_TORN = "(not in this file)"
 _NUMBERS = (
     *("subtotal", "discount_amount", "refunded_amount"),
     *("lineitem_quantity", "lineitem_price", "lineitem_discount"),
@@ -51,23 +54,27 @@ def conform(raw: pl.LazyFrame) -> Conformed:
     """Line items become order lines, and what was given back a line of its own.
 
     order_id is the Name. A refund has no day of its own in this export: it is dated by the order.
+    Rows of an order whose first row lies in another file are refused: without it nothing says
+    whether they are paid.
     """
     return Conformed(
         purchases=lines_of_orders(raw, COLUMNS, _lines, order="name", numbers=_NUMBERS)
     )
 
 
-def _lines(rows: Sequence[Record]) -> Iterable[Line]:
+def _lines(rows: Sequence[Record]) -> Iterable[Line | EmptyOrder]:
     first = next((row for row in rows if row["financial_status"]), rows[0])
-    given = {name: first[name] for name in ("currency", "payment_method", "financial_status")}
+    # The order began in another file, which says whether it is paid and what was taken off.
+    is_torn = not any(row["financial_status"] or row["subtotal"] for row in rows)
+    status = _TORN if is_torn else first["financial_status"]
     order = {
         "order_id": first["name"],
         "email": first["email"],
         "purchase_date": first["created_at"],
-        "currency": given["currency"],
-        "payment_method": given["payment_method"],
+        "currency": first["currency"],
+        "payment_method": first["payment_method"],
         "coupon_used": "yes" if first["discount_code"] else "no",
-        "status": "cancelled" if first["cancelled_at"] else given["financial_status"],
+        "status": "cancelled" if first["cancelled_at"] else status,
     }
     subtotal, of_order = amount(first["subtotal"]), amount(first["discount_amount"]) or Decimal(0)
     numbers = _numbers(rows, subtotal, of_order)
@@ -100,7 +107,10 @@ def _lines(rows: Sequence[Record]) -> Iterable[Line]:
         )
     given_back = amount(first["refunded_amount"])
     # What was given back for an order that is undone as a whole is in its lines.
-    if first["refunded_amount"] and given_back != 0 and not is_undone(order["status"]):
+    if not first["refunded_amount"] or given_back == 0 or is_undone(order["status"]):
+        if not (items or is_torn):
+            yield EmptyOrder(first["name"])
+    else:
         yield Line(
             {
                 **order,

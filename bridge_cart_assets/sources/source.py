@@ -53,7 +53,8 @@ class Conformed:
 
     Attributes:
         purchases: the columns of `PURCHASE_COLUMNS` and `PROVENANCE`, a row per order line. A
-            record may hold several lines; `_item` numbers them from 1.
+            record may hold several lines; `_item` numbers them from 1. `_is_empty`, if it is
+            there, marks an order that came without a line.
         customers: the columns of `CUSTOMER_COLUMNS` and `PROVENANCE`, a row per profile record.
     """
 

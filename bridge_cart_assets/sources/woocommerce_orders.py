@@ -10,9 +10,11 @@ from typing import Any
 import polars as pl
 
 from bridge_cart_assets.sources.orders import (
+    EmptyOrder,
     Line,
     Record,
     amount,
+    has_no_items,
     lines_of_orders,
     nested,
     objects,
@@ -48,12 +50,13 @@ def conform(raw: pl.LazyFrame) -> Conformed:
     order_id is the number that people see. An item's amount is its subtotal, and its discount what
     its total is less, both without tax; a total above the subtotal is the amount. An order does
     not say when its refunds were made: they are dated by the order. The refunds of an order that
-    is undone as a whole are no lines.
+    is undone as a whole are no lines. One whose array of items is empty has no line, and its former
+    lines stand no more.
     """
     return Conformed(purchases=lines_of_orders(raw, COLUMNS, _lines))
 
 
-def _lines(records: Sequence[Record]) -> Iterable[Line]:
+def _lines(records: Sequence[Record]) -> Iterable[Line | EmptyOrder]:
     [record] = records
     billing = nested(record["billing"])
     method = record["payment_method"]
@@ -82,22 +85,25 @@ def _lines(records: Sequence[Record]) -> Iterable[Line]:
                 "status": record["status"],
             }
         )
-    for number, refund in enumerate(
-        () if is_undone(record["status"]) else objects(record["refunds"]), start=len(items) + 1
-    ):
-        total = amount(refund.get("total"))
-        if total != 0:
-            yield Line(
-                {
-                    **order,
-                    "line_number": f"{number}",
-                    # Below zero in the API; what cannot be read is refused as it stands.
-                    "purchase_amount": f"{refund.get('total')}"
-                    if total is None
-                    else f"{-abs(total)}",
-                    "status": "refunded",
-                }
-            )
+    refunds = [] if is_undone(record["status"]) else objects(record["refunds"])
+    given_back = [
+        (number, refund.get("total"))
+        for number, refund in enumerate(refunds, start=len(items) + 1)
+        if amount(refund.get("total")) != 0
+    ]
+    if has_no_items(record["line_items"]) and not given_back:
+        yield EmptyOrder(order["order_id"], order["updated_at"])
+    for number, text in given_back:
+        total = amount(text)
+        yield Line(
+            {
+                **order,
+                "line_number": f"{number}",
+                # Below zero in the API; what cannot be read is refused as it stands.
+                "purchase_amount": f"{text}" if total is None else f"{-abs(total)}",
+                "status": "refunded",
+            }
+        )
 
 
 def _money(item: Mapping[str, Any]) -> tuple[str | None, str | None]:

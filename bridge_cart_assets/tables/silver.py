@@ -78,7 +78,11 @@ class PurchaseRepeats(OrderLine):
     pos = integer("Position of the record in its file", key=True)
     fingerprint = text("SHA-256 of the file's bytes", key=True)
     item = integer("Which of the lines that the record holds, from 1", key=True)
-    fate = text("duplicate (same content as the record that stands) or superseded (other content)")
+    kind = text("As in silver/purchases; empty for an order that came without a line")
+    fate = text(
+        "duplicate (same content as the record that stands), superseded (other content) or empty: "
+        "an order without a line, which no count has and which undoes the order's earlier lines"
+    )
 
 
 class Profile(Origin):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from bridge_cart_assets.automation.latest_state import REFRESH
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import Source
@@ -46,7 +47,7 @@ class Turn:
         config: Mapping[str, Any] | None = None,
     ) -> "Outcome":
         """Run raw of some sources, and silver, gold and the catalogue."""
-        from bridge_cart_assets.automation.jobs import REFRESH, refresh_selection
+        from bridge_cart_assets.automation.jobs import refresh_selection
 
         return self._run(REFRESH, scope.tags, refresh_selection(sources), config)
 
@@ -96,7 +97,6 @@ def turn(settings: Settings, wait_seconds: float) -> Iterator[Turn]:
     console = Console(stderr=True)
     with console.status("loading Dagster"), phase("loading Dagster"):
         from bridge_cart_assets.automation.instance import dagster_home, dagster_instance
-        from bridge_cart_assets.automation.jobs import REFRESH
         from bridge_cart_assets.automation.waiting import Obstacles, wait_for_turn, watching_locks
 
     say = partial(_say, console)

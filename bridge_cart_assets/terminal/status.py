@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table as Shown
 from rich.text import Text
 
-from bridge_cart_assets.assets.asset_checks import latest_verdicts
-from bridge_cart_assets.automation.instance import dagster_instance
-from bridge_cart_assets.automation.run_in_process import last_run
+from bridge_cart_assets.automation.latest_state import REFRESH, LatestState
+from bridge_cart_assets.automation.state_files import latest_state
+from bridge_cart_assets.checks.registry import checks_of
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import refused_in_landing
 from bridge_cart_assets.ingestion.offsets import latest_of_topic
@@ -45,6 +45,7 @@ from bridge_cart_assets.terminal.style import (
 )
 from bridge_cart_assets.transforms.outcomes import LATEST_DAYS
 
+_TABLES = (*RAW_TABLES, *PUBLISHED_TABLES)
 _COUNTS = ("records", "blank", "quarantined", "accepted", "duplicate", "superseded")
 
 
@@ -59,23 +60,20 @@ def collect(settings: Settings) -> dict[str, Any]:
     """
     lake = Lake(settings.lake, settings.storage_options)
     as_of = latest_day(lake)
-    with dagster_instance(settings) as instance:
-        run = last_run(instance)
-        verdicts = [
-            verdict.evaluation
-            for verdict in latest_verdicts(instance, (*RAW_TABLES, *PUBLISHED_TABLES))
-            if verdict.evaluation is not None
-        ]
+    state = _latest_state(settings)
+    run = state.last_run
     checks = [
         {
-            "table": "/".join(verdict.asset_key.path),
-            "check": verdict.check_name,
-            "passed": verdict.passed,
-            "severity": verdict.severity.value,
-            "blocking": verdict.blocking,
-            "says": verdict.description,
+            "table": table.path,
+            "check": check.name,
+            "passed": said.passed,
+            "severity": said.severity,
+            "blocking": said.blocking,
+            "says": said.description,
         }
-        for verdict in verdicts
+        for table in _TABLES
+        for check in checks_of(table)
+        if (said := state.checks.get((table.path, check.name))) is not None
     ]
     listed = [file for s in SOURCES for file in list_landing(settings.landing, s.name)]
     began = unfinished_rebuild(lake)
@@ -100,6 +98,18 @@ def collect(settings: Settings) -> dict[str, Any]:
             "success": run.success,
         },
     }
+
+
+def _latest_state(settings: Settings) -> LatestState:
+    """What is in Dagster's history; Dagster is loaded only where nothing else can read it."""
+    state = latest_state(settings, REFRESH)
+    if state is None:
+        from bridge_cart_assets.automation.instance import dagster_instance
+        from bridge_cart_assets.automation.recorded_state import recorded_state
+
+        with dagster_instance(settings) as instance:
+            state = recorded_state(instance, REFRESH, _TABLES)
+    return state
 
 
 def _drift(lake: Lake) -> pl.DataFrame:
@@ -251,7 +261,7 @@ def _plain(rows: pl.DataFrame) -> list[dict[str, Any]]:
 def _tables(lake: Lake, checks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     today = datetime.now(UTC).date()
     described = {}
-    for table in (*RAW_TABLES, *PUBLISHED_TABLES):
+    for table in _TABLES:
         snapshot = lake.snapshot(table)
         if snapshot.version is None:
             continue

@@ -4,15 +4,14 @@ Belongs here: which figures, and which of them is worth a look. Does not belong 
 looks (`style`), or how it is counted (`transforms`, `models`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from bridge_cart_assets.lake.query import query
+from bridge_cart_assets.lake.query import Answer, asking
 from bridge_cart_assets.pipeline.findings import FileFinding, sums_in_words
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.settings import Settings
@@ -30,6 +29,8 @@ from bridge_cart_assets.terminal.style import (
 )
 from bridge_cart_assets.thresholds import THRESHOLDS
 
+# Answers a question to the catalogue.
+_Ask = Callable[[str], Answer]
 _DAYS = THRESHOLDS.trailing_days
 # Words, column, and which way is better.
 _KPIS: tuple[tuple[str, str, Good], ...] = (
@@ -97,11 +98,16 @@ def summarise(
         console: where to.
         file_findings: what of the files of the run is not in silver as they say. It comes first.
     """
-    catalogue = settings.catalogue
     if file_findings:
         show_findings(file_findings, console, "bridge-cart status")
+    with asking(settings.catalogue) as ask:
+        _show_figures(ask, console, file_findings)
+    console.print("Next: bridge-cart status · make dev", markup=False, soft_wrap=True)
+
+
+def _show_figures(ask: _Ask, console: Console, file_findings: Sequence[FileFinding]) -> None:
     days = _rows(
-        catalogue,
+        ask,
         f"SELECT * FROM gold.kpis_daily ORDER BY day DESC LIMIT {_DAYS + 1}",  # noqa: S608
     )
     if not days:
@@ -110,13 +116,12 @@ def summarise(
     else:
         now, before = days[0], days[_DAYS] if len(days) > _DAYS else {}
         _show_kpis(now, before, console)
-        _show_segments(catalogue, console)
+        _show_segments(ask, console)
         console.print()
-        console.print(_to_look_at(catalogue, now, before, file_findings), soft_wrap=True)
-    builds = _rows(catalogue, _BUILDS) if _rows(catalogue, _IS_THERE) else []
+        console.print(_to_look_at(ask, now, before, file_findings), soft_wrap=True)
+    builds = _rows(ask, _BUILDS) if _rows(ask, _IS_THERE) else []
     if builds:
         console.print(how_gold_was_built(builds), markup=False, soft_wrap=True)
-    console.print("Next: bridge-cart status · make dev", markup=False, soft_wrap=True)
 
 
 def how_gold_was_built(builds: Sequence[Mapping[str, Any]]) -> str:
@@ -167,20 +172,20 @@ def _show_kpis(now: dict[str, Any], before: dict[str, Any], console: Console) ->
     console.print(shown)
 
 
-def _show_segments(catalogue: Path, console: Console) -> None:
+def _show_segments(ask: _Ask, console: Console) -> None:
     heading(console, "segments", "so far; and the next days as the value model expects them")
     shown = grid(
         *("segment", "customers", "of\nrevenue", "CLV\nso far", "churn\nrate"),
         *("churn, next\n90 days", "spend, next\n365 days"),
     )
-    for row in _rows(catalogue, _SEGMENTS):
+    for row in _rows(ask, _SEGMENTS):
         shown.add_row(
             row["segment_name"],
             format_count(row["customers"]),
             format_percent(row["segment_contribution"]),
             *_expected(row),
         )
-    [total] = _rows(catalogue, _TOTAL)
+    [total] = _rows(ask, _TOTAL)
     shown.add_section()
     shown.add_row(
         "all", format_count(total["customers"]), format_percent(1), *_expected(total), style="bold"
@@ -198,13 +203,13 @@ def _expected(row: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _to_look_at(
-    catalogue: Path,
+    ask: _Ask,
     now: dict[str, Any],
     before: dict[str, Any],
     file_findings: Sequence[FileFinding],
 ) -> Text:
     """The most urgent of what the files and the figures say, with the questions that show more."""
-    of_figures = _urgent_figure(catalogue, now, before)
+    of_figures = _urgent_figure(ask, now, before)
     if file_findings:
         of_files = _line(sums_in_words(file_findings), _INTAKE, WARN)
         return of_files if of_figures is None else Text("\n").join((of_files, of_figures))
@@ -213,8 +218,8 @@ def _to_look_at(
     return _line("nothing stands out", "SELECT * FROM gold.kpis_daily ORDER BY day DESC LIMIT 28")
 
 
-def _urgent_figure(catalogue: Path, now: dict[str, Any], before: dict[str, Any]) -> Text | None:
-    best = _rows(catalogue, _BEST)
+def _urgent_figure(ask: _Ask, now: dict[str, Any], before: dict[str, Any]) -> Text | None:
+    best = _rows(ask, _BEST)
     if best and best[0]["leaving"]:
         [row] = best
         said = (
@@ -235,6 +240,6 @@ def _line(said: str, question: str, style: str = "") -> Text:
     return Text.assemble((f"{said}:", style), f'\n  bridge-cart sql "{question}"')
 
 
-def _rows(catalogue: Path, statement: str) -> list[dict[str, Any]]:
-    answer = query(catalogue, statement)
+def _rows(ask: _Ask, statement: str) -> list[dict[str, Any]]:
+    answer = ask(statement)
     return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]

@@ -22,6 +22,7 @@ from bridge_cart_assets.transforms.amounts import read_amounts, read_numbers, re
 from bridge_cart_assets.transforms.countries import read_countries
 from bridge_cart_assets.transforms.currencies import read_currencies
 from bridge_cart_assets.transforms.dates import Order, read_moments
+from bridge_cart_assets.transforms.folding import EMPTY
 from bridge_cart_assets.transforms.ids import is_id, tidy_id
 from bridge_cart_assets.transforms.phones import e164
 from bridge_cart_assets.transforms.statuses import names_refund, read_status
@@ -83,7 +84,8 @@ def clean_purchases(
     Args:
         records: the contract's purchase columns as strings, and the provenance columns.
             `_status_filled`, if it is there, says that the status is of another line of the order;
-            `_guessed` names columns that the source read by a guess.
+            `_guessed` names columns that the source read by a guess; `_is_empty` marks an order
+            that came without a line.
         dates: whether the day or the month comes first where a file leaves it open.
         currency: the shop's currency; of signs that several currencies have.
         hash_key: the key by which addresses are hashed; without one, addresses do not count.
@@ -92,6 +94,7 @@ def clean_purchases(
         accepted: the columns of silver/purchases, customer_id as received. Amounts are rounded half
         up to cents before net_amount and kind are derived. version_at is updated_at, or else the
         end of the batch day.
+        An order without a line is one row of kind `empty`, which is no line: the fold needs it.
 
     >>> from bridge_cart_assets.tables.raw import raw_table
     >>> columns = (
@@ -108,9 +111,11 @@ def clean_purchases(
     >>> cleaned.refused.select("reason", "column", "value").rows()
     [('NON_POSITIVE_AMOUNT', 'purchase_amount', '-5')]
     """
-    received = _with_all(
-        records, {"_status_filled": pl.Boolean, "_guessed": pl.String, "email": pl.String}
-    )
+    optional = {
+        **dict.fromkeys(("_guessed", "email"), pl.String),
+        **dict.fromkeys(("_status_filled", "_is_empty"), pl.Boolean),
+    }
+    received = _with_all(records, optional)
     coin = pl.col("currency")
     read = received.select(
         **_PROVENANCE,
@@ -132,6 +137,7 @@ def clean_purchases(
         is_own_status=~pl.col("_status_filled").fill_null(False),
         is_of_refund=names_refund(pl.col("status")).fill_null(False),
         guessed_before=pl.col("_guessed"),
+        is_empty=pl.col("_is_empty").fill_null(False),
     )
     guesses = ("purchase_date", "purchase_amount", "discount_amount", "quantity", "updated_at")
     typed = read.with_columns(
@@ -316,7 +322,9 @@ def _kind() -> pl.Expr:
     amount, status = pl.col("purchase_amount"), pl.col("status")
     is_undone = status.is_in(["cancelled", "refunded"]) & (amount > 0)
     return (
-        pl.when(is_undone)
+        pl.when("is_empty")
+        .then(pl.lit(EMPTY))
+        .when(is_undone)
         .then(pl.lit("cancelled"))
         .when(status == "pending")
         .then(pl.lit("pending"))

@@ -14,6 +14,8 @@ import polars as pl
 WholeOrder = Literal["record", "file"]
 ORDER_KEY = ("source", "order_id")
 PURCHASE_KEY = ("source", "order_id", "line_number")
+# Kind and fate of an order that came without a line.
+EMPTY = "empty"
 VERSION = ("version_at", "batch_day", "object", "pos", "fingerprint", "item")
 _RECORD = ("source", "fingerprint", "pos", "item")
 # What names one delivery of a whole order.
@@ -32,7 +34,7 @@ class Folded:
     Attributes:
         current: the current records, one row per key (or version of a profile).
         superseded: the other records; `fate` says whether the content is the same (duplicate) or
-            another (superseded).
+            another (superseded), or that it is an order without a line (empty).
     """
 
     current: pl.DataFrame
@@ -46,11 +48,13 @@ def fold_purchases(records: pl.DataFrame, whole_order_in: WholeOrder | None = No
         records: all accepted records of some lines, in any order. The same record may occur
             twice.
         whole_order_in: what holds all lines of an order: a record, or the rows of a file. Then the
-            lines of its latest one stand, and a line that it lacks stands no more. None when each
-            line is corrected by itself.
+            lines of its latest one stand, and a line that it lacks stands no more: none stands when
+            the latest one is of kind `empty`, an order without a line. None when each line is
+            corrected by itself.
 
     The version is (version_at, batch_day, object, position). A record with the content of the
-    current one is a duplicate. Any other is superseded.
+    current one is a duplicate. Any other is superseded. An order without a line never stands; it is
+    kept, with `empty` as its fate, for former deliveries that arrive after it.
 
     >>> from datetime import UTC, datetime
     >>> from bridge_cart_assets.tables.silver import PURCHASES
@@ -71,10 +75,15 @@ def fold_purchases(records: pl.DataFrame, whole_order_in: WholeOrder | None = No
     if whole_order_in is not None:
         delivery = pl.struct(_DELIVERY[whole_order_in])
         last &= delivery == delivery.last().over("source", "order_id")
+        last &= pl.col("kind") != EMPTY
     current = ordered.filter(last)
     if current.height == ordered.height:
         return Folded(current, _with_fate(ordered.clear(), current, PURCHASE_KEY))
-    return Folded(current, _with_fate(ordered.filter(~last), current, PURCHASE_KEY))
+    superseded = _with_fate(ordered.filter(~last), current, PURCHASE_KEY)
+    if whole_order_in is not None:
+        fate = pl.when(pl.col("kind") == EMPTY).then(pl.lit(EMPTY)).otherwise("fate")
+        superseded = superseded.with_columns(fate=fate)
+    return Folded(current, superseded)
 
 
 def fold_customers(records: pl.DataFrame) -> Folded:

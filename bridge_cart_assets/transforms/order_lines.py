@@ -66,6 +66,30 @@ def complete_lines(lines: pl.DataFrame) -> pl.DataFrame:
     return _filled(_numbered(named)).drop("_order", "_row")
 
 
+def split_empty_orders(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Tell lines from orders that came without one.
+
+    Args:
+        lines: the contract's purchase columns as strings; `_is_empty` marks such an order.
+
+    Returns:
+        The lines; and the orders, with an amount of zero on their batch day, since a row of
+        `silver/purchase_repeats` has both.
+
+    >>> day = {"_batch_day": "2024-01-31", "purchase_amount": None, "purchase_date": None}
+    >>> orders = [{"order_id": "O1", "_is_empty": False}, {"order_id": "O2", "_is_empty": True}]
+    >>> lines, empty = split_empty_orders(pl.DataFrame([one | day for one in orders]))
+    >>> lines["order_id"].to_list(), empty["order_id"].to_list()
+    (['O1'], ['O2'])
+    """
+    if "_is_empty" not in lines.columns:
+        return lines, lines.clear()
+    is_empty = pl.col("_is_empty")
+    day = pl.col("_batch_day").cast(pl.String)
+    empty = lines.filter(is_empty).with_columns(purchase_date=day, purchase_amount=pl.lit("0"))
+    return lines.filter(~is_empty), empty
+
+
 def rank_distinct_lines(
     lines: pl.LazyFrame, order: Sequence[str], content: pl.Expr
 ) -> pl.LazyFrame:

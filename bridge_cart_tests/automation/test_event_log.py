@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.event_log import EventLogStorage
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from bridge_cart_assets.automation.event_log import PooledSqliteEventLogStorage
@@ -108,6 +109,26 @@ def log_answers(made: dg.DagsterInstance) -> dict[str, object]:
     }
 
 
+def check_summaries(made: dg.DagsterInstance) -> dict[str, object]:
+    """The latest record and verdict of two checks: one is planned again, one is not there."""
+    job = dg.Definitions([lines, kpis], jobs=[dg.define_asset_job("all", "*")])
+    judged, unknown = dg.AssetCheckKey(RAW, "whole"), dg.AssetCheckKey(RAW, "never there")
+    latest = made.get_run_records(limit=1)[0].dagster_run.run_id
+    going_on = made.create_run_for_job(job.resolve_job_def("all"))
+    summaries = made.event_log_storage.get_asset_check_summary_records([judged, unknown])
+    names = {latest: "second", going_on.run_id: "going on"}
+    return {
+        check.name: [
+            (str(record.status), names[record.run_id]) if record else None
+            for record in (
+                summary.last_check_execution_record,
+                summary.last_completed_check_execution_record,
+            )
+        ]
+        for check, summary in summaries.items()
+    }
+
+
 def test_events_in_batches_give_the_answers_of_dagsters_own_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,7 +136,7 @@ def test_events_in_batches_give_the_answers_of_dagsters_own_log(
 
     monkeypatch.setitem(os.environ, "DAGSTER_EVENT_BATCH_SIZE", "0")
     with instance(tmp_path / "own", SqliteEventLogStorage) as made:
-        own = log_answers(made)
+        own = {**log_answers(made), "summaries": check_summaries(made)}
     monkeypatch.delitem(os.environ, "DAGSTER_EVENT_BATCH_SIZE")
     stored: list[int] = []
     store = PooledSqliteEventLogStorage.store_event_batch
@@ -126,8 +147,10 @@ def test_events_in_batches_give_the_answers_of_dagsters_own_log(
 
     monkeypatch.setattr(PooledSqliteEventLogStorage, "store_event_batch", count)
     with instance(tmp_path / "pooled", PooledSqliteEventLogStorage) as made:
-        pooled = log_answers(made)
+        pooled = {**log_answers(made), "summaries": check_summaries(made)}
     assert pooled == own
+    planned, judged = (run for _, run in pooled["summaries"]["whole"])  # type: ignore[index]
+    assert (planned, judged) == ("going on", "second")
     assert len(pooled["partitions"][RAW]) == 29  # type: ignore[index]
     assert len(stored) >= 4, "no event came together with another"
 
@@ -147,3 +170,45 @@ def test_what_dagster_repeats_for_each_day_is_written_once(tmp_path: Path) -> No
         for run_id in made.get_run_ids():
             kinds = [e.dagster_event_type for e in made.all_logs(run_id)]
             assert kinds.count(dg.DagsterEventType.ASSET_MATERIALIZATION) == 2
+
+
+def test_events_of_a_step_come_together_and_are_there_for_whoever_looks(
+    tmp_path: Path,
+) -> None:
+    """While a step is under way its checks wait; a look, or the end of the step, brings them."""
+    key = dg.AssetKey("table")
+    names = [f"check_{n}" for n in range(20)]
+    seen: list[list[str]] = []
+    others: list[EventLogStorage] = []
+
+    def evaluated(storage: EventLogStorage, run_id: str) -> list[str]:
+        entries = storage.get_logs_for_run(
+            run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        )
+        return [e.get_dagster_event().asset_check_evaluation_data.check_name for e in entries]
+
+    @dg.multi_asset(
+        specs=[dg.AssetSpec(key)], check_specs=[dg.AssetCheckSpec(n, asset=key) for n in names]
+    )
+    def table(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        yield dg.MaterializeResult(asset_key=key)
+        for name in names:
+            yield dg.AssetCheckResult(passed=name != names[3], check_name=name, asset_key=key)
+        seen.append(evaluated(others[0], context.run.run_id))
+        seen.append(evaluated(context.instance.event_log_storage, context.run.run_id))
+        seen.append(evaluated(others[0], context.run.run_id))
+
+    with instance(tmp_path / "pooled", PooledSqliteEventLogStorage) as made:
+        others.append(PooledSqliteEventLogStorage(base_dir=str(tmp_path / "pooled" / "log")))
+        job = dg.Definitions([table], jobs=[dg.define_asset_job("all", "*")])
+        result = job.resolve_job_def("all").execute_in_process(instance=made)
+        checks = [dg.AssetCheckKey(key, name) for name in names]
+        history = made.event_log_storage.get_asset_check_execution_history
+        verdicts = [str(history(check, limit=5)[0].status.value) for check in checks]
+    others[0].dispose()
+    assert len(seen[0]) < len(names), "nothing waited"
+    assert seen[1] == seen[2] == names
+    assert verdicts == ["FAILED" if n == names[3] else "SUCCEEDED" for n in names]
+    assert [e.step_key for e in result.all_node_events if e.is_step_success] == ["table"]

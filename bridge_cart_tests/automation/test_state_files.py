@@ -1,6 +1,8 @@
-"""Whether Dagster has to be asked before a command says that nothing is new."""
+"""Whether Dagster has to be asked, and what is known without it."""
 
+import json
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -8,8 +10,17 @@ import pytest
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 
 from bridge_cart_assets.automation.instance import dagster_instance
-from bridge_cart_assets.automation.state_files import ENDED, may_be_unfinished
+from bridge_cart_assets.automation.latest_state import REFRESH
+from bridge_cart_assets.automation.recorded_state import recorded_state
+from bridge_cart_assets.automation.state_files import (
+    ENDED,
+    REVISION,
+    latest_state,
+    may_be_unfinished,
+)
+from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, RAW_TABLES
 from bridge_cart_assets.settings import Settings
+from bridge_cart_tests.conftest import Command
 
 
 @dg.op
@@ -71,3 +82,52 @@ def test_a_list_of_runs_that_is_being_written_is_read_all_the_same(settings: Set
 
 def test_the_ends_of_a_run_are_those_of_dagster() -> None:
     assert set(ENDED) == {status.value for status in FINISHED_STATUSES}
+
+
+def test_the_latest_run_and_its_checks_are_read_as_dagster_tells_them(
+    settings: Settings, command: Command
+) -> None:
+    """`status` does without Dagster where its files are as the command wrote them."""
+    file = settings.landing / "purchases" / "2024-01-01.csv"
+    file.parent.mkdir(parents=True)
+    file.write_text("order_id,customer_id,purchase_date,purchase_amount\nO1,C1,2024-01-01,10\nO2\n")
+    assert command("run").returncode == 0
+    tables = (*RAW_TABLES, *PUBLISHED_TABLES)
+    with dagster_instance(settings) as instance:
+        told = recorded_state(instance, REFRESH, tables)
+    assert latest_state(settings, REFRESH) == told
+    assert told.last_run is not None
+    assert told.last_run.success
+    assert not all(check.passed for check in told.checks.values())
+    assert json.loads(command("status", "--json").stdout)["last_run"]["success"]
+
+
+def _another_revision(home: Path) -> None:
+    with sqlite3.connect(home / "index.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        _another_revision,
+        lambda home: (home / "dagster.yaml").write_text("storage: {postgres: {}}"),
+        lambda home: (home / "runs.db").write_bytes(b"no database at all" * 20),
+        lambda home: (home / "index.db").unlink(),
+    ],
+    ids=["another revision", "another storage", "damaged", "a file is gone"],
+)
+def test_where_the_files_are_not_as_written_only_dagster_can_tell(
+    settings: Settings, changed: Callable[[Path], object]
+) -> None:
+    with dagster_instance(settings) as instance:
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS)
+    assert latest_state(settings, REFRESH) is not None
+    changed(settings.dagster_home)
+    assert latest_state(settings, REFRESH) is None
+
+
+def test_the_revision_that_is_read_is_that_of_the_installed_dagster(settings: Settings) -> None:
+    with dagster_instance(settings) as instance:
+        storages = (instance.run_storage, instance.event_log_storage)
+        assert [storage.alembic_version() for storage in storages] == [(REVISION, REVISION)] * 2

@@ -244,3 +244,16 @@ def test_a_page_is_written_between_its_marks(tmp_path: Path) -> None:
     page.write_text("no marks")
     with pytest.raises(ValueError, match="has not the lines"):
         write_between_marks(page, "new")
+
+
+def test_files_that_one_program_took_do_not_change_when_they_land_for_another(
+    tmp_path: Path,
+) -> None:
+    """The product looks again at a file whose times have changed, and a link changes them."""
+    held = tmp_path / "purchases" / "2024-01-01.csv"
+    held.parent.mkdir()
+    held.write_text("order_id\nO1\n")
+    land([held], tmp_path / "one")
+    taken = (tmp_path / "one" / "purchases" / held.name).stat()
+    land([held], tmp_path / "other")
+    assert (tmp_path / "one" / "purchases" / held.name).stat() == taken

@@ -167,7 +167,9 @@ def test_what_is_no_order_has_no_line_and_stops_nothing() -> None:
         {**ORDER, "line_items": ["text", 5]},
         {**ORDER, "customer": "somebody", "refunds": {"a": 1}, "payment_gateway_names": "x"},
     )
-    assert done["_pos"].to_list() == [4]
+    # An array that is empty is an order without items; the others say nothing of them.
+    assert done["_is_empty"].to_list() == [True, False]
+    assert done["_pos"].to_list() == [1, 4]
 
 
 def test_a_test_order_of_shopify_counts_nowhere() -> None:

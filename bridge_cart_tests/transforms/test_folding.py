@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -32,6 +33,7 @@ LINE: Schema = {
     "version_at": MOMENT,
     **PLACE,
 }
+ORDER_LINE: Schema = {**LINE, "kind": pl.String}
 PROFILE: Schema = {
     "source": pl.String,
     "customer_id": pl.String,
@@ -327,11 +329,45 @@ def test_profiles_become_the_same_history_in_any_order_and_any_batching(
 
 
 def whole_orders(*records: Record, kind: WholeOrder) -> Folded:
-    return fold_purchases(pl.DataFrame(list(records), schema=LINE), kind)
+    return fold_purchases(pl.DataFrame(list(records), schema=ORDER_LINE), kind)
 
 
 def order_line(number: int, version: int, object: str, pos: int, says: str = "") -> Record:
-    return {**line(says or f"{number}", version, object=object, pos=pos), "line_number": number}
+    of_record = line(says or f"{number}", version, object=object, pos=pos)
+    return {**of_record, "line_number": number, "kind": "sale"}
+
+
+def delivery(version: int, object: str, pos: int, lines: int) -> list[Record]:
+    """A record of an order with some lines, or one that says that it has none."""
+    rows = [
+        order_line(number, version, object, pos) | {"item": number}
+        for number in range(1, max(lines, 1) + 1)
+    ]
+    return [row | {"kind": "sale" if lines else "empty"} for row in rows]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from("abc"), st.integers(1, 3), st.integers(0, 3)),
+        unique_by=lambda drawn: drawn[1:3],
+        min_size=1,
+        max_size=8,
+    ),
+    st.data(),
+)
+def test_the_last_copy_of_an_order_stands_in_any_order_of_arrival_also_without_a_line(
+    copies: list[tuple[int, str, int, int]], data: st.DataObject
+) -> None:
+    fold = partial(fold_purchases, whole_order_in="record")
+    batches = data.draw(arrivals(st.just([row for one in copies for row in delivery(*one)])))
+    stands, repeats = one_after_the_other(fold, ORDER_LINE, batches)
+    _, object, pos, lines = max(copies)
+    wanted = [(object, pos, number) for number in range(1, lines + 1)]
+    assert stands.sort("item").select("object", "pos", "item").rows() == wanted
+    empty = sum(lines == 0 for *_, lines in copies)
+    assert repeats.filter(pl.col("fate") == "empty").height == empty
+    assert stands.height + repeats.height == sum(max(lines, 1) for *_, lines in copies)
 
 
 def test_a_line_that_the_latest_order_lacks_stands_no_more() -> None:

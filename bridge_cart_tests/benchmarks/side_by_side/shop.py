@@ -7,7 +7,6 @@ Histories of every length end on the same days, so that the steps that are compa
 records: a history of n days is the last n days before the last one.
 """
 
-import os
 import re
 import shutil
 from collections import defaultdict
@@ -98,15 +97,15 @@ class Shop:
 
 
 def land(files: list[Path], landing: Path) -> None:
-    """Put files into a landing zone, as links where the disk allows."""
+    """Put copies of files into a landing zone.
+
+    A link would change the time of the file that all of its names share, and a program that has
+    taken it in already would look at it once more.
+    """
     for source in SOURCES:
         (landing / source).mkdir(parents=True, exist_ok=True)
     for path in files:
-        target = landing / path.parent.name / path.name
-        try:
-            os.link(path, target)
-        except OSError:
-            shutil.copyfile(path, target)
+        shutil.copyfile(path, landing / path.parent.name / path.name)
 
 
 def _by_day(folder: Path) -> dict[str, list[Path]]:
