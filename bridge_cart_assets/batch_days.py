@@ -1,13 +1,28 @@
-"""Batch days: a range of them, and the last one that a run may have."""
+"""Batch days: the shop's days, a range of them, and the last one that a run may have."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 
-def last_batch_day() -> date:
-    """The last day that has a partition now: tomorrow (UTC), because clocks differ by a day."""
-    return datetime.now(UTC).date() + timedelta(days=1)
+def local_day(moment: datetime, zone: str) -> date:
+    """The day of a moment in a time zone.
+
+    >>> local_day(datetime(2024, 2, 1, 3, 30, tzinfo=UTC), "America/New_York")
+    datetime.date(2024, 1, 31)
+    """
+    return moment.astimezone(UTC if zone == "UTC" else ZoneInfo(zone)).date()
+
+
+def today(zone: str) -> date:
+    """The day that it is now in a time zone."""
+    return local_day(datetime.now(UTC), zone)
+
+
+def last_batch_day(zone: str) -> date:
+    """The last day that has a partition now: the zone's tomorrow, as clocks differ by a day."""
+    return today(zone) + timedelta(days=1)
 
 
 @dataclass(frozen=True)

@@ -38,19 +38,19 @@ def build_defs(
     Raises:
         SettingsError: an encoding or an order of dates was set for a source that there is not.
     """
-    days = daily_partitions(settings.start_date)
+    days = daily_partitions(settings.start_date, settings.timezone)
     sources = sources_read_as(settings.encodings, settings.dates, settings.currency)
     return dg.Definitions(
         assets=[
             *(raw_asset(source, days) for source in sources),
             silver_assets(days, follow(), sources),
-            gold_assets(follow(), settings.discount_rate),
+            gold_assets(follow(), settings.discount_rate, settings.timezone),
             catalogue_asset(follow()),
             shop_day,
             maintenance_asset(STORED_TABLES),
         ],
         jobs=[refresh_job, check_job, shop_job, maintenance_job],
-        schedules=[shop_schedule, maintenance_schedule],
+        schedules=[shop_schedule, maintenance_schedule(settings.timezone)],
         executor=leased_executor,
         sensors=[landing_sensor, follow_sensor, *([kafka_sensor] if settings.kafka else [])],
         resources={

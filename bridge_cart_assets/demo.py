@@ -10,9 +10,10 @@ import shutil
 import subprocess
 import sys
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
+from bridge_cart_assets.batch_days import today
 from bridge_cart_assets.generator.ground_truth import arguments_of
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.terminal.style import console
@@ -25,10 +26,13 @@ DELIVERIES = (180, 45, 45)
 def main() -> int:
     """Let some days happen, run, and again; the exit code of the first verb that fails."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument(
-        "--until", type=date.fromisoformat, default=yesterday(), help="last day; yesterday without"
-    )
     settings = Settings.from_environment()
+    parser.add_argument(
+        "--until",
+        type=date.fromisoformat,
+        default=yesterday(settings.timezone),
+        help="last day; yesterday without",
+    )
     has_run = settings.catalogue.exists()
     start, ends = deliveries(settings.data, parser.parse_args().until)
     seconds = 0.0
@@ -52,9 +56,9 @@ def main() -> int:
     return 0
 
 
-def yesterday() -> date:
-    """The last day that is over (UTC)."""
-    return datetime.now(UTC).date() - timedelta(days=1)
+def yesterday(zone: str) -> date:
+    """The last day that is over in a time zone."""
+    return today(zone) - timedelta(days=1)
 
 
 def deliveries(data: Path, until: date) -> tuple[date, list[date]]:

@@ -12,9 +12,9 @@ RANGE_END = "dagster/asset_partition_range_end"
 _SINGLE = "dagster/partition"
 
 
-def daily_partitions(start: date) -> dg.DailyPartitionsDefinition:
-    """One partition per batch day, from the first one to tomorrow (UTC)."""
-    return dg.DailyPartitionsDefinition(start_date=start.isoformat(), end_offset=2)
+def daily_partitions(start: date, zone: str = "UTC") -> dg.DailyPartitionsDefinition:
+    """One partition per batch day, from the first one to tomorrow in a time zone."""
+    return dg.DailyPartitionsDefinition(start_date=start.isoformat(), end_offset=2, timezone=zone)
 
 
 def range_tags(days: DayRange) -> dict[str, str]:

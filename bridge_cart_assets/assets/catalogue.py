@@ -39,7 +39,7 @@ def catalogue_asset(condition: dg.AutomationCondition[dg.AssetKey]) -> dg.Assets
     ) -> dg.MaterializeResult[None]:
         now = datetime.now(UTC)
         raw = [source.raw for source in SOURCES]
-        partitions = DayRange(settings.start_date, last_batch_day())
+        partitions = DayRange(settings.start_date, last_batch_day(settings.timezone))
         finish_rebuild(lake, context.run.run_id, now, partitions)
         with phase("catalogue: checks and counts"):
             about_the_run = run_metadata(
@@ -55,6 +55,7 @@ def catalogue_asset(condition: dg.AutomationCondition[dg.AssetKey]) -> dg.Assets
                 run_id=context.run.run_id,
                 finished_at=now,
                 run_metadata=about_the_run,
+                zone=settings.timezone,
             )
         return dg.MaterializeResult(
             metadata={"rows_copied": rows, "path": dg.MetadataValue.path(str(settings.catalogue))}

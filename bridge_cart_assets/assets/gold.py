@@ -25,7 +25,7 @@ class Training(dg.Config):
 
 
 def gold_assets(
-    condition: dg.AutomationCondition[dg.AssetKey], discount_rate: float
+    condition: dg.AutomationCondition[dg.AssetKey], discount_rate: float, zone: str = "UTC"
 ) -> dg.AssetsDefinition:
     """The asset that builds the tables of gold, each after those that it is built from."""
     declared = [recipe for recipe in recipes(discount_rate) if not recipe.is_internal]
@@ -63,7 +63,7 @@ def gold_assets(
                         metadata = build_metadata(lake, table, built)
                     frames = {} if built.rows is None else {table.path: built.rows}
                 yield materialize_result(lake.snapshot(table), **metadata)
-            for result in evaluate(context, CheckContext(lake, frames=frames), (table,)):
+            for result in evaluate(context, CheckContext(lake, frames=frames, zone=zone), (table,)):
                 yield result
                 if context.selected_asset_keys and stops_downstream(result):
                     held.add(table.path)

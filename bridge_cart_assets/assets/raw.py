@@ -46,12 +46,13 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
                     days=scope.days,
                     arrivals=scope.arrivals,
                     progress=context.log.info,
+                    zone=settings.timezone,
                 )
             for warning in intake.warnings(source):
                 context.log.warning(warning)
             if checked_days is not None:
                 # Days outside of the partitions wait in raw; no check covers them.
-                partitions = DayRange(settings.start_date, last_batch_day())
+                partitions = DayRange(settings.start_date, last_batch_day(settings.timezone))
                 checked_days = checked_days.with_days(
                     day for day in intake.message_days if day in partitions
                 )

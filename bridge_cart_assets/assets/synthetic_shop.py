@@ -4,12 +4,13 @@ Nothing depends on this asset: raw takes what lies in the landing zone, wherever
 the landing sensor finds a new day's files as it would find an export's.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import dagster as dg
 from pydantic import Field
 
 from bridge_cart_assets.assets.asset_specs import OWNERS
+from bridge_cart_assets.batch_days import today
 from bridge_cart_assets.settings import Settings
 
 GROUP = "shop"
@@ -48,7 +49,7 @@ def shop_day(
         known = arguments_of(settings.data, must_be=False)
         start = date.fromisoformat(known.get("start", str(settings.start_date)))
         last = (before or start - timedelta(days=1)) + timedelta(days=config.days)
-        if last > datetime.now(UTC).date():
+        if last > today(settings.timezone):
             raise ValueError(
                 f"the shop has reached {before or 'no day'}: {last} is in the future, and a batch "
                 "day after today is no partition yet"

@@ -17,19 +17,25 @@ shop_schedule = dg.ScheduleDefinition(
 )
 
 
-@dg.schedule(
-    name="nightly_maintenance",
-    job=maintenance_job,
-    cron_schedule="30 3 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Maintenance of all tables, every night at 03:30 UTC, if there is any to do.",
-)
-def maintenance_schedule(
-    lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
-) -> dg.RunRequest | dg.SkipReason:
-    """Ask for a run if a table has small files to put together, or files that no version needs."""
-    served = versions_served(settings.catalogue)
-    if not any(needs_maintenance(lake, t, served=served.get(t.path)) for t in STORED_TABLES):
-        return dg.SkipReason("no table has small files or superfluous ones")
-    return dg.RunRequest()
+def maintenance_schedule(zone: str) -> dg.ScheduleDefinition:
+    """The schedule that asks for maintenance in the shop's night."""
+
+    @dg.schedule(
+        name="nightly_maintenance",
+        job=maintenance_job,
+        cron_schedule="30 3 * * *",
+        execution_timezone=zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=(
+            f"Maintenance of all tables, every night at 03:30 {zone}, if there is any to do."
+        ),
+    )
+    def schedule(
+        lake: dg.ResourceParam[Lake], settings: dg.ResourceParam[Settings]
+    ) -> dg.RunRequest | dg.SkipReason:
+        served = versions_served(settings.catalogue)
+        if not any(needs_maintenance(lake, t, served=served.get(t.path)) for t in STORED_TABLES):
+            return dg.SkipReason("no table has small files or superfluous ones")
+        return dg.RunRequest()
+
+    return schedule

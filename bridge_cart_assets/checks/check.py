@@ -10,7 +10,7 @@ from datetime import date
 
 import polars as pl
 
-from bridge_cart_assets.batch_days import DayRange
+from bridge_cart_assets.batch_days import DayRange, today
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.findings import findings_of_days
 from bridge_cart_assets.tables.table import Table
@@ -54,14 +54,21 @@ class CheckContext:
         days: the batch days that the run touched; None for whole tables.
         frames: rows that the run has in memory, by table path.
         currency: the shop's currency; empty when it was not set.
+        zone: the shop's time zone.
     """
 
     lake: Lake
     days: DayRange | None = None
     frames: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     currency: str = ""
+    zone: str = "UTC"
     _days: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
     _findings: dict[DayRange | None, pl.DataFrame] = field(default_factory=dict, repr=False)
+
+    @property
+    def today(self) -> date:
+        """The shop's day that it is now."""
+        return today(self.zone)
 
     def rows(self, table: Table) -> pl.LazyFrame:
         """All rows of a table."""

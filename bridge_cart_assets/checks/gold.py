@@ -5,7 +5,7 @@ result is computed (`integrity`, `anomalies`, `model_quality`), or its bounds (`
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import polars as pl
@@ -75,7 +75,7 @@ def _kpi(column: str, low: float | None, high: float) -> Callable[[CheckContext]
 def _weekday(column: str, counts: str) -> Callable[[CheckContext], CheckResult]:
     def look(context: CheckContext) -> CheckResult:
         # A batch day that is still going on is half a day, and would be low every time.
-        over = datetime.now(UTC).date() - timedelta(days=1)
+        over = context.today - timedelta(days=1)
         kpis = context.rows(KPIS_DAILY).collect()
         return anomalies.against_weekday(kpis, column, counts, over, THRESHOLDS)
 
@@ -213,7 +213,7 @@ GOLD_CHECKS: Mapping[str, tuple[Check, ...]] = {
             f"as_of is at most {THRESHOLDS.as_of_age.days} days behind the clock: else land "
             "files, or look why none arrive.",
             lambda context: anomalies.fresh(
-                latest_day(context.lake), datetime.now(UTC).date(), THRESHOLDS.as_of_age
+                latest_day(context.lake), context.today, THRESHOLDS.as_of_age
             ),
             blocking=False,
         ),

@@ -80,6 +80,7 @@ def try_file(settings: Settings, source_name: str, path: Path, records: int) -> 
     from bridge_cart_assets.ingestion.files import FileRefusedError
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.pipeline.dry_run import dry_run
+    from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
     from bridge_cart_assets.sources import sources_read_as
     from bridge_cart_assets.terminal.dry_run import show_dry_run
     from bridge_cart_assets.terminal.style import console
@@ -90,8 +91,9 @@ def try_file(settings: Settings, source_name: str, path: Path, records: int) -> 
         raise click.UsageError(f"unknown source {source_name!r}: there are {', '.join(known)}")
     source = known[source_name]
     lake = Lake(settings.lake, settings.storage_options)
+    refuse_other_settings(lake, settings.silver)
     try:
-        found = dry_run(path, source, lake, settings.landing)
+        found = dry_run(path, source, lake, settings.landing, settings.silver)
     except FileRefusedError as refusal:
         raise CommandError(f"{path} would be refused: {refusal.reason}, {refusal}") from refusal
     show_dry_run(found, source, records, console())

@@ -156,7 +156,7 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
     lake = Lake(settings.lake, settings.storage_options)
     with turn(settings, wait) as this_turn:
         refuse_torn(lake, STORED_TABLES)
-        partitions = DayRange(settings.start_date, last_batch_day())
+        partitions = DayRange(settings.start_date, last_batch_day(settings.timezone))
         refuse_to_lose(lake, partitions, accept_loss)
         if not any(lake.snapshot(source.raw).rows for source in SOURCES):
             adopt_settings_of_nothing(lake, settings.silver, "rebuild")

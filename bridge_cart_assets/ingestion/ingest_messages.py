@@ -8,11 +8,12 @@ very handle that writes, so that messages which another run was faster with are 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from bridge_cart_assets.batch_days import last_batch_day, local_day, today
 from bridge_cart_assets.ingestion.kafka_admin import (
     consumer,
     days_at,
@@ -117,14 +118,16 @@ def _positions_of(lake: Lake, source: Source, brokers: Mapping[str, str]) -> lis
     return found
 
 
-def estimated_batch_days(brokers: Mapping[str, str], due: Sequence[Position]) -> set[date]:
+def estimated_batch_days(
+    brokers: Mapping[str, str], due: Sequence[Position], zone: str = "UTC"
+) -> set[date]:
     """The batch days of the first and the last message of each partition.
 
     A hint for the range of a run: in between there may be others.
     """
-    first = days_at(brokers, {p.partition: p.next for p in due})
-    last = days_at(brokers, {p.partition: p.partition.high - 1 for p in due})
-    return first | last or {datetime.now(UTC).date()}
+    first = days_at(brokers, {p.partition: p.next for p in due}, zone)
+    last = days_at(brokers, {p.partition: p.partition.high - 1 for p in due}, zone)
+    return first | last or {today(zone)}
 
 
 def ingest_messages(
@@ -133,6 +136,7 @@ def ingest_messages(
     brokers: Mapping[str, str],
     run_id: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    zone: str = "UTC",
 ) -> MessagesTaken:
     """Take in the messages that the topic has now; those that come meanwhile are the next run's.
 
@@ -142,6 +146,7 @@ def ingest_messages(
         brokers: how to reach them; empty when there are none.
         run_id: Dagster run that takes them.
         progress: gets the number of messages done and of all.
+        zone: the shop's time zone, whose days batch days are.
 
     Raises:
         BrokersUnreachableError: the brokers do not answer, or refuse us.
@@ -164,10 +169,12 @@ def ingest_messages(
         with consumer(brokers) as opened:
             for batch in _batches(opened, by_number):
                 now = datetime.now(UTC)
-                rows, unknown = _rows(batch, by_number, source, run_id, now)
+                rows, unknown = _rows(batch, by_number, source, run_id, now, zone)
                 reached = {by_number[n]: offset for n, offset in batch.reached.items()}
                 written = retry_on_conflict(
-                    lambda rows=rows, all_=idle | reached: _commit(lake, source, rows, all_, run_id)  # type: ignore[misc]
+                    lambda rows=rows, all_=idle | reached: _commit(
+                        lake, source, rows, all_, run_id, zone
+                    )  # type: ignore[misc]
                 )
                 for position, offset in reached.items():
                     mine = written.filter(pl.col("_object") == position.partition.name)
@@ -295,7 +302,12 @@ def _overtaken(position: Position, reached: int) -> Position:
 
 
 def _rows(
-    batch: _Batch, due: Mapping[int, Position], source: Source, run_id: str, now: datetime
+    batch: _Batch,
+    due: Mapping[int, Position],
+    source: Source,
+    run_id: str,
+    now: datetime,
+    zone: str,
 ) -> tuple[pl.DataFrame, list[str]]:
     """Messages as rows of the raw table, and the columns that the source does not declare."""
     numbers = pl.Series(batch.numbers, dtype=pl.Int64)
@@ -308,14 +320,19 @@ def _rows(
         _object=numbers.replace_strict(names, return_dtype=pl.String),
         _fingerprint=numbers.replace_strict(fingerprints, return_dtype=pl.String),
         _ingested_at=pl.lit(now, dtype=pl.Datetime("us", "UTC")),
-        _batch_day=days_of(batch.timestamps, now.date()),
+        _batch_day=days_of(batch.timestamps, local_day(now, zone), zone),
         _batch_id=pl.lit(run_id),
     )
     return rows, read.unknown
 
 
 def _commit(
-    lake: Lake, source: Source, rows: pl.DataFrame, reached: Mapping[Position, int], run_id: str
+    lake: Lake,
+    source: Source,
+    rows: pl.DataFrame,
+    reached: Mapping[Position, int],
+    run_id: str,
+    zone: str,
 ) -> pl.DataFrame:
     """Add the rows that raw does not have yet; returns them."""
     raw = lake.snapshot(source.raw)
@@ -328,8 +345,8 @@ def _commit(
             is_new &= ~of_it | (pl.col("_pos") >= stored)
         transactions |= transactions_of(position, max(offset, stored or 0))
     new = rows.filter(is_new)
-    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
-    days = [day for day in new["_batch_day"].unique() if day <= tomorrow]
+    latest = last_batch_day(zone)
+    days = [day for day in new["_batch_day"].unique() if day <= latest]
     as_of = max(filter(None, (raw.as_of, *days)), default=None)
     if new.height or raw.transactions(transactions) != transactions:
         raw.append(new, Commit(run_id, as_of, transactions))

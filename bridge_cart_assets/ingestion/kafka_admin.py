@@ -9,10 +9,12 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
+
+from bridge_cart_assets.batch_days import today
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message
@@ -134,14 +136,16 @@ def partitions_of(brokers: Mapping[str, str], topic: str) -> list[Partition]:
     return [Partition(topic, n, low[n], high[n], topic_id) for n in numbers]
 
 
-def days_at(brokers: Mapping[str, str], offsets: Mapping[Partition, int]) -> set[date]:
+def days_at(
+    brokers: Mapping[str, str], offsets: Mapping[Partition, int], zone: str = "UTC"
+) -> set[date]:
     """The batch days of one message of each partition; of a marker, or a gap at the end, none.
 
     Raises:
         BrokersUnreachableError: the brokers do not answer, or refuse us.
     """
     found: set[date] = set()
-    now = datetime.now(UTC).date()
+    now = today(zone)
     waiting = {(partition.topic, partition.number) for partition in offsets}
     with consumer(brokers) as opened:
         from confluent_kafka import TopicPartition
@@ -154,7 +158,7 @@ def days_at(brokers: Mapping[str, str], offsets: Mapping[Partition, int]) -> set
             if message is not None and place in waiting:
                 waiting.discard(place)
                 if message.error() is None:
-                    found |= set(days_of([timestamp_of(message)], now))
+                    found |= set(days_of([timestamp_of(message)], now, zone))
     return found
 
 
@@ -164,14 +168,21 @@ def timestamp_of(message: "Message") -> int | None:
     return milliseconds if kind else None
 
 
-def days_of(timestamps: Sequence[int | None], now: date) -> pl.Series:
-    """The batch days of messages: the UTC days of their timestamps.
+def days_of(timestamps: Sequence[int | None], now: date, zone: str = "UTC") -> pl.Series:
+    """The batch days of messages: the days of their timestamps in a time zone.
 
     Args:
         timestamps: milliseconds since 1970.
         now: the day of messages without a timestamp, or with one that no calendar has.
+        zone: the shop's.
     """
-    days = pl.Series(timestamps, dtype=pl.Int64) // _MILLISECONDS_OF_A_DAY
+    moment = pl.Series("moment", timestamps, dtype=pl.Int64)
+    days = moment // _MILLISECONDS_OF_A_DAY
+    if zone != "UTC":
+        # Neither end of the calendar may be left by going to another zone.
+        moment = moment.set(~days.is_between(_FIRST_DAY + 1, _LAST_DAY - 1), None)
+        there = moment.cast(pl.Datetime("ms", "UTC")).dt.convert_time_zone(zone)
+        return there.dt.date().fill_null(pl.lit(now))
     known = pl.when(days.is_between(_FIRST_DAY, _LAST_DAY)).then(days)
     return pl.select(known.cast(pl.Int32).cast(pl.Date).fill_null(now)).to_series()
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from bridge_cart_assets.batch_days import local_day
+
 _ISO_DAY = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
 
 
@@ -26,7 +28,7 @@ class LandedFile:
         size: bytes.
         modified_ns: last change of the content.
         changed_ns: last change of the entry; moves when content of equal size and time replaces.
-        batch_day: latest ISO date in `object`, else the UTC day of the modification time.
+        batch_day: latest ISO date in `object`, else the shop's day of the modification time.
         is_regular: False for links, pipes and the like, which are never opened.
     """
 
@@ -45,25 +47,27 @@ class LandedFile:
         return (self.source, self.object, self.size, self.modified_ns, self.changed_ns)
 
 
-def list_landing(landing: Path, source: str) -> list[LandedFile]:
+def list_landing(landing: Path, source: str, zone: str = "UTC") -> list[LandedFile]:
     """The finished files of a source, ordered by batch day and name.
+
+    The zone is the shop's, for the day of a file whose path names none.
 
     Names that start with `.` or `_`, or end in `.tmp` or `.partial`, are not there yet. Links to
     folders are not followed: one counts as a file that is not regular, the source's own folder too.
     """
     root = landing / source
     if root.is_symlink():
-        link = landed_file(source, landing, root)
+        link = landed_file(source, landing, root, zone)
         return [link] if link else []
     found = [
-        landed_file(source, root, Path(folder) / name)
+        landed_file(source, root, Path(folder) / name, zone)
         for folder, folders, names in os.walk(root, followlinks=False)
         for name in _visible(folders, names, folder)
     ]
     return sorted((f for f in found if f), key=lambda f: (f.batch_day, f.object))
 
 
-def landed_file(source: str, root: Path, path: Path) -> LandedFile | None:
+def landed_file(source: str, root: Path, path: Path, zone: str = "UTC") -> LandedFile | None:
     """The file that would be landed as a path below a root; None when there is none."""
     try:
         info = path.lstat()
@@ -80,13 +84,13 @@ def landed_file(source: str, root: Path, path: Path) -> LandedFile | None:
         size=info.st_size,
         modified_ns=info.st_mtime_ns,
         changed_ns=info.st_ctime_ns,
-        batch_day=batch_day_of(name, info.st_mtime_ns),
+        batch_day=batch_day_of(name, info.st_mtime_ns, zone),
         is_regular=stat.S_ISREG(info.st_mode),
     )
 
 
-def batch_day_of(name: str, modified_ns: int) -> date:
-    """The batch day of a file, from its path below the source's folder or its time.
+def batch_day_of(name: str, modified_ns: int, zone: str = "UTC") -> date:
+    """The batch day of a file, from its path below the source's folder or its time in a zone.
 
     A path with several dates names a period, and the file is of its end: what it brings of the
     days before was not there earlier.
@@ -95,7 +99,9 @@ def batch_day_of(name: str, modified_ns: int) -> date:
     for match in _ISO_DAY.finditer(name):
         with suppress(ValueError):
             days.append(date.fromisoformat(match[1]))
-    return max(days, default=datetime.fromtimestamp(modified_ns / 1e9, tz=UTC).date())
+    if days:
+        return max(days)
+    return local_day(datetime.fromtimestamp(modified_ns / 1e9, tz=UTC), zone)
 
 
 def _visible(folders: list[str], names: list[str], folder: str) -> list[str]:

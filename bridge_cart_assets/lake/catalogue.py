@@ -36,6 +36,7 @@ def build_catalogue(
     run_id: str,
     finished_at: datetime,
     run_metadata: Iterable[tuple[Table, pl.DataFrame]] = (),
+    zone: str = "UTC",
 ) -> int:
     """Build the catalogue and replace the old one.
 
@@ -48,6 +49,7 @@ def build_catalogue(
         run_id: Dagster run that builds it.
         finished_at: when that was (UTC).
         run_metadata: small tables of the schema `meta` with their rows.
+        zone: the time zone whose days these are.
 
     Returns:
         The number of rows copied.
@@ -70,7 +72,7 @@ def build_catalogue(
                 for snapshot in snapshots[len(copied) : len(copied) + len(viewed)]:
                     _view(connection, snapshot)
             as_of = max((s.as_of for s in snapshots if s.as_of), default=None)
-            _describe(connection, snapshots, run_id, finished_at, as_of)
+            _describe(connection, snapshots, (run_id, finished_at, as_of, zone))
             for table, frame in run_metadata:
                 _note(connection, table, table.conform(frame))
             connection.execute("COMMIT")
@@ -123,9 +125,7 @@ def _select(table: Table, files: Iterable[str]) -> str:
 def _describe(
     connection: duckdb.DuckDBPyConnection,
     snapshots: Sequence[Snapshot],
-    run_id: str,
-    finished_at: datetime,
-    as_of: date | None,
+    run: tuple[str, datetime, date | None, str],
 ) -> None:
     connection.execute(
         "CREATE TABLE c.meta.tables (layer VARCHAR, name VARCHAR, version BIGINT, as_of DATE,"
@@ -138,12 +138,14 @@ def _describe(
             for s in snapshots
         ],
     )
+    run_id, finished_at, as_of, zone = run
     connection.execute(
-        "CREATE TABLE c.meta.run (run_id VARCHAR, finished_at TIMESTAMP, as_of DATE)"
+        "CREATE TABLE c.meta.run (run_id VARCHAR, finished_at TIMESTAMP, as_of DATE,"
+        " timezone VARCHAR)"
     )
     connection.execute(
-        "INSERT INTO c.meta.run VALUES (?, ?, ?)",
-        [run_id, finished_at.replace(tzinfo=None), as_of],
+        "INSERT INTO c.meta.run VALUES (?, ?, ?, ?)",
+        [run_id, finished_at.replace(tzinfo=None), as_of, zone],
     )
 
 

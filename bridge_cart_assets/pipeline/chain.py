@@ -50,7 +50,14 @@ def run(
     refresh_gold(lake, discount_rate=discount_rate, run_id=run_id)
     if catalogue is not None:
         build_catalogue(
-            catalogue, lake, GOLD_TABLES, SILVER_TABLES, RAW_TABLES, run_id, datetime.now(UTC)
+            catalogue,
+            lake,
+            GOLD_TABLES,
+            SILVER_TABLES,
+            RAW_TABLES,
+            run_id,
+            datetime.now(UTC),
+            zone=(settings or SilverSettings()).timezone,
         )
 
 
@@ -64,8 +71,9 @@ def refresh_silver(
     settings: SilverSettings | None = None,
 ) -> None:
     """Take in what is new and fold what is pending."""
+    settings = settings or SilverSettings()
     for source in sources:
-        take_in_source(lake, source, landing, run_id, brokers=brokers)
+        take_in_source(lake, source, landing, run_id, brokers=brokers, zone=settings.timezone)
     fold_due_days(lake, sources, pending_days(lake, sources), run_id, settings=settings)
 
 

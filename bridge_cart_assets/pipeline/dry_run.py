@@ -26,6 +26,7 @@ from bridge_cart_assets.ingestion.readers import (
 from bridge_cart_assets.ingestion.repeated import RepeatedFile, taken_before
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.silver import CleanedRecords, clean_records
+from bridge_cart_assets.settings import SilverSettings
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.silver import PURCHASES
@@ -96,7 +97,13 @@ class DryRun:
         )
 
 
-def dry_run(path: Path, source: Source, lake: Lake, landing: Path) -> DryRun:
+def dry_run(
+    path: Path,
+    source: Source,
+    lake: Lake,
+    landing: Path,
+    settings: SilverSettings | None = None,
+) -> DryRun:
     """Read a file as a source's, and follow its records as far as silver.
 
     Args:
@@ -104,14 +111,17 @@ def dry_run(path: Path, source: Source, lake: Lake, landing: Path) -> DryRun:
         source: whose file it is taken for.
         lake: is asked whether it has the content already; it may be empty or not be there.
         landing: the landing zone.
+        settings: what silver is made with.
 
     Raises:
         FileRefusedError: the file cannot be taken.
         ValueError: the source's `conform` does not return what it feeds.
     """
+    settings = settings or SilverSettings()
     root = landing.absolute() / source.name
     path = path.absolute()
-    file = landed_file(source.name, root if path.is_relative_to(root) else path.parent, path)
+    folder = root if path.is_relative_to(root) else path.parent
+    file = landed_file(source.name, folder, path, settings.timezone)
     if file is None:
         raise FileRefusedError("UNREADABLE", "there is no such file")
     content = read_file(file)
@@ -123,7 +133,7 @@ def dry_run(path: Path, source: Source, lake: Lake, landing: Path) -> DryRun:
     for part in parts:
         rows.append(provenance.put(part, sum(one.height for one in rows), "", now))
     raw = pl.concat(rows)
-    cleaned = clean_records(raw.lazy(), source)
+    cleaned = clean_records(raw.lazy(), source, settings)
     is_of_lines = source.feeds is PURCHASES
     folded = _folded(cleaned, source)
     conformed = cleaned.lines if is_of_lines else _collected(cleaned.profiles)

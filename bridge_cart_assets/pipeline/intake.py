@@ -80,6 +80,7 @@ def take_in_source(
     days: DayRange | None = None,
     arrivals: frozenset[str] = ALL_ARRIVALS,
     progress: ProgressCallback = silent,
+    zone: str = "UTC",
 ) -> Intake:
     """Take in a source's new files and messages.
 
@@ -92,12 +93,13 @@ def take_in_source(
         days: only files of these batch days. Messages are taken as they come.
         arrivals: `FILES`, `MESSAGES` or both.
         progress: gets a line for every commit.
+        zone: the shop's time zone, whose days batch days are.
     """
     refuse_torn(lake, (source.raw, *OPS_TABLES))
     files = messages = None
     repeated: Sequence[RepeatedFile] = ()
     if FILES in arrivals:
-        listed = list_landing(landing, source.name)
+        listed = list_landing(landing, source.name, zone)
         due = [file for file in new_files(lake, listed) if days is None or file.batch_day in days]
         files = ingest_files(
             lake,
@@ -120,5 +122,6 @@ def take_in_source(
             progress=lambda done, total: progress(
                 f"{source.raw.path}: {done:,} of {total:,} messages"
             ),
+            zone=zone,
         )
     return Intake(files, messages, repeated)

@@ -97,7 +97,8 @@ def plan(
     versions = table_versions(lake)
     arrivals = frozenset(arrivals)
     files_of = sources if FILES in arrivals else ()
-    listed = [f for source in files_of for f in list_landing(settings.landing, source.name)]
+    zone = settings.timezone
+    listed = [f for source in files_of for f in list_landing(settings.landing, source.name, zone)]
     messages: list[Position] = []
     kafka_problem = None
     if MESSAGES in arrivals:
@@ -108,7 +109,7 @@ def plan(
         except (BrokersUnreachableError, MessagesLostError) as error:
             kafka_problem, arrivals = str(error), arrivals - {MESSAGES}
     new = new_files(lake, listed)
-    there = DayRange(settings.start_date, last_batch_day())
+    there = DayRange(settings.start_date, last_batch_day(zone))
     allowed_days = DayRange(max(there.first, first or date.min), min(there.last, last or date.max))
     files = [file for file in new if file.batch_day in allowed_days]
     pending = pending_days(lake, sources)
@@ -119,7 +120,7 @@ def plan(
     }
     for source in sources:
         mine = [p for p in messages if p.partition.topic == source.topic]
-        come = estimated_batch_days(settings.kafka, mine) if mine else set()
+        come = estimated_batch_days(settings.kafka, mine, zone) if mine else set()
         # Of messages whose days are no partitions only the intake is due: any day will do.
         inside = {day for day in come if day in allowed_days}
         due[source.name] |= inside or {allowed_days.last for _ in come}

@@ -48,6 +48,7 @@ from bridge_cart_assets.tables.silver import (
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.accounting import account
 from bridge_cart_assets.transforms.cleaning import Cleaned, clean_customers, clean_purchases
+from bridge_cart_assets.transforms.local_time import start_of_day
 from bridge_cart_assets.transforms.order_lines import complete_lines, split_empty_orders
 
 _BATCH_RECORDS = 1_000_000
@@ -110,7 +111,7 @@ def fold_due_days(
         following = Following.of(lake.snapshot(IDENTITIES), hash_key_in(settings.identity_key))
     for source in sources:
         for batch in batches(arrived_days(lake, source), due[source.name]):
-            fold_days(lake, source, batch, run_id, following)
+            fold_days(lake, source, batch, run_id, settings, following)
             progress(f"silver: {source.name} up to {max(batch)}")
     record_as_of(lake, run_id, following)
 
@@ -161,6 +162,7 @@ def fold_days(
     source: Source,
     days: Sequence[date],
     run_id: str,
+    settings: SilverSettings | None = None,
     following: Following | None = None,
 ) -> None:
     """Clean the raw records of some days and fold them into silver; idempotent.
@@ -170,7 +172,8 @@ def fold_days(
         source: whose records they are.
         days: their batch days.
         run_id: written down with each commit.
-        following: what the run knows of persons; without it each customer_id is a person.
+        settings: what the rows are made with.
+        following: what the run knows of persons, when it folds more than these days.
 
     When another run brings more records of these days meanwhile, they are folded again: what is
     counted must be what was folded.
@@ -178,23 +181,27 @@ def fold_days(
     Raises:
         CommitConflictError: others kept bringing records of these days.
     """
-    known = following or Following.of(lake.snapshot(IDENTITIES), None)
-    if not any(_fold_arrived(lake, source, days, run_id, known) for _ in range(_ATTEMPTS)):
+    settings = settings or SilverSettings()
+    known = following or Following.of(lake.snapshot(IDENTITIES), hash_key_in(settings.identity_key))
+    fold = partial(_fold_arrived, lake, source, days, run_id, settings, known)
+    if not any(fold() for _ in range(_ATTEMPTS)):
         raise CommitConflictError(
             f"{source.raw.path} kept getting records of {min(days)} to {max(days)}"
         )
 
 
 def clean_records(
-    raw: pl.LazyFrame, source: Source, hash_key: bytes | None = None
+    raw: pl.LazyFrame, source: Source, settings: SilverSettings, hash_key: bytes | None = None
 ) -> CleanedRecords:
     """Conform and clean raw records.
 
     Args:
         raw: raw records of whole files, of any status.
         source: whose records they are.
+        settings: what silver is made with.
         hash_key: the key of the addresses' hashes, if there is one.
     """
+    zone = settings.timezone
     conformed = source.conform(raw.filter(pl.col("_status") == "ok"))
     refused = [_unreadable_records(raw)]
     lines = purchases = customers = None
@@ -202,26 +209,31 @@ def clean_records(
         received, empty = split_empty_orders(conformed.purchases.collect())
         lines = complete_lines(received)
         records = pl.concat([lines, empty], how="diagonal").lazy()
-        purchases = clean_purchases(records, source.dates, source.currency, hash_key)
+        purchases = clean_purchases(records, source.dates, source.currency, zone, hash_key)
         # An order without a line brings nothing that could be refused.
         of_line = lines.select(fingerprint="_fingerprint", pos="_pos").unique()
         refused_lines = purchases.refused.join(of_line, on=["fingerprint", "pos"], how="semi")
         purchases = replace(purchases, refused=refused_lines) if empty.height else purchases
         refused.append(_with_original(purchases, raw, source))
     if conformed.customers is not None:
-        customers = clean_customers(conformed.customers, source.dates)
+        customers = clean_customers(conformed.customers, source.dates, zone)
         if source.feeds is CUSTOMERS:
             refused.append(_with_original(customers, raw, source))
     return CleanedRecords(lines, conformed.customers, purchases, customers, pl.concat(refused))
 
 
 def _fold_arrived(
-    lake: Lake, source: Source, days: Sequence[date], run_id: str, following: Following
+    lake: Lake,
+    source: Source,
+    days: Sequence[date],
+    run_id: str,
+    settings: SilverSettings,
+    following: Following,
 ) -> bool:
     """Fold what raw has now of some days; whether it still had the same when all was counted."""
     arrived = lake.snapshot(source.raw)
     of_days = arrived.scan().filter(pl.col("_batch_day").is_in(days))
-    cleaned = clean_records(of_days, source, following.hash_key)
+    cleaned = clean_records(of_days, source, settings, following.hash_key)
     commit = Commit(run_id)
     result = retry_on_conflict(
         partial(
@@ -236,9 +248,10 @@ def _fold_arrived(
     )
     touched = {(source.name, day) for day in days} | result.touched
     lines = cleaned.counted_lines(source)
-    retry_on_conflict(
-        partial(update_quarantine, lake, source, arrived, days, cleaned.refused, commit)
+    refused = cleaned.refused.with_columns(
+        quarantined_at=start_of_day(pl.col("batch_day"), settings.timezone)
     )
+    retry_on_conflict(partial(update_quarantine, lake, source, arrived, days, refused, commit))
     # A profile of one source can displace one of another: that source's days are counted again.
     is_settled = True
     for other in SOURCES:
@@ -336,8 +349,7 @@ def update_quarantine(
         name = ["fingerprint", "pos"]
         later = _records(now, days).join(_records(arrived, days), on=name, how="anti")
         before = before.join(later.collect(), on=name, how="anti")
-    after = refused.with_columns(quarantined_at=pl.col("batch_day").cast(pl.Datetime("us", "UTC")))
-    snapshot.apply(diff(QUARANTINE, before, after), commit)
+    snapshot.apply(diff(QUARANTINE, before, refused), commit)
 
 
 def _records(raw: Snapshot, days: Sequence[date]) -> pl.LazyFrame:

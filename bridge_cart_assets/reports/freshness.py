@@ -5,26 +5,49 @@ figures (see the `queries` of each page).
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
+from bridge_cart_assets.batch_days import local_day
 from bridge_cart_assets.reports.catalogue import Catalogue
+
+_SAYS_ITS_ZONE = """
+    SELECT true FROM duckdb_columns()
+    WHERE schema_name = 'meta' AND table_name = 'run' AND column_name = 'timezone'
+      AND database_name = current_database()
+"""
 
 
 @dataclass(frozen=True)
 class Freshness:
-    """How current the catalogue is; `finished_at` is UTC without a zone."""
+    """How current the catalogue is.
+
+    Attributes:
+        as_of: the latest day that has figures.
+        finished_at: when the run finished; UTC, without a zone.
+        run_id: the run.
+        timezone: the zone whose days these are.
+    """
 
     as_of: date | None
     finished_at: datetime | None
     run_id: str | None
+    timezone: str = "UTC"
+
+    @property
+    def run_day(self) -> date | None:
+        """The day on which the run finished."""
+        at = self.finished_at
+        return None if at is None else local_day(at.replace(tzinfo=UTC), self.timezone)
 
 
 def freshness(catalogue: Catalogue) -> Freshness:
     """The latest run; all None when there has been none."""
-    sql = """
-        SELECT as_of, CAST(finished_at AS TIMESTAMP), run_id
+    # Catalogues of earlier versions do not say it: their days are UTC's.
+    zone = "timezone" if catalogue.ask(bool, _SAYS_ITS_ZONE) else "'UTC'"
+    sql = f"""
+        SELECT as_of, CAST(finished_at AS TIMESTAMP), run_id, {zone}
         FROM meta.run ORDER BY finished_at DESC NULLS LAST LIMIT 1
-    """
+    """  # noqa: S608 (own names)
     return next(iter(catalogue.ask(Freshness, sql)), Freshness(None, None, None))
 
 

@@ -102,7 +102,7 @@ def quantity(meaning: str) -> Column:
 
 
 def day(meaning: str, *, key: bool = False, nullable: bool = False) -> Column:
-    """A calendar day (UTC).
+    """A calendar day, of the shop's time zone.
 
     >>> day("Day of the order").dtype
     Date

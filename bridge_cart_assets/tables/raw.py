@@ -16,7 +16,9 @@ class Provenance(Schema):
     _pos = integer("Position of the record in the file, from 1, or the message's offset", key=True)
     _fingerprint = text("SHA-256 of the file's bytes, or topic-partition", key=True)
     _ingested_at = timestamp("When the record was taken in (the clock; no table depends on it)")
-    _batch_day = day("Latest ISO date in the path, else the file's or the message's UTC day")
+    _batch_day = day(
+        "Latest ISO date in the path, else the shop's day of the file's or the message's time"
+    )
     _batch_id = text("Dagster run that took the record in")
     _status = text("ok, quarantined (could not be read as a record) or blank (an empty line)")
     _error_code = text("Why it is quarantined: a reason code", nullable=True)

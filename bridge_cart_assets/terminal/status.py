@@ -15,6 +15,7 @@ from rich.text import Text
 
 from bridge_cart_assets.automation.latest_state import REFRESH, LatestState
 from bridge_cart_assets.automation.state_files import latest_state
+from bridge_cart_assets.batch_days import today
 from bridge_cart_assets.checks.registry import checks_of
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import refused_in_landing
@@ -75,12 +76,17 @@ def collect(settings: Settings) -> dict[str, Any]:
         for check in checks_of(table)
         if (said := state.checks.get((table.path, check.name))) is not None
     ]
-    listed = [file for s in SOURCES for file in list_landing(settings.landing, s.name)]
+    listed = [
+        file
+        for source in SOURCES
+        for file in list_landing(settings.landing, source.name, settings.timezone)
+    ]
     began = unfinished_rebuild(lake)
     return {
         "rebuild": None if began is None else {"started_at": began.isoformat(timespec="seconds")},
         "as_of": as_of.isoformat() if as_of else None,
-        "tables": _tables(lake, checks),
+        "timezone": settings.timezone,
+        "tables": _tables(lake, checks, today(settings.timezone)),
         "accounting": _accounting(lake),
         "files": refused_in_landing(lake, listed)
         .select("source", "object", "batch_day", "reason", "detail", "seen_at")
@@ -145,8 +151,12 @@ def show(found: dict[str, Any], on: Console) -> None:
 def _show_first(found: dict[str, Any], on: Console) -> None:
     """The two lines that answer most questions: how old the figures are, how the last run went."""
     if found["as_of"]:
-        behind = (datetime.now(UTC).date() - date.fromisoformat(found["as_of"])).days
-        on.print(Text.assemble("data       up to ", (found["as_of"], "bold"), ", ", age(behind)))
+        zone = found["timezone"]
+        behind = (today(zone) - date.fromisoformat(found["as_of"])).days
+        of_zone = "" if zone == "UTC" else f" in {zone}"
+        on.print(
+            Text.assemble("data       up to ", (found["as_of"], "bold"), of_zone, ", ", age(behind))
+        )
     else:
         on.print("data       none yet")
     if found["rebuild"]:
@@ -258,8 +268,7 @@ def _plain(rows: pl.DataFrame) -> list[dict[str, Any]]:
     return rows.with_columns(cs.temporal().cast(pl.String)).to_dicts()
 
 
-def _tables(lake: Lake, checks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    today = datetime.now(UTC).date()
+def _tables(lake: Lake, checks: list[dict[str, Any]], now: date) -> dict[str, dict[str, Any]]:
     described = {}
     for table in _TABLES:
         snapshot = lake.snapshot(table)
@@ -271,7 +280,7 @@ def _tables(lake: Lake, checks: list[dict[str, Any]]) -> dict[str, dict[str, Any
             "rows": snapshot.rows,
             "version": snapshot.version,
             "as_of": as_of.isoformat() if as_of else None,
-            "days_behind": (today - as_of).days if as_of else None,
+            "days_behind": (now - as_of).days if as_of else None,
             "checks_passed": sum(mine),
             "checks_failed": len(mine) - sum(mine),
         }

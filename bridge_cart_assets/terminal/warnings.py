@@ -26,7 +26,11 @@ def listed_files(settings: Settings) -> "list[LandedFile]":
     from bridge_cart_assets.ingestion.landing import list_landing
     from bridge_cart_assets.sources import SOURCES
 
-    return [f for source in SOURCES for f in list_landing(settings.landing, source.name)]
+    return [
+        file
+        for source in SOURCES
+        for file in list_landing(settings.landing, source.name, settings.timezone)
+    ]
 
 
 def warn_interrupted_rebuild(_: object) -> None:

@@ -24,6 +24,7 @@ from bridge_cart_assets.transforms.currencies import read_currencies
 from bridge_cart_assets.transforms.dates import Order, read_moments
 from bridge_cart_assets.transforms.folding import EMPTY
 from bridge_cart_assets.transforms.ids import is_id, tidy_id
+from bridge_cart_assets.transforms.local_time import end_of_day, on_clock, start_of_day
 from bridge_cart_assets.transforms.phones import e164
 from bridge_cart_assets.transforms.statuses import names_refund, read_status
 
@@ -77,6 +78,7 @@ def clean_purchases(
     records: pl.LazyFrame,
     dates: Order | None = None,
     currency: str | None = None,
+    zone: str = "UTC",
     hash_key: bytes | None = None,
 ) -> Cleaned:
     """Clean order lines.
@@ -88,6 +90,7 @@ def clean_purchases(
             that came without a line.
         dates: whether the day or the month comes first where a file leaves it open.
         currency: the shop's currency; of signs that several currencies have.
+        zone: the shop's time zone, whose days these are.
         hash_key: the key by which addresses are hashed; without one, addresses do not count.
 
     Returns:
@@ -124,7 +127,7 @@ def clean_purchases(
         customer_id=tidy_id(pl.col("customer_id")),
         email=read_email(pl.col("email")),
         line_number=read_wholes(pl.col("line_number")),
-        purchase_date=read_moments(pl.col("purchase_date"), _FILE, dates),
+        purchase_date=read_moments(pl.col("purchase_date"), _FILE, dates, zone),
         purchase_amount=read_amounts(pl.col("purchase_amount"), _FILE, coin, currency),
         discount_amount=read_amounts(pl.col("discount_amount"), _FILE, coin, currency),
         coupon_used=parsing.parse_flag(pl.col("coupon_used")),
@@ -132,7 +135,7 @@ def clean_purchases(
         product_category=parsing.tidy(pl.col("product_category")),
         quantity=read_numbers(pl.col("quantity"), _FILE),
         status=read_status(pl.col("status")),
-        updated_at=read_moments(pl.col("updated_at"), _FILE, dates),
+        updated_at=read_moments(pl.col("updated_at"), _FILE, dates, zone),
         currency=read_currencies(coin, currency),
         is_own_status=~pl.col("_status_filled").fill_null(False),
         is_of_refund=names_refund(pl.col("status")).fill_null(False),
@@ -148,8 +151,8 @@ def clean_purchases(
         quantity=pl.col("quantity")
         .round(3, mode="half_away_from_zero")
         .cast(QUANTITY, strict=False),
-        updated_at=_not_from_the_future("updated_at"),
-        purchase_day=pl.col("purchase_date").dt.date(),
+        updated_at=_not_from_the_future("updated_at", zone),
+        purchase_day=on_clock(pl.col("purchase_date"), zone).dt.date(),
         # Of an order that is refunded in part, the negative line is the refund.
         is_completed=pl.col("is_own_status")
         & ~pl.col("is_of_refund")
@@ -168,8 +171,8 @@ def clean_purchases(
             quantity=_or_default("quantity", pl.lit(1).cast(QUANTITY)),
             status=_or_default("status", pl.lit("completed")),
             discount_amount=_or_default("discount_amount", pl.lit(0).cast(MONEY)),
-            version_at=pl.coalesce("updated_at", _end_of_batch_day()),
-            purchase_month=pl.col("purchase_date").dt.strftime("%Y-%m"),
+            version_at=pl.coalesce("updated_at", end_of_day(pl.col("batch_day"), zone)),
+            purchase_month=on_clock(pl.col("purchase_date"), zone).dt.strftime("%Y-%m"),
         )
         .with_columns(purchase_amount=_moved_amount())
         .with_columns(discount_amount=_as_the_amount(pl.col("discount_amount")))
@@ -183,12 +186,15 @@ def clean_purchases(
     )
 
 
-def clean_customers(records: pl.LazyFrame, dates: Order | None = None) -> Cleaned:
+def clean_customers(
+    records: pl.LazyFrame, dates: Order | None = None, zone: str = "UTC"
+) -> Cleaned:
     """Clean profile records.
 
     Args:
         records: the contract's customer columns as strings, and the provenance columns.
         dates: whether the day or the month comes first where a file leaves it open.
+        zone: the shop's time zone, whose days these are.
 
     Returns:
         accepted: the columns of silver/customers without valid_to and is_current. valid_from is
@@ -217,8 +223,8 @@ def clean_customers(records: pl.LazyFrame, dates: Order | None = None) -> Cleane
         income=read_amounts(pl.col("income"), _FILE),
         city=parsing.tidy(pl.col("city")),
         country=read_countries(pl.col("country"), _FILE),
-        signup_date=read_moments(pl.col("signup_date"), _FILE, dates),
-        updated_at=read_moments(pl.col("updated_at"), _FILE, dates),
+        signup_date=read_moments(pl.col("signup_date"), _FILE, dates, zone),
+        updated_at=read_moments(pl.col("updated_at"), _FILE, dates, zone),
     )
     guesses = ("income", "signup_date", "updated_at")
     typed = read.with_columns(
@@ -227,17 +233,16 @@ def clean_customers(records: pl.LazyFrame, dates: Order | None = None) -> Cleane
     ).with_columns(
         mobile=e164(pl.col("mobile_text"), pl.col("country")),
         income=pl.when(pl.col("income") >= 0).then("income"),
-        signup_date=pl.col("signup_date").dt.date(),
-        updated_at=_not_from_the_future("updated_at"),
+        signup_date=on_clock(pl.col("signup_date"), zone).dt.date(),
+        updated_at=_not_from_the_future("updated_at", zone),
     )
-    start = pl.col("batch_day").cast(pl.Datetime("us", "UTC"))
     derived = typed.with_columns(
         unreadable=_unreadable(
             "email", "mobile", "gender", "age", "income", "signup_date", "updated_at"
         ),
         gender=pl.col("gender").fill_null("unknown"),
-        valid_from=pl.coalesce("updated_at", start),
-        version_at=pl.coalesce("updated_at", _end_of_batch_day()),
+        valid_from=pl.coalesce("updated_at", start_of_day(pl.col("batch_day"), zone)),
+        version_at=pl.coalesce("updated_at", end_of_day(pl.col("batch_day"), zone)),
     )
     reasons = [
         ("MISSING_CUSTOMER_ID", "customer_id", pl.col("customer_id").is_null()),
@@ -408,16 +413,10 @@ def _or_default(column: str, default: pl.Expr) -> pl.Expr:
     return pl.when(_missing(column)).then(default).otherwise(column)
 
 
-def _end_of_batch_day() -> pl.Expr:
-    """The last microsecond of the batch day."""
-    next_day = (pl.col("batch_day") + pl.duration(days=1)).cast(pl.Datetime("us", "UTC"))
-    return next_day - pl.duration(microseconds=1)
-
-
-def _not_from_the_future(column: str) -> pl.Expr:
+def _not_from_the_future(column: str, zone: str) -> pl.Expr:
     """Null when it is later than the day after the batch day."""
     last = pl.col("batch_day") + pl.duration(days=1)
-    return pl.when(pl.col(column).dt.date() <= last).then(column)
+    return pl.when(on_clock(pl.col(column), zone).dt.date() <= last).then(column)
 
 
 def _unreadable(*columns: str) -> pl.Expr:

@@ -13,6 +13,7 @@ from typing import Literal
 import polars as pl
 
 from bridge_cart_assets.tables.columns import TIMESTAMP
+from bridge_cart_assets.transforms.local_time import from_clock
 from bridge_cart_assets.transforms.parsing import present
 
 Order = Literal["day_first", "month_first"]
@@ -82,7 +83,9 @@ _IN_UTC = r"(?:z|utc|gmt)$"
 _UNITS = ((9, 10, 1), (12, 13, 1_000), (15, 16, 1_000_000))
 
 
-def read_moments(text: pl.Expr, file: pl.Expr, default: Order | None = None) -> pl.Expr:
+def read_moments(
+    text: pl.Expr, file: pl.Expr, default: Order | None = None, zone: str = "UTC"
+) -> pl.Expr:
     """Moments in UTC.
 
     ISO 8601, day, month and year with `/`, `.` or `-`, months by their English names, AM and PM,
@@ -95,6 +98,7 @@ def read_moments(text: pl.Expr, file: pl.Expr, default: Order | None = None) -> 
         text: the column of moments.
         file: what tells the files apart; null or empty for a value by itself (a message).
         default: the order where a file leaves it open; day_first, as a guess, when it is not set.
+        zone: the time zone of times that name none.
 
     Returns:
         A struct. value: the moment. guessed: neither the file nor the default decided about it.
@@ -110,10 +114,10 @@ def read_moments(text: pl.Expr, file: pl.Expr, default: Order | None = None) -> 
     2024-01-05 15:15 False
     """
     columns = pl.struct(present(text).alias("text"), file.cast(pl.String).alias("file"))
-    return columns.map_batches(lambda rows: _moments(rows, default), return_dtype=MOMENT)
+    return columns.map_batches(lambda rows: _moments(rows, default, zone), return_dtype=MOMENT)
 
 
-def _moments(rows: pl.Series, default: Order | None) -> pl.Series:
+def _moments(rows: pl.Series, default: Order | None, zone: str) -> pl.Series:
     frame = rows.struct.unnest()
     text = frame["text"]
     value = text.clear(text.len()).cast(TIMESTAMP)
@@ -125,7 +129,7 @@ def _moments(rows: pl.Series, default: Order | None) -> pl.Series:
             spelt = pl.select(pl.when(fits).then(text)).to_series()
             read = spelt.str.to_datetime(form, strict=False, time_unit="us")
             if read.dtype != TIMESTAMP:
-                read = pl.select(_instant(pl.lit(read), pl.duration())).to_series()
+                read = pl.select(from_clock(pl.lit(read), zone)).to_series()
             value = pl.select(pl.coalesce(value, read)).to_series()
     if value.null_count() > text.null_count():
         value = pl.select(pl.coalesce(value, _ticks(pl.lit(text)))).to_series()
@@ -134,15 +138,15 @@ def _moments(rows: pl.Series, default: Order | None) -> pl.Series:
     odd = odd.with_columns(file=pl.when(pl.col("file") != "").then("file"))
     if not odd.height:
         return found.to_struct(rows.name)
-    rare = _read_odd(odd, default)
+    rare = _read_odd(odd, default, zone)
     return found.with_columns(
         found[name].scatter(rare["row"], rare[name]) for name in found.columns
     ).to_struct(rows.name)
 
 
-def _read_odd(odd: pl.DataFrame, default: Order | None) -> pl.DataFrame:
+def _read_odd(odd: pl.DataFrame, default: Order | None, zone: str) -> pl.DataFrame:
     """row, value and guessed of the rows that are not in a common spelling."""
-    odd = odd.join(_spellings(odd["text"].unique()), on="text", how="left")
+    odd = odd.join(_spellings(odd["text"].unique(), zone), on="text", how="left")
     decided = (
         odd.filter(pl.col("shows").is_not_null())
         .group_by("file")
@@ -169,7 +173,7 @@ def _read_odd(odd: pl.DataFrame, default: Order | None) -> pl.DataFrame:
     return odd.join(decided, on="file", how="left").select("row", value=value, guessed=guessed)
 
 
-def _spellings(texts: pl.Series) -> pl.DataFrame:
+def _spellings(texts: pl.Series, zone: str) -> pl.DataFrame:
     """What each distinct text may mean.
 
     Returns:
@@ -222,8 +226,8 @@ def _spellings(texts: pl.Series) -> pl.DataFrame:
         read.with_columns(by_day=by_day, by_month=by_month)
         .select(
             "text",
-            by_day=_instant(pl.col("by_day"), pl.col("ahead")),
-            by_month=_instant(pl.col("by_month"), pl.col("ahead")),
+            by_day=_instant(pl.col("by_day"), pl.col("ahead"), zone),
+            by_month=_instant(pl.col("by_month"), pl.col("ahead"), zone),
             is_open=(pl.all_horizontal(is_month) & (first != second)).fill_null(False),
             shows=pl.when(is_only_day[0] & is_month[1])
             .then(pl.lit("day_first"))
@@ -308,9 +312,10 @@ def _ticks(text: pl.Expr) -> pl.Expr:
     return ticks.cast(TIMESTAMP)
 
 
-def _instant(local: pl.Expr, ahead: pl.Expr) -> pl.Expr:
-    """The moment in UTC. A time that does not say its zone is in UTC too: here and only here."""
-    return local.dt.replace_time_zone("UTC") - ahead.fill_null(pl.duration())
+def _instant(local: pl.Expr, ahead: pl.Expr, zone: str) -> pl.Expr:
+    """The moment in UTC; a time that does not say how far ahead of UTC it is, is the zone's."""
+    there = local.dt.replace_time_zone("UTC") - ahead
+    return pl.when(ahead.is_null()).then(from_clock(local, zone)).otherwise(there)
 
 
 def _plausible(moment: pl.Expr) -> pl.Expr:

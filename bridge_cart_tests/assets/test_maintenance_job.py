@@ -31,8 +31,10 @@ def maintain(settings: Settings, instance: dg.DagsterInstance) -> dg.ExecuteInPr
 def test_it_runs_every_night_and_touches_no_other_asset(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
-    assert maintenance_schedule.default_status == dg.DefaultScheduleStatus.RUNNING
-    assert maintenance_schedule.cron_schedule == "30 3 * * *"
+    schedule = maintenance_schedule("America/Los_Angeles")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    assert schedule.cron_schedule == "30 3 * * *"
+    assert schedule.execution_timezone == "America/Los_Angeles"
     result = maintain(settings, instance)
     assert materialized(result) == {"ops/maintenance"}
     refresh = build_defs(settings).resolve_job_def("refresh")
@@ -45,7 +47,7 @@ def test_a_night_without_anything_to_do_is_skipped(settings: Settings) -> None:
         context = dg.build_schedule_context(
             resources={"lake": Lake(settings.lake), "settings": settings}
         )
-        return maintenance_schedule(context)
+        return maintenance_schedule("UTC")(context)
 
     assert isinstance(tonight(), dg.SkipReason), "there is no lake"
     for day in ("2024-01-01", "2024-01-02"):

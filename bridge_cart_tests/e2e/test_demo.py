@@ -30,7 +30,7 @@ def test_a_shop_that_is_there_goes_on(tmp_path: Path) -> None:
 
 
 def test_it_ends_yesterday_so_that_the_next_day_is_today() -> None:
-    assert yesterday() + timedelta(days=1) == datetime.now(UTC).date()
+    assert yesterday("UTC") + timedelta(days=1) == datetime.now(UTC).date()
 
 
 @pytest.mark.slow

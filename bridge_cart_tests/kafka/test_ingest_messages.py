@@ -8,20 +8,27 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from deltalake import DeltaTable
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bridge_cart_assets.ingestion import ingest_messages as module
 from bridge_cart_assets.ingestion import kafka_admin
-from bridge_cart_assets.ingestion.ingest_messages import MessagesTaken, ingest_messages
+from bridge_cart_assets.ingestion.ingest_messages import (
+    MessagesTaken,
+    estimated_batch_days,
+    ingest_messages,
+)
 from bridge_cart_assets.ingestion.kafka_admin import (
     BrokersUnreachableError,
     Partition,
@@ -58,6 +65,7 @@ class Desk:
     cluster: MockCluster | Broker
     lake: Lake
     settings: dict[str, str] = field(default_factory=dict)
+    zone: str = "UTC"
 
     @property
     def mock(self) -> MockCluster:
@@ -78,7 +86,7 @@ class Desk:
         produce(self.cluster.bootstrap, TOPIC, [Message(v, at, partition) for v in values])
 
     def take(self) -> MessagesTaken:
-        return ingest_messages(self.lake, PURCHASES, self.brokers, "run")
+        return ingest_messages(self.lake, PURCHASES, self.brokers, "run", zone=self.zone)
 
     def raw(self) -> pl.DataFrame:
         rows = self.lake.snapshot(PURCHASES.raw).read()
@@ -231,11 +239,50 @@ def test_the_batch_day_is_the_utc_day_of_the_timestamp(desk: Desk) -> None:
     assert desk.lake.snapshot(PURCHASES.raw).as_of == date(2024, 1, 2)
 
 
+def test_in_a_zone_it_is_the_local_day(desk: Desk) -> None:
+    desk.zone = "America/Los_Angeles"
+    hours = {0: "2024-01-01", 7: "2024-01-01", 8: "2024-01-02"}
+    for hour in hours:
+        desk.send(hour, at=MIDNIGHT + hour * 3_600_000)
+    due = [position for position in desk.positions() if position.lag]
+    ends = {date(2024, 1, 1), date(2024, 1, 2)}
+    assert estimated_batch_days(desk.brokers, due, desk.zone) == ends
+    desk.take()
+    days = desk.raw().sort("_pos")["_batch_day"]
+    assert [str(day) for day in days] == list(hours.values())
+
+
 def test_without_a_day_that_a_calendar_has_it_is_the_day_of_taking() -> None:
     now = date(2024, 5, 6)
     beyond = (None, 253_402_300_800_000, -62_135_596_800_001, 2**63 - 1, -(2**63))
     assert list(days_of(beyond, now)) == [now] * 5
     assert list(days_of([], now)) == []
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [
+        *("America/Los_Angeles", "Pacific/Auckland", "Europe/London", "Asia/Kolkata"),
+        *("Australia/Lord_Howe", "Pacific/Apia", "UTC"),
+    ],
+)
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 4_000_000_000_000)))
+def test_in_a_zone_a_message_is_of_the_local_day_of_its_time(
+    zone: str, milliseconds: list[int]
+) -> None:
+    found = days_of(milliseconds, date(2024, 1, 1), zone)
+    there = ZoneInfo(zone)
+    assert list(found) == [datetime.fromtimestamp(ms / 1000, there).date() for ms in milliseconds]
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Auckland"])
+def test_in_a_zone_too_a_time_that_no_calendar_has_is_of_now(zone: str) -> None:
+    now = date(2024, 1, 5)
+    far = 9_223_372_036_854_775_807
+    ends = (-62_135_596_800_000, 253_402_300_799_999)
+    assert list(days_of([None, far, -far, *ends], now, zone)) == [now] * 5
+    assert list(days_of([], now, zone)) == []
 
 
 def test_what_is_no_record_is_kept_with_its_bytes_and_the_next_ones_are_taken(desk: Desk) -> None:

@@ -117,7 +117,7 @@ def test_meta_says_what_every_table_has_seen_and_which_run_it_was(catalogue: Pat
         ("silver", "visits", 2, date(2024, 1, 5)),
     ]
     assert ask(catalogue, "SELECT * FROM meta.run") == [
-        ("run-1", AT.replace(tzinfo=None), date(2024, 1, 5))
+        ("run-1", AT.replace(tzinfo=None), date(2024, 1, 5), "UTC")
     ]
 
 

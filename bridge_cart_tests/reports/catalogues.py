@@ -76,10 +76,11 @@ def write_catalogue(
             "rows BIGINT, description VARCHAR)"
         )
         connection.execute(
-            "CREATE TABLE meta.run (run_id VARCHAR, finished_at TIMESTAMP, as_of DATE)"
+            "CREATE TABLE meta.run (run_id VARCHAR, finished_at TIMESTAMP, as_of DATE, "
+            "timezone VARCHAR)"
         )
         if run:
-            connection.execute("INSERT INTO meta.run VALUES (?, ?, ?)", run)
+            connection.execute("INSERT INTO meta.run VALUES (?, ?, ?, ?)", [*run, "UTC"])
         for table in tables:
             rows = list(gold.get(table.name, ()))
             _create(connection, table, rows)

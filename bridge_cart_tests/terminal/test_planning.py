@@ -38,9 +38,9 @@ def plans(monkeypatch: pytest.MonkeyPatch) -> Callable[[], float]:
     listings: list[str] = []
     list_landing = planning.list_landing
 
-    def count(landing: Path, source: str) -> object:
+    def count(landing: Path, source: str, zone: str) -> object:
         listings.append(source)
-        return list_landing(landing, source)
+        return list_landing(landing, source, zone)
 
     monkeypatch.setattr(planning, "list_landing", count)
     return lambda: len(listings) / len(SOURCES)

@@ -44,6 +44,7 @@ def found(*checks: dict[str, Any], **others: Any) -> dict[str, Any]:
             }
         },
         "rebuild": None,
+        "timezone": "UTC",
         "files": [],
         "columns": [],
         "findings": [],

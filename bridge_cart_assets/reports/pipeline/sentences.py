@@ -33,9 +33,9 @@ def age_of_data(fresh: Freshness) -> str:
     """How far the data lag behind the run, in days."""
     if fresh.as_of is None:
         return "Silver has no batch day yet: land files and run."
-    if fresh.finished_at is None:
+    if fresh.run_day is None:
         return f"The data end on {fresh.as_of}."
-    behind = (fresh.finished_at.date() - fresh.as_of).days
+    behind = (fresh.run_day - fresh.as_of).days
     if behind <= 0:
         return f"The data end on {fresh.as_of}, the day of that run."
     days = "one day" if behind == 1 else f"{grouped(behind)} days"
