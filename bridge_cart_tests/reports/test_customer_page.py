@@ -195,6 +195,14 @@ def test_the_ids_of_a_customer_are_listed_with_the_reason(client: TestClient) ->
     ]
 
 
+def test_a_search_for_an_id_of_another_customer_finds_that_customer(client: TestClient) -> None:
+    page = Markup(client.get("/customers?id=C900").text)
+    answer = "The id “C900” is one of the customer “C001”: both have one e-mail address."
+    assert text(page["search-answer"]).startswith(answer)
+    (row,) = page["found-table"].findall("tbody/tr")
+    assert text(first_of(row, "th")) == "C001"
+
+
 def test_an_id_of_another_customer_says_whose_it_is(client: TestClient) -> None:
     response = client.get("/customers/C900")
     assert response.status_code == 404
