@@ -67,6 +67,9 @@ def generate(context: click.Context, /, until: datetime | None, **arguments: obj
     }
     if given.get("to") == "kafka":
         given.setdefault("form", "ndjson")
+    if "customers" in given:
+        # Without, the shop that is there goes on in its own zone.
+        given["zone"] = settings.timezone
     try:
         shop = Shop.asked_for(settings.data, date_of(until), **_shop_arguments(given))
     except ValueError as error:

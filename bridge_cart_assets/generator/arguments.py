@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from zoneinfo import available_timezones
 
 from bridge_cart_assets.generator import ground_truth
 from bridge_cart_assets.generator.defects import (
@@ -50,6 +51,8 @@ class Shop:
         guests: share of the orders that are placed without an account; a fifth of them without an
             e-mail address too. With guests, order lines have the column email.
         second_accounts: share of the customers who are the second account of another one.
+        zone: the shop's time zone: its days are local ones, and its files have the times of its
+            clock, without a zone.
         to: where the records go; messages are NDJSON lines, and there are no files to compress.
 
     Raises:
@@ -68,6 +71,7 @@ class Shop:
     to: Target = Target.FILES
     guests: float = 0.0
     second_accounts: float = 0.0
+    zone: str = "UTC"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a shop."""
@@ -98,6 +102,8 @@ class Shop:
             raise ValueError("gz=True is not accepted with form=parquet: Parquet is compressed")
         if self.to is Target.KAFKA and (self.form is not Form.NDJSON or self.gz):
             raise ValueError("to=kafka is accepted with form=ndjson only, and without gz")
+        if self.zone not in available_timezones():
+            raise ValueError(f"zone={self.zone} is not accepted: the IANA name of a time zone")
         if self.start < EARLIEST:
             raise ValueError(f"start={self.start} is not accepted: {EARLIEST} or later")
         if self.start.toordinal() + self.days - 1 > LATEST.toordinal():
@@ -184,6 +190,7 @@ class Shop:
                 "to": Target(known.get("to", Target.FILES)),
                 "guests": float(known.get("guests", 0.0)),
                 "second_accounts": float(known.get("second_accounts", 0.0)),
+                "zone": str(known.get("zone", "UTC")),
             }
         except (KeyError, TypeError, ValueError) as error:
             file = data / "truth" / ground_truth.SHOP
@@ -224,4 +231,5 @@ class Shop:
             **({"to": str(self.to)} if self.to is not Target.FILES else {}),
             **({"guests": float(self.guests)} if self.guests else {}),
             **({"second_accounts": float(self.second_accounts)} if self.second_accounts else {}),
+            **({"zone": self.zone} if self.zone != "UTC" else {}),
         }

@@ -22,6 +22,7 @@ from bridge_cart_assets.generator import (
     transactions,
 )
 from bridge_cart_assets.generator.arguments import Shop
+from bridge_cart_assets.generator.clock import in_utc, seconds_ahead_of
 from bridge_cart_assets.generator.defect_injection import MANIFEST, spoil
 from bridge_cart_assets.generator.defects import (
     CORRECTED,
@@ -116,12 +117,13 @@ def blocks(shop: Shop, first: int) -> Iterator[Block]:
         }
         if orders.end <= read_from:
             continue
-        tidy = {
+        on_the_clock = {
             CUSTOMERS: profiles.table(arrived[CUSTOMERS], crowd, pool, shop.start),
             PURCHASES: transactions.table(
                 arrived[PURCHASES], shop.start, _addresses(shop, arrived[PURCHASES], crowd, pool)
             ),
         }
+        tidy = {name: in_utc(records, shop.zone) for name, records in on_the_clock.items()}
         days = [
             _spoilt(source, shop, arrived[source.name], tidy[source.name]) for source in sources
         ]
@@ -168,7 +170,8 @@ def _source(name: str, shop: Shop) -> _Source:
 
 def _spoilt(source: _Source, shop: Shop, arrived: pl.DataFrame, tidy: pl.DataFrame) -> _Delivered:
     text = tidy.select(
-        *as_text(tidy, source.name),
+        *as_text(tidy, source.name, shop.zone),
+        *seconds_ahead_of(tidy, shop.zone),
         pl.col("^mobile_otherwise$").name.prefix("_"),
         _day=arrived["lands"],
         _due=arrived["day"],

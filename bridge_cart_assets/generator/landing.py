@@ -49,14 +49,15 @@ class Target(StrEnum):
     KAFKA = "kafka"
 
 
-def as_text(records: pl.DataFrame, source: str) -> list[pl.Expr]:
+def as_text(records: pl.DataFrame, source: str, zone: str = "UTC") -> list[pl.Expr]:
     """The columns that land, as text, from typed ones.
 
     Where the records have a column `x_written`, it is how x is written down in the file.
-    Moments are `2024-01-05T14:03:22`, days `2024-01-05`, money `1234.50`, flags true and false.
+    Moments are `2024-01-05T14:03:22` by the clock of the zone, days `2024-01-05`, money `1234.50`,
+    flags true and false.
     """
     columns = (name for name in _WITH_ADDRESSES[source] if name in records.columns)
-    return [_text(name, records.schema).fill_null("") for name in columns]
+    return [_text(name, records.schema, zone).fill_null("") for name in columns]
 
 
 def render_file(
@@ -142,9 +143,9 @@ def land(file: Path, content: bytes, *, gz: bool) -> None:
     os.replace(unfinished, file)
 
 
-def _text(name: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+def _text(name: str, schema: Mapping[str, pl.DataType], zone: str) -> pl.Expr:
     if isinstance(schema[name], pl.Datetime):
-        return pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S")
+        return pl.col(name).dt.convert_time_zone(zone).dt.strftime("%Y-%m-%dT%H:%M:%S")
     if f"{name}_written" in schema:
         return pl.col(f"{name}_written").alias(name)
     return pl.col(name).cast(pl.String)

@@ -143,16 +143,16 @@ def _addressed_lines(lines_at: Snapshot, accounts: pl.Series) -> pl.DataFrame:
 
 
 def _moved(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """The identities that have another person than before, with both."""
+    """The identities that have another person than before, with both.
+
+    One that was not there has no rows yet: they are written after it.
+    """
     both = after.select("identity", "person_id").join(
-        before.select("identity", _before="person_id"), on="identity", how="left"
+        before.select("identity", _before="person_id"), on="identity"
     )
-    # Until now, one that was not there was a person of its own.
-    was = pl.coalesce("_before", "identity")
-    moved = both.filter(pl.col("person_id") != was)
-    return pl.concat(
-        [moved.select("identity", "person_id"), moved.select("identity", person_id=was)]
-    )
+    moved = both.filter(pl.col("person_id") != pl.col("_before"))
+    was = moved.select("identity", person_id="_before")
+    return pl.concat([moved.select("identity", "person_id"), was])
 
 
 def moved_since(
@@ -174,12 +174,9 @@ def moved_since(
 
 
 def _moved_in(feed: pl.DataFrame) -> pl.DataFrame:
-    """Of a change feed: one that came or went was, or is, a person of its own."""
-    alone = feed.filter(pl.col("_change_type").is_in(["insert", "delete"]))
-    had = pl.concat(
-        [feed.select("identity", "person_id"), alone.select("identity", person_id="identity")]
-    ).unique()
-    return had.filter(pl.col("person_id").n_unique().over("identity") > 1)
+    """The identities that have had several persons in a change feed, with all of them."""
+    had = feed.select("identity", "person_id").unique()
+    return had.filter(pl.len().over("identity") > 1)
 
 
 def _misplaced(at: Snapshot, lines_at: Snapshot, profiles_at: Snapshot) -> pl.DataFrame:
