@@ -119,3 +119,41 @@ def test_another_key_is_refused_until_a_rebuild(tmp_path: Path, command: Command
     assert "rebuild" in refused.stderr
     assert command("rebuild").returncode == 0
     assert len({customer for customer, _ in buyers(tmp_path).values()}) == 6
+
+
+@pytest.mark.parametrize(
+    ("kind", "accounts", "guests", "nobody"),
+    [
+        (
+            "woocommerce",
+            {"701": "12", "704": "12", "706": "13", "707": "13", "708": "13", "709": "13"},
+            [{"702", "703"}],
+            {"705"},
+        ),
+        (
+            "shopify-export",
+            {"#1001": "7000000000001", "#1008": "7000000000001"},
+            [{"#1002", "#1003", "#1004"}, {"#1006"}],
+            {"#1005"},
+        ),
+    ],
+)
+def test_guests_of_shop_programs_are_accounts_by_their_address(
+    tmp_path: Path,
+    kind: str,
+    accounts: dict[str, str],
+    guests: list[set[str]],
+    nobody: set[str],
+) -> None:
+    """WooCommerce's customer 0 is no customer; Shopify's export has addresses only."""
+    lake = Lake(str(tmp_path / "lake"))
+    run(lake, CASE.parent / kind, settings=with_key(tmp_path))
+    found = {order: customer for order, (customer, _) in buyers(tmp_path).items()}
+    orders_of: dict[str, set[str]] = {}
+    for order, customer in found.items():
+        if str(customer).startswith("guest-"):
+            orders_of.setdefault(str(customer), set()).add(order)
+    assert sorted(orders_of.values(), key=min) == guests
+    assert {order for order, customer in found.items() if customer is None} == nobody
+    others = {order: found[order] for order in found.keys() - nobody - set().union(*guests)}
+    assert others == accounts

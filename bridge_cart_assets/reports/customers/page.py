@@ -51,7 +51,7 @@ LIST = Parameter("list", "List", tuple(Option(one.name, one.title) for one in WO
 SEARCH = Parameter("id", "Customer id", in_form=False)
 NO_NAMES = (
     "A list has customer ids and no names or e-mail addresses: gold holds none. Look the ids up in "
-    "the shop’s own system."
+    "the shop’s own system; a guest (guest-…) by the orders on the guest’s page."
 )
 _BANDS = {"low": "below 1/3", "medium": "1/3 to 2/3", "high": "above 2/3"}
 
