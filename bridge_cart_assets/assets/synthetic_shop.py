@@ -54,7 +54,8 @@ def shop_day(
                 f"the shop has reached {before or 'no day'}: {last} is in the future, and a batch "
                 "day after today is no partition yet"
             )
-        new = {} if known else config.model_dump(exclude={"days"}) | {"start": start}
+        begin = {"start": start, "zone": settings.timezone}
+        new = {} if known else config.model_dump(exclude={"days"}) | begin
         landed = generate(Shop.asked_for(settings.data, last, **new), settings.data)
     except ValueError as error:
         raise dg.Failure(str(error), allow_retries=False) from error

@@ -317,6 +317,11 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         """Whether a table is there; one that was there is not looked for again."""
         return self._is_there(table_name, super().has_table)
 
+    def has_secondary_index(self, name: str) -> bool:
+        """Whether a summary has been made; one that was there is not looked for again."""
+        look = super().has_secondary_index
+        return self._is_there(f"summary {name}", lambda _: look(name))
+
     def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
         look = super()._has_asset_key_col_on_connection
         return self._is_there(
@@ -324,7 +329,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         )
 
     def _is_there(self, name: str, look: Callable[[str], bool]) -> bool:
-        """Dagster asks this for every event, and its own class reads the whole schema each time."""
+        """Dagster asks this for every event, and its own class reads the file each time."""
         known: set[str] = self.__dict__.setdefault("_known", set())
         if name not in known and look(name):
             known.add(name)

@@ -7,7 +7,8 @@ in the landing zone (`landing`).
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
@@ -15,7 +16,6 @@ from confluent_kafka.cimpl import NewTopic
 
 # Seconds that the brokers may take to answer, and to acknowledge the messages of a file.
 DELIVERY_SECONDS = 30.0
-_MILLISECONDS_OF_A_DAY = 86_400_000
 # What names the order or the customer of a record, spoilt or not: its messages keep together.
 _KEY = re.compile(rb'"(?:order_id|customer_id)"\s*:\s*"?([^",}]+)')
 
@@ -65,13 +65,13 @@ class Topics:
                 )
                 self._admin.create_topics([wanted])[topic].result(DELIVERY_SECONDS)
 
-    def send(self, topic: str, day: date, content: bytes) -> None:
-        """Send the lines of a file, each as a message, spread over the day in their order.
+    def send(self, topic: str, day: date, content: bytes, zone: str = "UTC") -> None:
+        """Send the lines of a file, each as a message, spread over the zone's day in their order.
 
         Raises:
             NotSentError: the brokers did not acknowledge all of them.
         """
-        begin = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
+        begin, end = (_midnight(one, zone) for one in (day, day + timedelta(days=1)))
         lines = content.removesuffix(b"\n").split(b"\n")
         with self._in_words():
             for number, line in enumerate(lines):
@@ -80,7 +80,7 @@ class Topics:
                     topic,
                     value=line,
                     key=key[1] if key else b"",
-                    timestamp=begin + number * _MILLISECONDS_OF_A_DAY // len(lines),
+                    timestamp=begin + number * (end - begin) // len(lines),
                     on_delivery=self._note,
                 )
             left = self._producer.flush(DELIVERY_SECONDS)
@@ -112,3 +112,8 @@ class Topics:
                 f"Kafka at {self._where}: {cause.str()}\n"
                 "see that the brokers run and that the BRIDGE_CART_KAFKA_* variables fit them"
             ) from error
+
+
+def _midnight(day: date, zone: str) -> int:
+    """When a day begins, in milliseconds since 1970."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).timestamp() * 1000)

@@ -62,7 +62,7 @@ def generate(
         ground_truth.AnotherShopError: landing holds the files of another shop.
         producing.NotSentError: the brokers did not take the messages.
     """
-    put = _sender(brokers or {}) if shop.to is Target.KAFKA else _lander(shop, data)
+    put = _sender(shop, brokers or {}) if shop.to is Target.KAFKA else _lander(shop, data)
     until = ground_truth.claim(data, shop.arguments, SOURCES, lands=shop.to is Target.FILES)
     first = 0 if until is None else (until - shop.start).days + 1
     files = customers = lines = 0
@@ -108,7 +108,7 @@ def _lander(shop: Shop, data: Path) -> Callable[[File], None]:
     return put
 
 
-def _sender(brokers: Mapping[str, str]) -> Callable[[File], None]:
+def _sender(shop: Shop, brokers: Mapping[str, str]) -> Callable[[File], None]:
     from bridge_cart_assets.generator.producing import Topics
 
     topics = Topics(brokers)
@@ -117,6 +117,7 @@ def _sender(brokers: Mapping[str, str]) -> Callable[[File], None]:
 
     def put(file: File) -> None:
         # A file's name begins with its day.
-        topics.send(TOPICS[file.source], date.fromisoformat(file.name[:10]), file.content)
+        day = date.fromisoformat(file.name[:10])
+        topics.send(TOPICS[file.source], day, file.content, shop.zone)
 
     return put

@@ -112,13 +112,21 @@ def respelt(column: str, table: Mapping[str, Sequence[str]]) -> pl.Expr:
 
 
 def tidy_moment(column: str) -> pl.Expr:
-    """The tidy text read as a moment."""
+    """The tidy text read as a time on the shop's clock."""
     return pl.col(column).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us")
 
 
+def tidy_instant(column: str) -> pl.Expr:
+    """The same in UTC."""
+    return tidy_moment(column) - pl.duration(seconds=pl.col(f"_ahead_{column}"))
+
+
 def moment_written(column: str, *formats: str) -> pl.Expr:
-    """The moment in one of the formats."""
-    said = [tidy_moment(column).dt.strftime(form) for form in formats]
+    """The moment in one of the formats: in UTC, where it ends in Z."""
+    said = [
+        (tidy_instant(column) if form.endswith("Z") else tidy_moment(column)).dt.strftime(form)
+        for form in formats
+    ]
     return pl.concat_list(said).list.get(CHANCE % len(formats))
 
 
@@ -140,18 +148,18 @@ def with_zone(column: str) -> pl.Expr:
     zone = (CHANCE % len(ZONES)).cast(pl.Int64)
     minutes = zone.replace_strict({i: shift for i, (_, shift) in enumerate(ZONES)})
     suffix = zone.replace_strict({i: text for i, (text, _) in enumerate(ZONES)})
-    there = tidy_moment(column) + pl.duration(minutes=minutes)
+    there = tidy_instant(column) + pl.duration(minutes=minutes)
     return there.dt.strftime("%Y-%m-%dT%H:%M:%S") + suffix
 
 
 def epoch(column: str) -> pl.Expr:
     """Seconds since 1970: `1704463402`."""
-    return tidy_moment(column).dt.epoch("s").cast(pl.String)
+    return tidy_instant(column).dt.epoch("s").cast(pl.String)
 
 
 def epoch_milliseconds(column: str) -> pl.Expr:
     """Milliseconds since 1970: `1704463402000`."""
-    return tidy_moment(column).dt.epoch("ms").cast(pl.String)
+    return tidy_instant(column).dt.epoch("ms").cast(pl.String)
 
 
 def has_long_epoch(column: str) -> pl.Expr:

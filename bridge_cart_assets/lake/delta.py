@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bridge_cart_assets.lake.delta_schema import renew_table
+from bridge_cart_assets.lake.open_tables import open_tables
 from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.tables.table import Table
 
@@ -35,7 +36,7 @@ class Lake:
         Raises:
             SchemaMismatchError: the stored table has other columns than were declared.
         """
-        return Snapshot(table, self.root, dict(self.options) or None)
+        return Snapshot(table, self.root, dict(self.options) or None, open_tables(self.root))
 
     def renew(self, table: Table) -> bool:
         """Empty a table that an earlier version wrote with other columns; whether it was one."""

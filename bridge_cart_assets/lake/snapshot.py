@@ -30,7 +30,8 @@ from bridge_cart_assets.lake.commits import (
     write_rows,
 )
 from bridge_cart_assets.lake.delta_schema import absent_columns, add_columns, create_table
-from bridge_cart_assets.lake.fsync import fsync_commit
+from bridge_cart_assets.lake.fsync import LOG, fsync_commit
+from bridge_cart_assets.lake.open_tables import OpenTable, OpenTables
 from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.lake.transactions import all_transactions
 from bridge_cart_assets.lake.vacuum import TOMBSTONE_RETENTION
@@ -53,26 +54,54 @@ class Snapshot:
     """One version of a table, and the only way to write the next one; a write moves it on to
     that."""
 
-    def __init__(self, table: Table, root: str, options: dict[str, str] | None) -> None:
+    def __init__(
+        self, table: Table, root: str, options: dict[str, str] | None, opened: OpenTables
+    ) -> None:
         self.table = table
         self.uri = f"{root}/{table.path}"
         self._root = root
         self._options = options
         # Where the table lies; None in an object store.
         self._folder = None if "://" in root else Path(self.uri)
-        try:
-            self._handle: DeltaTable | None = DeltaTable(self.uri, storage_options=options)
-        except TableNotFoundError:
-            self._handle = None
-        except DeltaError as error:
-            raise DamagedTableError(
-                f"{table.path} at {self.uri} cannot be opened: {str(error).splitlines()[0]}\n"
-                "a power cut can leave that: bridge-cart doctor looks, and mends it"
-            ) from error
         # Declared since the table was last written.
         self._lacking: tuple[str, ...] = ()
-        if self._handle is not None:
-            self._lacking = absent_columns(table, self._handle, self.uri)
+        self._handle: DeltaTable | None = None
+        # Whether others read through the same handle; then nothing is written through it.
+        self._is_shared = False
+        self._opened = opened
+        is_open = opened.current(self._folder, table) if self._folder else None
+        if is_open is None:
+            self._open()
+        else:
+            self._handle, self._lacking = is_open.handle, is_open.absent_columns
+            self._is_shared = True
+
+    def _open(self) -> None:
+        if self._folder is not None and not (self._folder / LOG).is_dir():
+            return
+        try:
+            self._handle = self._load()
+        except TableNotFoundError:
+            return
+        self._lacking = absent_columns(self.table, self._handle, self.uri)
+        self._share(self._handle)
+
+    def _load(self, version: int | None = None) -> DeltaTable:
+        try:
+            return DeltaTable(self.uri, version=version, storage_options=self._options)
+        except TableNotFoundError:
+            raise
+        except DeltaError as error:
+            raise DamagedTableError(
+                f"{self.table.path} at {self.uri} cannot be opened: {str(error).splitlines()[0]}\n"
+                "a power cut can leave that: bridge-cart doctor looks, and mends it"
+            ) from error
+
+    def _share(self, handle: DeltaTable) -> None:
+        """Let others read through the handle; nothing is written through it any more."""
+        if self._folder is not None:
+            self._opened.keep(self._folder, OpenTable(self.table, handle, self._lacking))
+            self._is_shared = True
 
     @property
     def version(self) -> int | None:
@@ -167,8 +196,9 @@ class Snapshot:
             ) from error
 
     def create_if_missing(self) -> None:
-        """Create the table without rows, if there is none yet."""
-        self._existing_or_new()
+        """Create the table without rows, if there is none yet; add the columns that it lacks."""
+        if self._handle is None or self._lacking:
+            self._existing_or_new()
 
     def append(self, frame: pl.DataFrame, commit: Commit) -> int:
         """Add rows in one commit, an empty frame too (it records the transactions).
@@ -350,7 +380,9 @@ class Snapshot:
         """Write through the handle that was opened; the version that was committed."""
         handle = self._existing_or_new()
         write(handle)
-        return self._fsync_commit(handle)
+        version = self._fsync_commit(handle)
+        self._share(handle)
+        return version
 
     def _fsync_commit(self, handle: DeltaTable) -> int:
         """The version that was committed, once it would survive a power cut."""
@@ -361,6 +393,13 @@ class Snapshot:
 
     def _existing_or_new(self) -> DeltaTable:
         self.__dict__.pop("files", None)
+        if self._handle is not None and self._is_shared:
+            # At the same version: what was planned on it is refused if another run was faster.
+            planned_on = self.table_id
+            self._handle = self._load(self._handle.version())
+            self._is_shared = False
+            if self.table_id != planned_on:
+                raise CommitConflictError(f"{self.table.path} was removed and made again")
         if self._handle is None:
             self._handle = create_table(self.table, self.uri, self._options)
             if self._handle.version() > 0:

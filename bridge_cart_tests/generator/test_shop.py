@@ -232,6 +232,7 @@ def test_foreign_sources_and_hidden_files_are_no_hindrance(tmp_path: Path) -> No
         ({"start": date(1979, 12, 31)}, "1980-01-01 or later"),
         ({"start": date(2100, 12, 30), "days": 3}, "2100-12-31 or before"),
         ({"days": 10**9}, "2100-12-31 or before"),
+        ({"zone": "Mars/Olympus"}, "IANA"),
     ],
 )
 def test_wrong_arguments_are_refused_in_one_line(wrong: dict[str, object], accepted: str) -> None:

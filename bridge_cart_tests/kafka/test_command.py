@@ -110,6 +110,22 @@ def test_a_shop_goes_through_the_topics(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles"])
+def test_messages_of_a_shop_elsewhere_are_of_its_days(
+    tmp_path: Path, command: Command, cluster: MockCluster, zone: str
+) -> None:
+    here = {SERVERS: cluster.bootstrap, "BRIDGE_CART_TIMEZONE": zone}
+    shop = ("--customers", "60", "--days", "12", "--start", "2024-03-03", "--dirt", "0")
+    for verb in (("generate", *shop, "--to", "kafka"), ("run",)):
+        done = command(*verb, **here)
+        assert done.returncode == 0, done.stderr
+    lines = Lake(str(tmp_path / "lake")).snapshot(silver.PURCHASES).read().filter(kind="sale")
+    assert lines.height > 10
+    assert lines["batch_day"].equals(lines["purchase_day"])
+    assert (lines["purchase_date"].dt.date() != lines["purchase_day"]).any()
+
+
+@pytest.mark.slow
 def test_lost_messages_stop_the_run_until_the_loss_is_accepted(
     tmp_path: Path, call: Call, cluster: MockCluster
 ) -> None:

@@ -89,7 +89,7 @@ def desk(broker: Broker, tmp_path: Path) -> Desk:
 def test_the_order_lines_of_the_messages_are_those_of_the_truth(twins: Twins) -> None:
     records = pl.concat([delivered(twins.landed, ORDERS), wrong_records(twins.landed)])
     expected = (
-        with_defects(records, spoilt(twins.landed, ORDERS))
+        with_defects(records, spoilt(twins.landed, ORDERS), twins.landed.shop.zone)
         .sort("updated_at", "batch_day", "file", "record")
         .unique(KEY, keep="last")
         .with_columns(net_amount=pl.col("purchase_amount") - pl.col("discount_amount"))

@@ -1,6 +1,9 @@
 """Silver after a dirty run is what the truth says, record by record and to the cent."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -10,8 +13,10 @@ from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.landing import CUSTOMERS, PURCHASES, Form
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.chain import refresh_silver
+from bridge_cart_assets.settings import SilverSettings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables import silver
+from bridge_cart_assets.tables.columns import TIMESTAMP
 from bridge_cart_tests.generator.shop_factory import Made, make
 from bridge_cart_tests.lakehouse.truth import (
     KEY,
@@ -30,17 +35,25 @@ from bridge_cart_tests.lakehouse.truth import (
 
 @pytest.fixture(
     scope="module",
-    # Behind the readers the formats are one program.
-    params=["csv", *(pytest.param(f, marks=pytest.mark.slow) for f in ("ndjson.gz", "parquet"))],
+    # Behind the readers the formats are one program. In Los Angeles the clock skips an hour of a
+    # day of this shop, and most of its evenings are the next day of UTC.
+    params=[
+        "csv",
+        "csv in America/Los_Angeles",
+        *(pytest.param(f, marks=pytest.mark.slow) for f in ("ndjson.gz", "parquet")),
+    ],
 )
 def taken(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A dirty shop, taken into silver in three deliveries."""
-    form, _, gz = request.param.partition(".")
+    written, _, zone = request.param.partition(" in ")
+    form, _, gz = written.partition(".")
     data = tmp_path_factory.mktemp(form)
-    shop = Shop(1_500, 40, newcomers=8.0, dirt=0.35, form=Form(form), gz=bool(gz))
+    kind: dict[str, Any] = {"form": Form(form), "gz": bool(gz), "zone": zone or "UTC"}
+    shop = Shop(1_500, 40, newcomers=8.0, dirt=0.35, **kind)
     for days in (40, 55, 90):
         made = make(replace(shop, days=days), data)
-        refresh_silver(Lake(str(data / "lake")), data / "landing")
+        settings = SilverSettings(timezone=shop.zone)
+        refresh_silver(Lake(str(data / "lake")), data / "landing", settings=settings)
     return made
 
 
@@ -53,9 +66,16 @@ def wrong_records(made: Made) -> pl.DataFrame:
         read_record = made.record(file, record)
         rows.append({**{k: str(v) for k, v in read_record.items()}, "file": file, "record": record})
     texts = pl.DataFrame(rows)
-    moment = pl.col("purchase_date", "updated_at").str.to_datetime(time_zone="UTC")
+    there = ZoneInfo(made.shop.zone)
+    moments = {
+        name: [datetime.fromisoformat(text).replace(tzinfo=there) for text in texts[name]]
+        for name in ("purchase_date", "updated_at")
+    }
     return texts.with_columns(
-        moment,
+        *(
+            pl.Series(name, [at.astimezone(UTC) for at in found], dtype=TIMESTAMP)
+            for name, found in moments.items()
+        ),
         coupon_used=pl.col("coupon_used").str.to_lowercase() == "true",
         kind=pl.lit("sale"),
         original="file",

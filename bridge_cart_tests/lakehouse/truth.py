@@ -1,5 +1,8 @@
 """What silver should hold of a generated shop, by the shop's truth and its manifest."""
 
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
 import polars as pl
 
 from bridge_cart_assets.generator.landing import CUSTOMERS, PURCHASES
@@ -23,9 +26,6 @@ CURRENCIES = {
     **{"£": "GBP", "€": "EUR", "₹": "INR", "US$": "USD", "A$": "AUD", "R$": "BRL"},
     **{"zł": "PLN", "₺": "TRY", "$": None, "kr": None},
 }
-END_OF_BATCH_DAY = pl.col("batch_day").cast(pl.Datetime("us", "UTC")) + pl.duration(
-    days=1, microseconds=-1
-)
 CODE = pl.col("expected").str.contains("^[A-Z_]+$")
 PLACE = ["file", "record"]
 KEY = ["order_id", "line_number"]
@@ -65,8 +65,15 @@ def spoilt(made: Made, source: str) -> pl.DataFrame:
     )
 
 
-def with_defects(records: pl.DataFrame, defects: pl.DataFrame) -> pl.DataFrame:
+def end_of_day(day: date, zone: str) -> datetime:
+    """The last microsecond of a day."""
+    midnight = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(zone))
+    return midnight.astimezone(UTC) - timedelta(microseconds=1)
+
+
+def with_defects(records: pl.DataFrame, defects: pl.DataFrame, zone: str) -> pl.DataFrame:
     """What should come of the records: those that are refused are left out."""
+    ends = {day: end_of_day(day, zone) for day in records["batch_day"].unique()}
     copies = pl.col("kind").is_in(["duplicate_record", "near_duplicate"])
     changes = defects.filter(~copies).select(
         "record", "column", "dirty_value", "expected", original="file", defect="kind"
@@ -79,7 +86,7 @@ def with_defects(records: pl.DataFrame, defects: pl.DataFrame) -> pl.DataFrame:
         default = pl.lit(DEFAULTS.get(name), dtype)
         value = pl.col(name)
         if name == "updated_at":
-            default = END_OF_BATCH_DAY
+            default = pl.col("batch_day").replace_strict(ends, return_dtype=dtype)
         if name == "quantity":
             value = value.cast(QUANTITY)
             default = default.cast(QUANTITY)
@@ -113,7 +120,7 @@ def expected_lines(made: Made, *wrong: pl.DataFrame) -> pl.DataFrame:
     """
     records = pl.concat([delivered(made, PURCHASES), *wrong])
     return (
-        with_defects(records, spoilt(made, PURCHASES))
+        with_defects(records, spoilt(made, PURCHASES), made.shop.zone)
         .sort("updated_at", "batch_day", "file", "record")
         .unique(KEY, keep="last")
         .with_columns(net_amount=pl.col("purchase_amount") - pl.col("discount_amount"))
@@ -126,7 +133,7 @@ def expected_profiles(made: Made) -> pl.DataFrame:
     """The rows of silver/customers, in the columns `VERSION`."""
     content = pl.struct(PROFILE)
     return (
-        with_defects(delivered(made, CUSTOMERS), spoilt(made, CUSTOMERS))
+        with_defects(delivered(made, CUSTOMERS), spoilt(made, CUSTOMERS), made.shop.zone)
         .sort("customer_id", "updated_at", "batch_day", "file", "record")
         .filter(
             (content != content.shift()).fill_null(True)
