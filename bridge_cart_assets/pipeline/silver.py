@@ -286,7 +286,6 @@ def _fold_arrived(
         )
     )
     touched = {(source.name, day) for day in days} | result.touched
-
     refused = refused.with_columns(
         quarantined_at=start_of_day(pl.col("batch_day"), settings.timezone)
     )
