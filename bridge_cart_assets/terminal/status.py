@@ -25,6 +25,7 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.findings import by_file, latest_findings
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
 from bridge_cart_assets.pipeline.pending import latest_day
+from bridge_cart_assets.pipeline.remembered_settings import remembered_settings
 from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, RAW_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
@@ -82,11 +83,13 @@ def collect(settings: Settings) -> dict[str, Any]:
         for file in list_landing(settings.landing, source.name, settings.timezone)
     ]
     began = unfinished_rebuild(lake)
+    # The figures are of the zone that they were made with, whatever the environment says now.
+    zone = remembered_settings(lake).get("BRIDGE_CART_TIMEZONE") or settings.timezone
     return {
         "rebuild": None if began is None else {"started_at": began.isoformat(timespec="seconds")},
         "as_of": as_of.isoformat() if as_of else None,
-        "timezone": settings.timezone,
-        "tables": _tables(lake, checks, today(settings.timezone)),
+        "timezone": zone,
+        "tables": _tables(lake, checks, today(zone)),
         "accounting": _accounting(lake),
         "files": refused_in_landing(lake, listed)
         .select("source", "object", "batch_day", "reason", "detail", "seen_at")
