@@ -24,7 +24,7 @@ from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_m
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.findings import by_file, latest_findings
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
-from bridge_cart_assets.pipeline.pending import latest_day
+from bridge_cart_assets.pipeline.pending import source_days
 from bridge_cart_assets.pipeline.remembered_settings import remembered_settings
 from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, RAW_TABLES
 from bridge_cart_assets.settings import Settings
@@ -45,7 +45,9 @@ from bridge_cart_assets.terminal.style import (
     heading,
     mark,
 )
+from bridge_cart_assets.thresholds import THRESHOLDS
 from bridge_cart_assets.transforms.outcomes import LATEST_DAYS
+from bridge_cart_assets.transforms.source_days import latest_of_orders, orders_stopped
 
 _TABLES = (*RAW_TABLES, *PUBLISHED_TABLES)
 _COUNTS = ("records", "blank", "quarantined", "accepted", "duplicate", "superseded")
@@ -55,13 +57,18 @@ def collect(settings: Settings) -> dict[str, Any]:
     """Everything that `status` tells, as plain values.
 
     Returns:
-        as_of; tables by path (rows, version, as_of, days_behind, checks_passed, checks_failed);
-        accounting by source; files (refused ones); columns (that files have beyond their source's,
-        or lack); findings (what of the latest days' files is not in silver as they say); topics;
+        as_of; freshness by source (last_day, days_behind, brings_orders), and orders_stopped, which
+        says so, or is null; tables by path (rows, version, as_of, days_behind, checks_passed,
+        checks_failed); accounting by source; files (refused ones); columns (that files have beyond
+        their source's, or lack); findings (what of the latest days' files is not in silver as they
+        say); topics;
         checks; last_run; rebuild (one that has not been completed, or null).
     """
     lake = Lake(settings.lake, settings.storage_options)
-    as_of = latest_day(lake)
+    days = source_days(lake.snapshot(ACCOUNTING).scan())
+    # The figures are of the zone that they were made with, whatever the environment says now.
+    zone = remembered_settings(lake).get("BRIDGE_CART_TIMEZONE") or settings.timezone
+    as_of, here = latest_of_orders(days), today(zone)
     state = _latest_state(settings)
     run = state.last_run
     checks = [
@@ -83,13 +90,20 @@ def collect(settings: Settings) -> dict[str, Any]:
         for file in list_landing(settings.landing, source.name, settings.timezone)
     ]
     began = unfinished_rebuild(lake)
-    # The figures are of the zone that they were made with, whatever the environment says now.
-    zone = remembered_settings(lake).get("BRIDGE_CART_TIMEZONE") or settings.timezone
     return {
         "rebuild": None if began is None else {"started_at": began.isoformat(timespec="seconds")},
         "as_of": as_of.isoformat() if as_of else None,
+        "freshness": {
+            day.source: {
+                "last_day": day.last_day.isoformat(),
+                "days_behind": (here - day.last_day).days,
+                "brings_orders": day.brings_orders,
+            }
+            for day in days
+        },
+        "orders_stopped": orders_stopped(days, THRESHOLDS.as_of_age) or None,
         "timezone": zone,
-        "tables": _tables(lake, checks, today(zone)),
+        "tables": _tables(lake, checks, here),
         "accounting": _accounting(lake),
         "files": refused_in_landing(lake, listed)
         .select("source", "object", "batch_day", "reason", "detail", "seen_at")
@@ -131,6 +145,8 @@ def _drift(lake: Lake) -> pl.DataFrame:
 def show(found: dict[str, Any], on: Console) -> None:
     """Print what `collect` found."""
     _show_first(found, on)
+    if found["freshness"]:
+        _show_freshness(found["freshness"], on)
     if found["tables"]:
         heading(on, "tables")
         on.print(_tables_shown(found))
@@ -152,7 +168,7 @@ def show(found: dict[str, Any], on: Console) -> None:
 
 
 def _show_first(found: dict[str, Any], on: Console) -> None:
-    """The two lines that answer most questions: how old the figures are, how the last run went."""
+    """The lines that answer most questions: how old the figures are, how the last run went."""
     if found["as_of"]:
         zone = found["timezone"]
         behind = (today(zone) - date.fromisoformat(found["as_of"])).days
@@ -162,6 +178,8 @@ def _show_first(found: dict[str, Any], on: Console) -> None:
         )
     else:
         on.print("data       none yet")
+    if found["orders_stopped"]:
+        on.print(Text.assemble("orders     ", (found["orders_stopped"], WARN)), soft_wrap=True)
     if found["rebuild"]:
         began = datetime.fromisoformat(found["rebuild"]["started_at"])
         on.print(
@@ -187,6 +205,16 @@ def _show_first(found: dict[str, Any], on: Console) -> None:
         ),
         soft_wrap=True,
     )
+
+
+def _show_freshness(freshness: dict[str, dict[str, Any]], on: Console) -> None:
+    """A line with each source, up to when it goes and how old that is; those of orders first."""
+    ordered = sorted(freshness, key=lambda name: (not freshness[name]["brings_orders"], name))
+    parts: list[Text] = []
+    for name in ordered:
+        day = freshness[name]
+        parts.append(Text.assemble(f"{name} up to {day['last_day']}, ", age(day["days_behind"])))
+    on.print(Text("sources    ") + Text("; ").join(parts), soft_wrap=True)
 
 
 def _tables_shown(found: dict[str, Any]) -> Shown:

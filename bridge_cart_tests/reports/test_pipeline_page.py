@@ -85,8 +85,8 @@ DAYS = [
     for back in range(5)
 ]
 TOTALS = [
-    fates(s, n, 30, days=5, first_day=AS_OF - timedelta(4), last_day=AS_OF)
-    for s, n in (("customers", 4_050), ("purchases", 18_163))
+    fates(s, n, 30, days=5, first_day=AS_OF - timedelta(4), last_day=AS_OF, brings_orders=is_sold)
+    for s, n, is_sold in (("customers", 4_050, False), ("purchases", 18_163, True))
 ]
 REFUSALS = [
     {
@@ -279,6 +279,7 @@ def test_the_state_is_sentences(page: Markup) -> None:
     assert state(page) == [
         "The last run built this catalogue on 2024-07-29 10:48 UTC after 8.2 seconds.",
         "The data end on 2024-07-28, one day before that run.",
+        "By source: purchases up to 2024-07-28, customers up to 2024-07-28.",
         "Of 5 tables of gold 2 followed the change, one is made in one pass each time, one could "
         "not follow and was built whole and one did not change.",
         "Of 4 checks one blocking one failed, one gave a warning, one passed and one was never "
