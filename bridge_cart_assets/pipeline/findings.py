@@ -113,7 +113,7 @@ def findings_of_days(
         found.append(
             intake_findings(
                 rows(QUARANTINE).filter(is_wanted, pl.col("source").is_in(names)),
-                rows(table).filter(is_wanted),
+                _as_received(rows(table).filter(is_wanted)),
                 rows(repeats).filter(is_wanted),
                 key,
             )
@@ -265,6 +265,13 @@ def sums_in_words(file_findings: Sequence[FileFinding]) -> str:
             money = _money(sum(amounts, Decimal(0)) if amounts else None)
             sums.append(f"{records:,} {noun} {words}{money}")
     return "; ".join(sums)
+
+
+def _as_received(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows with customer_id as received: what a file says does not depend on who is one person."""
+    if "received_customer_id" not in rows.collect_schema():
+        return rows
+    return rows.drop("customer_id").rename({"received_customer_id": "customer_id"})
 
 
 def _files_of_run(lake: Lake, run_id: str) -> pl.DataFrame:
