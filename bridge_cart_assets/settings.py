@@ -25,6 +25,8 @@ _TIMEZONE = "BRIDGE_CART_TIMEZONE"
 # What else lies in a system's folder of zones.
 _NO_ZONES = {"Factory", "localtime"}
 _ORDERS = ("day_first", "month_first")
+_IDENTITY = "BRIDGE_CART_IDENTITY"
+_IDENTITIES = ("email", "off")
 _PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _KAFKA_FILES = ("SSL_CA_LOCATION", "SSL_CERTIFICATE_LOCATION", "SSL_KEY_LOCATION")
@@ -49,14 +51,18 @@ class SilverSettings:
     Attributes:
         timezone: the shop's time zone by its IANA name. Days are local ones, and so is a time that
             names no zone.
+        identity_key: the file with the key of the addresses' hashes, when accounts and guests with
+            one e-mail address are one customer; None when each customer_id is one as received.
     """
 
     timezone: str = "UTC"
+    identity_key: Path | None = None
 
     @property
     def by_variable(self) -> dict[str, str]:
         """The values by the variables that set them."""
-        return {_TIMEZONE: self.timezone}
+        identity = "off" if self.identity_key is None else "email"
+        return {_TIMEZONE: self.timezone, _IDENTITY: identity}
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ class Settings:
         encodings: how lines of a source's files that are not UTF-8 are read, by source.
         dates: day_first or month_first where a source's file leaves it open, by source.
         timezone: the shop's time zone by its IANA name.
+        identity: email when accounts and guests with one e-mail address are one customer, else off.
         keep_runs: of how many runs Dagster keeps the whole history.
     """
 
@@ -92,12 +99,14 @@ class Settings:
     encodings: Mapping[str, str] = field(default_factory=dict)
     dates: Mapping[str, str] = field(default_factory=dict)
     timezone: str = SilverSettings.timezone
+    identity: str = "email"
     keep_runs: int = 30
 
     @property
     def silver(self) -> SilverSettings:
         """Those that the rows of silver depend on."""
-        return SilverSettings(timezone=self.timezone)
+        key = None if self.identity == "off" else self.data / "identity.key"
+        return SilverSettings(timezone=self.timezone, identity_key=key)
 
     @property
     def landing(self) -> Path:
@@ -143,6 +152,7 @@ class Settings:
             encodings=_encodings(env.get("BRIDGE_CART_ENCODINGS")),
             dates=_dates(env.get("BRIDGE_CART_DATES")),
             timezone=_timezone(env, _TIMEZONE, cls.timezone),
+            identity=_choice(env, _IDENTITY, _IDENTITIES),
             keep_runs=_count(env, "BRIDGE_CART_KEEP_RUNS", cls.keep_runs),
         )
 
@@ -229,6 +239,14 @@ def _count(env: Mapping[str, str], name: str, default: int) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", value) or int(value) < 1:
         raise SettingsError(name, value, "a whole number from 1 to 999999")
     return int(value)
+
+
+def _choice(env: Mapping[str, str], name: str, accepted: tuple[str, ...]) -> str:
+    """One of some words; the first of them without a value."""
+    value = env.get(name) or accepted[0]
+    if value not in accepted:
+        raise SettingsError(name, value, " or ".join(accepted))
+    return value
 
 
 def _currency(env: Mapping[str, str], name: str) -> str:

@@ -17,7 +17,13 @@ from bridge_cart_assets.tables.gold import (
     KPIS_DAILY,
     SALES_DAILY,
 )
-from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES, QUARANTINE
+from bridge_cart_assets.tables.silver import (
+    ACCOUNTING,
+    CUSTOMERS,
+    IDENTITIES,
+    PURCHASES,
+    QUARANTINE,
+)
 from bridge_cart_assets.tables.table import Table
 
 Origins = tuple[tuple[Table, str], ...]
@@ -69,12 +75,15 @@ LINEAGE: Mapping[str, Mapping[str, Origins]] = {
             net_amount="purchase_amount discount_amount",
             version_at="updated_at purchase_date",
             kind="status purchase_amount",
+            received_customer_id="customer_id",
+            email_key="email",
         ),
         _of(_NATIVE, **_WHERE_FROM),
         _of(
             _RETAIL,
             order_id="InvoiceNo",
             customer_id="CustomerID",
+            received_customer_id="CustomerID",
             purchase_date="InvoiceDate",
             purchase_day="InvoiceDate",
             purchase_month="InvoiceDate",
@@ -91,10 +100,28 @@ LINEAGE: Mapping[str, Mapping[str, Origins]] = {
             _PROFILES,
             "customer_id name email mobile gender age income city country signup_date",
         ),
-        _of(_PROFILES, valid_from="updated_at _batch_day"),
+        _of(_PROFILES, valid_from="updated_at _batch_day", received_customer_id="customer_id"),
         _of(_PROFILES, **_WHERE_FROM),
-        _of(_RETAIL, customer_id="CustomerID", country="Country", valid_from="InvoiceDate"),
+        _of(
+            _RETAIL,
+            customer_id="CustomerID",
+            received_customer_id="CustomerID",
+            country="Country",
+            valid_from="InvoiceDate",
+        ),
         _of(_RETAIL, **_WHERE_FROM),
+    ),
+    IDENTITIES.path: _both(
+        *(
+            _of(
+                raw,
+                identity="customer_id email",
+                person_id="customer_id email",
+                first_seen="_batch_day",
+                email_key="email",
+            )
+            for raw in (_NATIVE, _PROFILES)
+        )
     ),
     QUARANTINE.path: _both(
         *(_of(raw, **_WHERE_FROM, quarantined_at="_batch_day") for raw in _RAW.values())

@@ -9,14 +9,20 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from bridge_cart_assets.batch_days import DayRange
-from bridge_cart_assets.checks import anomalies, intake_warnings, integrity
+from bridge_cart_assets.checks import anomalies, identities, intake_warnings, integrity
 from bridge_cart_assets.checks.check import Check, CheckContext, CheckResult
 from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.pipeline.pending import source_days
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.ops import FILES
-from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES, QUARANTINE
+from bridge_cart_assets.tables.silver import (
+    ACCOUNTING,
+    CUSTOMERS,
+    IDENTITIES,
+    PURCHASES,
+    QUARANTINE,
+)
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.thresholds import THRESHOLDS
 
@@ -72,6 +78,15 @@ def _raw_is_accounted(context: CheckContext) -> CheckResult:
     )
 
 
+def _rows_have_their_person(table: Table) -> Check:
+    return Check(
+        "rows_have_their_person",
+        "The customer_id of each row is the person of the identity that its record names: a "
+        "customer_id as received, or a guest.",
+        lambda context: identities.rows_have_their_person(context, table),
+    )
+
+
 def _told_by_file(table: Table) -> tuple[Check, ...]:
     """The checks of what a file says and silver does not have so."""
 
@@ -123,6 +138,7 @@ RAW_AND_SILVER_CHECKS: Mapping[str, tuple[Check, ...]] = {
             "As many rows as records that accounting calls accepted.",
             lambda context: _accepted_stand(PURCHASES, context),
         ),
+        _rows_have_their_person(PURCHASES),
         *_told_by_file(PURCHASES),
         Check(
             "lines_of_one_key_agree",
@@ -155,7 +171,27 @@ RAW_AND_SILVER_CHECKS: Mapping[str, tuple[Check, ...]] = {
             "As many versions of native profiles as records that accounting calls accepted.",
             lambda context: _accepted_stand(CUSTOMERS, context),
         ),
+        _rows_have_their_person(CUSTOMERS),
         *_told_by_file(CUSTOMERS),
+    ),
+    IDENTITIES.path: (
+        Check(
+            "persons_are_identities",
+            "Each person_id is an identity that is its own person, for the reason own.",
+            lambda context: identities.persons_are_identities(context.rows(IDENTITIES).collect()),
+        ),
+        Check(
+            "no_address_in_identities",
+            "Of an e-mail address there is its keyed hash only.",
+            lambda context: identities.no_address(context.rows(IDENTITIES).collect()),
+        ),
+        Check(
+            "few_share_an_address",
+            "No e-mail address belongs to more than five accounts: they cannot be one person, so "
+            "each of them is a customer of its own.",
+            lambda context: identities.few_share_an_address(context.rows(IDENTITIES).collect()),
+            blocking=False,
+        ),
     ),
     QUARANTINE.path: (
         Check(

@@ -26,6 +26,16 @@ from bridge_cart_assets.settings import Settings
     help="Share of the records or files with one kind of defect; docs/generator.md names them.",
 )
 @click.option(
+    "--guests", type=float, default=0, show_default=True, help="Share of orders without an account."
+)
+@click.option(
+    "--second-accounts",
+    type=float,
+    default=0,
+    show_default=True,
+    help="Share of customers who are another one's second account.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["csv", "ndjson", "parquet"]),

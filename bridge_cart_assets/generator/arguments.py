@@ -48,6 +48,9 @@ class Shop:
             themselves.
         form: format of the files.
         gz: whether the files are compressed.
+        guests: share of the orders that are placed without an account; a fifth of them without an
+            e-mail address too. With guests, order lines have the column email.
+        second_accounts: share of the customers who are the second account of another one.
         zone: the shop's time zone: its days are local ones, and its files have the times of its
             clock, without a zone.
         to: where the records go; messages are NDJSON lines, and there are no files to compress.
@@ -66,6 +69,8 @@ class Shop:
     form: Form = Form.CSV
     gz: bool = False
     to: Target = Target.FILES
+    guests: float = 0.0
+    second_accounts: float = 0.0
     zone: str = "UTC"
 
     def __post_init__(self) -> None:
@@ -88,6 +93,10 @@ class Shop:
             )
         if not 0 <= self.dirt <= 1:
             raise ValueError(f"dirt={self.dirt} is not accepted: a share from 0 to 1")
+        for name, most in (("guests", 1.0), ("second_accounts", 0.5)):
+            share = getattr(self, name)
+            if not 0 <= share <= most:
+                raise ValueError(f"{name}={share} is not accepted: a share from 0 to {most:g}")
         self._refuse_rates()
         if self.gz and self.form is Form.PARQUET:
             raise ValueError("gz=True is not accepted with form=parquet: Parquet is compressed")
@@ -110,6 +119,8 @@ class Shop:
                 raise ValueError(f"{kind!r} is no kind of defect: there are {known}")
             if not 0 <= rate <= 1:
                 raise ValueError(f"{kind}={rate} is not accepted: a share from 0 to 1")
+        if self.guests and any(kind in (*FORM_KINDS, EXPORTS) for kind in self.rates):
+            raise ValueError("guests are not accepted with defects that give a file another form")
         forms = forms_of_kinds()
         for kind in self.rates:
             if self.form not in forms[kind]:
@@ -177,6 +188,8 @@ class Shop:
                 "form": Form(known["form"]),
                 "gz": bool(known["gz"]),
                 "to": Target(known.get("to", Target.FILES)),
+                "guests": float(known.get("guests", 0.0)),
+                "second_accounts": float(known.get("second_accounts", 0.0)),
                 "zone": str(known.get("zone", "UTC")),
             }
         except (KeyError, TypeError, ValueError) as error:
@@ -216,5 +229,7 @@ class Shop:
             "form": str(self.form),
             "gz": self.gz,
             **({"to": str(self.to)} if self.to is not Target.FILES else {}),
+            **({"guests": float(self.guests)} if self.guests else {}),
+            **({"second_accounts": float(self.second_accounts)} if self.second_accounts else {}),
             **({"zone": self.zone} if self.zone != "UTC" else {}),
         }

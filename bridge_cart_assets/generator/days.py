@@ -40,6 +40,7 @@ from bridge_cart_assets.generator.landing import (
     SOURCES,
     as_text,
     files_of_day,
+    header_line,
     suffix,
 )
 from bridge_cart_assets.generator.rng import Stream
@@ -93,9 +94,12 @@ def blocks(shop: Shop, first: int) -> Iterator[Block]:
     pool = name_pools.fill(shop.seed)
     calendar = Calendar(shop.start, shop.days, shop.seed)
     arrivals = people.arrivals(shop.customers, shop.newcomers, shop.days, shop.seed)
-    crowd = people.draw(pool, arrivals, shop.seed)
+    crowd = people.draw(pool, arrivals, shop.seed, shop.second_accounts)
     habits = behaviour.habits(crowd, shop.seed)
-    book, profile = transactions.Ledger(shop.seed), profiles.Profiles(pool, crowd, shop.seed)
+    book, profile = (
+        transactions.Ledger(shop.seed, shop.guests),
+        profiles.Profiles(pool, crowd, shop.seed),
+    )
     sources = [_source(name, shop) for name in SOURCES]
     to_come: list[Repeat] = []
     read_from = max(0, first - AGAIN_WITHIN)
@@ -115,7 +119,9 @@ def blocks(shop: Shop, first: int) -> Iterator[Block]:
             continue
         on_the_clock = {
             CUSTOMERS: profiles.table(arrived[CUSTOMERS], crowd, pool, shop.start),
-            PURCHASES: transactions.table(arrived[PURCHASES], shop.start),
+            PURCHASES: transactions.table(
+                arrived[PURCHASES], shop.start, _addresses(shop, arrived[PURCHASES], crowd, pool)
+            ),
         }
         tidy = {name: in_utc(records, shop.zone) for name, records in on_the_clock.items()}
         days = [
@@ -134,6 +140,7 @@ def blocks(shop: Shop, first: int) -> Iterator[Block]:
             truth={
                 **{source.name: day.truth for source, day in zip(sources, days, strict=True)},
                 "personas": behaviour.table(habits, came),
+                "accounts": people.accounts_table(crowd, came),
                 "manifest": pl.concat(
                     [day.manifest for day in days] + [again.manifest for again in come]
                 ),
@@ -196,7 +203,8 @@ def _spoilt(source: _Source, shop: Shop, arrived: pl.DataFrame, tidy: pl.DataFra
     manifest = pl.concat([spoilt.manifest, form_rows(text, shop.start)], how="diagonal")
     manifest = manifest.with_columns(file=_file(manifest["_day"], source, shop))
     heads = heads_of_days(text, source.name)
-    contents = dict(files_of_day(spoilt.records, source.name, shop.form, heads))
+    header = header_line(source.name, with_addresses="email" in text.columns)
+    contents = dict(files_of_day(spoilt.records, header, shop.form, heads))
     return _Delivered(
         files=[File(source.name, str(shop.day(day)), text) for day, text in contents.items()],
         repeats=[
@@ -208,6 +216,15 @@ def _spoilt(source: _Source, shop: Shop, arrived: pl.DataFrame, tidy: pl.DataFra
         manifest=manifest.select(*MANIFEST),
         records=spoilt.records.height,
     )
+
+
+def _addresses(
+    shop: Shop, records: pl.DataFrame, crowd: people.People, pool: name_pools.Pools
+) -> pl.Series | None:
+    """The addresses that orders have, of a shop where guests can buy."""
+    if not shop.guests:
+        return None
+    return profiles.addresses(records["customer"].to_numpy(), crowd, pool)
 
 
 def _date(days: pl.Series, shop: Shop) -> pl.Expr:

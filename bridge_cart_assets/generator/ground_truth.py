@@ -20,7 +20,7 @@ import polars as pl
 
 SHOP = "shop.json"
 UNTIL = "until"
-TABLES = ("customers", "purchases", "personas", "manifest")
+TABLES = ("customers", "purchases", "personas", "accounts", "manifest")
 
 
 class AnotherShopError(ValueError):

@@ -18,12 +18,13 @@ from bridge_cart_assets.sources.source import CUSTOMER_COLUMNS, PURCHASE_COLUMNS
 
 CUSTOMERS, PURCHASES = "customers", "purchases"
 SOURCES = (CUSTOMERS, PURCHASES)
-# The shop sends neither addresses nor currencies with its orders.
+# The shop sends no currencies with its orders, and addresses only where guests can buy.
 _NOT_SENT = {"email", "currency"}
 COLUMNS = {
     CUSTOMERS: tuple(CUSTOMER_COLUMNS),
     PURCHASES: tuple(name for name in PURCHASE_COLUMNS if name not in _NOT_SENT),
 }
+_WITH_ADDRESSES = {**COLUMNS, PURCHASES: (*COLUMNS[PURCHASES], "email")}
 # Numbers and flags, which JSON writes without quotes.
 _WITHOUT_QUOTES = {"age", "income", "line_number", "purchase_amount", "discount_amount"} | {
     *("quantity", "coupon_used")
@@ -55,7 +56,8 @@ def as_text(records: pl.DataFrame, source: str, zone: str = "UTC") -> list[pl.Ex
     Moments are `2024-01-05T14:03:22` by the clock of the zone, days `2024-01-05`, money `1234.50`,
     flags true and false.
     """
-    return [_text(name, records.schema, zone) for name in COLUMNS[source]]
+    columns = (name for name in _WITH_ADDRESSES[source] if name in records.columns)
+    return [_text(name, records.schema, zone).fill_null("") for name in columns]
 
 
 def render_file(
@@ -76,7 +78,8 @@ def render_file(
             whose texts needs quotes or is missing. Both are written alike where they are equal.
         without: columns that are left out.
     """
-    columns = [name for name in COLUMNS[source] if name not in without]
+    there = set(records.columns).difference(without)
+    columns = [name for name in _WITH_ADDRESSES[source] if name in there]
     if form is Form.PARQUET:
         return records.select(columns)
     if form is Form.NDJSON:
@@ -88,19 +91,19 @@ def render_file(
     return records.select(line=line)
 
 
-def header_line(source: str) -> str:
+def header_line(source: str, *, with_addresses: bool = False) -> str:
     """The names of the columns, as the first line of a CSV file has them."""
-    return ",".join(COLUMNS[source])
+    return ",".join((_WITH_ADDRESSES if with_addresses else COLUMNS)[source])
 
 
 def files_of_day(
-    rendered: pl.DataFrame, source: str, form: Form, heads: Mapping[int, str]
+    rendered: pl.DataFrame, header: str, form: Form, heads: Mapping[int, str]
 ) -> Iterator[tuple[int, bytes]]:
     """The file of each day.
 
     Args:
         rendered: what `render_file` returns, with `_day` (ascending).
-        source: whose records they are.
+        header: the first line of a CSV file.
         form: format of the file.
         heads: what stands before the records of a CSV file, of days on which it is not the usual.
     """
@@ -108,7 +111,7 @@ def files_of_day(
         if form is Form.PARQUET:
             yield day, as_parquet(records, "zstd")
         else:
-            head = heads.get(day, f"{header_line(source)}\n") if form is Form.CSV else ""
+            head = heads.get(day, f"{header}\n") if form is Form.CSV else ""
             lines: str = records["line"].str.join("\n").item()
             yield day, _BYTE.sub(_as_byte, f"{head}{lines}\n".encode())
 

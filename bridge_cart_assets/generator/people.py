@@ -49,6 +49,7 @@ class People:
         domain: index into `MAIL_DOMAINS`.
         number: the mobile number, as a place among the country's numbers (0 to 1).
         international: whether the number is written in the international way.
+        holder: the customer whose account it is: another one's index for a second account.
     """
 
     arrival: Ints
@@ -63,6 +64,7 @@ class People:
     domain: Ints
     number: Floats
     international: Flags
+    holder: Ints
 
 
 def arrivals(customers: int, newcomers: float, days: int, seed: int) -> Ints:
@@ -83,13 +85,14 @@ def arrivals(customers: int, newcomers: float, days: int, seed: int) -> Ints:
     return counts
 
 
-def draw(pools: Pools, counts: Ints, seed: int) -> People:
+def draw(pools: Pools, counts: Ints, seed: int, second_accounts: float = 0.0) -> People:
     """Draw the people who come on each day.
 
     Args:
         pools: names and cities.
         counts: what `arrivals` returns.
         seed: seed of the shop.
+        second_accounts: share of the customers who are somebody's second account.
     """
 
     def levels(rng: np.random.Generator, size: int) -> Floats:
@@ -116,6 +119,33 @@ def draw(pools: Pools, counts: Ints, seed: int) -> People:
         domain=choose(MAIL_DOMAIN_SHARES, chance[6]),
         number=chance[7],
         international=chance[8] < INTERNATIONAL_SHARE,
+        holder=_holders(counts, seed, second_accounts),
+    )
+
+
+def _holders(counts: Ints, seed: int, second_accounts: float) -> Ints:
+    """Whose account each customer is: of two that come one after the other, the first one's."""
+    index = np.arange(int(counts.sum()))
+    if not second_accounts:
+        return index
+    level = for_each_day(seed, Stream.SECOND_ACCOUNTS, 0, counts, lambda rng, n: rng.random(n))
+    is_second = (index % 2 == 1) & (level < 2 * second_accounts)
+    return np.where(is_second, index - 1, index)
+
+
+def accounts_table(people: People, came: slice) -> pl.DataFrame:
+    """Whose accounts some of the customers are, as `truth/accounts` has it.
+
+    Args:
+        people: everybody.
+        came: which customers, by index.
+
+    Returns:
+        Grain (customer_id): person_id, the customer_id of the person's first account.
+    """
+    accounts = {"customer": np.arange(came.start, came.stop), "holder": people.holder[came]}
+    return pl.DataFrame(accounts).select(
+        customer_id=customer_id("customer"), person_id=customer_id("holder")
     )
 
 

@@ -142,23 +142,18 @@ def table(records: pl.DataFrame, people: People, pools: Pools, start: date) -> p
         it) and mobile_otherwise (as it could have had it).
     """
     who = records["customer"].to_numpy()
-    first, last = people.first[who], people.last[who]
+    holder = people.holder[who]
+    first, last = people.first[holder], people.last[holder]
     mobile = phones.write(
         people.country[who], records["number"].to_numpy(), records["international"].to_numpy()
     )
     years = (records["day"].to_numpy() - people.arrival[who]) // 365
     age = np.minimum(people.age[who] + years, OLDEST_EVER)
     signup = pl.Series(people.signup[who])
-    mail = pools.first.addresses.gather(first) + "." + pools.last.addresses.gather(last)
     return records.select(
         customer_id=customer_id("customer"),
         name=pools.first.texts.gather(first) + " " + pools.last.texts.gather(last),
-        email=pl.concat_str(
-            pl.lit(mail),
-            pl.col("customer") + 1,
-            pl.lit("@"),
-            pl.lit(pl.Series(MAIL_DOMAINS).gather(people.domain[who])),
-        ),
+        email=pl.lit(addresses(who, people, pools)),
         mobile=mobile.e164,
         gender=pl.Series(GENDERS).gather(people.gender[who]),
         age=pl.Series(age),
@@ -170,6 +165,15 @@ def table(records: pl.DataFrame, people: People, pools: Pools, start: date) -> p
         mobile_written=mobile.written,
         mobile_otherwise=mobile.otherwise,
     )
+
+
+def addresses(who: Ints, people: People, pools: Pools) -> pl.Series:
+    """The e-mail address of each of some customers; two accounts of one person have one."""
+    holder = people.holder[who]
+    first = pools.first.addresses.gather(people.first[holder])
+    last = pools.last.addresses.gather(people.last[holder])
+    number = pl.Series(holder + 1).cast(pl.String)
+    return first + "." + last + number + "@" + pl.Series(MAIL_DOMAINS).gather(people.domain[holder])
 
 
 def _time_of_day(hour: Floats, within: Floats) -> Ints:

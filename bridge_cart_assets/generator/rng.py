@@ -39,6 +39,8 @@ class Stream(IntEnum):
     PURCHASE_RECORDS = 14
     FILES = 15
     FILE_FORMS = 16
+    SECOND_ACCOUNTS = 17
+    GUESTS = 18
 
 
 def stream(seed: int, which: Stream, day: int) -> np.random.Generator:

@@ -28,6 +28,9 @@ RETURNED_WITHIN_DAYS = REFUND_WITHIN // DAY
 SALE, CANCEL, REFUND = 0, 1, 2
 STATUSES = ("completed", "cancelled", "refunded")
 KINDS = ("sale", "cancelled", "refund")
+# How an order was placed: with the account, as a guest with an e-mail address, or with none.
+ACCOUNT, GUEST, STRANGER = 0, 1, 2
+WITHOUT_ADDRESS = 0.2
 KEY = ("order_day", "order_number", "line_number")
 
 
@@ -35,14 +38,15 @@ class Ledger:
     """The book of a shop, written in blocks of whole days.
 
     A record has the columns order_day (since the start), order_number (in its day), line_number,
-    customer (index), ordered (seconds since the start), amount and discount (cents), coupon,
-    payment and category (indices), quantity, form (SALE, CANCEL or REFUND), stands (whether no
-    later record of the same line of the same order replaces it), second (since the start, when it
-    is written down) and its day.
+    customer (index), guest (ACCOUNT, GUEST or STRANGER), ordered (seconds since the start), amount
+    and discount (cents), coupon, payment and category (indices), quantity, form (SALE, CANCEL or
+    REFUND), stands (whether no later record of the same line of the same order replaces it), second
+    (since the start, when it is written down) and its day.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, guests: float = 0.0) -> None:
         self._seed = seed
+        self._guests = guests
         self._to_come: pl.DataFrame | None = None
 
     def write(self, orders: PlacedOrders, lines: Lines) -> pl.DataFrame:
@@ -67,6 +71,11 @@ class Ledger:
         refunds = (fate >= CANCELLED) & (fate < CANCELLED + REFUNDED)
         cancel_at = orders.second + _delay(delay, CANCEL_AFTER, CANCEL_MEAN, CANCEL_WITHIN)
         refund_at = orders.second + _delay(delay, REFUND_AFTER, REFUND_MEAN, REFUND_WITHIN)
+        guest = np.zeros(orders.day.size, dtype=np.int64)
+        if self._guests:
+            (level,) = self._draw(Stream.GUESTS, orders, orders.day, 1).T
+            strangers = self._guests * WITHOUT_ADDRESS
+            guest = np.select([level < strangers, level < self._guests], [STRANGER, GUEST], ACCOUNT)
         gives_back_line = (lines.number == 1) | (gives_back < LINE_REFUNDED)
         sold = pl.DataFrame(
             {
@@ -74,6 +83,7 @@ class Ledger:
                 "order_number": orders.number[lines.order],
                 "line_number": lines.number,
                 "customer": orders.customer[lines.order],
+                "guest": guest[lines.order],
                 "ordered": orders.second[lines.order],
                 "amount": lines.amount,
                 "discount": lines.discount,
@@ -114,20 +124,33 @@ class Ledger:
         )
 
 
-def table(records: pl.DataFrame, start: date) -> pl.DataFrame:
+def table(records: pl.DataFrame, start: date, mail: pl.Series | None = None) -> pl.DataFrame:
     """The records as the shop's export would have them, were it tidy.
+
+    Args:
+        records: the records.
+        start: first day of the shop.
+        mail: the e-mail address of each one's customer, of a shop where guests can buy.
 
     Returns:
         The columns of the landed file, typed as in silver, and kind (sale, cancelled, refund). A
-        refund is an order of its own, `R-…`.
+        refund is an order of its own, `R-…`. With `mail` also email, and buyer: who ordered, with
+        an account or not; customer_id is null for guests then.
     """
+    account = pl.when(pl.col("guest") == ACCOUNT).then(customer_id("customer"))
+    known = pl.when(pl.col("guest") != STRANGER)
+    more = (
+        {}
+        if mail is None
+        else {"email": known.then(pl.lit(mail)), "buyer": customer_id("customer")}
+    )
     letter = pl.when(pl.col("form") == REFUND).then(pl.lit("R-")).otherwise(pl.lit("O"))
     return records.select(
         order_id=letter
         + _order_days(records["order_day"], start)
         + pl.col("order_number").cast(pl.String).str.zfill(6),
         line_number="line_number",
-        customer_id=customer_id("customer"),
+        customer_id=account,
         purchase_date=moment_of_second("ordered", start),
         purchase_amount=_money("amount"),
         discount_amount=_money("discount"),
@@ -138,6 +161,7 @@ def table(records: pl.DataFrame, start: date) -> pl.DataFrame:
         status=_named(STATUSES, records["form"]),
         updated_at=moment_of_second("second", start),
         kind=_named(KINDS, records["form"]),
+        **more,
     )
 
 

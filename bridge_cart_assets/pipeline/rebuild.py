@@ -17,17 +17,20 @@ from bridge_cart_assets.pipeline.losses import (
 )
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
 from bridge_cart_assets.pipeline.pending import pending_days
+from bridge_cart_assets.pipeline.persons import ANY_KEY, HASH_KEY
 from bridge_cart_assets.pipeline.remembered_settings import adopted_settings
 from bridge_cart_assets.settings import SilverSettings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.gold import INTERNAL as GOLD_INTERNAL
 from bridge_cart_assets.tables.ops import REBUILDS
-from bridge_cart_assets.tables.silver import ACCOUNTING, INTERNAL, TABLES
+from bridge_cart_assets.tables.silver import ACCOUNTING, IDENTITIES, INTERNAL, TABLES
 from bridge_cart_assets.tables.table import Table
 
 _RUN = "rebuild"
 # A day counts as done when accounting has it, so accounting is emptied first.
-_REBUILT = tuple(dict.fromkeys((ACCOUNTING, *TABLES, *INTERNAL, *GOLD_TABLES, *GOLD_INTERNAL)))
+_REBUILT = tuple(
+    dict.fromkeys((ACCOUNTING, IDENTITIES, *TABLES, *INTERNAL, *GOLD_TABLES, *GOLD_INTERNAL))
+)
 
 
 class RebuildRefusedError(RuntimeError):
@@ -133,4 +136,6 @@ def finish_rebuild(lake: Lake, run_id: str, now: datetime, partitions: DayRange)
 
 def _empty(lake: Lake, table: Table) -> int:
     snapshot = lake.snapshot(table)
-    return snapshot.replace(table.empty(), Commit(_RUN, snapshot.as_of))
+    # Another key, or none, may come now.
+    forgotten = {HASH_KEY: ANY_KEY} if table is IDENTITIES else {}
+    return snapshot.replace(table.empty(), Commit(_RUN, snapshot.as_of, forgotten))

@@ -20,7 +20,7 @@ from bridge_cart_assets.settings import SettingsError, SilverSettings
 from bridge_cart_assets.tables.silver import INTERNAL, SETTINGS, TABLES
 
 # What silver was made with before there was a choice; such a lake does not remember it.
-_BEFORE_THE_CHOICE = {"BRIDGE_CART_TIMEZONE": "UTC"}
+_BEFORE_THE_CHOICE = {"BRIDGE_CART_TIMEZONE": "UTC", "BRIDGE_CART_IDENTITY": "off"}
 
 
 def refuse_other_settings(lake: Lake, wanted: SilverSettings) -> None:

@@ -2,15 +2,16 @@
 
 A fold writes several tables, one commit each, in an order that makes a crash harmless:
 
-1. `silver/*_repeats`: the records that are superseded now;
-2. `silver/purchases` and `silver/customers`: the records that are current now;
-3. `silver/*_repeats` again: the records that became current are removed;
-4. `silver/quarantine`;
-5. `silver/accounting`: the counts. A batch day is done once accounting has it. Until then the next
+1. `silver/identities`: who is one person;
+2. `silver/*_repeats`: the records that are superseded now;
+3. `silver/purchases` and `silver/customers`: the records that are current now, with their person;
+4. `silver/*_repeats` again: the records that became current are removed;
+5. `silver/quarantine`;
+6. `silver/accounting`: the counts. A batch day is done once accounting has it. Until then the next
    run folds the day again, which changes nothing in tables that were already written.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -23,8 +24,11 @@ from bridge_cart_assets.lake.commits import Commit, CommitConflictError, retry_o
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.lake.snapshot import Snapshot
+from bridge_cart_assets.pipeline.fold import fold_records
+from bridge_cart_assets.pipeline.hash_key import hash_key_in
 from bridge_cart_assets.pipeline.losses import missing_records
 from bridge_cart_assets.pipeline.pending import arrived_days, latest_day, pending_days
+from bridge_cart_assets.pipeline.persons import FOLLOWED, Following
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
 from bridge_cart_assets.pipeline.remembered_settings import remember_settings
 from bridge_cart_assets.settings import SilverSettings
@@ -34,6 +38,7 @@ from bridge_cart_assets.tables.silver import (
     ACCOUNTING,
     CUSTOMER_REPEATS,
     CUSTOMERS,
+    IDENTITIES,
     INTERNAL,
     PURCHASE_REPEATS,
     PURCHASES,
@@ -43,24 +48,14 @@ from bridge_cart_assets.tables.silver import (
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.accounting import account
 from bridge_cart_assets.transforms.cleaning import Cleaned, clean_customers, clean_purchases
-from bridge_cart_assets.transforms.folding import (
-    ORDER_KEY,
-    PURCHASE_KEY,
-    Folded,
-    WholeOrder,
-    fold_customers,
-    fold_purchases,
-)
 from bridge_cart_assets.transforms.local_time import start_of_day
 from bridge_cart_assets.transforms.order_lines import complete_lines, split_empty_orders
 
 _BATCH_RECORDS = 1_000_000
+# Text takes several times the room of what is read from it, so less of it is in memory at a time.
+_PART_RECORDS = 200_000
 _ATTEMPTS = 8
-# Per table: the table of its superseded records, the key on which records meet, and the fold.
-_FOLDS: Mapping[str, tuple[Table, tuple[str, ...], Callable[[pl.DataFrame], Folded]]] = {
-    PURCHASES.path: (PURCHASE_REPEATS, PURCHASE_KEY, fold_purchases),
-    CUSTOMERS.path: (CUSTOMER_REPEATS, ("customer_id",), fold_customers),
-}
+_REPEATS = {PURCHASES.path: PURCHASE_REPEATS, CUSTOMERS.path: CUSTOMER_REPEATS}
 
 
 @dataclass(frozen=True)
@@ -108,16 +103,19 @@ def fold_due_days(
 
     Raises:
         SettingsError: the rows that are there were made with other settings.
+        HashKeyError: the key of the addresses' hashes cannot be read, or is another one.
     """
     settings = settings or SilverSettings()
     refuse_torn(lake, (*TABLES, *INTERNAL))
+    following = None
     if any(due.values()):
         remember_settings(lake, settings, run_id)
+        following = Following.of(lake.snapshot(IDENTITIES), hash_key_in(settings.identity_key))
     for source in sources:
         for batch in batches(arrived_days(lake, source), due[source.name]):
-            fold_days(lake, source, batch, run_id, settings)
+            fold_days(lake, source, batch, run_id, settings, following)
             progress(f"silver: {source.name} up to {max(batch)}")
-    record_as_of(lake, run_id)
+    record_as_of(lake, run_id, following)
 
 
 def due_days(
@@ -147,12 +145,14 @@ def due_days(
     }
 
 
-def batches(records: dict[date, int], due: Iterable[date]) -> Iterator[list[date]]:
+def batches(
+    records: dict[date, int], due: Iterable[date], most: int = _BATCH_RECORDS
+) -> Iterator[list[date]]:
     """Days in order, in batches of about a million records: memory follows the batch."""
     batch: list[date] = []
     size = 0
     for day in sorted(due):
-        if batch and size + records.get(day, 0) > _BATCH_RECORDS:
+        if batch and size + records.get(day, 0) > most:
             yield batch
             batch, size = [], 0
         batch.append(day)
@@ -167,8 +167,17 @@ def fold_days(
     days: Sequence[date],
     run_id: str,
     settings: SilverSettings | None = None,
+    following: Following | None = None,
 ) -> None:
     """Clean the raw records of some days and fold them into silver; idempotent.
+
+    Args:
+        lake: the tables.
+        source: whose records they are.
+        days: their batch days.
+        run_id: written down with each commit.
+        settings: what the rows are made with.
+        following: what the run knows of persons, when it folds more than these days.
 
     When another run brings more records of these days meanwhile, they are folded again: what is
     counted must be what was folded.
@@ -177,19 +186,24 @@ def fold_days(
         CommitConflictError: others kept bringing records of these days.
     """
     settings = settings or SilverSettings()
-    if not any(_fold_arrived(lake, source, days, run_id, settings) for _ in range(_ATTEMPTS)):
+    known = following or Following.of(lake.snapshot(IDENTITIES), hash_key_in(settings.identity_key))
+    fold = partial(_fold_arrived, lake, source, days, run_id, settings, known)
+    if not any(fold() for _ in range(_ATTEMPTS)):
         raise CommitConflictError(
             f"{source.raw.path} kept getting records of {min(days)} to {max(days)}"
         )
 
 
-def clean_records(raw: pl.LazyFrame, source: Source, settings: SilverSettings) -> CleanedRecords:
+def clean_records(
+    raw: pl.LazyFrame, source: Source, settings: SilverSettings, hash_key: bytes | None = None
+) -> CleanedRecords:
     """Conform and clean raw records.
 
     Args:
         raw: raw records of whole files, of any status.
         source: whose records they are.
         settings: what silver is made with.
+        hash_key: the key of the addresses' hashes, if there is one.
     """
     zone = settings.timezone
     conformed = source.conform(raw.filter(pl.col("_status") == "ok"))
@@ -199,11 +213,12 @@ def clean_records(raw: pl.LazyFrame, source: Source, settings: SilverSettings) -
         received, empty = split_empty_orders(conformed.purchases.collect())
         lines = complete_lines(received)
         records = pl.concat([lines, empty], how="diagonal").lazy()
-        purchases = clean_purchases(records, source.dates, source.currency, zone)
-        # An order without a line brings nothing that could be refused.
-        of_line = lines.select(fingerprint="_fingerprint", pos="_pos").unique()
-        refused_lines = purchases.refused.join(of_line, on=["fingerprint", "pos"], how="semi")
-        purchases = replace(purchases, refused=refused_lines) if empty.height else purchases
+        purchases = clean_purchases(records, source.dates, source.currency, zone, hash_key)
+        if empty.height:
+            # An order without a line brings nothing that could be refused.
+            of_line = lines.select(fingerprint="_fingerprint", pos="_pos")
+            refused_lines = purchases.refused.join(of_line, on=["fingerprint", "pos"], how="semi")
+            purchases = replace(purchases, refused=refused_lines)
         refused.append(_with_original(purchases, raw, source))
     if conformed.customers is not None:
         customers = clean_customers(conformed.customers, source.dates, zone)
@@ -212,27 +227,67 @@ def clean_records(raw: pl.LazyFrame, source: Source, settings: SilverSettings) -
     return CleanedRecords(lines, conformed.customers, purchases, customers, pl.concat(refused))
 
 
+def _clean_in_parts(
+    arrived: Snapshot,
+    days: Mapping[date, int],
+    source: Source,
+    settings: SilverSettings,
+    hash_key: bytes | None,
+) -> tuple[pl.DataFrame | None, pl.DataFrame | None, pl.DataFrame, pl.DataFrame | None]:
+    """Clean the records of some days, of a few days at a time: a file is always whole.
+
+    Returns:
+        Accepted order lines, accepted profiles, what is refused, and the lines to count.
+    """
+    lines, profiles, refused, counted = [], [], [], []
+    for part in batches(dict(days), days, _PART_RECORDS):
+        # Read once, for all that is asked of it.
+        raw = arrived.scan().filter(pl.col("_batch_day").is_in(part)).collect()
+        cleaned = clean_records(raw.lazy(), source, settings, hash_key)
+        lines += [cleaned.purchases.accepted] if cleaned.purchases else []
+        profiles += [cleaned.customers.accepted] if cleaned.customers else []
+        refused.append(cleaned.refused)
+        of_part = cleaned.counted_lines(source)
+        counted += [of_part] if of_part is not None else []
+        # The next part needs the room.
+        del raw, cleaned
+    return (
+        pl.concat(lines) if lines else None,
+        pl.concat(profiles) if profiles else None,
+        pl.concat(refused),
+        pl.concat(counted) if counted else None,
+    )
+
+
 def _fold_arrived(
-    lake: Lake, source: Source, days: Sequence[date], run_id: str, settings: SilverSettings
+    lake: Lake,
+    source: Source,
+    days: Sequence[date],
+    run_id: str,
+    settings: SilverSettings,
+    following: Following,
 ) -> bool:
     """Fold what raw has now of some days; whether it still had the same when all was counted."""
     arrived = lake.snapshot(source.raw)
-    of_days = arrived.scan().filter(pl.col("_batch_day").is_in(days))
-    cleaned = clean_records(of_days, source, settings)
+    records = arrived_days(lake, source)
+    purchases, customers, refused, lines = _clean_in_parts(
+        arrived, {day: records.get(day, 0) for day in days}, source, settings, following.hash_key
+    )
     commit = Commit(run_id)
-    touched = {(source.name, day) for day in days}
-    whole = source.whole_order_in
-    if cleaned.purchases is not None:
-        accepted = cleaned.purchases.accepted
-        touched |= retry_on_conflict(
-            partial(fold_into_table, lake, PURCHASES, accepted, commit, whole)
+    result = retry_on_conflict(
+        partial(
+            fold_records,
+            lake,
+            _accepted(purchases, PURCHASE_REPEATS),
+            _accepted(customers, CUSTOMER_REPEATS),
+            following,
+            commit,
+            source.whole_order_in,
         )
-    if cleaned.customers is not None:
-        touched |= retry_on_conflict(
-            partial(fold_into_table, lake, CUSTOMERS, cleaned.customers.accepted, commit)
-        )
-    lines = cleaned.counted_lines(source)
-    refused = cleaned.refused.with_columns(
+    )
+    touched = {(source.name, day) for day in days} | result.touched
+    del purchases, customers
+    refused = refused.with_columns(
         quarantined_at=start_of_day(pl.col("batch_day"), settings.timezone)
     )
     retry_on_conflict(partial(update_quarantine, lake, source, arrived, days, refused, commit))
@@ -247,80 +302,35 @@ def _fold_arrived(
         elif changed:
             seen = lake.snapshot(other.raw)
             retry_on_conflict(partial(update_accounting, lake, other, seen, (), changed, commit))
+    # Only now: until the days are counted, a run that comes after a crash looks again.
+    following.followed = result.followed
     return is_settled
 
 
-def record_as_of(lake: Lake, run_id: str) -> None:
-    """Commit as_of to every silver table, also to those without new rows."""
+def _accepted(cleaned: pl.DataFrame | None, repeats: Table) -> pl.DataFrame:
+    return repeats.empty().drop("fate") if cleaned is None else cleaned
+
+
+def record_as_of(lake: Lake, run_id: str, following: Following | None = None) -> None:
+    """Commit as_of to every silver table, also to those without new rows.
+
+    Args:
+        lake: the tables.
+        run_id: written down with each commit.
+        following: what the run knows of persons.
+    """
     commit = Commit(run_id, as_of=latest_day(lake))
     for table in (*TABLES, *INTERNAL):
-        retry_on_conflict(partial(_commit_nothing, lake, table, commit))
+        noted = commit
+        if table is IDENTITIES and following is not None and following.followed is not None:
+            noted = replace(commit, transactions={FOLLOWED: following.followed})
+        retry_on_conflict(partial(_commit_nothing, lake, table, noted))
 
 
 def _commit_nothing(lake: Lake, table: Table, commit: Commit) -> int:
     """Commit without a change of rows, if the table does not have the commit's as_of yet."""
     no_change = diff(table, table.empty(), table.empty())
     return lake.snapshot(table).apply(no_change, commit)
-
-
-def fold_into_table(
-    lake: Lake,
-    table: Table,
-    accepted: pl.DataFrame,
-    commit: Commit,
-    whole_order_in: WholeOrder | None = None,
-) -> set[tuple[str, date]]:
-    """Fold records into a table and the table of its superseded records.
-
-    The two tables are two commits. A run can die between them, and another run can come between
-    them. Hence two rules:
-
-    - Insert a record into its new table before deleting it from the old one. A crash in between
-      leaves a duplicate, which the next fold removes; it never loses the record.
-    - A fold that changes superseded records also commits to the current ones, even without a change
-      of rows. A run that took its snapshot of them earlier is then refused and takes another.
-
-    Returns:
-        Sources and batch days whose counts may have changed.
-    """
-    superseded_table, key, fold = _FOLDS[table.path]
-    if whole_order_in is not None:
-        key, fold = ORDER_KEY, partial(fold_purchases, whole_order_in=whole_order_in)
-    # In this order, a record that another run moves meanwhile is seen twice and not missed.
-    current_at = lake.snapshot(table)
-    superseded_at = lake.snapshot(superseded_table)
-    keys = accepted.select(key).unique()
-    current = rows_with_keys(current_at, keys)
-    superseded = rows_with_keys(superseded_at, keys)
-    columns = accepted.columns
-    folded = fold(pl.concat([accepted, current.select(columns), superseded.select(columns)]))
-    superseded_change = diff(superseded_table, superseded, folded.superseded)
-    current_change = diff(table, current, folded.current)
-    nothing = superseded_table.empty()
-    superseded_at.apply(replace(superseded_change, deletes=nothing), commit)
-    current_at.apply(current_change, commit, even_if_empty=not superseded_change.is_empty)
-    superseded_at.apply(replace(superseded_change, inserts=nothing, updates=nothing), commit)
-    origin = ["source", "batch_day"]
-    after = pl.concat([folded.current.select(origin), folded.superseded.select(origin)]).unique()
-    return set(after.iter_rows())
-
-
-def rows_with_keys(snapshot: Snapshot, keys: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a table that have one of the keys.
-
-    The range of the keys lets Parquet statistics skip what cannot match, most of the table when
-    ids grow with time.
-    """
-    if snapshot.version is None or not keys.height:
-        return snapshot.table.empty()
-    widest = keys.columns[1] if len(keys.columns) > 1 else keys.columns[0]
-    low, high = keys[widest].min(), keys[widest].max()
-    return (
-        snapshot.scan()
-        .filter(pl.col(widest).is_between(pl.lit(low), pl.lit(high)))
-        .join(keys.lazy(), on=keys.columns, how="semi")
-        .collect()
-    )
 
 
 def _unreadable_records(raw: pl.LazyFrame) -> pl.DataFrame:
@@ -347,14 +357,14 @@ def _with_original(cleaned: Cleaned, raw: pl.LazyFrame, source: Source) -> pl.Da
     known, others = pl.struct(*source.columns).struct.json_encode(), pl.col("_rescued")
     # Two JSON objects become one by the comma between them.
     both = pl.format("{},{}", known.str.strip_suffix("}"), others.str.strip_prefix("{"))
-    original = raw.select(
+    key = ["fingerprint", "pos"]
+    refused = cleaned.refused.lazy()
+    wanted = raw.join(refused, left_on=["_fingerprint", "_pos"], right_on=key, how="semi").select(
         fingerprint="_fingerprint",
         pos="_pos",
         raw=pl.when(others.is_null()).then(known).otherwise(both),
     )
-    refused = cleaned.refused.lazy()
-    wanted = original.join(refused, on=["fingerprint", "pos"], how="semi")
-    return refused.join(wanted, on=["fingerprint", "pos"], how="left").collect()
+    return refused.join(wanted, on=key, how="left").collect()
 
 
 def update_quarantine(
@@ -420,7 +430,7 @@ def update_accounting(
         raw.scan().filter(pl.col("_batch_day").is_in(wanted)),
         lake.snapshot(QUARANTINE).scan().filter(of_days),
         lake.snapshot(source.feeds).scan().filter(of_days),
-        lake.snapshot(_FOLDS[source.feeds.path][0]).scan().filter(of_days),
+        lake.snapshot(_REPEATS[source.feeds.path]).scan().filter(of_days),
         lines,
     )
     earlier = snapshot.scan().filter(of_days).collect()

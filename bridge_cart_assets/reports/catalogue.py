@@ -38,7 +38,9 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 # Seconds after the last answer when the file is let go.
 IDLE_SECONDS = 10.0
 _LITERAL = re.compile(r"'((?:[^']|'')*)'")
-_ORDERS = re.compile(r"^[^*?\[]*/silver/purchases/[^*?\[]+\.parquet$")
+# What is read from silver: orders, and which ids are one person. Neither has a name or an address.
+_VIEWS = ("purchases", "identities")
+_FILE_OF = {view: re.compile(rf"^[^*?\[]*/silver/{view}/[^*?\[]+\.parquet$") for view in _VIEWS}
 
 
 class NoCatalogueError(RuntimeError):
@@ -223,7 +225,7 @@ def _attached(path: Path) -> duckdb.DuckDBPyConnection:
     )
     try:
         connection.execute(f"ATTACH {literal(str(path))} AS catalogue (READ_ONLY)")
-        allowed = ", ".join(literal(file) for file in _order_files(connection))
+        allowed = ", ".join(literal(file) for file in _silver_files(connection))
         connection.execute(f"SET allowed_paths = [{allowed}]")
         connection.execute("SET enable_external_access = false")
     except duckdb.Error as error:
@@ -232,18 +234,23 @@ def _attached(path: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _order_files(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The files of orders that the catalogue's view on them names: all that is opened besides it.
+def _silver_files(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The files of silver that the catalogue's views name: all that is opened besides it.
 
     None where the catalogue has no such view, as over a lake in an object store. A name with a
     pattern in it could stand for other files, so it is left out.
     """
-    found = connection.execute(
-        "SELECT sql FROM duckdb_views() WHERE database_name = 'catalogue' "
-        "AND schema_name = 'silver' AND view_name = 'purchases'"
-    ).fetchone()
-    literals = _LITERAL.findall(found[0]) if found else []
-    return [path for path in (text.replace("''", "'") for text in literals) if _ORDERS.search(path)]
+    files = []
+    for view, is_of_view in _FILE_OF.items():
+        found = connection.execute(
+            "SELECT sql FROM duckdb_views() WHERE database_name = 'catalogue' "
+            "AND schema_name = 'silver' AND view_name = $1",
+            [view],
+        ).fetchone()
+        literals = _LITERAL.findall(found[0]) if found else []
+        paths = (text.replace("''", "'") for text in literals)
+        files += [path for path in paths if is_of_view.search(path)]
+    return files
 
 
 def literal(text: str) -> str:

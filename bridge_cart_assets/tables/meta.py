@@ -28,7 +28,7 @@ class Times(Schema):
     seconds = number("Seconds from then until the catalogue was built")
 
 
-class Shop(Schema):
+class ShopCurrency(Schema):
     """One row: what all amounts have in common."""
 
     currency = text(
@@ -132,7 +132,7 @@ class Quarantine(Schema):
 
 
 TIMES = Table("meta/times", Times, "How long the run has taken that built this catalogue.")
-SHOP = Table("meta/shop", Shop, "The currency that the order lines of the shop name.")
+SHOP = Table("meta/shop", ShopCurrency, "The currency that the order lines of the shop name.")
 CHECKS = Table("meta/checks", Checks, "The latest verdict of every asset check.")
 GOLD_BUILDS = Table(
     "meta/gold_builds", GoldBuilds, "How each table of gold was built when its rows last changed."

@@ -24,18 +24,22 @@ class Origin(Schema):
     item = integer("Which of the lines that the record holds, from 1")
 
 
-class Purchases(Origin):
-    """One row per order line."""
+class OrderLine(Origin):
+    """An order line as its record says it."""
 
     source = text("Source of the order", key=True)
     order_id = text("Order that the line belongs to", key=True)
     line_number = integer("Line within the order, from 1", key=True)
-    customer_id = text(
-        "Customer who ordered; null for a sale to nobody in particular", nullable=True
+    customer_id = text("Customer who ordered, as received", nullable=True)
+    email_key = text(
+        "Keyed hash of the e-mail address on the line; null without one, and with "
+        "BRIDGE_CART_IDENTITY=off",
+        nullable=True,
+        pii=True,
     )
-    purchase_date = timestamp("When the order was placed")
-    purchase_day = day("Day of purchase_date")
-    purchase_month = text("Month of purchase_date, YYYY-MM")
+    purchase_date = timestamp("When the order was placed, in UTC")
+    purchase_day = day("Day of purchase_date in the shop's time zone")
+    purchase_month = text("Month of purchase_day, YYYY-MM")
     purchase_amount = money("Amount of the line before discount")
     discount_amount = money("Discount on the line; it has the sign of the amount")
     net_amount = money("purchase_amount - discount_amount")
@@ -53,7 +57,17 @@ class Purchases(Origin):
     )
 
 
-class PurchaseRepeats(Purchases):
+class Purchases(OrderLine):
+    """One row per order line."""
+
+    customer_id = text(
+        "Person who ordered, see silver/identities; null for a sale to nobody in particular",
+        nullable=True,
+    )
+    received_customer_id = text("Customer who ordered, as received", nullable=True)
+
+
+class PurchaseRepeats(OrderLine):
     """Accepted order-line records that do not stand; `fate` says why."""
 
     # A record is named by where it came from; the key of the line repeats here by nature. Equal
@@ -74,7 +88,7 @@ class PurchaseRepeats(Purchases):
 class Profile(Origin):
     """A person's data in a customer record."""
 
-    customer_id = text("The customer")
+    customer_id = text("The customer, as received")
     source = text("Source that the profile came from")
     name = text("Full name", nullable=True, pii=True)
     email = text("E-mail address, lower case", nullable=True, pii=True)
@@ -93,9 +107,10 @@ class Profile(Origin):
 
 
 class Customers(Profile):
-    """One row per customer and version of the profile (SCD2)."""
+    """One row per person and version of the profile (SCD2)."""
 
-    customer_id = text("The customer", key=True)
+    customer_id = text("The person, see silver/identities", key=True)
+    received_customer_id = text("The customer of the profile, as received")
     valid_from = timestamp("The version holds from this moment", key=True)
     valid_to = timestamp("… until before this one; null for the current version", nullable=True)
     is_current = flag("Whether this is the current version")
@@ -109,6 +124,24 @@ class CustomerRepeats(Profile):
     fingerprint = text("SHA-256 of the file's bytes", key=True)
     item = integer("Which of the lines that the record holds, from 1", key=True)
     fate = text("duplicate (same content as a neighbour version) or superseded (other content)")
+
+
+class Identities(Schema):
+    """One row per account and per guest with an address."""
+
+    identity = text("A customer_id as received, or the key of a guest (guest-…)", key=True)
+    person_id = text("The person: the customer_id of silver/purchases, silver/customers and gold")
+    reason = text("own (the identity is the person's) or email (it shares the person's address)")
+    first_seen = day("First batch day of a record that names the identity")
+    email_key = text(
+        "Keyed hash of the e-mail address by which it meets others; null without one",
+        nullable=True,
+        pii=True,
+    )
+    address_of = text(
+        "Where that address stands: profile (the current one) or order (the latest with one)",
+        nullable=True,
+    )
 
 
 class Quarantine(Schema):
@@ -185,13 +218,18 @@ PURCHASE_REPEATS = Table(
 CUSTOMERS = Table(
     path="silver/customers",
     schema=Customers,
-    description="Customer profiles with their history: one row per customer and version (SCD2).",
+    description="Profiles of persons with their history: one row per person and version (SCD2).",
     interval_of=("customer_id",),
 )
 CUSTOMER_REPEATS = Table(
     path="silver/customer_repeats",
     schema=CustomerRepeats,
     description="Profile records that were accepted and do not stand: duplicates, superseded.",
+)
+IDENTITIES = Table(
+    path="silver/identities",
+    schema=Identities,
+    description="Who is one person: one row per customer_id as received, and per guest.",
 )
 QUARANTINE = Table(
     path="silver/quarantine",
@@ -215,5 +253,5 @@ ACCOUNTING_0_1 = Table(
 )
 
 # What people look at, and what only the fold needs: the second are no assets of their own.
-TABLES = (PURCHASES, CUSTOMERS, QUARANTINE, ACCOUNTING)
+TABLES = (PURCHASES, CUSTOMERS, IDENTITIES, QUARANTINE, ACCOUNTING)
 INTERNAL = (PURCHASE_REPEATS, CUSTOMER_REPEATS)

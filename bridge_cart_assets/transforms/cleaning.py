@@ -17,6 +17,7 @@ import polars as pl
 from bridge_cart_assets.tables.columns import MONEY, QUANTITY
 from bridge_cart_assets.tables.raw import is_of_file
 from bridge_cart_assets.transforms import parsing
+from bridge_cart_assets.transforms.addresses import address_key, read_email
 from bridge_cart_assets.transforms.amounts import read_amounts, read_numbers, read_wholes
 from bridge_cart_assets.transforms.countries import read_countries
 from bridge_cart_assets.transforms.currencies import read_currencies
@@ -78,6 +79,7 @@ def clean_purchases(
     dates: Order | None = None,
     currency: str | None = None,
     zone: str = "UTC",
+    hash_key: bytes | None = None,
 ) -> Cleaned:
     """Clean order lines.
 
@@ -90,10 +92,12 @@ def clean_purchases(
         currency: the shop's currency. A line that names another one is refused, and signs that
             several currencies have mean this one.
         zone: the shop's time zone, whose days these are.
+        hash_key: the key by which addresses are hashed; without one, addresses do not count.
 
     Returns:
-        accepted: the columns of silver/purchases. Amounts are rounded half up to cents before
-        net_amount and kind are derived. version_at is updated_at, or else the end of the batch day.
+        accepted: the columns of silver/purchases, customer_id as received. Amounts are rounded half
+        up to cents before net_amount and kind are derived. version_at is updated_at, or else the
+        end of the batch day.
         An order without a line is one row of kind `empty`, which is no line: the fold needs it.
 
     >>> from bridge_cart_assets.tables.raw import raw_table
@@ -111,7 +115,10 @@ def clean_purchases(
     >>> cleaned.refused.select("reason", "column", "value").rows()
     [('NON_POSITIVE_AMOUNT', 'purchase_amount', '-5')]
     """
-    optional = {"_status_filled": pl.Boolean, "_guessed": pl.String, "_is_empty": pl.Boolean}
+    optional = {
+        **dict.fromkeys(("_guessed", "email"), pl.String),
+        **dict.fromkeys(("_status_filled", "_is_empty"), pl.Boolean),
+    }
     received = _with_all(records, optional)
     coin = pl.col("currency")
     read = received.select(
@@ -119,6 +126,7 @@ def clean_purchases(
         **_received(_PURCHASE_TEXTS),
         order_id=tidy_id(pl.col("order_id")),
         customer_id=tidy_id(pl.col("customer_id")),
+        email=read_email(pl.col("email")),
         line_number=read_wholes(pl.col("line_number")),
         purchase_date=read_moments(pl.col("purchase_date"), _FILE, dates, zone),
         purchase_amount=read_amounts(pl.col("purchase_amount"), _FILE, coin, currency),
@@ -153,7 +161,10 @@ def clean_purchases(
     )
     derived = (
         typed.with_columns(
-            unreadable=_unreadable("coupon_used", "updated_at", "payment_method", "currency"),
+            unreadable=_unreadable(
+                "coupon_used", "updated_at", "payment_method", "currency", "email"
+            ),
+            email_key=address_key(pl.col("email"), hash_key),
             line_number=_or_default("line_number", pl.lit(1, pl.Int64)),
             coupon_used=pl.col("coupon_used").fill_null(False),
             payment_method=pl.col("payment_method").fill_null("unknown"),
@@ -162,7 +173,7 @@ def clean_purchases(
             status=_or_default("status", pl.lit("completed")),
             discount_amount=_or_default("discount_amount", pl.lit(0).cast(MONEY)),
             version_at=pl.coalesce("updated_at", end_of_day(pl.col("batch_day"), zone)),
-            purchase_month=on_clock(pl.col("purchase_date"), zone).dt.strftime("%Y-%m"),
+            purchase_month=_month(pl.col("purchase_day")),
         )
         .with_columns(purchase_amount=_moved_amount())
         .with_columns(discount_amount=_as_the_amount(pl.col("discount_amount")))
@@ -201,14 +212,13 @@ def clean_customers(
     >>> cleaned.refused.select("reason", "value").rows()
     [('MISSING_CUSTOMER_ID', 'n/a')]
     """
-    email = parsing.present(pl.col("email")).str.to_lowercase()
     age = read_wholes(pl.col("age"))
     read = records.select(
         **_PROVENANCE,
         **_received(_CUSTOMER_TEXTS),
         customer_id=tidy_id(pl.col("customer_id")),
         name=parsing.tidy(pl.col("name")),
-        email=pl.when(email.str.contains(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")).then(email),
+        email=read_email(pl.col("email")),
         gender=_one_of(_GENDERS, pl.col("gender")),
         age=pl.when(age.is_between(0, _MAX_AGE)).then(age),
         income=read_amounts(pl.col("income"), _FILE),
@@ -245,7 +255,7 @@ def clean_customers(
 _PURCHASE_TEXTS = (
     *("order_id", "customer_id", "line_number", "purchase_date", "purchase_amount"),
     *("discount_amount", "quantity", "status", "coupon_used", "updated_at", "payment_method"),
-    "currency",
+    *("currency", "email"),
 )
 _CUSTOMER_TEXTS = (
     *("customer_id", "email", "mobile", "gender", "age", "income", "signup_date", "updated_at"),
@@ -255,6 +265,7 @@ _PURCHASE_COLUMNS = (
     "order_id",
     "line_number",
     "customer_id",
+    "email_key",
     "purchase_date",
     "purchase_day",
     "purchase_month",
@@ -368,24 +379,32 @@ def _split_valid_invalid(
     verdict = pl.coalesce(
         pl.when(condition).then(pl.lit(reason)) for reason, _, condition in reasons
     )
-    validated = records.with_columns(reason=verdict).collect()
     offending_column = {reason: column for reason, column, _ in reasons}
-    refused = validated.filter(pl.col("reason").is_not_null()).with_columns(
+    blamed = dict.fromkeys(offending_column.values())
+    # Of all columns on the way there only what is looked at below is kept.
+    validated = records.select(
+        *columns,
+        amount.alias("_amount"),
+        *(f"{column}_received" for column in blamed),
+        reason=verdict,
+    ).collect()
+    is_refused = validated["reason"].is_not_null()
+    refused = validated.filter(is_refused).with_columns(
         column=pl.col("reason").replace_strict(offending_column, return_dtype=pl.String)
     )
     value = pl.coalesce(
-        pl.when(pl.col("column") == column).then(pl.col(f"{column}_received"))
-        for column in dict.fromkeys(offending_column.values())
+        pl.when(pl.col("column") == column).then(pl.col(f"{column}_received")) for column in blamed
     )
+    accepted = validated.select(columns)
     return Cleaned(
-        accepted=validated.filter(pl.col("reason").is_null()).select(columns),
+        accepted=accepted.filter(~is_refused) if refused.height else accepted,
         refused=refused.select(
             "source",
             *_ORIGIN,
             "reason",
             "column",
             value.cast(pl.String).alias("value"),
-            amount.alias("amount"),
+            amount="_amount",
         ),
     )
 
@@ -430,15 +449,22 @@ def _guessed(columns: Iterable[str], before: pl.Expr | None = None) -> pl.Expr:
 
 def _names(conditions: dict[str, pl.Expr]) -> pl.Expr:
     """Names of the columns for which a condition holds, with commas; null without any."""
-    names = pl.concat_str(
-        [
-            pl.when(holds).then(pl.lit(name)).otherwise(pl.lit(None))
-            for name, holds in conditions.items()
-        ],
-        separator=",",
-        ignore_nulls=True,
+    # One number says which of them hold, and has its text in a list of all.
+    number = pl.sum_horizontal(
+        pl.when(holds).then(1 << place).otherwise(0)
+        for place, holds in enumerate(conditions.values())
+    ).cast(pl.UInt32)
+    texts = [
+        ",".join(name for place, name in enumerate(conditions) if held >> place & 1) or None
+        for held in range(1 << len(conditions))
+    ]
+    return number.replace_strict(
+        list(range(len(texts))), texts, default=None, return_dtype=pl.String
     )
-    return pl.when(names != "").then(names)
+
+
+def _month(day: pl.Expr) -> pl.Expr:
+    return parsing.each_distinct(day, lambda days: days.dt.strftime("%Y-%m"), pl.String)
 
 
 def _one_of(

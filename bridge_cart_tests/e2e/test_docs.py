@@ -40,7 +40,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = Settings(data=root, lake=str(root / "lake"))
     generate(Shop(customers=300, days=120), root)
     lake = Lake(settings.lake)
-    refresh_silver(lake, settings.landing)
+    refresh_silver(lake, settings.landing, settings=settings.silver)
     refresh_gold(lake)
     raw = [source.raw for source in SOURCES]
     copied = (*GOLD_TABLES, *OPS)

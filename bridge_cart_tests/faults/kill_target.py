@@ -25,6 +25,7 @@ from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.pipeline import chain, intake, silver
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
+from bridge_cart_assets.settings import Settings, SilverSettings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.silver import TABLES
 
@@ -133,10 +134,19 @@ def brokers_of(data: Path) -> dict[str, str]:
     return {"bootstrap.servers": file.read_text()} if file.exists() else {}
 
 
+def settings_of(data: Path) -> SilverSettings:
+    """The command's own, with a key that is the same in every folder: lakes are compared."""
+    settings = Settings(data=data).silver
+    if settings.identity_key is not None:
+        settings.identity_key.write_text("0f" * 32)
+    return settings
+
+
 def run(data: Path) -> None:
     """The chain, from landing or the topics to the catalogue."""
     lake = Lake(str(data / "lake"))
-    chain.refresh_silver(lake, data / "landing", brokers=brokers_of(data))
+    settings = settings_of(data)
+    chain.refresh_silver(lake, data / "landing", brokers=brokers_of(data), settings=settings)
     chain.refresh_gold(lake)
     raw = [source.raw for source in SOURCES]
     path = data / "bridge_cart.duckdb"
@@ -167,7 +177,8 @@ def play(data: Path, point: str, time: int) -> None:
         owner, name, around = points[point]
         setattr(owner, name, around(getattr(owner, name), Killer(time)))
     if point == "crowd":
-        chain.refresh_silver(Lake(str(data / "lake")), data / "landing")
+        lake = Lake(str(data / "lake"))
+        chain.refresh_silver(lake, data / "landing", settings=settings_of(data))
     else:
         run(data)
 

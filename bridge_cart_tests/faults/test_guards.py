@@ -240,7 +240,7 @@ def test_accounting_comes_last(shop: Shop, without: bool, tmp_path: Path) -> Non
     for path in (shop.landing / "purchases").iterdir():
         whole.land(path.stem, *path.read_text().splitlines()[1:])
     whole.run()
-    fold = silver.fold_into_table
+    fold = silver.fold_records
 
     def counted_first(lake: Lake, *args: Any) -> Any:
         lake.snapshot(ACCOUNTING).replace(whole.lake.snapshot(ACCOUNTING).read(), Commit("early"))
@@ -248,7 +248,7 @@ def test_accounting_comes_last(shop: Shop, without: bool, tmp_path: Path) -> Non
 
     with ExitStack() as stack:
         if without:
-            stack.enter_context(patch.object(silver, "fold_into_table", counted_first))
+            stack.enter_context(patch.object(silver, "fold_records", counted_first))
         place = (Snapshot, "apply", of([PURCHASES], before))
         stack.enter_context(at(place, Once(1, die)))
         stack.enter_context(suppress(Crash))

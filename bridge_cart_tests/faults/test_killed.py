@@ -150,7 +150,7 @@ def test_killed_at_each_point_in_turn_day_after_day(tmp_path: Path, way: str) ->
     assert differences(contents(wanted, WITHOUT_MODEL), contents(found, WITHOUT_MODEL)) == []
     # The runs in between have trained models of their own, so silver and gold are rebuilt.
     clear(found)
-    chain.refresh_silver(found, Path("nowhere"))
+    chain.refresh_silver(found, Path("nowhere"), settings=kill_target.settings_of(data))
     chain.refresh_gold(found)
     assert differences(contents(wanted), contents(found)) == []
 

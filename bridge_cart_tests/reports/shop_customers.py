@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 
+from bridge_cart_assets.tables.silver import IDENTITIES
 from bridge_cart_tests.reports.catalogues import AS_OF, Row, write_catalogue
 
 SEGMENTS = {1: "High-Value", 2: "Growth"}
@@ -182,6 +184,18 @@ def add_orders(catalogue: Path, folder: Path, lines: Iterable[Row]) -> Path:
         connection.execute("CREATE SCHEMA silver")
         connection.execute(
             f"CREATE VIEW silver.purchases AS SELECT * FROM read_parquet(['{quoted}'])"
+        )
+    return file
+
+
+def add_ids(catalogue: Path, folder: Path, ids: Iterable[Row]) -> Path:
+    """Write rows of silver/identities as a Parquet file and a view on it, after `add_orders`."""
+    file = folder / "silver" / "identities" / "part.parquet"
+    file.parent.mkdir(parents=True)
+    pl.DataFrame(list(ids), schema=IDENTITIES.dtypes).write_parquet(file)
+    with duckdb.connect(str(catalogue)) as connection:
+        connection.execute(
+            f"CREATE VIEW silver.identities AS SELECT * FROM read_parquet(['{file}'])"
         )
     return file
 

@@ -19,6 +19,7 @@ from bridge_cart_tests.reports.conftest import browse
 from bridge_cart_tests.reports.markup import Markup, first_of, text, values
 from bridge_cart_tests.reports.shop_customers import (
     NOT_FITTED,
+    add_ids,
     add_orders,
     line,
     people,
@@ -47,6 +48,20 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("customer")
     path = write_customers(folder)
     add_orders(path, folder, lines())
+    seen_on = {"first_seen": AS_OF - timedelta(days=90), "email_key": "0f" * 16}
+    add_ids(
+        path,
+        folder,
+        [
+            {**seen_on, "identity": name, "person_id": "C001", "reason": why, "address_of": place}
+            for name, why, place in (
+                ("guest-0f", "email", "order"),
+                ("C900", "email", "profile"),
+                ("C901", "email", "order"),
+                ("C001", "own", "profile"),
+            )
+        ],
+    )
     return path
 
 
@@ -168,6 +183,31 @@ def test_a_hundred_orders_are_shown_and_the_csv_has_all(tmp_path: Path) -> None:
     assert len(cells(page, "orders")) == 100
     assert "The latest 100 of 130; the CSV has all of them." in text(page["main"])
     assert len(exported(client, "/export/customer/orders.csv?customer_id=C001")) == 130
+
+
+def test_the_ids_of_a_customer_are_listed_with_the_reason(client: TestClient) -> None:
+    first = f"{AS_OF - timedelta(days=90)}"
+    assert cells(seen(client), "ids") == [
+        ["C001", "the customer’s own id", first],
+        ["C900", "account with the same e-mail address, on its profile", first],
+        ["C901", "account with the same e-mail address, on its latest order with one", first],
+        ["guest-0f", "guest with the e-mail address of this customer", first],
+    ]
+
+
+def test_a_search_for_an_id_of_another_customer_finds_that_customer(client: TestClient) -> None:
+    page = Markup(client.get("/customers?id=C900").text)
+    answer = "The id “C900” is one of the customer “C001”: both have one e-mail address."
+    assert text(page["search-answer"]).startswith(answer)
+    (row,) = page["found-table"].findall("tbody/tr")
+    assert text(first_of(row, "th")) == "C001"
+
+
+def test_an_id_of_another_customer_says_whose_it_is(client: TestClient) -> None:
+    response = client.get("/customers/C900")
+    assert response.status_code == 404
+    assert "is one of the customer" in response.text
+    assert "C001" in response.text
 
 
 def test_a_customer_without_an_order_in_silver_is_said(client: TestClient) -> None:

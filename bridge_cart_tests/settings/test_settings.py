@@ -402,3 +402,16 @@ def test_what_is_no_time_zone_is_refused_with_a_suggestion(value: str, suggestio
         f"BRIDGE_CART_TIMEZONE={value!r} is not accepted: the IANA name of a time zone"
         f"{'; ' if suggestion.startswith('is it') else ', '}{suggestion}"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "key"), [(None, True), ("", True), ("email", True), ("off", False)]
+)
+def test_addresses_make_one_customer_unless_it_is_off(value: str | None, key: bool) -> None:
+    given = {} if value is None else {"BRIDGE_CART_IDENTITY": value}
+    assert (settings(**given).silver.identity_key is not None) == key
+
+
+def test_another_word_for_the_identity_is_refused() -> None:
+    says = refusal(BRIDGE_CART_IDENTITY="phone")
+    assert says == "BRIDGE_CART_IDENTITY='phone' is not accepted: email or off"

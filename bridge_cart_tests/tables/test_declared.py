@@ -24,9 +24,10 @@ COLUMNS = {
     f" Country {PROVENANCE}",
     "silver/purchases": "source order_id line_number customer_id purchase_date purchase_day"
     " purchase_month purchase_amount discount_amount net_amount quantity coupon_used"
-    " payment_method product_category kind batch_day unreadable",
+    " payment_method product_category kind batch_day unreadable received_customer_id",
     "silver/customers": "customer_id valid_from name email mobile gender age income city country"
     " signup_date valid_to is_current unreadable",
+    "silver/identities": "identity person_id reason first_seen",
     "silver/quarantine": "source batch_day object pos reason column value raw quarantined_at",
     "silver/accounting": "source batch_day records blank quarantined accepted duplicate superseded",
     "gold/customer_features": "customer_id as_of first_purchase_day last_purchase_day orders lines"

@@ -84,6 +84,7 @@ def customers(*profiles: dict[str, Any]) -> pl.LazyFrame:
             "pos": 1,
             "fingerprint": "f",
             "item": 1,
+            "received_customer_id": profile["customer_id"],
             **profile,
         }
         for profile in profiles

@@ -51,7 +51,8 @@ def told(findings: pl.DataFrame) -> list[tuple[Any, ...]]:
 
 def folded(*lines: dict[str, Any]) -> list[tuple[Any, ...]]:
     """The findings of order lines that silver has folded."""
-    fold = fold_purchases(pl.DataFrame(list(lines), schema=PURCHASES.dtypes))
+    schema = PURCHASE_REPEATS.empty().drop("fate").schema
+    fold = fold_purchases(pl.DataFrame(list(lines), schema=schema))
     superseded = PURCHASE_REPEATS.conform(fold.superseded)
     return told(
         intake_findings(

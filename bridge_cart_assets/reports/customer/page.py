@@ -2,7 +2,7 @@
 
 Belongs here: which parts the page has, and its sentences. Does not belong here: SQL (see
 `queries`), the timeline (see `timeline`), or HTML. There are no names and no addresses of people
-here: gold holds none, and of silver only orders are read.
+here: gold holds none, and of silver only orders and ids are read.
 """
 
 import shlex
@@ -41,6 +41,7 @@ from bridge_cart_assets.tables.gold import (
     CUSTOMER_VALUE,
     SEGMENT_MODEL,
 )
+from bridge_cart_assets.tables.silver import IDENTITIES
 from bridge_cart_assets.tables.table import Table
 
 NEEDED = frozenset(
@@ -95,6 +96,7 @@ class Customer:
         no_orders: why there are no orders here, '' when there are.
         ask_for_orders: the question by which the command line gives them.
         orders_note: a sentence on the rows that are left out, or ''.
+        ids: which ids are this customer, and why.
     """
 
     customer_id: str
@@ -112,12 +114,13 @@ class Customer:
     orders_note: str
     no_orders: str
     ask_for_orders: str
+    ids: Sheet
     no_segment: str = NO_SEGMENT
 
     @property
     def sheets(self) -> tuple[Sheet, ...]:
         """The tables of the page."""
-        return (self.done, self.expected, self.history, self.orders)
+        return (self.done, self.expected, self.history, self.orders, self.ids)
 
 
 def customer(catalogue: Catalogue, asked: PageQuery) -> Customer | None:
@@ -130,6 +133,12 @@ def customer(catalogue: Catalogue, asked: PageQuery) -> Customer | None:
     done = queries.done(catalogue, customer_id)
     worth = queries.worth(catalogue, customer_id)
     if done is None or worth is None:
+        person = queries.person_of_id(catalogue, customer_id)
+        if person not in (None, customer_id):
+            raise NotThereError(
+                f"The id {quoted(customer_id)} is one of the customer {quoted(str(person))}: both "
+                "have one e-mail address."
+            )
         raise NotThereError(
             f"No customer with the id {quoted(customer_id)} has bought anything. "
             "The page of all customers finds an id by its beginning."
@@ -159,6 +168,7 @@ def customer(catalogue: Catalogue, asked: PageQuery) -> Customer | None:
         orders_note=left_out("latest", len(orders), orders[0].orders) if orders else "",
         no_orders=no_orders,
         ask_for_orders=_question(customer_id),
+        ids=_ids_sheet(queries.ids_of_person(catalogue, customer_id)),
     )
 
 
@@ -327,6 +337,32 @@ def _orders_sheet(orders: Sequence[queries.Order]) -> Sheet:
         orders,
         empty="No order of this customer is in silver.",
     )
+
+
+def _ids_sheet(ids: Sequence[queries.PersonalId]) -> Sheet:
+    return Sheet(
+        "ids",
+        "Ids of this customer",
+        (
+            column("identity", "Id as received", words, IDENTITIES),
+            Column[queries.PersonalId]("reason", "Why", _why, "text"),
+            column("first_seen", "First seen", day, IDENTITIES),
+        ),
+        ids,
+        empty="Which ids this customer has is in silver, and cannot be read here.",
+    )
+
+
+def _why(one: queries.PersonalId) -> Cell:
+    is_guest = one.identity.startswith("guest-")
+    if one.reason == "own":
+        text = "guest, known by an e-mail address" if is_guest else "the customer’s own id"
+    elif is_guest:
+        text = "guest with the e-mail address of this customer"
+    else:
+        place = "profile" if one.address_of == "profile" else "latest order with one"
+        text = f"account with the same e-mail address, on its {place}"
+    return Cell(text, IDENTITIES.meaning("reason"), one.reason)
 
 
 CUSTOMER = Page(

@@ -1,7 +1,7 @@
 """What the page of one customer asks the catalogue, and the shapes of the answers.
 
 Belongs here: SQL with bound parameters. Does not belong here: wording, rounding or layout.
-Everything is read from gold but the orders, which only silver has.
+Everything is read from gold but the orders and the ids of a person, which only silver has.
 """
 
 from dataclasses import dataclass
@@ -146,11 +146,7 @@ def orders_of_customer(
         GROUP BY source, order_id, kind
         ORDER BY max(purchase_date) DESC, source, order_id, kind LIMIT $most
     """
-    if not catalogue.ask(
-        bool,
-        "SELECT true FROM duckdb_views() WHERE database_name = current_database() "
-        "AND schema_name = 'silver' AND view_name = 'purchases'",
-    ):
+    if not _has_view(catalogue, "purchases"):
         raise NoOrdersError(
             "The catalogue of a lake in an object store has gold alone, and orders are in silver."
         )
@@ -161,3 +157,46 @@ def orders_of_customer(
             "The files of the orders are not where the catalogue says: the lake has moved, or a "
             "newer run has tidied them up."
         ) from error
+
+
+@dataclass(frozen=True)
+class PersonalId:
+    """One of the ids that are one person, and why it is."""
+
+    identity: str
+    person_id: str
+    reason: str
+    address_of: str | None
+    first_seen: date
+
+
+def ids_of_person(catalogue: Catalogue, customer_id: str) -> list[PersonalId]:
+    """The ids that are this customer, the own one first; none where silver cannot be read."""
+    source = (
+        "silver.identities WHERE person_id = $customer "
+        "ORDER BY identity <> person_id, first_seen, identity"
+    )
+    return _ids(catalogue, source, customer_id)
+
+
+def person_of_id(catalogue: Catalogue, identity: str) -> str | None:
+    """The customer that an id belongs to, if it is known."""
+    found = _ids(catalogue, "silver.identities WHERE identity = $customer", identity)
+    return found[0].person_id if found else None
+
+
+def _ids(catalogue: Catalogue, source: str, customer_id: str) -> list[PersonalId]:
+    if not _has_view(catalogue, "identities"):
+        return []
+    try:
+        return catalogue.read(PersonalId, source, {"customer": customer_id})
+    except (duckdb.IOException, duckdb.PermissionException, duckdb.InvalidInputException):
+        return []  # the lake has moved, or a newer run has tidied the files up
+
+
+def _has_view(catalogue: Catalogue, name: str) -> bool:
+    sql = (
+        "SELECT true FROM duckdb_views() WHERE database_name = current_database() "
+        "AND schema_name = 'silver' AND view_name = $name"
+    )
+    return bool(catalogue.ask(bool, sql, {"name": name}))

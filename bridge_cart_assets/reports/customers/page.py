@@ -11,6 +11,7 @@ from functools import partial
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart, segment_colour
 from bridge_cart_assets.reports.customer.page import NO_SEGMENT, NOT_PREDICTED, address_of
+from bridge_cart_assets.reports.customer.queries import person_of_id
 from bridge_cart_assets.reports.customers import queries
 from bridge_cart_assets.reports.customers.charts import (
     NO_CUSTOMER,
@@ -50,7 +51,7 @@ LIST = Parameter("list", "List", tuple(Option(one.name, one.title) for one in WO
 SEARCH = Parameter("id", "Customer id", in_form=False)
 NO_NAMES = (
     "A list has customer ids and no names or e-mail addresses: gold holds none. Look the ids up in "
-    "the shop’s own system."
+    "the shop’s own system; a guest (guest-…) by the orders on the guest’s page."
 )
 _BANDS = {"low": "below 1/3", "medium": "1/3 to 2/3", "high": "above 2/3"}
 
@@ -126,6 +127,10 @@ def customers(catalogue: Catalogue, asked: PageQuery) -> CustomersPage | None:
     listed = queries.listed(catalogue, chosen, at_least, asked.filters, most)
     most_found = None if asked.in_full else MOST_FOUND
     found = queries.found(catalogue, asked.own["id"], most_found) if asked.own["id"] else []
+    person = None
+    if asked.own["id"] and not found:
+        person = _another_customer(catalogue, asked.own["id"])
+        found = queries.found(catalogue, person, 1) if person else []
     spread = queries.spread(catalogue, asked.filters)
     edges = value_edges(spread)
     steps = queries.value_steps(catalogue, edges, asked.filters) if edges else []
@@ -134,7 +139,7 @@ def customers(catalogue: Catalogue, asked: PageQuery) -> CustomersPage | None:
     )
     return CustomersPage(
         searched=asked.own["id"],
-        search_answer=_search_answer(asked.own["id"], found) if asked.own["id"] else "",
+        search_answer=_search_answer(asked.own["id"], found, person) if asked.own["id"] else "",
         found=_found_sheet(found),
         status=_status(statuses, is_predicted),
         tabs=tabs,
@@ -191,7 +196,15 @@ def _status(statuses: Sequence[queries.Status], is_predicted: bool) -> str:
     return ""
 
 
-def _search_answer(text: str, found: Sequence[queries.Found]) -> str:
+def _another_customer(catalogue: Catalogue, text: str) -> str | None:
+    """The customer that an id belongs to, when that has another id."""
+    person = person_of_id(catalogue, text)
+    return None if person == text else person
+
+
+def _search_answer(text: str, found: Sequence[queries.Found], person: str | None) -> str:
+    if person is not None:
+        return f"The id “{text}” is one of the customer “{person}”: both have one e-mail address."
     if not found:
         return f"No customer who has bought has the id “{text}”, or one that begins with it."
     matches = found[0].matches
