@@ -24,11 +24,14 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
 from bridge_cart_assets.pipeline.rebuild import clear
+from bridge_cart_assets.pipeline.silver import fold_due_days
 from bridge_cart_assets.settings import SilverSettings
+from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.silver import (
     ACCOUNTING,
     CUSTOMERS,
     IDENTITIES,
+    INTERNAL,
     PURCHASES,
 )
 from bridge_cart_assets.tables.silver import TABLES as SILVER
@@ -385,6 +388,23 @@ def test_only_the_rows_of_those_who_have_another_person_are_written(folder: Fold
         CUSTOMERS.path: ["a7"] * 2,
         IDENTITIES.path: ["a7"],
     }
+
+
+def test_days_folded_again_make_no_commit(folder: Folder) -> None:
+    folder.land("customers", "2024-01-01", "a1,Ada,ada@example.org,", "b1,Bob,,")
+    folder.land(
+        "purchases",
+        "2024-01-02",
+        "A,a1,ada@example.org,2024-01-02,1,",
+        "B,b1,ada@example.org,2024-01-02,1,",
+        "G,,ada@example.org,2024-01-02,1,",
+    )
+    folder.run()
+    before = {table.path: folder.lake.snapshot(table).version for table in (*SILVER, *INTERNAL)}
+    due = {source.name: {FIRST, FIRST + timedelta(days=1)} for source in SOURCES}
+    fold_due_days(folder.lake, SOURCES, due, "again", settings=folder.settings)
+    now = {table.path: folder.lake.snapshot(table).version for table in (*SILVER, *INTERNAL)}
+    assert now == before
 
 
 class Killed(BaseException):
