@@ -47,6 +47,11 @@ class DayRange:
         """Both ends, `2024-01-01/2024-01-31`."""
         return f"{self.first}/{self.last}"
 
+    @property
+    def days(self) -> list[date]:
+        """All days of the range, in order."""
+        return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
+
     @classmethod
     def around(cls, days: Iterable[date]) -> "DayRange":
         """The smallest range that holds all the days (at least one)."""

@@ -34,7 +34,8 @@ class Thresholds:
         weekdays: how many of the same weekday before a day it is compared with, at most.
         weekdays_needed: how many of them there have to be.
         anomaly: robust z-score beyond which a day is unusual.
-        as_of_age: as_of may be this far behind the clock.
+        as_of_age: as_of, and each source, may be this far behind the clock; and orders behind the
+            records of other sources.
         refused_share: share of a file's records, or of a batch day's messages of a partition, that
             may be refused.
         unreadable, guessed, superseded_in_file: how many records may stand with such a value, or

@@ -15,8 +15,9 @@ from bridge_cart_assets.checks.check import Check
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.findings import latest_findings
 from bridge_cart_assets.pipeline.gold_builds import recorded_builds
+from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables import meta
-from bridge_cart_assets.tables.silver import ACCOUNTING, QUARANTINE
+from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES, QUARANTINE
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.outcomes import accounting_totals, latest_days
 from bridge_cart_assets.transforms.quarantine_summary import refusals_by_reason
@@ -42,11 +43,12 @@ def run_metadata(
         tables: the tables whose checks are included.
     """
     accounting = lake.snapshot(ACCOUNTING).scan()
+    order_sources = [source.name for source in SOURCES if source.feeds is PURCHASES]
     return (
         (meta.TIMES, times(instance, run_id, now)),
         (meta.CHECKS, verdicts(instance, tables)),
         (meta.GOLD_BUILDS, recorded_builds(lake)),
-        (meta.ACCOUNTING, accounting_totals(accounting)),
+        (meta.ACCOUNTING, accounting_totals(accounting, order_sources)),
         (meta.ACCOUNTING_DAYS, latest_days(accounting)),
         (meta.INTAKE_FINDINGS, latest_findings(lake)),
         (meta.QUARANTINE, refusals_by_reason(lake.snapshot(QUARANTINE).scan())),

@@ -4,7 +4,7 @@ Belongs here: comparisons with the days before, with the same weekday, and with 
 belong here: what must hold on every day (`integrity`), or the bounds (`thresholds`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from math import sqrt
 from statistics import fmean, median
@@ -13,6 +13,12 @@ import polars as pl
 
 from bridge_cart_assets.checks.check import CheckResult, MetadataValue, day_span
 from bridge_cart_assets.thresholds import Thresholds
+from bridge_cart_assets.transforms.source_days import (
+    SourceDay,
+    days_without_orders,
+    last_days_in_words,
+    orders_stopped,
+)
 
 # A standard deviation of normal values is so many times their median, or mean, absolute deviation.
 _OF_MEDIAN_DEVIATION = 1 / 0.6745
@@ -140,6 +146,34 @@ def _modified_z(value: float, before: Sequence[float], unit: float) -> float:
     spread = _OF_MEDIAN_DEVIATION * median(deviations) or _OF_MEAN_DEVIATION * fmean(deviations)
     by_chance = 2 * (sqrt(max(value, 0.0) / unit) - sqrt(max(middle, 0.0) / unit))
     return min(by_chance, (value - middle) / spread, key=abs) if spread else by_chance
+
+
+def sources_fresh(days: Collection[SourceDay], today: date, allowed: timedelta) -> CheckResult:
+    """No source is far behind the clock."""
+    behind = {day.source: (today - day.last_day).days for day in days}
+    old = [day for day in days if behind[day.source] > allowed.days]
+    figures: dict[str, MetadataValue] = {
+        "value": max(behind.values(), default=0),
+        "bound": allowed.days,
+        **behind,
+    }
+    if old:
+        ages = ", ".join(f"{day.source} {behind[day.source]:,}" for day in old)
+        message = (
+            f"{last_days_in_words(days)}; days behind {today}: {ages}; allowed: {allowed.days}"
+        )
+        return CheckResult(False, message, figures)
+    return CheckResult(True, last_days_in_words(days) or "no records yet", figures)
+
+
+def orders_keep_up(days: Collection[SourceDay], allowed: timedelta) -> CheckResult:
+    """The latest orders are not far behind the records of other sources."""
+    behind = days_without_orders(days)
+    figures: dict[str, MetadataValue] = {"value": behind, "bound": allowed.days}
+    stopped = orders_stopped(days, allowed)
+    return CheckResult(
+        not stopped, stopped or last_days_in_words(days) or "no records yet", figures
+    )
 
 
 def fresh(as_of: date | None, today: date, allowed: timedelta) -> CheckResult:

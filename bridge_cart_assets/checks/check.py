@@ -12,7 +12,7 @@ import polars as pl
 
 from bridge_cart_assets.batch_days import DayRange, today
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.pipeline.findings import findings_of_days
+from bridge_cart_assets.pipeline.findings import findings_in, findings_of_days
 from bridge_cart_assets.tables.table import Table
 
 MetadataValue = int | float | str | bool
@@ -63,7 +63,6 @@ class CheckContext:
     currency: str = ""
     zone: str = "UTC"
     _days: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
-    _findings: dict[DayRange | None, pl.DataFrame] = field(default_factory=dict, repr=False)
 
     @property
     def today(self) -> date:
@@ -96,9 +95,9 @@ class CheckContext:
 
     def findings(self) -> pl.DataFrame:
         """What of the files of the run's batch days is not in silver as they say."""
-        if self.days not in self._findings:
-            self._findings[self.days] = findings_of_days(self.rows, self.days)
-        return self._findings[self.days]
+        if self.frames:
+            return findings_of_days(self.rows, self.days)
+        return findings_in(self.lake, self.days)
 
     def touched(self, table: Table) -> pl.LazyFrame:
         """Rows whose key occurs in the run's batch days; the whole table when `days` is None."""

@@ -29,7 +29,7 @@ from bridge_cart_assets.tables.gold import (
 from bridge_cart_assets.tables.silver import PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.thresholds import THRESHOLDS
-from bridge_cart_assets.transforms.features import of_customers, of_nobody, sales, up_to
+from bridge_cart_assets.transforms.features import of_customers, of_nobody, refunds, sales, up_to
 
 _SHARES = (
     *("repeat_purchase_rate", "churn_rate_90d", "retention_rate_90d", "coupon_rate_90d"),
@@ -56,6 +56,67 @@ def _revenue_from(
         return integrity.sums_agree({k: Decimal(v or 0) for k, v in sums.items()})
 
     return look
+
+
+def _net_revenue(context: CheckContext) -> CheckResult:
+    """Net revenue of the days, of the customers and of silver, with what stands in two only."""
+    as_of = latest_day(context.lake)
+    if as_of is None:
+        return CheckResult(True, "no batch day yet")
+    sums = (pl.sum("net_revenue"), pl.sum("refunds_without_sale"), pl.min("day"))
+    net, without_sale, first = context.rows(KPIS_DAILY).select(sums).collect().row(0)
+    amount = pl.col("net_amount")
+    lines = of_customers(up_to(context.rows(PURCHASES), as_of))
+    of_silver = pl.concat([sales(lines), refunds(lines)]).select(amount.sum()).collect().item()
+    customers = context.rows(CUSTOMER_FEATURES).select("customer_id", "net_revenue").collect()
+    # The days begin with the first sale.
+    early = refunds(lines).filter(pl.col("purchase_day") < pl.lit(first)) if first else lines
+    early_refunds = early.select("customer_id", "net_amount").collect()
+    with_sale = early_refunds.join(customers, on="customer_id", how="semi")
+    return integrity.net_revenue_agrees(
+        silver=_sum_of(of_silver),
+        days=_sum_of(net),
+        customers=_sum_of(customers["net_revenue"].sum()),
+        without_sale=_sum_of(without_sale),
+        early=-_sum_of(early_refunds["net_amount"].sum()),
+        early_with_sale=-_sum_of(with_sale["net_amount"].sum()),
+    )
+
+
+def _anonymous_refunds(context: CheckContext) -> CheckResult:
+    as_of = latest_day(context.lake)
+    if as_of is None:
+        return CheckResult(True, "no batch day yet")
+    given_back, first = (
+        context.rows(KPIS_DAILY).select(pl.sum("anonymous_refunds"), pl.min("day")).collect().row(0)
+    )
+    lines = refunds(of_nobody(up_to(context.rows(PURCHASES), as_of)))
+    is_counted = pl.col("purchase_day") >= pl.lit(first) if first else pl.lit(False)
+    of_silver, counted = (
+        lines.select(pl.sum("net_amount"), counted=pl.col("net_amount").filter(is_counted).sum())
+        .collect()
+        .row(0)
+    )
+    early = _sum_of(counted) - _sum_of(of_silver)
+    return integrity.sums_agree(
+        {
+            "silver/purchases": -_sum_of(of_silver),
+            f"{KPIS_DAILY.path} + {early} before the first sale": _sum_of(given_back) + early,
+        }
+    )
+
+
+def _sum_of(value: object) -> Decimal:
+    return Decimal(str(value or 0))
+
+
+def _historic_clv(context: CheckContext) -> CheckResult:
+    places = ((CUSTOMER_FEATURES, "net_revenue"), (CUSTOMER_VALUE, "historic_clv"))
+    sums = {
+        table.path: Decimal(context.rows(table).select(pl.sum(name)).collect().item() or 0)
+        for table, name in places
+    }
+    return integrity.sums_agree(sums)
 
 
 def _in_range(
@@ -148,6 +209,11 @@ GOLD_CHECKS: Mapping[str, tuple[Check, ...]] = {
             lambda context: integrity.clv_adds_up(context.rows(CUSTOMER_VALUE).collect()),
         ),
         Check(
+            "historic_clv_agrees",
+            "Its historic_clv is the net_revenue of gold/customer_features, to the cent.",
+            _historic_clv,
+        ),
+        Check(
             "value_is_predicted",
             "A fitted model predicts the value of every customer. Otherwise model_status says why: "
             "a simpler model stands in, or there is too little history for any.",
@@ -172,6 +238,18 @@ GOLD_CHECKS: Mapping[str, tuple[Check, ...]] = {
             "Its anonymous_revenue is the net amount of the sales in silver that have no customer, "
             "up to as_of, to the cent.",
             _revenue_from(KPIS_DAILY, "anonymous_revenue", of_nobody),
+        ),
+        Check(
+            "anonymous_refunds_agree",
+            "Its anonymous_refunds, and what was given back before the first sale, are the refunds "
+            "in silver that have no customer, up to as_of, to the cent.",
+            _anonymous_refunds,
+        ),
+        Check(
+            "net_revenue_agrees",
+            "Net revenue of customers is the same by day, by customer and by line, to the cent. "
+            "Refunds of people without a sale are in no customer: refunds_without_sale has them.",
+            _net_revenue,
         ),
         Check(
             "revenue_parts_add_up",

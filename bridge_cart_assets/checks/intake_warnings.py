@@ -101,7 +101,7 @@ def one_currency(context: CheckContext) -> CheckResult:
     In a run, the whole table is read only when the run brought another currency than it has.
     """
     if context.currency:
-        return CheckResult(True, f"the shop's currency is set: {context.currency}")
+        return _no_other_currency(context, context.currency)
     named = pl.col("currency").is_not_null() & pl.col("kind").is_in(_COUNTED)
     touched = _currencies(context.of_days(PURCHASES).filter(named))
     lines = context.rows(PURCHASES).filter(named)
@@ -126,6 +126,34 @@ def one_currency(context: CheckContext) -> CheckResult:
         f"{amounts.height} currencies are added up as if they were one: {each}; "
         f"BRIDGE_CART_CURRENCY={amounts['currency'][0]} says which one is the shop's",
         {"value": amounts.height, "bound": 1},
+    )
+
+
+def _no_other_currency(context: CheckContext, currency: str) -> CheckResult:
+    """Lines that name another currency than the shop's are refused: older ones stay.
+
+    A run looks at its own batch days, `check` at all.
+    """
+    is_other = pl.col("currency") != currency
+    others = (
+        context.of_days(PURCHASES)
+        .filter(is_other & pl.col("kind").is_in(_COUNTED))
+        .group_by("currency")
+        .agg(amount=pl.sum("net_amount"))
+        .sort("currency")
+        .collect()
+    )
+    if others.is_empty():
+        said = f"the shop's currency is set: {currency}"
+        return CheckResult(True, said, {"value": 0, "bound": 0})
+    each = ", ".join(
+        f"{code} {amount:.2f}" for code, amount in others["currency", "amount"].iter_rows()
+    )
+    return CheckResult(
+        False,
+        f"BRIDGE_CART_CURRENCY is {currency}, and lines that were taken before it was set name "
+        f"another one: {each}; bridge-cart rebuild refuses them",
+        {"value": others.height, "bound": 0},
     )
 
 

@@ -127,6 +127,37 @@ def sums_agree(sums: Mapping[str, Decimal]) -> CheckResult:
     return CheckResult(not apart, message, {"value": float(apart), "bound": 0.0, **metadata})
 
 
+def net_revenue_agrees(
+    silver: Decimal,
+    days: Decimal,
+    customers: Decimal,
+    without_sale: Decimal,
+    early: Decimal,
+    early_with_sale: Decimal,
+) -> CheckResult:
+    """Net revenue of customers is the same by line, by day and by customer, to the cent.
+
+    Args:
+        silver: sales and refunds of all lines with a customer.
+        days: of all days, which begin with the first sale.
+        customers: of all customers with a sale.
+        without_sale: given back on these days to people without a sale, whom no row is about.
+        early: given back before these days.
+        early_with_sale: of this, to customers with a sale.
+    """
+    message = (
+        f"silver/purchases: {silver}, gold/kpis_daily: {days}, gold/customer_features: {customers};"
+        f" given back to people without a sale: {without_sale}, before the first sale: {early}"
+    )
+    off = abs(silver + early - days) + abs(customers - days - without_sale + early_with_sale)
+    figures: dict[str, MetadataValue] = {
+        "value": float(off),
+        "bound": 0.0,
+        "refunds_without_sale": str(without_sale),
+    }
+    return CheckResult(not off, message, figures)
+
+
 def within(
     rows: pl.DataFrame, columns: Sequence[str], low: float, high: float | None
 ) -> CheckResult:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from bridge_cart_assets.batch_days import DayRange
-from bridge_cart_assets.checks import identities, intake_warnings, integrity
+from bridge_cart_assets.checks import anomalies, identities, intake_warnings, integrity
 from bridge_cart_assets.checks.check import Check, CheckContext, CheckResult
 from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_messages
+from bridge_cart_assets.pipeline.pending import source_days
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.ops import FILES
 from bridge_cart_assets.tables.silver import (
@@ -158,8 +159,7 @@ RAW_AND_SILVER_CHECKS: Mapping[str, tuple[Check, ...]] = {
         ),
         Check(
             "one_currency",
-            "All lines that name a currency name the same. With BRIDGE_CART_CURRENCY nothing is "
-            "asked.",
+            "All lines that name a currency name the same; with BRIDGE_CART_CURRENCY, that one.",
             intake_warnings.one_currency,
             blocking=False,
             remembered=False,
@@ -213,6 +213,26 @@ RAW_AND_SILVER_CHECKS: Mapping[str, tuple[Check, ...]] = {
             "records_are_raw_records",
             "As many records as raw has.",
             _raw_is_accounted,
+        ),
+        Check(
+            "sources_are_fresh",
+            f"No source is more than {THRESHOLDS.as_of_age.days} days behind the clock: else land "
+            "its files, or look why none arrive.",
+            lambda context: anomalies.sources_fresh(
+                source_days(context.rows(ACCOUNTING)),
+                context.today,
+                THRESHOLDS.as_of_age,
+            ),
+            blocking=False,
+        ),
+        Check(
+            "orders_keep_up",
+            f"Orders are at most {THRESHOLDS.as_of_age.days} days behind the records of other "
+            "sources: as_of stands where they stopped.",
+            lambda context: anomalies.orders_keep_up(
+                source_days(context.rows(ACCOUNTING)), THRESHOLDS.as_of_age
+            ),
+            blocking=False,
         ),
     ),
 }

@@ -179,7 +179,8 @@ def _refresh(
 
     A plan from before the turn still holds if no other run was in the way and none has written.
     """
-    from bridge_cart_assets.assets.run_scope import RunScope
+    with phase("loading Dagster"):
+        from bridge_cart_assets.assets.run_scope import RunScope
     from bridge_cart_assets.pipeline.findings import by_file, findings_of_run
     from bridge_cart_assets.pipeline.pending import pending_days
     from bridge_cart_assets.pipeline.plan import table_versions

@@ -71,7 +71,9 @@ def build_catalogue(
             if lake.is_local:
                 for snapshot in snapshots[len(copied) : len(copied) + len(viewed)]:
                     _view(connection, snapshot)
-            as_of = max((s.as_of for s in snapshots if s.as_of), default=None)
+            # Raw tables say up to when they go themselves, which may be later than orders do.
+            of_silver = [s.as_of for s in snapshots if s.as_of and s.table.layer == "silver"]
+            as_of = max(of_silver, default=None)
             _describe(connection, snapshots, (run_id, finished_at, as_of, zone))
             for table, frame in run_metadata:
                 _note(connection, table, table.conform(frame))

@@ -40,13 +40,15 @@ def diff(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> Change:
     """
     old, new = before.select(table.dtypes.keys()), after.select(table.dtypes.keys())
     key = list(table.key)
-    same = new.join(old, on=new.columns, how="semi", nulls_equal=True)
-    changed = new.join(same, on=key, how="anti")
-    updates = changed.join(old, on=key, how="semi")
     partitions = None
     if table.partition_by:
         column = table.partition_by[0]
         partitions = tuple(str(v) for v in old[column].unique())
+    if old.is_empty():
+        return Change(new, new.clear(), old, partitions)
+    same = new.join(old, on=new.columns, how="semi", nulls_equal=True)
+    changed = new.join(same, on=key, how="anti")
+    updates = changed.join(old, on=key, how="semi")
     return Change(
         inserts=changed.join(old, on=key, how="anti"),
         updates=updates,

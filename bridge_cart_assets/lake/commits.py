@@ -75,7 +75,7 @@ def write_rows(
             handle,
             rows,
             mode=mode,
-            writer_properties=writing(table),
+            writer_properties=writing(table, rows),
             commit_properties=_properties(handle, commit),
         )
 
@@ -95,7 +95,7 @@ def merge_rows(handle: DeltaTable, table: Table, change: Change, commit: Commit)
         predicate=predicate,
         source_alias="s",
         target_alias="t",
-        writer_properties=writing(table),
+        writer_properties=writing(table, upserts),
         commit_properties=_properties(handle, commit),
     )
     with conflicts_of(table):

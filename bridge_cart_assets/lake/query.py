@@ -5,7 +5,7 @@ Belongs here: what is a question and what would write. Does not belong here: how
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -53,6 +53,9 @@ def asking(catalogue: Path) -> Iterator[Callable[[str], Answer]]:
         raise QueryRefusedError(f"there is no catalogue {catalogue}: run bridge-cart run first")
     try:
         with duckdb.connect(str(catalogue), read_only=True) as connection:
+            # Else moments come in the time zone of the machine, where DuckDB knows zones at all.
+            with suppress(duckdb.CatalogException):
+                connection.execute("SET TimeZone = 'UTC'")
             yield partial(_answer, connection)
     except duckdb.Error as error:
         first = " ".join(str(error).split("\n\n")[0].split())

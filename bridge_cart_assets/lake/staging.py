@@ -56,7 +56,7 @@ class StagedFiles:
             self._scratch,
             rows,
             mode="append",
-            writer_properties=writing(self._table),
+            writer_properties=writing(self._table, rows),
             post_commithook_properties=PostCommitHookProperties(
                 create_checkpoint=False, cleanup_expired_logs=False
             ),

@@ -5,9 +5,10 @@ and the checks share. Does not belong here: counting (`transforms.intake_finding
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 import polars as pl
 
@@ -33,6 +34,7 @@ _TABLES = (
     (PURCHASES, PURCHASE_REPEATS, PURCHASE_KEY),
     (CUSTOMERS, CUSTOMER_REPEATS, ("customer_id", "valid_from")),
 )
+_READ = (QUARANTINE, PURCHASES, PURCHASE_REPEATS, CUSTOMERS, CUSTOMER_REPEATS)
 _DATES = {"purchase_date", "updated_at", "signup_date"}
 
 
@@ -119,11 +121,54 @@ def findings_of_days(
     return pl.concat(found)
 
 
+def findings_in(lake: Lake, days: DayRange | Collection[date] | None) -> pl.DataFrame:
+    """The findings of the files of some batch days, as the lake has them now.
+
+    A run asks three times: its checks and its end for the days that it touched, the catalogue for
+    the latest ones. All are read at once, and again when one of the tables has changed.
+    """
+    made_from = [lake.snapshot(table) for table in _READ]
+    versions = tuple((snapshot.table_id, snapshot.version) for snapshot in made_from)
+    if isinstance(days, DayRange):
+        days = days.days
+    asked = None if days is None else frozenset(days)
+    last = _last_findings(lake.root)
+    if last.versions != versions or not last.has(asked):
+        read = None if asked is None else asked.union(_latest_days(lake, LATEST_DAYS))
+        found = findings_of_days(lambda table: lake.snapshot(table).scan(), read)
+        last.findings, last.days, last.versions = found, read, versions
+    if asked is None or asked == last.days:
+        return last.findings
+    return last.findings.filter(pl.col("batch_day").is_in(list(asked)))
+
+
+@dataclass
+class _LastFindings:
+    """What was read last, of which days (None for all), from which versions of which tables."""
+
+    findings: pl.DataFrame = field(default_factory=pl.DataFrame)
+    days: frozenset[date] | None = frozenset()
+    versions: tuple[tuple[str, int | None], ...] = ()
+
+    def has(self, days: frozenset[date] | None) -> bool:
+        return self.days is None or (days is not None and days <= self.days)
+
+
+@lru_cache(maxsize=1)
+def _last_findings(root: str) -> _LastFindings:
+    """Those of the lake that was asked last."""
+    return _LastFindings()
+
+
 def latest_findings(lake: Lake, days: int = LATEST_DAYS) -> pl.DataFrame:
     """The findings of the latest batch days of the shop."""
+    return findings_in(lake, _latest_days(lake, days))
+
+
+def _latest_days(lake: Lake, days: int) -> list[date]:
     accounting = lake.snapshot(ACCOUNTING).scan()
     latest = accounting.select(pl.col("batch_day").unique()).sort("batch_day").tail(days)
-    return findings_of_days(_rows_in(lake), latest.collect()["batch_day"].to_list())
+    return latest.collect()["batch_day"].to_list()
 
 
 def findings_of_run(
@@ -141,9 +186,7 @@ def findings_of_run(
     waited = [(source, day) for source, days in (pending or {}).items() for day in days]
     wanted = pl.concat(taken)
     days = {*wanted["batch_day"], *(day for _, day in waited)}
-    if not days:
-        return findings_of_days(_rows_in(lake), ())
-    found = findings_of_days(_rows_in(lake), days)
+    found = findings_in(lake, days)
     of_file = pl.struct("source", "batch_day", "fingerprint")
     of_day = pl.struct("source", "batch_day")
     schema = {"source": pl.String, "batch_day": pl.Date}
@@ -229,10 +272,6 @@ def _as_received(rows: pl.LazyFrame) -> pl.LazyFrame:
     if "received_customer_id" not in rows.collect_schema():
         return rows
     return rows.drop("customer_id").rename({"received_customer_id": "customer_id"})
-
-
-def _rows_in(lake: Lake) -> Callable[[Table], pl.LazyFrame]:
-    return lambda table: lake.snapshot(table).scan()
 
 
 def _files_of_run(lake: Lake, run_id: str) -> pl.DataFrame:

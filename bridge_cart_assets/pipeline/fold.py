@@ -16,6 +16,7 @@ Belongs here: which rows a fold reads, and the order of its commits. Does not be
 record stands (`transforms.folding`), or who is one person (`transforms.identities`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -77,6 +78,12 @@ class _Place:
     current_at: Snapshot
     superseded_at: Snapshot
 
+    def keys(self, records: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:
+        """The keys of records that rows may have: none while there are no rows."""
+        keys = records.select(key)
+        has_rows = self.current_at.rows or self.superseded_at.rows
+        return keys.unique() if has_rows else keys.clear()
+
     def rows(self, current_keys: pl.DataFrame, superseded_keys: pl.DataFrame) -> Folded:
         """The rows that have one of the keys."""
         return Folded(
@@ -126,12 +133,12 @@ def fold_records(
     identities_at = lake.snapshot(IDENTITIES)
 
     key = ORDER_KEY if whole_order_in is not None else PURCHASE_KEY
-    keys = lines.select(key).unique()
+    keys = of_lines.keys(lines, key)
     lines_before = of_lines.rows(keys, keys)
     line_records = _records(lines, lines_before)
     folded = fold_purchases(line_records, whole_order_in)
 
-    accounts = profiles.select("customer_id").unique()
+    accounts = of_profiles.keys(profiles, ("customer_id",))
     profiles_before = of_profiles.of_accounts(accounts)
     earlier = moved_since(
         identities_at, following.followed, of_lines.current_at, of_profiles.current_at

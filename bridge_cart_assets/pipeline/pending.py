@@ -11,8 +11,9 @@ from datetime import date
 import polars as pl
 
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.sources import Source
-from bridge_cart_assets.tables.silver import ACCOUNTING
+from bridge_cart_assets.sources import SOURCES, Source
+from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES
+from bridge_cart_assets.transforms.source_days import SourceDay, latest_of_orders
 
 
 def arrived_days(lake: Lake, source: Source) -> dict[date, int]:
@@ -41,9 +42,20 @@ def pending_days(lake: Lake, sources: Iterable[Source]) -> dict[str, set[date]]:
     }
 
 
+def source_days(accounting: pl.LazyFrame) -> list[SourceDay]:
+    """The latest batch day of each source that silver has records of.
+
+    Args:
+        accounting: rows of silver/accounting.
+    """
+    selling = {source.name for source in SOURCES if source.feeds is PURCHASES}
+    latest = accounting.group_by("source").agg(pl.max("batch_day")).sort("source").collect()
+    return [SourceDay(name, day, name in selling) for name, day in latest.iter_rows()]
+
+
 def latest_day(lake: Lake) -> date | None:
-    """as_of: the latest batch day in silver, never the clock; None when silver is empty."""
-    latest: date | None = (
-        lake.snapshot(ACCOUNTING).scan().select(pl.max("batch_day")).collect().item()
-    )
-    return latest
+    """as_of: the latest batch day of a source of orders, of the others while there is none.
+
+    It is never the clock; None when silver is empty.
+    """
+    return latest_of_orders(source_days(lake.snapshot(ACCOUNTING).scan()))

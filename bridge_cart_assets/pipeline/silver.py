@@ -52,6 +52,8 @@ from bridge_cart_assets.transforms.local_time import start_of_day
 from bridge_cart_assets.transforms.order_lines import complete_lines, split_empty_orders
 
 _BATCH_RECORDS = 1_000_000
+# Text takes several times the room of what is read from it, so less of it is in memory at a time.
+_PART_RECORDS = 200_000
 _ATTEMPTS = 8
 _REPEATS = {PURCHASES.path: PURCHASE_REPEATS, CUSTOMERS.path: CUSTOMER_REPEATS}
 
@@ -143,12 +145,14 @@ def due_days(
     }
 
 
-def batches(records: dict[date, int], due: Iterable[date]) -> Iterator[list[date]]:
+def batches(
+    records: dict[date, int], due: Iterable[date], most: int = _BATCH_RECORDS
+) -> Iterator[list[date]]:
     """Days in order, in batches of about a million records: memory follows the batch."""
     batch: list[date] = []
     size = 0
     for day in sorted(due):
-        if batch and size + records.get(day, 0) > _BATCH_RECORDS:
+        if batch and size + records.get(day, 0) > most:
             yield batch
             batch, size = [], 0
         batch.append(day)
@@ -210,16 +214,49 @@ def clean_records(
         lines = complete_lines(received)
         records = pl.concat([lines, empty], how="diagonal").lazy()
         purchases = clean_purchases(records, source.dates, source.currency, zone, hash_key)
-        # An order without a line brings nothing that could be refused.
-        of_line = lines.select(fingerprint="_fingerprint", pos="_pos").unique()
-        refused_lines = purchases.refused.join(of_line, on=["fingerprint", "pos"], how="semi")
-        purchases = replace(purchases, refused=refused_lines) if empty.height else purchases
+        if empty.height:
+            # An order without a line brings nothing that could be refused.
+            of_line = lines.select(fingerprint="_fingerprint", pos="_pos")
+            refused_lines = purchases.refused.join(of_line, on=["fingerprint", "pos"], how="semi")
+            purchases = replace(purchases, refused=refused_lines)
         refused.append(_with_original(purchases, raw, source))
     if conformed.customers is not None:
         customers = clean_customers(conformed.customers, source.dates, zone)
         if source.feeds is CUSTOMERS:
             refused.append(_with_original(customers, raw, source))
     return CleanedRecords(lines, conformed.customers, purchases, customers, pl.concat(refused))
+
+
+def _clean_in_parts(
+    arrived: Snapshot,
+    days: Mapping[date, int],
+    source: Source,
+    settings: SilverSettings,
+    hash_key: bytes | None,
+) -> tuple[pl.DataFrame | None, pl.DataFrame | None, pl.DataFrame, pl.DataFrame | None]:
+    """Clean the records of some days, of a few days at a time: a file is always whole.
+
+    Returns:
+        Accepted order lines, accepted profiles, what is refused, and the lines to count.
+    """
+    lines, profiles, refused, counted = [], [], [], []
+    for part in batches(dict(days), days, _PART_RECORDS):
+        # Read once, for all that is asked of it.
+        raw = arrived.scan().filter(pl.col("_batch_day").is_in(part)).collect()
+        cleaned = clean_records(raw.lazy(), source, settings, hash_key)
+        lines += [cleaned.purchases.accepted] if cleaned.purchases else []
+        profiles += [cleaned.customers.accepted] if cleaned.customers else []
+        refused.append(cleaned.refused)
+        of_part = cleaned.counted_lines(source)
+        counted += [of_part] if of_part is not None else []
+        # The next part needs the room.
+        del raw, cleaned
+    return (
+        pl.concat(lines) if lines else None,
+        pl.concat(profiles) if profiles else None,
+        pl.concat(refused),
+        pl.concat(counted) if counted else None,
+    )
 
 
 def _fold_arrived(
@@ -232,23 +269,25 @@ def _fold_arrived(
 ) -> bool:
     """Fold what raw has now of some days; whether it still had the same when all was counted."""
     arrived = lake.snapshot(source.raw)
-    of_days = arrived.scan().filter(pl.col("_batch_day").is_in(days))
-    cleaned = clean_records(of_days, source, settings, following.hash_key)
+    records = arrived_days(lake, source)
+    purchases, customers, refused, lines = _clean_in_parts(
+        arrived, {day: records.get(day, 0) for day in days}, source, settings, following.hash_key
+    )
     commit = Commit(run_id)
     result = retry_on_conflict(
         partial(
             fold_records,
             lake,
-            _accepted(cleaned.purchases, PURCHASE_REPEATS),
-            _accepted(cleaned.customers, CUSTOMER_REPEATS),
+            _accepted(purchases, PURCHASE_REPEATS),
+            _accepted(customers, CUSTOMER_REPEATS),
             following,
             commit,
             source.whole_order_in,
         )
     )
     touched = {(source.name, day) for day in days} | result.touched
-    lines = cleaned.counted_lines(source)
-    refused = cleaned.refused.with_columns(
+    del purchases, customers
+    refused = refused.with_columns(
         quarantined_at=start_of_day(pl.col("batch_day"), settings.timezone)
     )
     retry_on_conflict(partial(update_quarantine, lake, source, arrived, days, refused, commit))
@@ -268,8 +307,8 @@ def _fold_arrived(
     return is_settled
 
 
-def _accepted(cleaned: Cleaned | None, repeats: Table) -> pl.DataFrame:
-    return repeats.empty().drop("fate") if cleaned is None else cleaned.accepted
+def _accepted(cleaned: pl.DataFrame | None, repeats: Table) -> pl.DataFrame:
+    return repeats.empty().drop("fate") if cleaned is None else cleaned
 
 
 def record_as_of(lake: Lake, run_id: str, following: Following | None = None) -> None:
@@ -321,14 +360,14 @@ def _with_original(cleaned: Cleaned, raw: pl.LazyFrame, source: Source) -> pl.Da
     known, others = pl.struct(*source.columns).struct.json_encode(), pl.col("_rescued")
     # Two JSON objects become one by the comma between them.
     both = pl.format("{},{}", known.str.strip_suffix("}"), others.str.strip_prefix("{"))
-    original = raw.select(
+    key = ["fingerprint", "pos"]
+    refused = cleaned.refused.lazy()
+    wanted = raw.join(refused, left_on=["_fingerprint", "_pos"], right_on=key, how="semi").select(
         fingerprint="_fingerprint",
         pos="_pos",
         raw=pl.when(others.is_null()).then(known).otherwise(both),
     )
-    refused = cleaned.refused.lazy()
-    wanted = original.join(refused, on=["fingerprint", "pos"], how="semi")
-    return refused.join(wanted, on=["fingerprint", "pos"], how="left").collect()
+    return refused.join(wanted, on=key, how="left").collect()
 
 
 def update_quarantine(

@@ -69,9 +69,10 @@ def _is_number(text: str) -> bool:
 
 
 def _selected(name: str, dtype: pl.DataType) -> str:
-    # DuckDB hands out a timestamp with a zone only where pytz is installed
+    # DuckDB hands out a timestamp with a zone only where pytz is installed, and casts it to the
+    # time of the machine.
     if isinstance(dtype, pl.Datetime):
-        return f"CAST({_quoted(name)} AS TIMESTAMP) AS {_quoted(name)}"
+        return f"make_timestamp(epoch_us({_quoted(name)})) AS {_quoted(name)}"
     return _quoted(name)
 
 

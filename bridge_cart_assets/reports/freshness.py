@@ -4,11 +4,14 @@ Belongs here: what every page says or needs about the catalogue as a whole. Does
 figures (see the `queries` of each page).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from bridge_cart_assets.batch_days import local_day
 from bridge_cart_assets.reports.catalogue import Catalogue
+from bridge_cart_assets.thresholds import THRESHOLDS
+from bridge_cart_assets.transforms.source_days import SourceDay, orders_stopped
 
 _SAYS_ITS_ZONE = """
     SELECT true FROM duckdb_columns()
@@ -49,6 +52,24 @@ def freshness(catalogue: Catalogue) -> Freshness:
         FROM meta.run ORDER BY finished_at DESC NULLS LAST LIMIT 1
     """  # noqa: S608 (own names)
     return next(iter(catalogue.ask(Freshness, sql)), Freshness(None, None, None))
+
+
+def days_by_source(catalogue: Catalogue) -> list[SourceDay]:
+    """The latest batch day of each source; none when an older version built the catalogue."""
+    has_column = """
+        SELECT count(*) FROM duckdb_columns()
+        WHERE schema_name = 'meta' AND table_name = 'accounting' AND column_name = 'brings_orders'
+    """
+    if not catalogue.value(has_column):
+        return []
+    sql = "SELECT source, last_day, brings_orders FROM meta.accounting ORDER BY source"
+    return catalogue.ask(SourceDay, sql)
+
+
+def orders_stopped_sentence(days: Collection[SourceDay]) -> str:
+    """That orders stopped while other records go on; '' when they did not."""
+    stopped = orders_stopped(days, THRESHOLDS.as_of_age)
+    return f"{stopped[0].upper()}{stopped[1:]}." if stopped else ""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class CustomerFeatures(Schema):
     """One row per customer with a sale."""
 
     customer_id = text("The customer", key=True)
-    as_of = day("Latest batch day in silver; everything is seen from the end of this day")
+    as_of = day("Latest batch day of the orders; everything is seen from the end of this day")
     first_purchase_day = day("Day of the first sale")
     last_purchase_day = day("Day of the latest sale")
     orders = integer("Orders with a sale")
@@ -51,7 +51,7 @@ class CustomerValue(Schema):
     """One row per customer with a sale."""
 
     customer_id = text("The customer", key=True)
-    as_of = day("Latest batch day in silver")
+    as_of = day("Latest batch day of the orders")
     historic_clv = money("Value so far: net revenue")
     p_alive = number("Probability that the customer is still one (BG/NBD)", nullable=True)
     expected_orders_90d = number("Orders expected in the next 90 days", nullable=True)
@@ -70,7 +70,7 @@ class CustomerSegments(Schema):
     """One row per customer with a sale."""
 
     customer_id = text("The customer", key=True)
-    as_of = day("Latest batch day in silver")
+    as_of = day("Latest batch day of the orders")
     segment_id = integer("Segment; the id stays through retrainings")
     segment_name = text("Name of the segment")
     distance = number("Distance to the segment's centroid, in standard deviations")
@@ -124,7 +124,7 @@ class SegmentMigration(Schema):
 class KpisDaily(Schema):
     """One row per calendar day from the first sale to as_of.
 
-    All columns but the last four speak of customers.
+    All columns but the four of nobody in particular speak of customers.
     """
 
     day = day("The day", key=True)
@@ -173,6 +173,7 @@ class KpisDaily(Schema):
     anonymous_revenue = money("Net amount of the day's sales without a customer")
     anonymous_refunds = money("Given back to nobody in particular on the day, a positive amount")
     revenue_all = money("revenue + anonymous_revenue")
+    refunds_without_sale = money("Of refunds, those to people who have no sale at all up to as_of")
 
 
 class KpiMoves(Schema):
@@ -208,6 +209,7 @@ class KpiMoves(Schema):
     anonymous_orders = integer("Orders without a customer with a sale on the day")
     anonymous_revenue = integer("Net amount of the day's sales without a customer")
     anonymous_refunds = integer("Given back to nobody in particular on the day")
+    refunds_without_sale = integer("Of refunds, those to people who have no sale at all")
 
 
 class ConcentrationDaily(Schema):
@@ -301,7 +303,7 @@ class ModelDrift(Schema):
     """One row per distribution that the segment model in effect was trained on."""
 
     subject = text("A feature of the model, or segment_shares", key=True)
-    as_of = day("Latest batch day in silver")
+    as_of = day("Latest batch day of the orders")
     model_version = integer("Version of the segment model in effect")
     trained_as_of = day("as_of of its training")
     psi = number("Population stability index of now against the training", nullable=True)

@@ -81,6 +81,7 @@ class Accounting(Fates):
     days = integer("Batch days with records")
     first_day = day("First of them")
     last_day = day("Last of them")
+    brings_orders = flag("Whether it brings orders: the last day of such a source is as_of")
 
 
 class AccountingDays(Fates):

@@ -37,9 +37,9 @@ class OrderLine(Origin):
         nullable=True,
         pii=True,
     )
-    purchase_date = timestamp("When the order was placed")
-    purchase_day = day("Day of purchase_date")
-    purchase_month = text("Month of purchase_date, YYYY-MM")
+    purchase_date = timestamp("When the order was placed, in UTC")
+    purchase_day = day("Day of purchase_date in the shop's time zone")
+    purchase_month = text("Month of purchase_day, YYYY-MM")
     purchase_amount = money("Amount of the line before discount")
     discount_amount = money("Discount on the line; it has the sign of the amount")
     net_amount = money("purchase_amount - discount_amount")

@@ -24,7 +24,7 @@ from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_m
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.findings import by_file, latest_findings
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
-from bridge_cart_assets.pipeline.pending import latest_day
+from bridge_cart_assets.pipeline.pending import source_days
 from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, RAW_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
@@ -44,7 +44,9 @@ from bridge_cart_assets.terminal.style import (
     heading,
     mark,
 )
+from bridge_cart_assets.thresholds import THRESHOLDS
 from bridge_cart_assets.transforms.outcomes import LATEST_DAYS
+from bridge_cart_assets.transforms.source_days import latest_of_orders, orders_stopped
 
 _TABLES = (*RAW_TABLES, *PUBLISHED_TABLES)
 _COUNTS = ("records", "blank", "quarantined", "accepted", "duplicate", "superseded")
@@ -54,13 +56,16 @@ def collect(settings: Settings) -> dict[str, Any]:
     """Everything that `status` tells, as plain values.
 
     Returns:
-        as_of; tables by path (rows, version, as_of, days_behind, checks_passed, checks_failed);
-        accounting by source; files (refused ones); columns (that files have beyond their source's,
-        or lack); findings (what of the latest days' files is not in silver as they say); topics;
+        as_of; freshness by source (last_day, days_behind, brings_orders), and orders_stopped, which
+        says so, or is null; tables by path (rows, version, as_of, days_behind, checks_passed,
+        checks_failed); accounting by source; files (refused ones); columns (that files have beyond
+        their source's, or lack); findings (what of the latest days' files is not in silver as they
+        say); topics;
         checks; last_run; rebuild (one that has not been completed, or null).
     """
     lake = Lake(settings.lake, settings.storage_options)
-    as_of = latest_day(lake)
+    days = source_days(lake.snapshot(ACCOUNTING).scan())
+    as_of, here = latest_of_orders(days), today(settings.timezone)
     state = _latest_state(settings)
     run = state.last_run
     checks = [
@@ -85,8 +90,17 @@ def collect(settings: Settings) -> dict[str, Any]:
     return {
         "rebuild": None if began is None else {"started_at": began.isoformat(timespec="seconds")},
         "as_of": as_of.isoformat() if as_of else None,
+        "freshness": {
+            day.source: {
+                "last_day": day.last_day.isoformat(),
+                "days_behind": (here - day.last_day).days,
+                "brings_orders": day.brings_orders,
+            }
+            for day in days
+        },
+        "orders_stopped": orders_stopped(days, THRESHOLDS.as_of_age) or None,
         "timezone": settings.timezone,
-        "tables": _tables(lake, checks, today(settings.timezone)),
+        "tables": _tables(lake, checks, here),
         "accounting": _accounting(lake),
         "files": refused_in_landing(lake, listed)
         .select("source", "object", "batch_day", "reason", "detail", "seen_at")
@@ -128,6 +142,8 @@ def _drift(lake: Lake) -> pl.DataFrame:
 def show(found: dict[str, Any], on: Console) -> None:
     """Print what `collect` found."""
     _show_first(found, on)
+    if found["freshness"]:
+        _show_freshness(found["freshness"], on)
     if found["tables"]:
         heading(on, "tables")
         on.print(_tables_shown(found))
@@ -149,7 +165,7 @@ def show(found: dict[str, Any], on: Console) -> None:
 
 
 def _show_first(found: dict[str, Any], on: Console) -> None:
-    """The two lines that answer most questions: how old the figures are, how the last run went."""
+    """The lines that answer most questions: how old the figures are, how the last run went."""
     if found["as_of"]:
         zone = found["timezone"]
         behind = (today(zone) - date.fromisoformat(found["as_of"])).days
@@ -159,6 +175,8 @@ def _show_first(found: dict[str, Any], on: Console) -> None:
         )
     else:
         on.print("data       none yet")
+    if found["orders_stopped"]:
+        on.print(Text.assemble("orders     ", (found["orders_stopped"], WARN)), soft_wrap=True)
     if found["rebuild"]:
         began = datetime.fromisoformat(found["rebuild"]["started_at"])
         on.print(
@@ -184,6 +202,16 @@ def _show_first(found: dict[str, Any], on: Console) -> None:
         ),
         soft_wrap=True,
     )
+
+
+def _show_freshness(freshness: dict[str, dict[str, Any]], on: Console) -> None:
+    """A line with each source, up to when it goes and how old that is; those of orders first."""
+    ordered = sorted(freshness, key=lambda name: (not freshness[name]["brings_orders"], name))
+    parts: list[Text] = []
+    for name in ordered:
+        day = freshness[name]
+        parts.append(Text.assemble(f"{name} up to {day['last_day']}, ", age(day["days_behind"])))
+    on.print(Text("sources    ") + Text("; ").join(parts), soft_wrap=True)
 
 
 def _tables_shown(found: dict[str, Any]) -> Shown:

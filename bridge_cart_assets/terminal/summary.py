@@ -28,6 +28,8 @@ from bridge_cart_assets.terminal.style import (
     relative_change,
 )
 from bridge_cart_assets.thresholds import THRESHOLDS
+from bridge_cart_assets.transforms.comparisons import is_full
+from bridge_cart_assets.transforms.source_days import SourceDay, orders_stopped
 
 # Answers a question to the catalogue.
 _Ask = Callable[[str], Answer]
@@ -81,6 +83,16 @@ _LEAVING = (
     " WHERE churn_band = 'high' AND historic_clv >= {least} ORDER BY 2 DESC"
 )
 _INTAKE = "SELECT * FROM meta.intake_findings ORDER BY abs(amount) DESC NULLS LAST"
+_SOLD = """
+SELECT sum(revenue) AS revenue, sum(anonymous_revenue) AS anonymous, sum(orders) AS orders,
+  sum(anonymous_orders) AS anonymous_orders
+FROM gold.kpis_daily
+"""
+_KNOWS_SOURCES = """
+SELECT 1 FROM duckdb_columns() WHERE schema_name = 'meta' AND table_name = 'accounting'
+AND column_name = 'brings_orders'
+"""
+_SOURCES = "SELECT source, last_day, brings_orders FROM meta.accounting ORDER BY last_day"
 _FALLING = (
     "SELECT segment_name, customers, churn_rate FROM gold.segment_metrics"
     " WHERE is_current ORDER BY churn_rate DESC"
@@ -115,13 +127,44 @@ def _show_figures(ask: _Ask, console: Console, file_findings: Sequence[FileFindi
         console.print("there are none: no sale has been taken in yet")
     else:
         now, before = days[0], days[_DAYS] if len(days) > _DAYS else {}
+        [first] = _rows(ask, "SELECT min(day) AS day FROM gold.kpis_daily")
+        before = {k: v for k, v in before.items() if is_full(k, before["day"], first["day"])}
         _show_kpis(now, before, console)
+        [sold] = _rows(ask, _SOLD)
+        console.print(who_bought(**sold), markup=False, soft_wrap=True)
         _show_segments(ask, console)
         console.print()
         console.print(_to_look_at(ask, now, before, file_findings), soft_wrap=True)
     builds = _rows(ask, _BUILDS) if _rows(ask, _IS_THERE) else []
     if builds:
         console.print(how_gold_was_built(builds), markup=False, soft_wrap=True)
+
+
+def who_bought(revenue: Decimal, anonymous: Decimal, orders: int, anonymous_orders: int) -> str:
+    """What was sold so far to customers and to nobody in particular, and the shares of the second.
+
+    Args:
+        revenue: of customers.
+        anonymous: revenue of lines without a customer.
+        orders: of customers, each on the days of its lines.
+        anonymous_orders: of lines without a customer.
+
+    >>> print(who_bought(Decimal(75), Decimal(25), 9, 1))
+    revenue so far: 100.00, of it 75.00 of customers
+      and 25.00 of nobody in particular: 25.0 % of revenue, 10.0 % of orders
+    >>> who_bought(Decimal(75), Decimal(0), 9, 0)
+    'revenue so far: 75.00, all of it of customers'
+    """
+    if not anonymous_orders:
+        return f"revenue so far: {format_money(revenue)}, all of it of customers"
+    together = revenue + anonymous
+    of_revenue = format_percent(anonymous / together)
+    of_orders = format_percent(anonymous_orders / (orders + anonymous_orders))
+    return (
+        f"revenue so far: {format_money(together)}, of it {format_money(revenue)} of customers\n"
+        f"  and {format_money(anonymous)} of nobody in particular: "
+        f"{of_revenue} of revenue, {of_orders} of orders"
+    )
 
 
 def how_gold_was_built(builds: Sequence[Mapping[str, Any]]) -> str:
@@ -155,7 +198,10 @@ def how_gold_was_built(builds: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _show_kpis(now: dict[str, Any], before: dict[str, Any], console: Console) -> None:
-    heading(console, "KPIs", f"on {now['day']}, beside {_DAYS} days before")
+    remark = f"on {now['day']}, beside {_DAYS} days before"
+    if "churn_rate_90d" not in before:
+        remark += " where all days of a figure are there"
+    heading(console, "KPIs", remark)
     shown = grid("", "now", "before", "change", words=("change",))
     for words, column, good in _KPIS:
         current, earlier = now[column], before.get(column)
@@ -209,12 +255,15 @@ def _to_look_at(
     file_findings: Sequence[FileFinding],
 ) -> Text:
     """The most urgent of what the files and the figures say, with the questions that show more."""
-    of_figures = _urgent_figure(ask, now, before)
-    if file_findings:
-        of_files = _line(sums_in_words(file_findings), _INTAKE, WARN)
-        return of_files if of_figures is None else Text("\n").join((of_files, of_figures))
-    if of_figures is not None:
-        return of_figures
+    stopped = _orders_stopped(ask)
+    lines = [
+        _line(stopped, _SOURCES, WARN) if stopped else None,
+        _line(sums_in_words(file_findings), _INTAKE, WARN) if file_findings else None,
+        _urgent_figure(ask, now, before),
+    ]
+    urgent = [line for line in lines if line is not None]
+    if urgent:
+        return Text("\n").join(urgent)
     return _line("nothing stands out", "SELECT * FROM gold.kpis_daily ORDER BY day DESC LIMIT 28")
 
 
@@ -234,6 +283,14 @@ def _urgent_figure(ask: _Ask, now: dict[str, Any], before: dict[str, Any]) -> Te
             said = f"the churn rate is {points:.1f} points higher than {_DAYS} days before"
             return _line(said, _FALLING, WARN)
     return None
+
+
+def _orders_stopped(ask: _Ask) -> str:
+    """That orders stopped while other records go on; '' when they did not."""
+    if not _rows(ask, _KNOWS_SOURCES):
+        return ""
+    rows = _rows(ask, "SELECT source, last_day, brings_orders FROM meta.accounting")
+    return orders_stopped([SourceDay(**row) for row in rows], THRESHOLDS.as_of_age)
 
 
 def _line(said: str, question: str, style: str = "") -> Text:

@@ -89,7 +89,8 @@ def clean_purchases(
             `_guessed` names columns that the source read by a guess; `_is_empty` marks an order
             that came without a line.
         dates: whether the day or the month comes first where a file leaves it open.
-        currency: the shop's currency; of signs that several currencies have.
+        currency: the shop's currency. A line that names another one is refused, and signs that
+            several currencies have mean this one.
         zone: the shop's time zone, whose days these are.
         hash_key: the key by which addresses are hashed; without one, addresses do not count.
 
@@ -172,7 +173,7 @@ def clean_purchases(
             status=_or_default("status", pl.lit("completed")),
             discount_amount=_or_default("discount_amount", pl.lit(0).cast(MONEY)),
             version_at=pl.coalesce("updated_at", end_of_day(pl.col("batch_day"), zone)),
-            purchase_month=on_clock(pl.col("purchase_date"), zone).dt.strftime("%Y-%m"),
+            purchase_month=_month(pl.col("purchase_day")),
         )
         .with_columns(purchase_amount=_moved_amount())
         .with_columns(discount_amount=_as_the_amount(pl.col("discount_amount")))
@@ -182,7 +183,7 @@ def clean_purchases(
         .with_columns(kind=_kind())
     )
     return _split_valid_invalid(
-        derived, _purchase_reasons(), _PURCHASE_COLUMNS, pl.col("purchase_amount")
+        derived, _purchase_reasons(currency), _PURCHASE_COLUMNS, pl.col("purchase_amount")
     )
 
 
@@ -341,7 +342,7 @@ def _kind() -> pl.Expr:
     )
 
 
-def _purchase_reasons() -> list[tuple[str, str, pl.Expr]]:
+def _purchase_reasons(currency: str | None) -> list[tuple[str, str, pl.Expr]]:
     """Reason, column to blame and condition; the first that holds is the record's reason."""
     amount, discount, quantity = (
         pl.col(name) for name in ("purchase_amount", "discount_amount", "quantity")
@@ -349,6 +350,7 @@ def _purchase_reasons() -> list[tuple[str, str, pl.Expr]]:
     number = pl.col("line_number")
     is_too_late = pl.col("purchase_day") > pl.col("batch_day") + pl.duration(days=1)
     # A completed sale has no negative amount; a line that gives back has another status, or none.
+    is_other = pl.lit(False) if not currency else (pl.col("currency") != currency)
     is_contradicted = (amount < 0) & ~(quantity < 0) & pl.col("is_completed")
     return [
         ("MISSING_ORDER_ID", "order_id", pl.col("order_id").is_null()),
@@ -364,6 +366,7 @@ def _purchase_reasons() -> list[tuple[str, str, pl.Expr]]:
         ("NON_POSITIVE_AMOUNT", "purchase_amount", is_contradicted.fill_null(False)),
         ("BAD_DISCOUNT", "discount_amount", discount.is_null() | (discount.abs() > amount.abs())),
         ("BAD_QUANTITY", "quantity", quantity.is_null() | (quantity == 0)),
+        ("OTHER_CURRENCY", "currency", is_other.fill_null(False)),
     ]
 
 
@@ -376,24 +379,32 @@ def _split_valid_invalid(
     verdict = pl.coalesce(
         pl.when(condition).then(pl.lit(reason)) for reason, _, condition in reasons
     )
-    validated = records.with_columns(reason=verdict).collect()
     offending_column = {reason: column for reason, column, _ in reasons}
-    refused = validated.filter(pl.col("reason").is_not_null()).with_columns(
+    blamed = dict.fromkeys(offending_column.values())
+    # Of all columns on the way there only what is looked at below is kept.
+    validated = records.select(
+        *columns,
+        amount.alias("_amount"),
+        *(f"{column}_received" for column in blamed),
+        reason=verdict,
+    ).collect()
+    is_refused = validated["reason"].is_not_null()
+    refused = validated.filter(is_refused).with_columns(
         column=pl.col("reason").replace_strict(offending_column, return_dtype=pl.String)
     )
     value = pl.coalesce(
-        pl.when(pl.col("column") == column).then(pl.col(f"{column}_received"))
-        for column in dict.fromkeys(offending_column.values())
+        pl.when(pl.col("column") == column).then(pl.col(f"{column}_received")) for column in blamed
     )
+    accepted = validated.select(columns)
     return Cleaned(
-        accepted=validated.filter(pl.col("reason").is_null()).select(columns),
+        accepted=accepted.filter(~is_refused) if refused.height else accepted,
         refused=refused.select(
             "source",
             *_ORIGIN,
             "reason",
             "column",
             value.cast(pl.String).alias("value"),
-            amount.alias("amount"),
+            amount="_amount",
         ),
     )
 
@@ -438,15 +449,22 @@ def _guessed(columns: Iterable[str], before: pl.Expr | None = None) -> pl.Expr:
 
 def _names(conditions: dict[str, pl.Expr]) -> pl.Expr:
     """Names of the columns for which a condition holds, with commas; null without any."""
-    names = pl.concat_str(
-        [
-            pl.when(holds).then(pl.lit(name)).otherwise(pl.lit(None))
-            for name, holds in conditions.items()
-        ],
-        separator=",",
-        ignore_nulls=True,
+    # One number says which of them hold, and has its text in a list of all.
+    number = pl.sum_horizontal(
+        pl.when(holds).then(1 << place).otherwise(0)
+        for place, holds in enumerate(conditions.values())
+    ).cast(pl.UInt32)
+    texts = [
+        ",".join(name for place, name in enumerate(conditions) if held >> place & 1) or None
+        for held in range(1 << len(conditions))
+    ]
+    return number.replace_strict(
+        list(range(len(texts))), texts, default=None, return_dtype=pl.String
     )
-    return pl.when(names != "").then(names)
+
+
+def _month(day: pl.Expr) -> pl.Expr:
+    return parsing.each_distinct(day, lambda days: days.dt.strftime("%Y-%m"), pl.String)
 
 
 def _one_of(

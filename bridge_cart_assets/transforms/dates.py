@@ -14,7 +14,7 @@ import polars as pl
 
 from bridge_cart_assets.tables.columns import TIMESTAMP
 from bridge_cart_assets.transforms.local_time import from_clock
-from bridge_cart_assets.transforms.parsing import present
+from bridge_cart_assets.transforms.parsing import in_places, present
 
 Order = Literal["day_first", "month_first"]
 MOMENT = pl.Struct({"value": TIMESTAMP, "guessed": pl.Boolean})
@@ -119,29 +119,38 @@ def read_moments(
 
 def _moments(rows: pl.Series, default: Order | None, zone: str) -> pl.Series:
     frame = rows.struct.unnest()
-    text = frame["text"]
-    value = text.clear(text.len()).cast(TIMESTAMP)
-    for shape, form in _COMMON:
-        if value.null_count() == text.null_count():
-            break
-        fits = text.str.contains(shape) & value.is_null()
-        if fits.any():
-            spelt = pl.select(pl.when(fits).then(text)).to_series()
-            read = spelt.str.to_datetime(form, strict=False, time_unit="us")
-            if read.dtype != TIMESTAMP:
-                read = pl.select(from_clock(pl.lit(read), zone)).to_series()
-            value = pl.select(pl.coalesce(value, read)).to_series()
-    if value.null_count() > text.null_count():
-        value = pl.select(pl.coalesce(value, _ticks(pl.lit(text)))).to_series()
+    value = _common(frame["text"], zone)
     found = pl.select(value=_plausible(pl.lit(value)), guessed=False)
-    odd = frame.with_row_index("row").filter(value.is_null() & text.is_not_null())
-    odd = odd.with_columns(file=pl.when(pl.col("file") != "").then("file"))
+    odd = frame.with_row_index("row").filter(value.is_null() & frame["text"].is_not_null())
     if not odd.height:
         return found.to_struct(rows.name)
+    odd = odd.with_columns(file=pl.when(pl.col("file") != "").then("file"))
     rare = _read_odd(odd, default, zone)
     return found.with_columns(
         found[name].scatter(rare["row"], rare[name]) for name in found.columns
     ).to_struct(rows.name)
+
+
+def _common(text: pl.Series, zone: str) -> pl.Series:
+    """The moments in a common spelling; of each spelling only what no other was is looked at."""
+    value = text.clear(text.len()).cast(TIMESTAMP)
+    rest = text.is_not_null()
+    for shape, form in _COMMON:
+        spelt = text.filter(rest)
+        fits = spelt.str.contains(shape)
+        if fits.any():
+            read = spelt.filter(fits).str.to_datetime(form, strict=False, time_unit="us")
+            if read.dtype != TIMESTAMP:
+                read = pl.select(from_clock(pl.lit(read), zone)).to_series()
+            if read.len() == text.len():
+                return read
+            value = value.scatter(rest.arg_true().filter(fits), read)
+            rest = rest & value.is_null()
+        if not rest.any():
+            return value
+    return in_places(
+        value, rest, lambda _: pl.select(_ticks(pl.lit(text.filter(rest)))).to_series()
+    )
 
 
 def _read_odd(odd: pl.DataFrame, default: Order | None, zone: str) -> pl.DataFrame:

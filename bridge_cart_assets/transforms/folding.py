@@ -5,7 +5,7 @@ not on the order or batches in which they came: commutative, associative, idempo
 belong here: reading and writing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,6 +70,10 @@ def fold_purchases(records: pl.DataFrame, whole_order_in: WholeOrder | None = No
     >>> sorted(folded.superseded.select("pos", "fate").rows())
     [(1, 'duplicate'), (2, 'superseded')]
     """
+    if whole_order_in is None:
+        alone, records = _alone(records, PURCHASE_KEY)
+    else:
+        alone = records.clear()
     ordered = records.unique(_RECORD, keep="first").sort(VERSION)
     last = pl.struct(PURCHASE_KEY).is_last_distinct()
     if whole_order_in is not None:
@@ -77,13 +81,11 @@ def fold_purchases(records: pl.DataFrame, whole_order_in: WholeOrder | None = No
         last &= delivery == delivery.last().over("source", "order_id")
         last &= pl.col("kind") != EMPTY
     current = ordered.filter(last)
-    if current.height == ordered.height:
-        return Folded(current, _with_fate(ordered.clear(), current, PURCHASE_KEY))
     superseded = _with_fate(ordered.filter(~last), current, PURCHASE_KEY)
     if whole_order_in is not None:
         fate = pl.when(pl.col("kind") == EMPTY).then(pl.lit(EMPTY)).otherwise("fate")
         superseded = superseded.with_columns(fate=fate)
-    return Folded(current, superseded)
+    return Folded(pl.concat([alone, current]), superseded)
 
 
 def fold_customers(records: pl.DataFrame) -> Folded:
@@ -110,6 +112,7 @@ def fold_customers(records: pl.DataFrame) -> Folded:
     >>> folded.superseded.select("pos", "fate").rows()
     [(2, 'duplicate')]
     """
+    alone, records = _alone(records, ("customer_id",))
     ordered = records.unique(_RECORD, keep="first").sort(VERSION)
     moment = ("customer_id", "valid_from")
     last = pl.struct(moment).is_last_distinct()
@@ -122,13 +125,24 @@ def fold_customers(records: pl.DataFrame) -> Folded:
     current = marked.filter(~pl.col("_same")).drop("_same")
     neighbours = marked.filter("_same").drop("_same").with_columns(fate=pl.lit("duplicate"))
     superseded = _with_fate(ordered.filter(~last), latest, moment)
-    valid_to = pl.col("valid_from").shift(-1).over("customer_id")
+    of_several = current.with_columns(valid_to=pl.col("valid_from").shift(-1).over("customer_id"))
+    of_one = alone.with_columns(pl.lit(None, alone.schema["valid_from"]).alias("valid_to"))
     return Folded(
-        current.with_columns(valid_to=valid_to).with_columns(
+        pl.concat([of_one, of_several.select(of_one.columns)]).with_columns(
             is_current=pl.col("valid_to").is_null()
         ),
         pl.concat([superseded, neighbours.select(superseded.columns)]),
     )
+
+
+def _alone(records: pl.DataFrame, key: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Records whose key no other one has, which are current whatever they say, and the others.
+
+    Most are alone, and neither sorted nor compared. Two keys may have one hash; such records are
+    among the others.
+    """
+    is_repeated = records.select(pl.struct(key).hash()).to_series().is_duplicated()
+    return records.filter(~is_repeated), records.filter(is_repeated)
 
 
 def _with_fate(

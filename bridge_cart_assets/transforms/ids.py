@@ -6,7 +6,7 @@ here: which ids a record must have (`cleaning`).
 
 import polars as pl
 
-from bridge_cart_assets.transforms.parsing import present
+from bridge_cart_assets.transforms.parsing import in_places, present
 
 # Most ids: nothing can be added to them. `E` and a sign make a number of a spreadsheet.
 _PLAIN = r"^[0-9A-Za-z_#]+(-[0-9A-Za-z_#]+)*$"
@@ -46,24 +46,20 @@ def is_id(text: pl.Expr) -> pl.Expr:
 
 
 def _tidied(text: pl.Series) -> pl.Series:
-    is_plain = text.str.contains(_PLAIN)
-    if is_plain.sum() + text.null_count() == text.len():
-        return pl.select(present(pl.lit(text))).to_series()
-    freed = (
-        pl.when(pl.lit(is_plain))
-        .then(pl.lit(text))
-        .otherwise(
-            pl.lit(text)
-            .str.replace_all(_INVISIBLE, "")
-            .str.strip_chars(_BLANKS)
-            .str.replace(r'^="(.*)"$', "$1")
-            .str.replace(r"^'(.*?)'?$", "$1")
-            .str.strip_chars(_BLANKS)
-            .str.replace(r"(\d)\.0+$", "$1")
-            .str.normalize("NFC")
-        )
+    freed = in_places(text, ~text.str.contains(_PLAIN), _freed)
+    return pl.select(present(pl.lit(freed))).to_series()
+
+
+def _freed(odd: pl.Series) -> pl.Series:
+    return (
+        odd.str.replace_all(_INVISIBLE, "")
+        .str.strip_chars(_BLANKS)
+        .str.replace(r'^="(.*)"$', "$1")
+        .str.replace(r"^'(.*?)'?$", "$1")
+        .str.strip_chars(_BLANKS)
+        .str.replace(r"(\d)\.0+$", "$1")
+        .str.normalize("NFC")
     )
-    return pl.select(present(freed)).to_series()
 
 
 def _possible(text: pl.Series) -> pl.Series:

@@ -79,6 +79,7 @@ def _of_customers(seen: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
     active = _intervals(lines, "customer_id").collect().lazy()
     return (
         _on_the_day(lines, back),
+        _without_sale(lines, back),
         _customers_so_far(lines),
         *_churn(active),
         *_revenue_retention(lines, active),
@@ -143,6 +144,13 @@ def _on_the_day(lines: pl.LazyFrame, given_back: pl.LazyFrame) -> pl.DataFrame:
     )
     back = given_back.group_by(day="purchase_day").agg(refunds=-in_cents("net_amount").sum())
     return sold.join(back, on="day", how="full", coalesce=True).collect()
+
+
+def _without_sale(lines: pl.LazyFrame, given_back: pl.LazyFrame) -> pl.DataFrame:
+    """Refunds to people without any sale: they are in no row of customer_features."""
+    others = given_back.join(lines.select("customer_id").unique(), on="customer_id", how="anti")
+    sums = others.group_by(day="purchase_day")
+    return sums.agg(refunds_without_sale=-in_cents("net_amount").sum()).collect()
 
 
 def _customers_so_far(lines: pl.LazyFrame) -> pl.DataFrame:

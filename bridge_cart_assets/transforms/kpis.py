@@ -20,6 +20,7 @@ _AMOUNTS = (
     *("base_revenue_90d", "retained_revenue_90d", "revenue_90d", "discounts_90d"),
     *("purchase_amount_90d", "refunds_90d", "revenue_total", "top_decile_revenue"),
     *("anonymous_revenue", "anonymous_refunds", "revenue_all"),
+    "refunds_without_sale",
 )
 # Counts of customers who have come so far, and the sums over W and V: the others are of one day.
 _RUNNING = tuple(

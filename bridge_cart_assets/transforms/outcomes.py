@@ -3,14 +3,20 @@
 Belongs here: sums of counts that silver has. Does not belong here: counting (see `accounting`).
 """
 
+from collections.abc import Iterable
+
 import polars as pl
 
 FATES = ("records", "blank", "quarantined", "accepted", "duplicate", "superseded")
 LATEST_DAYS = 30
 
 
-def accounting_totals(accounting: pl.LazyFrame) -> pl.DataFrame:
+def accounting_totals(accounting: pl.LazyFrame, order_sources: Iterable[str]) -> pl.DataFrame:
     """One row per source, with the columns of meta/accounting.
+
+    Args:
+        accounting: rows of silver/accounting.
+        order_sources: the sources that bring orders.
 
     >>> from datetime import date
     >>> from bridge_cart_assets.tables.silver import ACCOUNTING
@@ -18,9 +24,9 @@ def accounting_totals(accounting: pl.LazyFrame) -> pl.DataFrame:
     ...     {"source": "purchases", "batch_day": date(2024, 1, 1), "records": 3, "accepted": 2},
     ...     {"source": "purchases", "batch_day": date(2024, 1, 5), "records": 1, "accepted": 1},
     ... ]
-    >>> totals = accounting_totals(pl.LazyFrame(counts, schema=ACCOUNTING.dtypes))
-    >>> totals.select("records", "accepted", "days").rows()
-    [(4, 3, 2)]
+    >>> totals = accounting_totals(pl.LazyFrame(counts, schema=ACCOUNTING.dtypes), ["purchases"])
+    >>> totals.select("records", "accepted", "days", "brings_orders").rows()
+    [(4, 3, 2, True)]
     """
     return (
         accounting.group_by("source")
@@ -30,6 +36,7 @@ def accounting_totals(accounting: pl.LazyFrame) -> pl.DataFrame:
             first_day=pl.min("batch_day"),
             last_day=pl.max("batch_day"),
         )
+        .with_columns(brings_orders=pl.col("source").is_in(list(order_sources)))
         .sort("source")
         .collect()
     )

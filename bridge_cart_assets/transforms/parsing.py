@@ -31,6 +31,14 @@ _INVISIBLE = (
     r"\u2060-\u2069\ufeff\ufff9-\ufffb]"
 )
 _GUARD = r'(?s)^="(.*)"$'
+# What is certainly present as it stands, in one look: printable ASCII without outer blanks or a
+# guard that is longer than any word for nothing, or ends with a digit as none of them does.
+_CLEAR = (
+    r'^(?:[!-"$-<>-~][ -"$-~]*[0-9][A-Za-z]?|[0-9][A-Za-z]?'
+    rf"|[!-<>-~][ -~]{{{_LONGEST_MISSING - 1},}}[!-~])$"
+)
+# Between words: more than a blank, or another one.
+_BLANKS_TO_TIDY = r"\s\s|[^\S ]"
 _ABBREVIATION = 3
 _FLAGS = {
     **dict.fromkeys(("true", "yes", "y", "1", "t", "1.0", "on"), True),
@@ -61,16 +69,46 @@ def each_distinct(
     ['A', 'B', 'A']
     """
 
-    def distinct(series: pl.Series) -> pl.Series:
-        texts = series.unique()
-        if 2 * texts.len() > series.len():
-            return pl.select(read(pl.lit(series)).cast(dtype)).to_series()
-        values = pl.select(read(pl.lit(texts)).cast(dtype)).to_series()
-        if dtype == pl.String and values.equals(texts, null_equal=True):
-            return series
-        return series.replace_strict(texts, values, default=None, return_dtype=dtype)
+    def values_of(series: pl.Series) -> pl.Series:
+        return pl.select(read(pl.lit(series)).cast(dtype)).to_series()
 
-    return text.map_batches(distinct, return_dtype=dtype)
+    return text.map_batches(lambda some: _by_distinct(some, values_of, dtype), return_dtype=dtype)
+
+
+def _by_distinct(
+    series: pl.Series,
+    read: Callable[[pl.Series], pl.Series],
+    dtype: pl.DataType | type[pl.DataType],
+) -> pl.Series:
+    texts = series.unique()
+    if 2 * texts.len() > series.len():
+        return read(series)
+    values = read(texts)
+    if texts.dtype == dtype and values.equals(texts, null_equal=True):
+        return series
+    return series.replace_strict(texts, values, default=None, return_dtype=dtype)
+
+
+def in_places(
+    series: pl.Series, places: pl.Series, change: Callable[[pl.Series], pl.Series]
+) -> pl.Series:
+    """The series with some of its values changed; only these are looked at.
+
+    Args:
+        series: all values.
+        places: which of them to change; null is no.
+        change: gives as many values of the same type.
+
+    >>> texts = pl.Series(["a", "B", "c"])
+    >>> in_places(texts, texts < "b", lambda some: some.str.to_lowercase()).to_list()
+    ['a', 'b', 'c']
+    """
+    rows = places.arg_true()
+    if rows.is_empty():
+        return series
+    if rows.len() == series.len():
+        return change(series)
+    return series.scatter(rows, change(series.gather(rows)))
 
 
 def tidy(text: pl.Expr) -> pl.Expr:
@@ -110,6 +148,14 @@ def parse_flag(text: pl.Expr) -> pl.Expr:
 
 
 def _present(text: pl.Series) -> pl.Series:
+    return in_places(
+        text,
+        ~text.str.contains(_CLEAR),
+        lambda odd: _by_distinct(odd, _present_of_odd, pl.String),
+    )
+
+
+def _present_of_odd(text: pl.Series) -> pl.Series:
     if text.str.contains(rf'{_INVISIBLE}|^\s*="').any():
         visible = text.str.replace_all(_INVISIBLE, "")
         text = visible.str.strip_chars(_BLANKS).str.replace(_GUARD, "$1")
@@ -122,7 +168,21 @@ def _present(text: pl.Series) -> pl.Series:
 
 
 def _tidied(text: pl.Expr) -> pl.Expr:
-    words = present(text).str.replace_all(r"[\s\u00a0]+", " ")
+    return present(text).map_batches(_tidied_words, return_dtype=pl.String)
+
+
+def _tidied_words(words: pl.Series) -> pl.Series:
+    apart = in_places(
+        words,
+        words.str.contains(_BLANKS_TO_TIDY),
+        lambda some: some.str.replace_all(r"[\s\u00a0]+", " "),
+    )
+    is_mixed = apart.str.contains("[a-z]") & apart.str.contains("[A-Z]")
+    return in_places(apart, ~is_mixed, lambda some: pl.select(_with_initials(some)).to_series())
+
+
+def _with_initials(some: pl.Series) -> pl.Expr:
+    words = pl.lit(some)
     is_shouted = (words == words.str.to_uppercase()) | (words == words.str.to_lowercase())
     is_long = words.str.count_matches(r"\p{L}") > _ABBREVIATION
     # The capital of O'Brien begins a name, and the s of men's no word.

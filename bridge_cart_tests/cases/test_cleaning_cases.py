@@ -1,5 +1,6 @@
 """Files as shops write them, each standing for its kind, through the whole chain."""
 
+import shutil
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
@@ -14,6 +15,7 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, KPIS_DAILY
 from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES, QUARANTINE
 from bridge_cart_assets.tables.table import Table
+from bridge_cart_tests.conftest import Command
 from bridge_cart_tests.lakehouse.tables import stale_tables
 
 CASES = Path(__file__).parent
@@ -245,3 +247,36 @@ def test_a_line_says_its_currency(taken: Lake) -> None:
             ("Q8", None, "5.00", "currency"),
         )
     }
+
+
+def test_a_line_of_another_currency_than_the_shops_is_refused(
+    tmp_path: Path, command: Command
+) -> None:
+    shutil.copytree(CASES / "currencies", tmp_path / "landing")
+    done = command("run", BRIDGE_CART_CURRENCY="EUR")
+    assert done.returncode == 0, done.stderr
+    lake = Lake(str(tmp_path / "lake"))
+    assert by_order(lake, "kind", "net_amount", "currency") == {
+        "Q2": ("sale", Decimal("10.00"), "EUR"),
+        "Q6": ("sale", Decimal("7.00"), None),
+        "Q7": ("sale", Decimal("6.00"), None),
+        "Q8": ("sale", Decimal("5.00"), None),
+    }
+    assert [(pos, reason) for _, pos, reason in refusals(lake)] == [
+        (pos, "OTHER_CURRENCY") for pos in (1, 3, 4, 5)
+    ]
+    assert "25,027.00 (OTHER_CURRENCY)" in done.stdout
+    assert lake.snapshot(KPIS_DAILY).read()["revenue_all"].sum() == Decimal("28.00")
+
+
+def test_lines_taken_before_the_currency_was_set_are_named_until_a_rebuild(
+    tmp_path: Path, command: Command
+) -> None:
+    shutil.copytree(CASES / "currencies", tmp_path / "landing")
+    told = [line for line in command("run").stderr.splitlines() if "one_currency" in line]
+    assert all(f"{code} " in told[0] for code in ("USD", "EUR", "KRW", "CHF", "GBP"))
+    checked = command("check", BRIDGE_CART_CURRENCY="EUR").stdout
+    assert "another one: CHF 9.00, GBP 8.00, KRW 25000.00, USD 10.00" in checked
+    command("rebuild", BRIDGE_CART_CURRENCY="EUR")
+    checked = command("check", BRIDGE_CART_CURRENCY="EUR").stdout
+    assert "one_currency: the shop's currency is set: EUR" in checked

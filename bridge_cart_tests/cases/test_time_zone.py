@@ -112,6 +112,21 @@ def test_exports_with_offsets_keep_their_moments_and_get_local_days(
     assert moments[zone] == moments["UTC"]
 
 
+def test_online_retail_is_on_the_shops_clock(tmp_path: Path) -> None:
+    lines = {}
+    for name in ("UTC", "Europe/London"):
+        lake = Lake(str(tmp_path / name.replace("/", "-")))
+        pipeline.run(lake, CASES / "online-retail", settings=SilverSettings(timezone=name))
+        lines[name] = lake.snapshot(PURCHASES).read().sort("source", "order_id", "line_number")
+    here, utc = lines["Europe/London"], lines["UTC"]
+    assert here.height > 4
+    assert here["purchase_day"].equals(utc["purchase_day"])
+    there = ZoneInfo("Europe/London")
+    assert here["purchase_date"].to_list() == [
+        at.replace(tzinfo=there).astimezone(UTC) for at in utc["purchase_date"]
+    ]
+
+
 @pytest.mark.parametrize(
     ("zone", "moment", "day"),
     [

@@ -144,7 +144,11 @@ def test_currencies_are_named_with_their_amounts_once_there_are_two(tmp_path: Pa
     result = find(tmp_path, PURCHASES, "one_currency", rows)
     assert (result.passed, result.metadata["value"]) == (False, 2)
     assert "EUR 20.00, JPY 15000.00; BRIDGE_CART_CURRENCY=EUR" in result.message
-    assert find(tmp_path, PURCHASES, "one_currency", rows, currency="EUR").passed
+    other = find(tmp_path, PURCHASES, "one_currency", rows, currency="EUR")
+    assert not other.passed
+    assert "before it was set name another one: JPY 15000.00; bridge-cart rebuild" in other.message
+    mine = {PURCHASES: [*euros, *none, *cancelled]}
+    assert find(tmp_path, PURCHASES, "one_currency", mine, currency="EUR").passed
     assert find(tmp_path, PURCHASES, "one_currency", {PURCHASES: [*euros, *none]}).passed
     assert find(tmp_path, PURCHASES, "one_currency", {PURCHASES: none}).passed
 

@@ -34,8 +34,11 @@ from bridge_cart_assets.thresholds import THRESHOLDS
 MONDAY = date(2024, 1, 1)
 AS_OF = date(2024, 3, 4)
 GOLD = [(table, check) for table in gold.TABLES for check in checks_of(table)]
-# These look at silver too, and at the clock.
-OF_SILVER = ("as_of_is_fresh", "revenue_agrees", "anonymous_revenue_agrees")
+# These look at silver too, at the clock, or at several tables.
+OF_SILVER = (
+    *("as_of_is_fresh", "revenue_agrees", "anonymous_revenue_agrees", "net_revenue_agrees"),
+    *("anonymous_refunds_agree", "historic_clv_agrees"),
+)
 OF_GOLD = [(table, check) for table, check in GOLD if check.name not in OF_SILVER]
 
 

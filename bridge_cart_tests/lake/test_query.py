@@ -1,5 +1,8 @@
 """Questions are answered; whatever would write is refused."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -103,3 +106,19 @@ def test_without_a_catalogue_the_remedy_is_named(tmp_path: Path) -> None:
     with pytest.raises(QueryRefusedError, match="bridge-cart run"):
         query(tmp_path / "bridge_cart.duckdb", "SELECT 1")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_moments_are_in_utc_on_a_machine_in_any_zone(catalogue: Path) -> None:
+    question = "SELECT TIMESTAMPTZ '2024-02-01 03:30:00+00' AS at"
+    code = (
+        "from pathlib import Path; from bridge_cart_assets.lake.query import query\n"
+        f"print(query(Path({str(catalogue)!r}), {question!r}).rows[0][0])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TZ": "America/Los_Angeles"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == "2024-02-01 03:30:00+00:00"

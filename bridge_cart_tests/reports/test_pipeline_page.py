@@ -85,8 +85,8 @@ DAYS = [
     for back in range(5)
 ]
 TOTALS = [
-    fates(s, n, 30, days=5, first_day=AS_OF - timedelta(4), last_day=AS_OF)
-    for s, n in (("customers", 4_050), ("purchases", 18_163))
+    fates(s, n, 30, days=5, first_day=AS_OF - timedelta(4), last_day=AS_OF, brings_orders=is_sold)
+    for s, n, is_sold in (("customers", 4_050, False), ("purchases", 18_163, True))
 ]
 REFUSALS = [
     {
@@ -279,6 +279,7 @@ def test_the_state_is_sentences(page: Markup) -> None:
     assert state(page) == [
         "The last run built this catalogue on 2024-07-29 10:48 UTC after 8.2 seconds.",
         "The data end on 2024-07-28, one day before that run.",
+        "By source: purchases up to 2024-07-28, customers up to 2024-07-28.",
         "Of 5 tables of gold 2 followed the change, one is made in one pass each time, one could "
         "not follow and was built whole and one did not change.",
         "Of 4 checks one blocking one failed, one gave a warning, one passed and one was never "
@@ -506,3 +507,27 @@ def test_a_long_time_between_data_and_run_is_given_in_days(tmp_path: Path) -> No
     path = write_catalogue(tmp_path / "c.duckdb", shop(days=3), run=run)
     sentences = state(Markup(browse(path).get("/pipeline").text))
     assert sentences[1] == "The data end on 2024-09-26, 789 days before that run."
+
+
+def test_days_between_data_and_run_are_those_of_the_shop(tmp_path: Path) -> None:
+    """At half past four in the morning of UTC it is still the evening before in Los Angeles."""
+    run = ("run-1", datetime(2024, 5, 11, 4, 30), date(2024, 5, 10))
+    path = write_catalogue(tmp_path / "c.duckdb", shop(days=3), run=run)
+    in_utc = Markup(browse(path).get("/pipeline").text)
+    assert state(in_utc)[1] == "The data end on 2024-05-10, one day before that run."
+    assert "days of" not in text(in_utc.all(".//footer")[-1])
+    path = write_catalogue(tmp_path / "d.duckdb", shop(days=3), run=run)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("UPDATE meta.run SET timezone = 'America/Los_Angeles'")
+    here = Markup(browse(path).get("/pipeline").text)
+    assert state(here)[1] == "The data end on 2024-05-10, the day of that run."
+    assert "days of America/Los_Angeles" in text(here.all(".//footer")[-1])
+    assert "2024-05-11 04:30 UTC" in state(here)[0]
+
+
+def test_a_catalogue_that_does_not_say_its_zone_has_days_of_utc(tmp_path: Path) -> None:
+    path = write_catalogue(tmp_path / "c.duckdb", shop(days=3))
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("ALTER TABLE meta.run DROP COLUMN timezone")
+    page = Markup(browse(path).get("/pipeline").text)
+    assert state(page)[1] == "The data end on 2024-07-28, one day before that run."

@@ -11,6 +11,7 @@ from bridge_cart_assets.reports.overview.sentences import churn_headline, what_c
 from bridge_cart_assets.reports.segments.queries import Week
 
 LAST = date(2024, 5, 28)
+FIRST = LAST - timedelta(days=365)
 
 
 def days(*churn: float | None) -> list[KpiDay]:
@@ -36,7 +37,7 @@ EIGHT = days(0.4, *[0.5] * 6, 0.4312)
 
 def test_revenue_churn_and_the_segment_that_moved_most_are_named() -> None:
     assert what_changed(
-        EIGHT, [week(1, "1000"), week(0, "1234.5")], growth((100, 90), (1450, 1500))
+        EIGHT, [week(1, "1000"), week(0, "1234.5")], growth((100, 90), (1450, 1500)), FIRST
     ) == [
         "The last seven days brought 1.23k in revenue, 23.5% more than the seven before (1k).",
         "Churn rose by 3.1 points to 43.1%.",
@@ -46,7 +47,7 @@ def test_revenue_churn_and_the_segment_that_moved_most_are_named() -> None:
 
 def test_new_customers_fill_in_where_something_else_did_not_change() -> None:
     assert what_changed(
-        EIGHT, [week(1, "1000", 12), week(0, "1000", 1)], growth((101, 100), (7, 7))
+        EIGHT, [week(1, "1000", 12), week(0, "1000", 1)], growth((101, 100), (7, 7)), FIRST
     ) == [
         "Churn rose by 3.1 points to 43.1%.",
         "S1 gained most: 1 customer, now 101.",
@@ -56,7 +57,7 @@ def test_new_customers_fill_in_where_something_else_did_not_change() -> None:
 
 def test_a_fall_is_called_a_fall() -> None:
     sentences = what_changed(
-        days(0.5, *[0.5] * 6, 0.4), [week(1, "1000", 3), week(0, "900", 4)], []
+        days(0.5, *[0.5] * 6, 0.4), [week(1, "1000", 3), week(0, "900", 4)], [], FIRST
     )
     assert sentences == [
         "The last seven days brought 900 in revenue, 10.0% less than the seven before (1k).",
@@ -67,23 +68,31 @@ def test_a_fall_is_called_a_fall() -> None:
 
 def test_without_the_day_a_week_before_there_is_no_sentence() -> None:
     full = [week(1, "1000"), week(0, "2000")]
-    assert what_changed([], full, growth((1, 2), (2, 1))) == []
-    assert what_changed(days(*[0.1] * 7), full, growth((1, 2), (2, 1))) == []
+    assert what_changed([], full, growth((1, 2), (2, 1)), FIRST) == []
+    assert what_changed(days(*[0.1] * 7), full, growth((1, 2), (2, 1)), FIRST) == []
 
 
 def test_revenue_is_not_compared_with_a_week_that_is_not_full_or_empty() -> None:
-    assert what_changed(days(*[0.4] * 8), [week(0, "1000")], []) == []
+    assert what_changed(days(*[0.4] * 8), [week(0, "1000")], [], FIRST) == []
     empty = RevenueWeek(LAST - timedelta(weeks=1), Decimal(0), Decimal(0), 5)
-    assert what_changed(days(*[0.4] * 8), [empty, week(0, "1000")], []) == []
+    assert what_changed(days(*[0.4] * 8), [empty, week(0, "1000")], [], FIRST) == []
 
 
 @pytest.mark.parametrize("before", [None, 0.43115])
 def test_churn_is_left_out_when_unknown_or_unchanged(before: float | None) -> None:
-    assert what_changed(days(before, *[0.5] * 6, 0.4312), [], []) == []
+    assert what_changed(days(before, *[0.5] * 6, 0.4312), [], [], FIRST) == []
+
+
+@pytest.mark.parametrize(("age", "is_said"), [(185, False), (186, True)])
+def test_churn_is_compared_where_both_windows_are_full(age: int, is_said: bool) -> None:
+    """Of customers active from 180 to 90 days before, a week ago too."""
+    first = LAST - timedelta(days=age)
+    said = what_changed(days(0.2, *[0.5] * 6, 0.4), [], [], first)
+    assert said == (["Churn rose by 20.0 points to 40.0%."] if is_said else [])
 
 
 def test_a_new_segment_did_not_gain() -> None:
-    assert what_changed(days(*[0.4] * 8), [], growth((100, None), (50, 50))) == []
+    assert what_changed(days(*[0.4] * 8), [], growth((100, None), (50, 50)), FIRST) == []
 
 
 def segment_week(day: date, name: str, churn_rate: float | None) -> Week:

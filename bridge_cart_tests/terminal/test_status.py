@@ -27,6 +27,14 @@ def found(*checks: dict[str, Any], **others: Any) -> dict[str, Any]:
     recent, old = TODAY - timedelta(1), TODAY - timedelta(100)
     return {
         "as_of": recent.isoformat(),
+        "freshness": {
+            "online_retail": {
+                "last_day": recent.isoformat(),
+                "days_behind": 1,
+                "brings_orders": True,
+            }
+        },
+        "orders_stopped": None,
         "tables": {
             "raw/purchases": {**table, "as_of": old.isoformat(), "days_behind": 100},
             "gold/kpis_daily": {**table, "as_of": recent.isoformat(), "days_behind": 1},
@@ -143,9 +151,21 @@ def test_files_that_silver_has_otherwise_are_named_ten_at_most() -> None:
 
 
 def test_before_the_first_run_it_says_what_to_do() -> None:
-    shown = printed(found(as_of=None, tables={}, accounting={}, last_run=None))
+    shown = printed(found(as_of=None, freshness={}, tables={}, accounting={}, last_run=None))
     assert shown[:2] == ["data       none yet", "last run   none yet"]
     assert shown[-1] == "Next: bridge-cart run"
+
+
+def test_each_source_says_up_to_when_it_goes_and_orders_come_first() -> None:
+    day = {"last_day": "2026-11-20", "days_behind": 100, "brings_orders": False}
+    sources = {"customers": day, **found()["freshness"]}
+    on = recorded()
+    show(found(freshness=sources, orders_stopped="no orders since Friday"), on)
+    assert lines(on)[1] == "orders     no orders since Friday"
+    assert lines(on)[3] == (
+        f"sources    online_retail up to {TODAY - timedelta(1)}, yesterday; "
+        "customers up to 2026-11-20, 3 months old"
+    )
 
 
 def test_it_fits_into_80_columns_and_colours_change_no_word() -> None:

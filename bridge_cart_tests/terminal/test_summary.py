@@ -15,7 +15,8 @@ AS_OF = date(2024, 3, 31)
 KPIS = """
 CREATE TABLE gold.kpis_daily (day DATE, customers_total BIGINT, revenue_90d DECIMAL(18,2),
   orders_90d BIGINT, aov_90d DOUBLE, repeat_purchase_rate DOUBLE, churn_rate_90d DOUBLE,
-  nrr_90d DOUBLE)
+  nrr_90d DOUBLE, revenue DECIMAL(18,2), anonymous_revenue DECIMAL(18,2), orders BIGINT,
+  anonymous_orders BIGINT)
 """
 OTHERS = """
 CREATE TABLE gold.segment_metrics (segment_id BIGINT, segment_name VARCHAR, customers BIGINT,
@@ -37,7 +38,7 @@ class Catalogue:
             connection.execute(OTHERS)
             for back in range(days):
                 connection.execute(
-                    "INSERT INTO gold.kpis_daily VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO gold.kpis_daily VALUES (?, ?, ?, ?, ?, ?, ?, ?, 3, 1, 9, 1)",
                     [
                         *(AS_OF - timedelta(back), 2_000 - 10 * back, 12_345.6, 150, 82.3, 0.4),
                         *(churn if back < 28 else 0.5, None),
@@ -65,7 +66,7 @@ class Catalogue:
 
 
 def printed(
-    tmp_path: Path, days: int = 60, bands: str | None = "mixed", churn: float = 0.5
+    tmp_path: Path, days: int = 300, bands: str | None = "mixed", churn: float = 0.5
 ) -> list[str]:
     settings = Settings(data=tmp_path, lake=str(tmp_path / "lake"))
     Catalogue(settings.catalogue, days, bands, churn)
@@ -93,9 +94,34 @@ def test_the_kpis_stand_beside_those_of_28_days_before_with_words_for_the_arrows
     assert " ".join(line(shown, "net revenue").split()[3:]) == "– – no figure to compare with"
 
 
+def test_what_is_summed_over_days_is_compared_where_the_shop_has_all_of_them(
+    tmp_path: Path,
+) -> None:
+    """28 days before, a shop of 117 days had 89: a sum over 90 would rise by that alone."""
+    shown = printed(tmp_path, days=117, bands=None, churn=0.7)
+    for kpi in ("revenue, 90", "orders, 90", "average order", "churn rate"):
+        assert line(shown, kpi).endswith("–  no figure to compare with")
+    assert line(shown, "customers").endswith("better")
+    assert line(shown, "repeat").endswith("unchanged")
+    assert "beside 28 days before where all days of a figure are there" in line(shown, "KPIs")
+    assert "nothing stands out" in "".join(shown)
+    [full] = [tmp_path / "full"]
+    full.mkdir()
+    assert line(printed(full, days=118), "revenue, 90").endswith("unchanged")
+
+
 def test_a_young_shop_has_nothing_to_compare_with(tmp_path: Path) -> None:
     shown = printed(tmp_path, days=10)
     assert " ".join(line(shown, "customers").split()[1:]) == "2,000 – no figure to compare with"
+
+
+def test_it_says_what_was_sold_to_nobody_in_particular(tmp_path: Path) -> None:
+    shown = printed(tmp_path)
+    said = line(shown, "revenue so far")
+    assert said == "revenue so far: 1,200.00, of it 900.00 of customers"
+    assert shown[shown.index(said) + 1] == (
+        "  and 300.00 of nobody in particular: 25.0 % of revenue, 10.0 % of orders"
+    )
 
 
 def test_segments_have_size_share_value_and_what_is_expected_of_them(tmp_path: Path) -> None:

@@ -69,6 +69,12 @@ def expected(lines: list[Line], as_of: date) -> dict[date, Row]:
         if same not in counted:
             counted[same] = kpis_of(day, *windows, first_orders=firsts)
         anonymous = anonymous_kpis(between(nobody, day, 0, 1))
+        without_sale = [
+            one
+            for one in between(given_back, day, 0, 1)
+            if one["customer_id"] not in {sale["customer_id"] for sale in sold}
+        ]
+        anonymous["refunds_without_sale"] = -total(without_sale, "net_amount")
         everything = counted[same]["revenue"] + anonymous["anonymous_revenue"]
         rows[day] = counted[same] | anonymous | {"day": day, "revenue_all": everything}
         day += timedelta(days=1)

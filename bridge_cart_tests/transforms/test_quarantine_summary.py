@@ -69,11 +69,10 @@ def test_fates_are_summed_by_source_and_kept_for_the_latest_days() -> None:
     frame = pl.DataFrame(
         [{"source": "b", **row} for row in rows] + [{"source": "a", **rows[0]}]
     ).lazy()
-    assert ACCOUNTING.conform(accounting_totals(frame)).select(
-        "source", "records", "days"
-    ).rows() == [
-        ("a", 10, 1),
-        ("b", 30, 3),
+    totals = ACCOUNTING.conform(accounting_totals(frame, ["b"]))
+    assert totals.select("source", "records", "days", "last_day", "brings_orders").rows() == [
+        ("a", 10, 1, days[0], False),
+        ("b", 30, 3, days[2], True),
     ]
     latest = ACCOUNTING_DAYS.conform(latest_days(frame, 2))
     assert latest.select("source", "batch_day").rows() == [("b", days[1]), ("b", days[2])]

@@ -11,14 +11,15 @@ from bridge_cart_assets.reports.segments.history import METRICS, segment_chart
 from bridge_cart_assets.reports.segments.profiles import NO_SEGMENTS
 from bridge_cart_assets.reports.segments.queries import Week
 from bridge_cart_assets.reports.tables import Sheet, column
+from bridge_cart_assets.transforms.comparisons import is_full
 
 
-def churn_chart(weeks: Sequence[Week], last: date, step: int = 7) -> Chart:
+def churn_chart(weeks: Sequence[Week], first: date, last: date, step: int = 7) -> Chart:
     """One line per segment, named by its latest name, the highest churn first."""
     rates = {week.segment_id: week.churn_rate for week in weeks if week.day == last}
     return segment_chart(
         "churn",
-        churn_headline(weeks, last),
+        churn_headline([week for week in weeks if is_full("churn_rate", week.day, first)], last),
         "Share of each segment’s customers without a sale in the 90 days up to the day",
         weeks,
         METRICS["churn_rate"],

@@ -6,9 +6,10 @@ not belong here: SQL (see `queries`) and number formats (see `formatting`).
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from math import ceil
+from typing import Protocol
 
 from bridge_cart_assets.reports.formatting import (
     Cell,
@@ -24,9 +25,18 @@ from bridge_cart_assets.reports.formatting import (
 from bridge_cart_assets.reports.overview.queries import KpiDay
 from bridge_cart_assets.reports.sparklines import Sparkline, sparkline
 from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, KPIS_DAILY
+from bridge_cart_assets.transforms.comparisons import is_full, window_days
 
 COMPARED_WITH = 28
 SPARKLINE_POINTS = 91
+
+
+class DayOfKpis(Protocol):
+    """The KPIs at the end of one day, an attribute each."""
+
+    @property
+    def day(self) -> date:
+        """The day."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,7 @@ def kpis(
     clv_by_day: dict[date, float | None],
     average_clv: float | None,
     line_days: int,
+    first: date,
 ) -> tuple[Kpi, ...]:
     """The KPIs of the latest day.
 
@@ -72,8 +83,9 @@ def kpis(
         clv_by_day: average value per customer on these days, as far as it is known.
         average_clv: the same for the latest day, to the cent.
         line_days: how many of the days the small lines span.
+        first: the first day of the shop.
     """
-    shown = partial(kpi, days, line_days)
+    shown = partial(kpi, days, line_days, first)
     no_sale = "no sale yet"
     return (
         shown("customers_total", "Customers", compact_count, no_sale),
@@ -104,8 +116,9 @@ def kpis(
 
 
 def kpi(
-    days: Sequence[object],
+    days: Sequence[DayOfKpis],
     line_days: int,
+    first: date,
     name: str,
     label: str,
     show: Callable[[Number | None, str], Cell],
@@ -120,6 +133,8 @@ def kpi(
     Args:
         days: the latest days, oldest first; 28 days before the last is what it is compared with.
         line_days: how many of the days the small line spans.
+        first: the first day of the shop. What is summed over days is compared only where the shop
+            has all of these days.
         name: as in gold.kpis_daily, and the attribute of a day.
         label: as on the page.
         show: how a value is written; the change of a share is in points, of all else in percent.
@@ -132,12 +147,18 @@ def kpi(
     line = values[-line_days:]
     known = [value for value in line if value is not None]
     before = values[-1 - COMPARED_WITH] if len(values) > COMPARED_WITH else None
+    change: KpiChange | Cell
+    if before is not None and not is_full(name, days[-1].day - timedelta(COMPARED_WITH), first):
+        change = nothing(f"{COMPARED_WITH} days before, {window_days(name)} days were not full yet")
+    else:
+        shown = show(before, missing)
+        change = _change(values[-1], before, shown, show is percent, rise_is_good)
     return Kpi(
         name=name,
         label=label,
         meaning=meaning or KPIS_DAILY.meaning(name),
         now=show(values[-1], missing),
-        change=_change(values[-1], before, show(before, missing), show is percent, rise_is_good),
+        change=change,
         sparkline=sparkline(_thinned(line)),
         low_high=(show(min(known), missing), show(max(known), missing)) if known else None,
     )

@@ -11,11 +11,16 @@ from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart, segment_colour
 from bridge_cart_assets.reports.filters import PageQuery, points_and_step
 from bridge_cart_assets.reports.formatting import compact_money, count, percent, words
-from bridge_cart_assets.reports.freshness import days_of_figures
+from bridge_cart_assets.reports.freshness import (
+    days_by_source,
+    days_of_figures,
+    orders_stopped_sentence,
+)
 from bridge_cart_assets.reports.overview import queries
 from bridge_cart_assets.reports.overview.charts import churn_chart, revenue_chart
 from bridge_cart_assets.reports.overview.kpis import COMPARED_WITH, Kpi, kpis
 from bridge_cart_assets.reports.overview.sentences import what_changed
+from bridge_cart_assets.reports.overview.sold import anonymous_sentence, sold_sheet
 from bridge_cart_assets.reports.page import Page
 from bridge_cart_assets.reports.segments.profiles import NO_REVENUE, NO_SEGMENTS
 from bridge_cart_assets.reports.segments.queries import weeks
@@ -36,6 +41,8 @@ class Overview:
         last: the latest day.
         compared_day, compared_with: the day of the comparisons, and how many days before it is.
         days: how many days the sparklines span.
+        notices: what a reader has to know before any figure.
+        remark: how much of the revenue has no customer.
         meanings: what each kind of figure is, as the tables declare it.
     """
 
@@ -43,9 +50,12 @@ class Overview:
     compared_day: date
     compared_with: int
     days: int
+    notices: tuple[str, ...]
+    remark: str
     kpis: tuple[Kpi, ...]
     sentences: tuple[str, ...]
     segments: Sheet
+    sold: Sheet
     churn: Chart
     revenue: Chart
     tables: tuple[queries.CatalogueTable, ...]
@@ -54,7 +64,7 @@ class Overview:
     @property
     def sheets(self) -> tuple[Sheet, ...]:
         """The tables of the page."""
-        return (self.segments, self.churn.sheet, self.revenue.sheet)
+        return (self.segments, self.sold, self.churn.sheet, self.revenue.sheet)
 
 
 def overview(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
@@ -67,18 +77,23 @@ def overview(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
     points, step = points_and_step(length)
     days = queries.kpi_days(catalogue, queries.KpiDay, last, max(length, _LEAST_DAYS) + 1)
     clv = {day.day: day.average for day in queries.clv_days(catalogue, last, len(days))}
-    figures = kpis(days, clv, queries.average_clv(catalogue), length + 1)
+    figures = kpis(days, clv, queries.average_clv(catalogue), length + 1, there.first)
     recent = queries.revenue_weeks(catalogue, last, _WEEKS_IN_SENTENCES, 7)
-    sentences = what_changed(days, recent, queries.segment_growth(catalogue, last))
+    sold = queries.sold_so_far(catalogue)
+    stopped = orders_stopped_sentence(days_by_source(catalogue))
+    sentences = what_changed(days, recent, queries.segment_growth(catalogue, last), there.first)
     return Overview(
         last=last,
         compared_day=last - timedelta(days=COMPARED_WITH),
         compared_with=COMPARED_WITH,
         days=length + 1,
+        notices=(stopped,) if stopped else (),
+        remark=anonymous_sentence(sold),
         kpis=figures,
         sentences=tuple(sentences),
+        sold=sold_sheet(sold),
         segments=_segments_now(queries.segments_now(catalogue)),
-        churn=churn_chart(weeks(catalogue, None, last, points, step), last, step),
+        churn=churn_chart(weeks(catalogue, None, last, points, step), there.first, last, step),
         revenue=revenue_chart(queries.revenue_weeks(catalogue, last, points, step), step),
         tables=tuple(queries.stored_tables(catalogue)),
         meanings=(*((kpi.label, kpi.meaning) for kpi in figures), *_segment_meanings()),

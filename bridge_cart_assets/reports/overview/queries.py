@@ -89,6 +89,42 @@ def segments_now(catalogue: Catalogue) -> list[SegmentNow]:
 
 
 @dataclass(frozen=True)
+class Sold:
+    """What was sold and given back so far, to customers and to nobody in particular.
+
+    `refunds_without_sale` is what of the refunds went to people without a sale, and `clv` what the
+    customers have brought so far.
+    """
+
+    revenue: Decimal
+    refunds: Decimal
+    refunds_without_sale: Decimal
+    anonymous_revenue: Decimal
+    anonymous_refunds: Decimal
+    orders: int
+    anonymous_orders: int
+    clv: Decimal
+
+
+def sold_so_far(catalogue: Catalogue) -> Sold | None:
+    """Sums over all days; None when an older version built the catalogue."""
+    has_column = """
+        SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'gold'
+        AND table_name = 'kpis_daily' AND column_name = 'refunds_without_sale'
+    """
+    if not catalogue.value(has_column):
+        return None
+    sql = """
+        SELECT sum(revenue), sum(refunds), sum(refunds_without_sale), sum(anonymous_revenue),
+               sum(anonymous_refunds), CAST(sum(orders) AS BIGINT),
+               CAST(sum(anonymous_orders) AS BIGINT),
+               (SELECT coalesce(sum(historic_clv), 0) FROM gold.customer_value)
+        FROM gold.kpis_daily
+    """
+    return catalogue.ask(Sold, sql)[0]
+
+
+@dataclass(frozen=True)
 class RevenueWeek:
     """Revenue of the days that end with `week_to`: seven of them, or some sevens."""
 

@@ -11,13 +11,17 @@ from decimal import Decimal
 from bridge_cart_assets.reports.formatting import compact, customers, exact, grouped, rounded
 from bridge_cart_assets.reports.overview.queries import KpiDay, RevenueWeek, SegmentGrowth
 from bridge_cart_assets.reports.segments.queries import Week
+from bridge_cart_assets.transforms.comparisons import is_full
 
 CHURN_BY_SEGMENT = "Churn by segment"
 _LEAST_WEEKS = 4
 
 
 def what_changed(
-    days: Sequence[KpiDay], weeks: Sequence[RevenueWeek], segments: Sequence[SegmentGrowth]
+    days: Sequence[KpiDay],
+    weeks: Sequence[RevenueWeek],
+    segments: Sequence[SegmentGrowth],
+    first: date,
 ) -> list[str]:
     """At most three sentences on the last seven days; none without anything to compare with.
 
@@ -25,10 +29,11 @@ def what_changed(
         days: the latest days, oldest first.
         weeks: the latest full weeks, oldest first.
         segments: the living segments now and seven days before.
+        first: the first day of the shop.
     """
     if not days or kpis_before(days, 7) is None:
         return []
-    candidates = (_revenue(weeks), _churn(days), _segments(segments), _new_customers(weeks))
+    candidates = (_revenue(weeks), _churn(days, first), _segments(segments), _new_customers(weeks))
     return [sentence for sentence in candidates if sentence][:3]
 
 
@@ -87,9 +92,11 @@ def _revenue(weeks: Sequence[RevenueWeek]) -> str | None:
     )
 
 
-def _churn(days: Sequence[KpiDay]) -> str | None:
+def _churn(days: Sequence[KpiDay], first: date) -> str | None:
     before, now = kpis_before(days, 7), days[-1]
     if before is None or before.churn_rate_90d is None or now.churn_rate_90d is None:
+        return None
+    if not is_full("churn_rate_90d", before.day, first):
         return None
     change = _points(now.churn_rate_90d) - _points(before.churn_rate_90d)
     if not _tenth(change):

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart
 from bridge_cart_assets.reports.filters import PageQuery
-from bridge_cart_assets.reports.freshness import freshness
+from bridge_cart_assets.reports.freshness import (
+    days_by_source,
+    freshness,
+    orders_stopped_sentence,
+)
 from bridge_cart_assets.reports.page import Page
 from bridge_cart_assets.reports.pipeline import queries, sentences, tables
 from bridge_cart_assets.reports.pipeline.charts import fates_chart
@@ -76,11 +80,13 @@ def pipeline(catalogue: Catalogue, asked: PageQuery) -> Pipeline:
     builds = queries.gold_builds(catalogue) if has_builds else []
     has_files = ops.FILES.path in there
     refused = queries.refused_files(catalogue, _MOST_FILES) if has_files else []
-    fresh = freshness(catalogue)
+    fresh, days_of_sources = freshness(catalogue), days_by_source(catalogue)
     seconds = queries.run_seconds(catalogue) if meta.TIMES.path in there else None
     state = (
         sentences.last_run_sentence(fresh, seconds),
         sentences.age_of_data(fresh),
+        sentences.sources_sentence(days_of_sources),
+        orders_stopped_sentence(days_of_sources),
         sentences.builds_sentence(builds),
         sentences.verdict(checks) if has_checks else "",
         sentences.balance_sentence(fates) if has_records else "",

@@ -56,6 +56,10 @@ OF_RECORDS = {
     ),
     "BAD_DISCOUNT": Reason("The discount is no amount, or larger than the line's.", _CORRECT),
     "BAD_QUANTITY": Reason("The quantity is no number, or zero.", _CORRECT),
+    "OTHER_CURRENCY": Reason(
+        "The line names another currency than BRIDGE_CART_CURRENCY.",
+        "Keep a shop per currency, or have the amounts in the shop's; then land it again.",
+    ),
 }
 
 OF_FINDINGS = {

@@ -5,7 +5,7 @@ queries, or HTML. No sentence depends on the clock: a page is kept for as long a
 the latest, and "an hour ago" would be wrong an hour later.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bridge_cart_assets.reports.formatting import grouped, listed, moment
 from bridge_cart_assets.reports.freshness import Freshness
@@ -17,6 +17,7 @@ from bridge_cart_assets.reports.pipeline.queries import (
     RefusedFile,
 )
 from bridge_cart_assets.transforms.intake_findings import KINDS
+from bridge_cart_assets.transforms.source_days import SourceDay, last_days_in_words
 
 NEXT_RUN = "This catalogue was built by an older version: the next run brings it."
 
@@ -40,6 +41,11 @@ def age_of_data(fresh: Freshness) -> str:
         return f"The data end on {fresh.as_of}, the day of that run."
     days = "one day" if behind == 1 else f"{grouped(behind)} days"
     return f"The data end on {fresh.as_of}, {days} before that run."
+
+
+def sources_sentence(days: Collection[SourceDay]) -> str:
+    """Up to when each source goes; '' when the catalogue does not say it."""
+    return f"By source: {last_days_in_words(days)}." if days else ""
 
 
 def builds_sentence(builds: Sequence[GoldBuild]) -> str:

@@ -87,7 +87,7 @@ def retention(catalogue: Catalogue, asked: PageQuery) -> Retention | None:
     shown = [month for month in everything if month.cohort_month in shown_names]
     since = queries.months_since(catalogue, first_month)
     days = kpi_days(catalogue, queries.KpiDay, last, max(length, COMPARED_WITH) + 1)
-    figures = _kpis(days, length + 1)
+    figures = _kpis(days, length + 1, there.first)
     return Retention(
         last=last,
         compared_day=last - timedelta(days=COMPARED_WITH),
@@ -105,8 +105,8 @@ def retention(catalogue: Catalogue, asked: PageQuery) -> Retention | None:
     )
 
 
-def _kpis(days: Sequence[queries.KpiDay], line_days: int) -> tuple[Kpi, ...]:
-    shown = partial(kpi, days, line_days)
+def _kpis(days: Sequence[queries.KpiDay], line_days: int, first: date) -> tuple[Kpi, ...]:
+    shown = partial(kpi, days, line_days, first)
     no_revenue = "no revenue from 180 to 90 days before"
     return (
         shown("retention_rate_90d", "Retention rate, 90 days", percent, _NO_CUSTOMER),

@@ -22,6 +22,7 @@ from bridge_cart_assets.reports.formatting import Number, day
 from bridge_cart_assets.reports.segments.queries import Week
 from bridge_cart_assets.reports.tables import Column, Sheet
 from bridge_cart_assets.tables.gold import SEGMENT_METRICS
+from bridge_cart_assets.transforms.comparisons import is_full
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,17 @@ METRIC = Parameter(
 )
 
 
-def history_chart(weeks: Sequence[Week], metric: HistoryMetric, last: date, step: int = 7) -> Chart:
-    """One line per segment, the highest of `last` first."""
+def history_chart(
+    weeks: Sequence[Week], metric: HistoryMetric, first: date, last: date, step: int = 7
+) -> Chart:
+    """One line per segment, the highest of `last` first.
+
+    The headline compares no figure of days on which the shop was younger than the figure's window.
+    """
     now = {week.segment_id: metric.of(week) for week in weeks if week.day == last}
     return segment_chart(
         "history",
-        _headline(weeks, metric, last),
+        _headline([w for w in weeks if is_full(metric.column, w.day, first)], metric, last),
         SEGMENT_METRICS.meaning(metric.column),
         weeks,
         metric,

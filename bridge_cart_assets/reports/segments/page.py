@@ -130,7 +130,7 @@ def _history(catalogue: Catalogue, asked: PageQuery, first: date, last: date) ->
     length = (last - asked.filters.first_day(first, last)).days
     points, step = points_and_step(length)
     weeks = queries.weeks(catalogue, asked.filters.segment, last, points, step)
-    return history_chart(weeks, METRICS[asked.own[METRIC.name]], last, step)
+    return history_chart(weeks, METRICS[asked.own[METRIC.name]], first, last, step)
 
 
 def _about_now(asked: PageQuery) -> str:
