@@ -27,6 +27,7 @@ from bridge_cart_assets.lake.commits import Commit
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline.persons import (
+    FoldedLines,
     Following,
     as_received,
     moved_since,
@@ -145,9 +146,7 @@ def fold_records(
     found = update_identities(
         identities_at,
         of_lines.current_at,
-        line_records,
-        folded.current,
-        lines_before.current,
+        FoldedLines(line_records, folded.current, lines_before.current),
         _records(profiles, profiles_before),
         following.hash_key,
         commit,
@@ -155,31 +154,16 @@ def fold_records(
     moved = pl.concat([earlier, found.moved]).unique()
     is_moved = moved.height > 0
 
+    has_read_lines = found.is_changed and (lines.height > 0 or found.has_read_lines)
+    if lines.height or is_moved or has_read_lines:
+        _write_lines(
+            *(of_lines, identities_at, lines_before, folded, moved, commit),
+            even_if_empty=is_moved or has_read_lines,
+        )
     touched = _origins(folded)
-    if lines.height or is_moved:
-        elsewhere = _lines_of(of_lines.current_at, moved["identity"]).join(
-            lines_before.current, on=PURCHASE_KEY, how="anti"
-        )
-        before = pl.concat([lines_before.current, elsewhere])
-        after = pl.concat([folded.current, as_received(elsewhere).select(folded.current.columns)])
-        of_lines.write(
-            replace(lines_before, current=before),
-            replace(folded, current=_with_persons(after, identities_at)),
-            commit,
-            even_if_empty=is_moved
-            or (found.is_changed and lines.height > 0)
-            or found.has_read_lines,
-        )
-    elif found.has_read_lines and found.is_changed:
-        of_lines.write(lines_before, lines_before, commit, even_if_empty=True)
     if profiles.height or is_moved:
         touched |= _fold_profiles(
-            of_profiles,
-            identities_at,
-            profiles,
-            profiles_before,
-            moved,
-            commit,
+            *(of_profiles, identities_at, profiles, profiles_before, moved, commit),
             even_if_empty=is_moved or found.is_changed,
         )
     return FoldResult(touched, identities_at.version)
@@ -190,6 +174,40 @@ def _records(accepted: pl.DataFrame, before: Folded) -> pl.DataFrame:
     columns = accepted.columns
     current = as_received(before.current).select(columns)
     return pl.concat([accepted, current, before.superseded.select(columns)])
+
+
+def _write_lines(
+    place: _Place,
+    identities_at: Snapshot,
+    before: Folded,
+    folded: Folded,
+    moved: pl.DataFrame,
+    commit: Commit,
+    *,
+    even_if_empty: bool,
+) -> None:
+    """Write the lines of a fold, and all lines of identities that have another person now.
+
+    Args:
+        place: the two tables.
+        identities_at: who is one person.
+        before: what the tables have of the lines.
+        folded: what they should have, customer_id as received.
+        moved: identities that have or had another person.
+        commit: what is written down with the rows.
+        even_if_empty: whether to commit without a change of rows.
+    """
+    elsewhere = _lines_of(place.current_at, moved["identity"]).join(
+        before.current, on=PURCHASE_KEY, how="anti"
+    )
+    columns = folded.current.columns
+    after = pl.concat([folded.current, as_received(elsewhere).select(columns)])
+    place.write(
+        replace(before, current=pl.concat([before.current, elsewhere])),
+        replace(folded, current=_with_persons(after, identities_at)),
+        commit,
+        even_if_empty=even_if_empty,
+    )
 
 
 def _lines_of(lines_at: Snapshot, identities: pl.Series) -> pl.DataFrame:

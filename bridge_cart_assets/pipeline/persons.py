@@ -73,6 +73,21 @@ def number_of_key(hash_key: bytes | None) -> int:
 
 
 @dataclass(frozen=True)
+class FoldedLines:
+    """The order lines of a fold.
+
+    Attributes:
+        records: all records of these lines, customer_id as received.
+        current: those of them that stand now.
+        before: those that stood, as silver/purchases has them.
+    """
+
+    records: pl.DataFrame
+    current: pl.DataFrame
+    before: pl.DataFrame
+
+
+@dataclass(frozen=True)
 class FoundPersons:
     """What became of the identities.
 
@@ -91,9 +106,7 @@ class FoundPersons:
 def update_identities(
     at: Snapshot,
     lines_at: Snapshot,
-    lines: pl.DataFrame,
-    current: pl.DataFrame,
-    before: pl.DataFrame,
+    lines: FoldedLines,
     profiles: pl.DataFrame,
     hash_key: bytes | None,
     commit: Commit,
@@ -102,21 +115,21 @@ def update_identities(
 
     Args:
         at: silver/identities; the write moves it on.
-        lines_at: silver/purchases without these records.
-        lines: the records of some lines, those that do not stand too, customer_id as received.
-        current: those of them that stand now.
-        before: those that stood, as silver/purchases has them.
+        lines_at: silver/purchases before the fold.
+        lines: the lines of the fold.
         profiles: all records of some accounts, customer_id as received.
         hash_key: the key of the addresses' hashes, if there is one.
         commit: what is written down with the rows.
     """
     keyed = profiles.with_columns(email_key=address_key(pl.col("email"), hash_key))
-    named = named_identities(lines, keyed)
+    named = named_identities(lines.records, keyed)
     stored = rows_with_keys(at, named.select("identity"))
     beside = with_stored(named, stored)
     by_orders = beside.filter("by_orders")["identity"]
-    elsewhere = _addressed_lines(lines_at, by_orders).join(before, on=PURCHASE_KEY, how="anti")
-    standing = pl.concat([current.select(elsewhere.columns), elsewhere])
+    elsewhere = _addressed_lines(lines_at, by_orders).join(
+        lines.before, on=PURCHASE_KEY, how="anti"
+    )
+    standing = pl.concat([lines.current.select(elsewhere.columns), elsewhere])
     now = members(beside, latest_addresses(standing))
     changed = now.join(stored, on=_MEMBER, how="anti", nulls_equal=True)
     earlier = stored.join(changed, on="identity", how="semi")

@@ -320,16 +320,19 @@ def record_as_of(lake: Lake, run_id: str, following: Following | None = None) ->
     """
     commit = Commit(run_id, as_of=latest_day(lake))
     for table in (*TABLES, *INTERNAL):
-        noted = commit
-        if table is IDENTITIES and following is not None and following.followed is not None:
-            noted = replace(commit, transactions={FOLLOWED: following.followed})
-        retry_on_conflict(partial(_commit_nothing, lake, table, noted))
+        retry_on_conflict(partial(_commit_nothing, lake, table, commit, following))
 
 
-def _commit_nothing(lake: Lake, table: Table, commit: Commit) -> int:
-    """Commit without a change of rows, if the table does not have the commit's as_of yet."""
-    no_change = diff(table, table.empty(), table.empty())
-    return lake.snapshot(table).apply(no_change, commit)
+def _commit_nothing(lake: Lake, table: Table, commit: Commit, following: Following | None) -> int:
+    """Commit without a change of rows, if the table does not have yet what is recorded."""
+    snapshot = lake.snapshot(table)
+    followed = following.followed if following and table is IDENTITIES else None
+    is_known = snapshot.transaction(FOLLOWED) == followed and snapshot.as_of == commit.as_of
+    if followed is not None and not is_known:
+        # This commit changes no row: who follows the version before follows it too.
+        version = followed + 1 if snapshot.version == followed else followed
+        commit = replace(commit, transactions={FOLLOWED: version})
+    return snapshot.apply(diff(table, table.empty(), table.empty()), commit)
 
 
 def _unreadable_records(raw: pl.LazyFrame) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 import hmac
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,16 +22,23 @@ from bridge_cart_assets.lake.changes import Change
 from bridge_cart_assets.lake.commits import Commit
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.snapshot import Snapshot
+from bridge_cart_assets.pipeline import silver
 from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
+from bridge_cart_assets.pipeline.intake import take_in_source
 from bridge_cart_assets.pipeline.rebuild import clear
+from bridge_cart_assets.pipeline.silver import fold_days, fold_due_days
 from bridge_cart_assets.settings import SilverSettings
+from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.silver import (
     ACCOUNTING,
     CUSTOMERS,
     IDENTITIES,
+    INTERNAL,
+    PURCHASE_REPEATS,
     PURCHASES,
 )
 from bridge_cart_assets.tables.silver import TABLES as SILVER
+from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.faults.extent import EXAMPLES
 from bridge_cart_tests.lakehouse.tables import (
     WITHOUT_MODEL,
@@ -361,6 +368,58 @@ def test_a_run_that_another_run_comes_into_gives_the_same(
     shutil.rmtree(folder.root)
 
 
+def merge_beside(folder: Folder) -> None:
+    """Another run, over one day (`run --from --to`), makes b1 the person a1; b1 has no line yet."""
+    folder.land("customers", "2024-01-03", "b1,Bob,ada@example.org,")
+    source, day = SOURCES[0], date(2024, 1, 3)
+    take_in_source(folder.lake, source, folder.root / "landing", "rival")
+    fold_days(folder.lake, source, [day], "rival", folder.settings)
+
+
+@pytest.fixture
+def with_a_line_of_b1(folder: Folder) -> Folder:
+    folder.land("customers", "2024-01-01", "a1,Ada,ada@example.org,", "b1,Bob,bob@example.org,")
+    folder.run()
+    folder.land("purchases", "2024-01-02", "B,b1,,2024-01-02,1,")
+    return folder
+
+
+def test_a_merge_turns_away_who_writes_a_line_by_the_identities_before(
+    with_a_line_of_b1: Folder,
+) -> None:
+    apply, due = Snapshot.apply, [merge_beside]
+
+    def rival_before(snapshot: Snapshot, change: Change, commit: Commit, **options: bool) -> int:
+        if snapshot.table is PURCHASE_REPEATS and due:
+            due.pop()(with_a_line_of_b1)
+        return apply(snapshot, change, commit, **options)
+
+    with patch.object(Snapshot, "apply", rival_before):
+        with_a_line_of_b1.run()
+    assert with_a_line_of_b1.buyers() == {"B": "a1"}
+
+
+def test_identities_are_opened_after_the_lines_that_follow_them(with_a_line_of_b1: Folder) -> None:
+    snapshot, fold = Lake.snapshot, silver.fold_records
+    once, due = [merge_beside], list[Callable[[Folder], None]]()
+
+    def begin(*arguments: Any) -> Any:
+        while once:
+            due.append(once.pop())
+        with patch.object(silver, "fold_records", fold):
+            return fold(*arguments)
+
+    def rival_behind(lake: Lake, table: Table) -> Snapshot:
+        opened = snapshot(lake, table)
+        if table is IDENTITIES and due:
+            due.pop()(with_a_line_of_b1)
+        return opened
+
+    with patch.object(silver, "fold_records", begin), patch.object(Lake, "snapshot", rival_behind):
+        with_a_line_of_b1.run()
+    assert with_a_line_of_b1.buyers() == {"B": "a1"}
+
+
 def test_only_the_rows_of_those_who_have_another_person_are_written(folder: Folder) -> None:
     some = [(f"a{n}", f"a{n}@example.org") for n in range(50)]
     folder.land("customers", "2024-01-01", *(f"{one},Ada,{has}," for one, has in some))
@@ -385,6 +444,23 @@ def test_only_the_rows_of_those_who_have_another_person_are_written(folder: Fold
         CUSTOMERS.path: ["a7"] * 2,
         IDENTITIES.path: ["a7"],
     }
+
+
+def test_days_folded_again_make_no_commit(folder: Folder) -> None:
+    folder.land("customers", "2024-01-01", "a1,Ada,ada@example.org,", "b1,Bob,,")
+    folder.land(
+        "purchases",
+        "2024-01-02",
+        "A,a1,ada@example.org,2024-01-02,1,",
+        "B,b1,ada@example.org,2024-01-02,1,",
+        "G,,ada@example.org,2024-01-02,1,",
+    )
+    folder.run()
+    before = {table.path: folder.lake.snapshot(table).version for table in (*SILVER, *INTERNAL)}
+    due = {source.name: {FIRST, FIRST + timedelta(days=1)} for source in SOURCES}
+    fold_due_days(folder.lake, SOURCES, due, "again", settings=folder.settings)
+    now = {table.path: folder.lake.snapshot(table).version for table in (*SILVER, *INTERNAL)}
+    assert now == before
 
 
 class Killed(BaseException):
