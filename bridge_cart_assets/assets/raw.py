@@ -57,6 +57,8 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
                     day for day in intake.message_days if day in partitions
                 )
             yield materialize_result(lake.snapshot(source.raw), **intake.metadata)
-        yield from evaluate(context, CheckContext(lake, checked_days), (source.raw,))
+        yield from evaluate(
+            context, CheckContext(lake, checked_days, zone=settings.timezone), (source.raw,)
+        )
 
     return raw

@@ -13,6 +13,7 @@ import polars as pl
 from bridge_cart_assets.assets.asset_checks import latest_verdicts
 from bridge_cart_assets.checks.check import Check
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline.findings import latest_findings
 from bridge_cart_assets.pipeline.gold_builds import recorded_builds
 from bridge_cart_assets.sources import SOURCES
@@ -46,6 +47,7 @@ def run_metadata(
     order_sources = [source.name for source in SOURCES if source.feeds is PURCHASES]
     return (
         (meta.TIMES, times(instance, run_id, now)),
+        (meta.SHOP, pl.DataFrame({"currency": [only_currency_of(lake.snapshot(PURCHASES))]})),
         (meta.CHECKS, verdicts(instance, tables)),
         (meta.GOLD_BUILDS, recorded_builds(lake)),
         (meta.ACCOUNTING, accounting_totals(accounting, order_sources)),
@@ -53,6 +55,21 @@ def run_metadata(
         (meta.INTAKE_FINDINGS, latest_findings(lake)),
         (meta.QUARANTINE, refusals_by_reason(lake.snapshot(QUARANTINE).scan())),
     )
+
+
+def only_currency_of(purchases: Snapshot) -> str:
+    """The currency that all lines name that name one, by the statistics in the table's log."""
+    files = purchases.files
+    if "min.currency" not in files.columns:
+        return ""
+    # Without statistics a file may name any.
+    is_known = pl.col("min.currency").is_not_null() | (
+        pl.col("null_count.currency") == pl.col("num_records")
+    )
+    if not files.select(is_known.fill_null(False).all()).item():
+        return ""
+    named = pl.concat([files["min.currency"], files["max.currency"]]).drop_nulls().unique()
+    return str(named[0]) if named.len() == 1 else ""
 
 
 def times(instance: dg.DagsterInstance, run_id: str, now: datetime) -> pl.DataFrame:

@@ -53,6 +53,7 @@ def silver_assets(
             if asset_key(table) in context.selected_asset_keys:
                 yield materialize_result(lake.snapshot(table))
         currency = next((source.currency for source in sources if source.currency), "")
-        yield from evaluate(context, CheckContext(lake, checked_days, currency=currency), TABLES)
+        looked_at = CheckContext(lake, checked_days, currency=currency, zone=settings.timezone)
+        yield from evaluate(context, looked_at, TABLES)
 
     return silver

@@ -46,12 +46,19 @@ def diff(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> Change:
         partitions = tuple(str(v) for v in old[column].unique())
     if old.is_empty():
         return Change(new, new.clear(), old, partitions)
+    # Most rows of a large batch are new; only those whose key may be there are compared.
+    may_be_there = _hash(new, key).is_in(_hash(old, key).implode())
+    certain, new = new.filter(~may_be_there), new.filter(may_be_there)
     same = new.join(old, on=new.columns, how="semi", nulls_equal=True)
     changed = new.join(same, on=key, how="anti")
     updates = changed.join(old, on=key, how="semi")
     return Change(
-        inserts=changed.join(old, on=key, how="anti"),
+        inserts=pl.concat([certain, changed.join(old, on=key, how="anti")]),
         updates=updates,
         deletes=old.join(new, on=key, how="anti"),
         partitions=partitions,
     )
+
+
+def _hash(rows: pl.DataFrame, key: list[str]) -> pl.Series:
+    return rows.select(pl.struct(key).hash()).to_series()

@@ -29,7 +29,12 @@ def refuse_other_settings(lake: Lake, wanted: SilverSettings) -> None:
     Raises:
         SettingsError: one does; the message names both values and the remedy.
     """
-    _refuse(lake, _remembered(lake.snapshot(SETTINGS)), wanted)
+    _refuse(lake, remembered_settings(lake), wanted)
+
+
+def remembered_settings(lake: Lake) -> dict[str, str | None]:
+    """The values that silver was made with, by variable; null while a rebuild changes one."""
+    return _remembered(lake.snapshot(SETTINGS))
 
 
 def remember_settings(lake: Lake, wanted: SilverSettings, run_id: str) -> None:
@@ -57,7 +62,7 @@ def adopted_settings(lake: Lake, wanted: SilverSettings, run_id: str) -> Iterato
         snapshot = lake.snapshot(SETTINGS)
         _write(snapshot, {**_remembered(snapshot), **values}, run_id)
 
-    known = _remembered(lake.snapshot(SETTINGS))
+    known = remembered_settings(lake)
     changed = {
         name: value for name, value in wanted.by_variable.items() if known.get(name) != value
     }

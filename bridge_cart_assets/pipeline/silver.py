@@ -51,7 +51,7 @@ from bridge_cart_assets.transforms.cleaning import Cleaned, clean_customers, cle
 from bridge_cart_assets.transforms.local_time import start_of_day
 from bridge_cart_assets.transforms.order_lines import complete_lines, split_empty_orders
 
-_BATCH_RECORDS = 1_000_000
+_BATCH_RECORDS = 500_000
 # Text takes several times the room of what is read from it, so less of it is in memory at a time.
 _PART_RECORDS = 200_000
 _ATTEMPTS = 8
@@ -148,7 +148,7 @@ def due_days(
 def batches(
     records: dict[date, int], due: Iterable[date], most: int = _BATCH_RECORDS
 ) -> Iterator[list[date]]:
-    """Days in order, in batches of about a million records: memory follows the batch."""
+    """Days in order, in batches of about half a million records: memory follows the batch."""
     batch: list[date] = []
     size = 0
     for day in sorted(due):
@@ -286,7 +286,7 @@ def _fold_arrived(
         )
     )
     touched = {(source.name, day) for day in days} | result.touched
-    del purchases, customers
+
     refused = refused.with_columns(
         quarantined_at=start_of_day(pl.col("batch_day"), settings.timezone)
     )

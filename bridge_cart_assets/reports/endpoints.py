@@ -32,6 +32,12 @@ from bridge_cart_assets.reports.catalogue import (
     NoCatalogueError,
     UnreadableCatalogueError,
 )
+from bridge_cart_assets.reports.currency import (
+    amounts_in,
+    currency_name,
+    in_currency,
+    only_currency,
+)
 from bridge_cart_assets.reports.export import csv_lines
 from bridge_cart_assets.reports.filters import FILTERS, Choices, PageQuery, choices_of, read_address
 from bridge_cart_assets.reports.formatting import grouped, moment
@@ -53,6 +59,7 @@ class Site:
         """Take the path of the catalogue; the file may come later."""
         self.catalogue = CatalogueFile(catalogue)
         self.pages = tuple(pages)
+        self.currency = currency
         self.assets = Assets()
         self.cache = PageCache()
         self._choices: tuple[Identity, Choices] | None = None
@@ -67,12 +74,13 @@ class Site:
             lstrip_blocks=True,
         )
         self.templates.filters |= {"grouped": grouped, "moment": moment, "bar_width": bar_width}
+        self.templates.filters["in_currency"] = in_currency
         self.templates.globals |= {
             "asset": self.assets.url,
             "navigation": tuple(page for page in self.pages if page.in_navigation),
             "filters": FILTERS,
             "dagster": dagster.rstrip("/"),
-            "currency": _sign(currency) or "the shop’s currency",
+            "currency": currency_name,
         }
 
     def page(self, page: Page, request: Request) -> Response:
@@ -200,6 +208,7 @@ class Site:
             asked = self._asked(page, request, choices)
             fresh = freshness(catalogue)
             identity = catalogue.identity
+            currency = self.currency or only_currency(catalogue)
             missing = page.missing(catalogue)
             view = None if missing else self._view(page, catalogue, asked)
         if missing:
@@ -207,9 +216,10 @@ class Site:
             return identity, self._rendered("behind.html", **found)
         if view is None:
             return identity, self._rendered("no-sales.html", fresh=fresh, here=page, asked=asked)
-        html = self._rendered(
-            page.template, fresh=fresh, here=page, asked=asked, choices=choices, page=view
-        )
+        with amounts_in(currency):
+            html = self._rendered(
+                page.template, fresh=fresh, here=page, asked=asked, choices=choices, page=view
+            )
         return identity, html
 
     def _view(self, page: Page, catalogue: Catalogue, asked: PageQuery) -> View | None:
@@ -240,13 +250,6 @@ def _html(request: Request, page: CachedPage) -> Response:
     if page.etag in tags or "*" in tags:
         return Response(status_code=304, headers=headers)
     return HTMLResponse(page.body, headers=headers)
-
-
-def _sign(currency: str) -> str:
-    """The currency's sign where it has one of its own in English, else its code."""
-    from babel.numbers import get_currency_symbol
-
-    return get_currency_symbol(currency, "en") if currency else ""
 
 
 def _if_none_match(request: Request) -> str:

@@ -6,7 +6,7 @@ here: HTML, or which figure is good and which is bad.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -25,11 +25,13 @@ class Cell:
         text: the short form.
         title: the full value, or why there is none.
         value: the value for machines; None when there is none.
+        is_money: whether it is an amount, which the page writes with the currency's sign.
     """
 
     text: str
     title: str
     value: str | None
+    is_money: bool = False
 
 
 def nothing(why: str) -> Cell:
@@ -113,12 +115,16 @@ def compact_count(value: Number | None, why: str = "not known") -> Cell:
 
 def money(value: Number | None, why: str = "not known") -> Cell:
     """An amount in full, to the cent."""
-    return _figure(value, why, lambda n: grouped(n, 2))
+    return _amount(_figure(value, why, lambda n: grouped(n, 2)))
 
 
 def compact_money(value: Number | None, why: str = "not known") -> Cell:
     """An amount in three digits, the cents in the title."""
-    return _figure(value, why, compact, lambda n: grouped(n, 2))
+    return _amount(_figure(value, why, compact, lambda n: grouped(n, 2)))
+
+
+def _amount(figure: Cell) -> Cell:
+    return figure if figure.value is None else replace(figure, is_money=True)
 
 
 def percent(value: Number | None, why: str = "not known") -> Cell:

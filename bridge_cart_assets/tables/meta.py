@@ -28,6 +28,15 @@ class Times(Schema):
     seconds = number("Seconds from then until the catalogue was built")
 
 
+class ShopCurrency(Schema):
+    """One row: what all amounts have in common."""
+
+    currency = text(
+        "The one currency that order lines name, ISO 4217; empty when none does, or several",
+        key=True,
+    )
+
+
 class Checks(Schema):
     """One row per asset check: its latest verdict when the catalogue was built."""
 
@@ -123,6 +132,7 @@ class Quarantine(Schema):
 
 
 TIMES = Table("meta/times", Times, "How long the run has taken that built this catalogue.")
+SHOP = Table("meta/shop", ShopCurrency, "The currency that the order lines of the shop name.")
 CHECKS = Table("meta/checks", Checks, "The latest verdict of every asset check.")
 GOLD_BUILDS = Table(
     "meta/gold_builds", GoldBuilds, "How each table of gold was built when its rows last changed."
@@ -144,6 +154,6 @@ QUARANTINE = Table(
 )
 
 TABLES = (
-    *(TIMES, CHECKS, GOLD_BUILDS, ACCOUNTING, ACCOUNTING_DAYS, INTAKE_FINDINGS),
+    *(TIMES, SHOP, CHECKS, GOLD_BUILDS, ACCOUNTING, ACCOUNTING_DAYS, INTAKE_FINDINGS),
     QUARANTINE,
 )

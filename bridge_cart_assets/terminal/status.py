@@ -25,6 +25,7 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.findings import by_file, latest_findings
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
 from bridge_cart_assets.pipeline.pending import source_days
+from bridge_cart_assets.pipeline.remembered_settings import remembered_settings
 from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, RAW_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
@@ -65,7 +66,9 @@ def collect(settings: Settings) -> dict[str, Any]:
     """
     lake = Lake(settings.lake, settings.storage_options)
     days = source_days(lake.snapshot(ACCOUNTING).scan())
-    as_of, here = latest_of_orders(days), today(settings.timezone)
+    # The figures are of the zone that they were made with, whatever the environment says now.
+    zone = remembered_settings(lake).get("BRIDGE_CART_TIMEZONE") or settings.timezone
+    as_of, here = latest_of_orders(days), today(zone)
     state = _latest_state(settings)
     run = state.last_run
     checks = [
@@ -99,7 +102,7 @@ def collect(settings: Settings) -> dict[str, Any]:
             for day in days
         },
         "orders_stopped": orders_stopped(days, THRESHOLDS.as_of_age) or None,
-        "timezone": settings.timezone,
+        "timezone": zone,
         "tables": _tables(lake, checks, here),
         "accounting": _accounting(lake),
         "files": refused_in_landing(lake, listed)

@@ -1,5 +1,6 @@
 """A shop on the west coast of America: its days, its midnights, and the hour its clock skips."""
 
+import json
 import os
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -167,11 +168,13 @@ def test_another_zone_is_refused_and_a_rebuild_adopts_it(tmp_path: Path, command
             "error: BRIDGE_CART_TIMEZONE='Europe/Berlin' is not accepted: the tables were made "
             f"with {HERE!r}; set that, or make them again with this one: bridge-cart rebuild\n"
         )
+    assert json.loads(command("status", "--json", **there).stdout)["timezone"] == HERE
     rebuilt = command("rebuild", **there)
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert command("run", **there).returncode == 0
     assert command("check", **there).returncode == 0
     assert command("run", **here).returncode == 2
+    assert " in Europe/Berlin, " in command("status", **here).stdout.splitlines()[0]
     fresh = Lake(str(tmp_path / "fresh"))
     zone = SilverSettings(timezone="Europe/Berlin")
     pipeline.run(fresh, CASES / "time-zone", settings=zone)

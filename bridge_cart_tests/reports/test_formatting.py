@@ -75,7 +75,7 @@ def test_grouped_separates_thousands_thinly(number: Number, decimals: int, text:
 
 def test_the_full_value_stays_beside_the_short_one() -> None:
     assert compact_money(Decimal("35612345.67")) == Cell(
-        "35.6M", f"35{THIN}612{THIN}345.67", "35612345.67"
+        "35.6M", f"35{THIN}612{THIN}345.67", "35612345.67", is_money=True
     )
     assert compact_count(13_949) == Cell("13.9k", f"13{THIN}949", "13949")
     assert percent(0.43912) == Cell("43.9%", "43.9120%", "0.43912")

@@ -137,6 +137,7 @@ def test_other_tables_are_not_found_and_unknown_filters_refused(
 def test_tables_have_captions_and_charts_have_tables(site: TestClient) -> None:
     page = Markup(site.get("/flows").text)
     tables = [table for table in page.all(".//table") if table.get("id") != "export-table"]
-    assert len(tables) == 3
+    # Of the two charts, of the segments, and of what was sold to whom.
+    assert len(tables) == 4
     assert all(text(first_of(table, "caption")) for table in tables)
     assert len(page.all(".//div[@class='chart']")) == 2
