@@ -22,6 +22,7 @@ MAX_RECORD_BYTES = 8 * 1024**2
 KEPT_BYTES = 64 * 1024**2
 _MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be", b"\xef\xbb\xbf": "utf-8"}
 _QUOTED = re.compile(rb'"[^"]*(?:"|\Z)')
+_LONE_CR = re.compile(rb"\r(?!\n)")
 # A byte that UTF-8 never has: behind it stands the last byte of UTF-16 that has an odd number.
 _ODD = b"\xf8"
 _COLUMNS = {TEXT: pl.String, CODE: pl.String, DETAIL: pl.String, STORED: pl.Binary}
@@ -96,7 +97,8 @@ def layout_of(head: bytes, may_quote: bool) -> Layout:
     mark = next((m for m in _MARKS if head.startswith(m)), b"")
     layout = Layout(_MARKS.get(mark, "utf-8"), len(mark), b"\n")
     text = layout.normal(head[len(mark) :])
-    if b"\r" in text and b"\n" not in (_QUOTED.sub(b"", text) if may_quote else text):
+    # A quotation mark in a preamble may never be closed, so LF alone does not decide.
+    if _LONE_CR.search(text) and b"\n" not in (_QUOTED.sub(b"", text) if may_quote else text):
         return Layout(layout.encoding, layout.mark, b"\r")
     return layout
 

@@ -23,7 +23,7 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import FILES
-from bridge_cart_assets.tables.silver import INTERNAL, TABLES
+from bridge_cart_assets.tables.silver import IDENTITIES, INTERNAL, TABLES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.faults.bad_files import (
     COMPARED,
@@ -99,6 +99,9 @@ class Shop:
         """The rows of every table by source and batch day."""
         found: dict[str, dict[tuple[str, date], list[dict[str, Any]]]] = {}
         for path, (_, rows) in self.state().items():
+            if path == IDENTITIES.path:
+                # A person is of no source and no day.
+                continue
             mark = "_" if path.startswith("raw/") else ""
             days = rows.partition_by(f"{mark}source", f"{mark}batch_day", as_dict=True)
             found[path] = {day: part.to_dicts() for day, part in days.items()}

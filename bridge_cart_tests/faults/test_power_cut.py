@@ -155,7 +155,7 @@ def test_a_run_that_somebody_starts_in_the_ui_refuses_it_too(
     whole: Path, tmp_path: Path, table: Table
 ) -> None:
     shutil.copytree(whole / "lake", tmp_path / "lake")
-    settings = Settings(data=tmp_path, lake=str(tmp_path / "lake"))
+    settings = Settings(data=tmp_path, lake=str(tmp_path / "lake"), identity="off")
     cut_behind_a_line(tmp_path / "lake" / table.path)
 
     result = (
