@@ -21,6 +21,8 @@ Number = int | float | Decimal
 Good = Literal["up", "down", "neither"]
 
 NOTHING = "–"
+# What would be written as 0.0 %.
+_SMALLEST_SHARE = Decimal("0.0005")
 GOOD, WARN, BAD, QUIET = "green", "yellow", "bold red", "dim"
 # Where no terminal is there, rows keep their full width: their reader cuts them.
 _ENDLESS = 10_000
@@ -60,7 +62,9 @@ def format_money(value: Number | None) -> str:
 
 
 def format_percent(value: Number | None) -> str:
-    """A share with one decimal: 0.4391 is 43.9 %."""
+    """A share with one decimal: 0.4391 is 43.9 %, and 0.0001 is not nothing."""
+    if value is not None and 0 < value < _SMALLEST_SHARE:
+        return "under 0.1 %"
     return NOTHING if value is None else f"{_rounded(Decimal(str(value)) * 100, 1):,} %"
 
 

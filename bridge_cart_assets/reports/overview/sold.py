@@ -67,8 +67,13 @@ def anonymous_sentence(sold: Sold | None) -> str:
     together = sold.revenue + sold.anonymous_revenue
     orders = sold.orders + sold.anonymous_orders
     return (
-        f"Of all revenue, {compact(together)}, {percent(sold.anonymous_revenue / together).text} "
+        f"Of all revenue, {compact(together)}, {_share(sold.anonymous_revenue / together)} "
         f"was sold to nobody in particular ({compact(sold.anonymous_revenue)}, "
-        f"{percent(sold.anonymous_orders / orders).text} of the orders); the figures here are of "
+        f"{_share(sold.anonymous_orders / orders)} of the orders); the figures here are of "
         f"customers ({compact(sold.revenue)})."
     )
+
+
+def _share(value: Decimal | float) -> str:
+    """A share; one that is written as 0.0% is not nothing."""
+    return "under 0.1%" if 0 < value < Decimal("0.0005") else percent(value).text
