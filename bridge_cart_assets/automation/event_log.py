@@ -123,6 +123,11 @@ class _WaitingEvents:
             events, self._events = self._events, []
         return events
 
+    def come_back(self, events: Sequence[EventLogEntry]) -> None:
+        """Events that could not be stored wait again, before those that came meanwhile."""
+        with self._lock:
+            self._events = [*events, *self._events]
+
 
 class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     """`SqliteEventLogStorage`, one pool of connections per file."""
@@ -138,11 +143,10 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event; what a step under way tells may be stored a little later."""
-        waiting = self._waiting
-        if not waiting.takes(event):
-            self._store([*waiting.leave(), event])
-        elif waiting.is_late:
-            self._store(waiting.leave())
+        if not self._waiting.takes(event):
+            self._store_waiting(event)
+        elif self._waiting.is_late:
+            self._store_waiting()
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events of one run in a transaction per file."""
@@ -155,7 +159,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             elif whole.dagster_event and whole.dagster_event.asset_key not in planned:
                 planned.add(whole.dagster_event.asset_key)
                 kept.append(whole)
-        self._store(self._waiting.leave())
+        self._store_waiting()
         # In the file of the run the last of each kind for each asset.
         last = {
             (e.dagster_event_type, _asset_key(e)): at
@@ -198,16 +202,33 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     def _waiting(self) -> "_WaitingEvents":
         return _WaitingEvents()
 
+    def _store_waiting(self, *others: EventLogEntry) -> None:
+        """Store the events that wait, and others after them."""
+        waiting = self._waiting.leave()
+        self._store([*waiting, *others], waiting=waiting)
+
     def _store(
-        self, events: Sequence[EventLogEntry], of_run: Collection[int] | None = None
+        self,
+        events: Sequence[EventLogEntry],
+        of_run: Collection[int] | None = None,
+        waiting: Sequence[EventLogEntry] = (),
     ) -> None:
         """Store events in their order.
 
         Args:
             events: the events.
             of_run: which of them are written into the file of their run; all without.
+            waiting: those that wait again when the index cannot be written. Dagster says nothing
+                of it when the event after them is only a line of a log.
         """
         rows = [self._event_to_row(event) for event in events]
+        indexed = [at for at, event in enumerate(events) if event.dagster_event_type in _INDEXED]
+        if indexed:
+            try:
+                self._store_in_index([events[at] for at in indexed], [rows[at] for at in indexed])
+            except Exception:
+                self._waiting.come_back(waiting)
+                raise
         insert = SqlEventLogStorageTable.insert()
         own: dict[str, list[Mapping[str, Any]]] = {}
         for at, row in enumerate(rows):
@@ -216,9 +237,6 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         for run_id, of_one in own.items():
             with self._connect(run_id) as connection:
                 connection.execute(insert, of_one)
-        indexed = [at for at, event in enumerate(events) if event.dagster_event_type in _INDEXED]
-        if indexed:
-            self._store_in_index([events[at] for at in indexed], [rows[at] for at in indexed])
 
     def _store_in_index(
         self, events: Sequence[EventLogEntry], rows: Sequence[Mapping[str, Any]]
@@ -338,7 +356,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
         # Whoever looks sees all that was told.
-        self._store(self._waiting.leave())
+        self._store_waiting()
         with self._db_lock:
             engine = self._engine(shard)
             if shard not in self._initialized_dbs:
@@ -366,7 +384,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     def dispose(self) -> None:
         """Close all connections."""
-        self._store(self._waiting.leave())
+        self._store_waiting()
         for engine in self.__dict__.pop("_engines", OrderedDict()).values():
             engine.dispose()
         super().dispose()

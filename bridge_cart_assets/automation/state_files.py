@@ -69,9 +69,9 @@ def latest_state(settings: Settings, job: str) -> LatestState | None:
             last = runs.execute(_LAST_RUN, (job,)).fetchone()
             rows = index.execute(_CHECKS).fetchall()
         checks = dict(_check_state(*row) for row in rows)
+        return LatestState(None if last is None else _last_run(*last), checks)
     except (OSError, sqlite3.Error, ValueError, KeyError, TypeError):
         return None
-    return LatestState(None if last is None else _last_run(*last), checks)
 
 
 @contextmanager
@@ -88,7 +88,12 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
         yield opened
 
 
-def _last_run(run_id: str, began: float, ended: float, success: int) -> LastRun:
+def _last_run(
+    run_id: str, began: float | None, ended: float | None, success: int
+) -> LastRun | None:
+    if began is None or ended is None:
+        # Dagster says so of a run that failed before it began.
+        return None
     finished = datetime.fromtimestamp(ended, tz=UTC)
     return LastRun(run_id, finished, ended - began, bool(success))
 

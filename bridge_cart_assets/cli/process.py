@@ -34,13 +34,14 @@ def _end(leave: SystemExit) -> NoReturn:
     """End the process as Python does, but for taking its objects apart."""
     code = 0 if leave.code is None else leave.code
     if isinstance(code, int):
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread() and not thread.daemon:
-                thread.join()
+        # Waits for threads, those of pools too, which end when they are told here.
+        threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         try:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in (sys.stdout, sys.stderr):
+                # There is none where the caller has closed it.
+                if stream is not None:
+                    stream.flush()
         except (OSError, ValueError):
             # A reader that has gone, for instance: Python says so, and with which exit code.
             raise leave from None

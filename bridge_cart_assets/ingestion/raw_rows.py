@@ -180,9 +180,14 @@ def require(columns: Iterable[str], source: Source) -> None:
 
 
 def _shown(names: Sequence[str]) -> str:
-    """Names for people: not too many, not too long, and no character that a screen obeys."""
+    """Names for people: not too many, not too long, and no character that a screen obeys.
+
+    In a file without a header the names are somebody's data: addresses are not shown.
+    """
     shown = [
-        "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name[:_SHOWN_LENGTH])
+        "…@…"
+        if "@" in name
+        else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name[:_SHOWN_LENGTH])
         + ("…" if len(name) > _SHOWN_LENGTH else "")
         for name in names[:_SHOWN_NAMES]
     ]

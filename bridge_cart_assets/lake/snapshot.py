@@ -7,7 +7,6 @@ not belong here: what the rows mean, or anything that knows Dagster.
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -234,9 +233,6 @@ class Snapshot:
     def apply(self, change: Change, commit: Commit, *, even_if_empty: bool = False) -> int:
         """Insert, update and delete by key in one commit.
 
-        Of very many new rows the commit is one of its own before that of the others: a merge has
-        all of them in memory several times.
-
         Without changes a commit is made only if it has something else to record, or if
         `even_if_empty` asks for one, which makes writers with an older snapshot conflict.
 
@@ -248,9 +244,6 @@ class Snapshot:
             return self.version or 0
         if not change.updates.height and not change.deletes.height:
             return self.append(change.inserts, commit)
-        if change.inserts.height > _ROWS_OF_A_WRITE:
-            self.append(change.inserts, commit)
-            change = replace(change, inserts=change.inserts.clear())
         return self._commit(lambda handle: merge_rows(handle, self.table, change, commit))
 
     def is_scattered(self, target: int = compaction.TARGET_BYTES) -> bool:

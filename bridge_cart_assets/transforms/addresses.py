@@ -9,21 +9,25 @@ from functools import partial
 
 import polars as pl
 
-from bridge_cart_assets.transforms.parsing import present
+from bridge_cart_assets.transforms.ids import tidy_id
 
 _ADDRESS = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+_BEFORE = r"^[<\"']*(?:mailto:)?"
+_BEHIND = r"[>\"';,]+$"
 # 128 bits: no two addresses of a shop meet by chance.
 _DIGITS = 32
 
 
 def read_email(text: pl.Expr) -> pl.Expr:
-    """The address in small letters, without outer blanks; null when it is none.
+    """The address in small letters, without what programs put around it; null when it is none.
 
-    >>> texts = pl.DataFrame({"text": [" Ada@Example.org", "ada at example.org", "n/a"]})
+    >>> written = [" Ada@Example.org", "<mailto:ada@example.org>", "ada at example.org", "n/a"]
+    >>> texts = pl.DataFrame({"text": written})
     >>> texts.select(read_email(pl.col("text"))).to_series().to_list()
-    ['ada@example.org', None, None]
+    ['ada@example.org', 'ada@example.org', None, None]
     """
-    address = present(text).str.to_lowercase()
+    address = tidy_id(text).str.to_lowercase()
+    address = address.str.replace(_BEFORE, "").str.replace(_BEHIND, "")
     return pl.when(address.str.contains(_ADDRESS)).then(address)
 
 

@@ -158,11 +158,10 @@ def _amounts(rows: pl.Series, shop: str | None) -> pl.Series:
     found = found.select(list(AMOUNT.to_schema()))
     if not (~plain).any():
         return found.to_struct(rows.name)
+    cents = pl.coalesce("cents", pl.col("exact").round(2, mode="half_away_from_zero"))
     read = _read_odd(frame, plain, shop).select(
         "row",
-        value=pl.when(pl.col("exact").abs() < _MONEY_LIMIT).then(
-            pl.coalesce("cents", pl.col("exact").round(2, mode="half_away_from_zero"))
-        ),
+        value=pl.when(cents.abs() < _MONEY_LIMIT).then(cents),
         guessed="guessed",
         currency="currency",
         exact="exact",

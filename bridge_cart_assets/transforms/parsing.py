@@ -108,7 +108,8 @@ def in_places(
         return series
     if rows.len() == series.len():
         return change(series)
-    return series.scatter(rows, change(series.gather(rows)))
+    # The series that scatter is called on is changed too.
+    return series.clone().scatter(rows, change(series.gather(rows)))
 
 
 def tidy(text: pl.Expr) -> pl.Expr:

@@ -1,6 +1,7 @@
 """The event log answers as Dagster's own does; it only writes less, and forgets old runs."""
 
 import os
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ import dagster as dg
 import pytest
 from dagster._core.storage.event_log import EventLogStorage
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
+from sqlalchemy.engine import Connection
 
 from bridge_cart_assets.automation.event_log import PooledSqliteEventLogStorage
 
@@ -212,3 +214,41 @@ def test_events_of_a_step_come_together_and_are_there_for_whoever_looks(
     assert seen[1] == seen[2] == names
     assert verdicts == ["FAILED" if n == names[3] else "SUCCEEDED" for n in names]
     assert [e.step_key for e in result.all_node_events if e.is_step_success] == ["table"]
+
+
+def test_what_waits_is_not_lost_when_the_index_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster is silent about a line of a log that cannot be stored; what waited comes later."""
+    key = dg.AssetKey("table")
+    fails = [True]
+    store = PooledSqliteEventLogStorage.index_transaction
+
+    @contextmanager
+    def index(self: PooledSqliteEventLogStorage) -> Iterator[Connection]:
+        if fails and fails.pop():
+            raise sqlite3.OperationalError("database is locked")
+        with store(self) as connection:
+            yield connection
+
+    @dg.multi_asset(specs=[dg.AssetSpec(key)], check_specs=[dg.AssetCheckSpec("whole", asset=key)])
+    def table(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        yield dg.AssetCheckResult(passed=True, check_name="whole", asset_key=key)
+        monkeypatch.setattr(PooledSqliteEventLogStorage, "index_transaction", index)
+        context.log.info("a line")
+        yield dg.MaterializeResult(asset_key=key)
+
+    with instance(tmp_path / "pooled", PooledSqliteEventLogStorage) as made:
+        job = dg.Definitions([table], jobs=[dg.define_asset_job("all", "*")])
+        result = job.resolve_job_def("all").execute_in_process(instance=made)
+        [record] = made.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(key, "whole"), limit=5
+        )
+        kinds = [entry.dagster_event_type for entry in made.all_logs(result.run_id)]
+        latest = made.get_latest_materialization_event(key)
+    assert not fails, "the index was never written meanwhile"
+    assert record.status.value == "SUCCEEDED"
+    assert kinds.count(dg.DagsterEventType.ASSET_CHECK_EVALUATION) == 1
+    assert latest is not None

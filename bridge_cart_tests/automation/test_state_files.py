@@ -102,6 +102,15 @@ def test_the_latest_run_and_its_checks_are_read_as_dagster_tells_them(
     assert json.loads(command("status", "--json").stdout)["last_run"]["success"]
 
 
+def test_a_run_that_failed_before_it_began_is_no_latest_run(settings: Settings) -> None:
+    with dagster_instance(settings) as instance:
+        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTING)
+        instance.report_run_failed(run, "it was never launched")
+        told = recorded_state(instance, job.name, ())
+    assert latest_state(settings, job.name) == told
+    assert told.last_run is None
+
+
 def _another_revision(home: Path) -> None:
     with sqlite3.connect(home / "index.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'ffffffffffff'")

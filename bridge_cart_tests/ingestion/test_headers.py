@@ -164,6 +164,7 @@ def test_a_refused_header_shows_the_names_that_it_has() -> None:
     assert refusal("order_id,cust\x1b[2Jomer,\u202ex\n").endswith(
         r"; it has order_id, cust\x1b[2Jomer, \u202ex"
     )
+    assert refusal("H1,ada@example.org,1.00\n").endswith("; it has H1, …@…, 1.00")
     many = ",".join(f"column_{n}" for n in range(500))
     assert refusal(many).endswith("column_19 and 480 more")
     assert len(refusal("x" * 10_000 + ",y")) < 250

@@ -224,6 +224,25 @@ def test_a_change_inserts_updates_and_deletes_in_one_commit(lake: Lake) -> None:
     assert held(lake) == [("anna", "2024-01", 7), otto]
 
 
+def test_very_many_new_rows_beside_changed_ones_are_one_commit_too(lake: Lake) -> None:
+    """What the commit records as seen must never stand beside half of the rows."""
+    lake.snapshot(VISITS).append(visits(ANNA, CY), RUN)
+    before = lake.snapshot(VISITS)
+    numbers = pl.int_range(300_000, eager=True)
+    new = (
+        visits(ANNA)
+        .clear()
+        .vstack(
+            visits(("x", "2024-01", 1))
+            .select(pl.all().repeat_by(numbers.len()).explode())
+            .with_columns(pl.concat_str(pl.lit("x"), numbers).alias(VISITS.key[0]))
+        )
+    )
+    change = Change(inserts=new, updates=visits(("anna", "2024-01", 7)), deletes=visits(CY))
+    assert before.apply(change, RUN) == 2
+    assert lake.snapshot(VISITS).rows == 300_001
+
+
 def test_a_change_without_changes_makes_no_commit(lake: Lake) -> None:
     lake.snapshot(VISITS).append(visits(ANNA), RUN)
     nothing = Change(VISITS.empty(), VISITS.empty(), VISITS.empty())

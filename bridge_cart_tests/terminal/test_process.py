@@ -24,7 +24,7 @@ with mock.patch.object(process, "main", main):
 
 def python(script: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
     )
 
 
@@ -41,3 +41,18 @@ def test_an_error_that_nobody_words_is_a_traceback() -> None:
     ended = python(script)
     assert (ended.returncode, ended.stdout) == (1, "said\nwritten\nclosed\n")
     assert "RuntimeError: unexpected" in ended.stderr
+
+
+def test_a_pool_of_threads_that_nobody_closed_is_no_reason_to_wait() -> None:
+    begin = "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)\n"
+    script = begin + SCRIPT.format(leave=0).replace(
+        '    print("said")', "    pool.submit(print, 'said').result()"
+    )
+    ended = python(script)
+    assert (ended.returncode, ended.stdout) == (0, "said\nwritten\nclosed\n")
+
+
+def test_without_a_stdout_the_command_ends_well() -> None:
+    closed = f'"{sys.executable}" -m bridge_cart_assets --version >&-'
+    ended = subprocess.run(["sh", "-c", closed], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -284,3 +284,11 @@ def test_a_contradiction_never_gives_another_amount(
     for (_, meant), (_, guessed, _, exact) in zip(texts, found, strict=False):
         assert not guessed
         assert exact is None or abs(exact - meant) <= Decimal("0.0005")
+
+
+@pytest.mark.parametrize(
+    "text", ["9999999999999999.995", "€9999999999999999.995", "9,999,999,999,999,999.995"]
+)
+def test_what_has_no_room_once_it_is_rounded_is_no_amount(text: str) -> None:
+    [(value, *_)] = read([(text, "f")])
+    assert value is None
