@@ -355,7 +355,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
-        # Whoever looks sees all that was told.
+        # A reader sees all events: those that wait are stored first.
         self._store_waiting()
         with self._db_lock:
             engine = self._engine(shard)

@@ -29,7 +29,13 @@ from bridge_cart_assets.tables.gold import (
 from bridge_cart_assets.tables.silver import PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.thresholds import THRESHOLDS
-from bridge_cart_assets.transforms.features import of_customers, of_nobody, refunds, sales, up_to
+from bridge_cart_assets.transforms.features import (
+    anonymous_lines,
+    of_customers,
+    refunds,
+    sales,
+    up_to,
+)
 
 _SHARES = (
     *("repeat_purchase_rate", "churn_rate_90d", "retention_rate_90d", "coupon_rate_90d"),
@@ -90,7 +96,7 @@ def _anonymous_refunds(context: CheckContext) -> CheckResult:
     given_back, first = (
         context.rows(KPIS_DAILY).select(pl.sum("anonymous_refunds"), pl.min("day")).collect().row(0)
     )
-    lines = refunds(of_nobody(up_to(context.rows(PURCHASES), as_of)))
+    lines = refunds(anonymous_lines(up_to(context.rows(PURCHASES), as_of)))
     is_counted = pl.col("purchase_day") >= pl.lit(first) if first else pl.lit(False)
     of_silver, counted = (
         lines.select(pl.sum("net_amount"), counted=pl.col("net_amount").filter(is_counted).sum())
@@ -237,7 +243,7 @@ GOLD_CHECKS: Mapping[str, tuple[Check, ...]] = {
             "anonymous_revenue_agrees",
             "Its anonymous_revenue is the net amount of the sales in silver that have no customer, "
             "up to as_of, to the cent.",
-            _revenue_from(KPIS_DAILY, "anonymous_revenue", of_nobody),
+            _revenue_from(KPIS_DAILY, "anonymous_revenue", anonymous_lines),
         ),
         Check(
             "anonymous_refunds_agree",

@@ -34,7 +34,7 @@ def _end(leave: SystemExit) -> NoReturn:
     """End the process as Python does, but for taking its objects apart."""
     code = 0 if leave.code is None else leave.code
     if isinstance(code, int):
-        # Waits for threads, those of pools too, which end when they are told here.
+        # Joins threads, and ends those of thread pools.
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         try:

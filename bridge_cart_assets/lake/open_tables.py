@@ -31,7 +31,7 @@ def open_tables(root: str) -> "OpenTables":
 
 @dataclass(frozen=True)
 class OpenTable:
-    """A table that was opened; nobody writes through its handle.
+    """An opened table; its handle is for reading only.
 
     Attributes:
         table: the declaration that it was opened by.

@@ -18,7 +18,7 @@ from bridge_cart_assets.pipeline.pending import latest_day
 from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.changes import Changes, Rows
-from bridge_cart_assets.transforms.features import of_customers, of_nobody
+from bridge_cart_assets.transforms.features import anonymous_lines, of_customers
 
 # With a larger share of the lines changed, a table is built whole as quickly.
 MOST_LINES = 0.2
@@ -65,7 +65,7 @@ class GoldInputs:
         """The rows of a table; of silver/purchases those that have a customer.
 
         Gold speaks of customers. Here, and in `changes_since`, is where it leaves out what was sold
-        to nobody in particular.
+        without a customer.
 
         Args:
             table: the table.
@@ -101,10 +101,10 @@ class GoldInputs:
                 raise WholeError(f"{lines.height:,} changed lines of {purchases.rows:,}")
             both = (
                 (keep(purchases.scan()), customers.scan(), lines.filtered(keep), profiles)
-                for keep in (of_nobody, of_customers)
+                for keep in (anonymous_lines, of_customers)
             )
-            nobody, people = (Changes(*rows, seen_as_of, self.as_of) for rows in both)
-            self._known[known_as] = replace(people, anonymous=nobody)
+            anonymous, people = (Changes(*rows, seen_as_of, self.as_of) for rows in both)
+            self._known[known_as] = replace(people, anonymous=anonymous)
         return self._known[known_as]
 
 

@@ -44,7 +44,7 @@ class Following:
     Attributes:
         hash_key: the key of the addresses' hashes; without one each customer_id is a person.
         followed: the version of silver/identities whose persons all rows of silver have; None when
-            nobody knows.
+            it is unknown.
     """
 
     hash_key: bytes | None

@@ -28,7 +28,7 @@ def amounts_in(code: str) -> Iterator[None]:
 
 
 def only_currency(catalogue: Catalogue) -> str:
-    """The one that order lines name; '' when none does, or several, or nobody wrote it down."""
+    """The one that order lines name; '' without exactly one in the log's statistics."""
     is_there = """
         SELECT count(*) FROM duckdb_tables()
         WHERE schema_name = 'meta' AND table_name = 'shop'

@@ -124,7 +124,7 @@ class SegmentMigration(Schema):
 class KpisDaily(Schema):
     """One row per calendar day from the first sale to as_of.
 
-    All columns but the four of nobody in particular speak of customers.
+    All columns but the four anonymous ones speak of customers.
     """
 
     day = day("The day", key=True)
@@ -171,7 +171,7 @@ class KpisDaily(Schema):
     gini = number("Gini coefficient of revenue per customer up to the day", nullable=True)
     anonymous_orders = integer("Orders without a customer with a sale on the day")
     anonymous_revenue = money("Net amount of the day's sales without a customer")
-    anonymous_refunds = money("Given back to nobody in particular on the day, a positive amount")
+    anonymous_refunds = money("Refunds of anonymous orders on the day, a positive amount")
     revenue_all = money("revenue + anonymous_revenue")
     refunds_without_sale = money("Of refunds, those to people who have no sale at all up to as_of")
 
@@ -208,7 +208,7 @@ class KpiMoves(Schema):
     refunds_90d = integer("Given back in (day-90, day]")
     anonymous_orders = integer("Orders without a customer with a sale on the day")
     anonymous_revenue = integer("Net amount of the day's sales without a customer")
-    anonymous_refunds = integer("Given back to nobody in particular on the day")
+    anonymous_refunds = integer("Refunds of anonymous orders on the day")
     refunds_without_sale = integer("Of refunds, those to people who have no sale at all")
 
 

@@ -61,7 +61,7 @@ class Purchases(OrderLine):
     """One row per order line."""
 
     customer_id = text(
-        "Person who ordered, see silver/identities; null for a sale to nobody in particular",
+        "Person who ordered, see silver/identities; null for an anonymous sale",
         nullable=True,
     )
     received_customer_id = text("Customer who ordered, as received", nullable=True)

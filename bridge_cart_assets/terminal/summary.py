@@ -141,7 +141,7 @@ def _show_figures(ask: _Ask, console: Console, file_findings: Sequence[FileFindi
 
 
 def who_bought(revenue: Decimal, anonymous: Decimal, orders: int, anonymous_orders: int) -> str:
-    """What was sold so far to customers and to nobody in particular, and the shares of the second.
+    """Revenue so far of customers and of anonymous orders, and the shares of the second.
 
     Args:
         revenue: of customers.
@@ -151,7 +151,7 @@ def who_bought(revenue: Decimal, anonymous: Decimal, orders: int, anonymous_orde
 
     >>> print(who_bought(Decimal(75), Decimal(25), 9, 1))
     revenue so far: 100.00, of it 75.00 of customers
-      and 25.00 of nobody in particular: 25.0 % of revenue, 10.0 % of orders
+      and 25.00 of anonymous orders: 25.0 % of revenue, 10.0 % of orders
     >>> who_bought(Decimal(75), Decimal(0), 9, 0)
     'revenue so far: 75.00, all of it of customers'
     """
@@ -162,7 +162,7 @@ def who_bought(revenue: Decimal, anonymous: Decimal, orders: int, anonymous_orde
     of_orders = format_percent(anonymous_orders / (orders + anonymous_orders))
     return (
         f"revenue so far: {format_money(together)}, of it {format_money(revenue)} of customers\n"
-        f"  and {format_money(anonymous)} of nobody in particular: "
+        f"  and {format_money(anonymous)} of anonymous orders: "
         f"{of_revenue} of revenue, {of_orders} of orders"
     )
 

@@ -34,7 +34,7 @@ def read_email(text: pl.Expr) -> pl.Expr:
 def address_key(address: pl.Expr, hash_key: bytes | None) -> pl.Expr:
     """HMAC-SHA256 of an address, 32 hexadecimal digits; null without an address or a key.
 
-    Without the key nobody can try out addresses until a hash is met.
+    Without the key a hash cannot be compared with those of guessed addresses.
 
     >>> addresses = pl.DataFrame({"email": ["ada@example.org", None]})
     >>> hashed = addresses.select(

@@ -103,7 +103,7 @@ class Changes:
         profiles: rows of silver/customers that came and went.
         seen_as_of: latest batch day in silver then.
         as_of: and now.
-        anonymous: the same of the lines without a customer; None when nobody asks for them.
+        anonymous: the same of the lines without a customer; None when they are not asked for.
 
     C1 has ordered before, and on 2 January another customer orders for the first time:
 

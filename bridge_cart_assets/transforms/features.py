@@ -38,11 +38,11 @@ def of_customers(purchases: pl.LazyFrame) -> pl.LazyFrame:
     return purchases.filter(pl.col("customer_id").is_not_null())
 
 
-def of_nobody(purchases: pl.LazyFrame) -> pl.LazyFrame:
-    """The lines that were sold to nobody in particular.
+def anonymous_lines(purchases: pl.LazyFrame) -> pl.LazyFrame:
+    """The anonymous order lines.
 
     >>> lines = pl.LazyFrame({"order_id": ["O1", "O2"], "customer_id": ["C1", None]})
-    >>> of_nobody(lines).collect()["order_id"].to_list()
+    >>> anonymous_lines(lines).collect()["order_id"].to_list()
     ['O2']
     """
     return purchases.filter(pl.col("customer_id").is_null())

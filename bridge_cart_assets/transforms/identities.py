@@ -106,7 +106,7 @@ def with_stored(named: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         `named` with first_seen of both, profile_key also where only stored, stored_key,
-        stored_of, and by_orders: whether order lines decide anew which address the account has.
+        stored_of, and by_orders: whether order lines decide which address the account has now.
         They do where its profile has none, and a line with an address has come or gone, or the
         profile had one until now.
 

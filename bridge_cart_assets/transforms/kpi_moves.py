@@ -16,9 +16,9 @@ from bridge_cart_assets.transforms import windows
 from bridge_cart_assets.transforms.changes import Changes, added_up
 from bridge_cart_assets.transforms.features import (
     ORDER,
+    anonymous_lines,
     in_cents,
     of_customers,
-    of_nobody,
     refunds,
     sales,
     up_to,
@@ -52,8 +52,8 @@ def kpi_moves(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     [('2024-01-01', 1000, 1000), ('2024-03-31', 0, -1000)]
     """
     seen = up_to(purchases, as_of)
-    people, nobody = of_customers(seen), of_nobody(seen)
-    parts = (*_of_customers(people), *_of_orders(people), *_of_nobody(nobody))
+    people, anonymous = of_customers(seen), anonymous_lines(seen)
+    parts = (*_of_customers(people), *_of_orders(people), *_of_anonymous(anonymous))
     return added_up(KPI_MOVES, *parts)
 
 
@@ -66,7 +66,7 @@ def updated_kpi_moves(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
     """
     lines = [(_of_customers, changes.of_buyers), (_of_orders, changes.of_orders)]
     if changes.anonymous is not None:
-        lines.append((_of_nobody, changes.anonymous.of_orders))
+        lines.append((_of_anonymous, changes.anonymous.of_orders))
     now = [part for sums, versions in lines for part in sums(versions.now.lazy())]
     before = [part for sums, versions in lines for part in sums(versions.before.lazy())]
     negative = (part.with_columns(-pl.exclude("day")) for part in before)
@@ -96,7 +96,7 @@ def _of_orders(seen: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
     return (of_day, *windowed)
 
 
-def _of_nobody(seen: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
+def _of_anonymous(seen: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
     """What is a sum over orders without a customer, from all such lines of some."""
     sold = sales(seen).group_by(day="purchase_day")
     back = refunds(seen).group_by(day="purchase_day")

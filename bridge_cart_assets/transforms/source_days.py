@@ -21,8 +21,8 @@ class SourceDay:
 def latest_of_orders(days: Collection[SourceDay]) -> date | None:
     """as_of: the latest batch day of a source of orders; of the others while there is none.
 
-    Profiles that go on do not make a shop older whose orders stopped: nobody has left it for want
-    of a file.
+    Profiles that arrive after the last orders do not move as_of: otherwise every customer would
+    count as lost when order files stop.
 
     >>> profiles = SourceDay("customers", date(2024, 11, 28), brings_orders=False)
     >>> orders = SourceDay("purchases", date(2024, 6, 30), brings_orders=True)

@@ -174,7 +174,7 @@ def test_what_dagster_repeats_for_each_day_is_written_once(tmp_path: Path) -> No
             assert kinds.count(dg.DagsterEventType.ASSET_MATERIALIZATION) == 2
 
 
-def test_events_of_a_step_come_together_and_are_there_for_whoever_looks(
+def test_events_of_a_step_come_together_and_are_there_for_every_reader(
     tmp_path: Path,
 ) -> None:
     """While a step is under way its checks wait; a look, or the end of the step, brings them."""

@@ -94,11 +94,11 @@ def test_the_latest_run_and_its_checks_are_read_as_dagster_tells_them(
     assert command("run").returncode == 0
     tables = (*RAW_TABLES, *PUBLISHED_TABLES)
     with dagster_instance(settings) as instance:
-        told = recorded_state(instance, REFRESH, tables)
-    assert latest_state(settings, REFRESH) == told
-    assert told.last_run is not None
-    assert told.last_run.success
-    assert not all(check.passed for check in told.checks.values())
+        recorded = recorded_state(instance, REFRESH, tables)
+    assert latest_state(settings, REFRESH) == recorded
+    assert recorded.last_run is not None
+    assert recorded.last_run.success
+    assert not all(check.passed for check in recorded.checks.values())
     assert json.loads(command("status", "--json").stdout)["last_run"]["success"]
 
 
@@ -106,9 +106,9 @@ def test_a_run_that_failed_before_it_began_is_no_latest_run(settings: Settings) 
     with dagster_instance(settings) as instance:
         run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTING)
         instance.report_run_failed(run, "it was never launched")
-        told = recorded_state(instance, job.name, ())
-    assert latest_state(settings, job.name) == told
-    assert told.last_run is None
+        recorded = recorded_state(instance, job.name, ())
+    assert latest_state(settings, job.name) == recorded
+    assert recorded.last_run is None
 
 
 def _another_revision(home: Path) -> None:

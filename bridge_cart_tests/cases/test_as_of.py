@@ -55,7 +55,7 @@ def a_shop(landing: Path) -> None:
     orders(landing, LAST, *lines)
 
 
-def test_orders_that_stopped_are_said_and_nobody_has_left_for_it(
+def test_orders_that_stopped_are_said_and_no_customer_has_left_for_it(
     tmp_path: Path, command: Command
 ) -> None:
     shutil.copytree(CASES, tmp_path / "landing")

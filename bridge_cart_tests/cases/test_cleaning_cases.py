@@ -218,7 +218,7 @@ def test_a_category_in_one_case_gets_initials(taken: Lake) -> None:
 
 
 @of_kind("anonymous-lines")
-def test_sales_to_nobody_have_columns_of_their_own(taken: Lake) -> None:
+def test_anonymous_sales_have_columns_of_their_own(taken: Lake) -> None:
     kpis = {row["day"]: row for row in taken.snapshot(KPIS_DAILY).read().iter_rows(named=True)}
     names = ("orders", "revenue", "anonymous_orders", "anonymous_revenue", "anonymous_refunds")
     assert [kpis[date(2024, 2, 6)][name] for name in names] == [
@@ -273,8 +273,8 @@ def test_lines_taken_before_the_currency_was_set_are_named_until_a_rebuild(
     tmp_path: Path, command: Command
 ) -> None:
     shutil.copytree(CASES / "currencies", tmp_path / "landing")
-    told = [line for line in command("run").stderr.splitlines() if "one_currency" in line]
-    assert all(f"{code} " in told[0] for code in ("USD", "EUR", "KRW", "CHF", "GBP"))
+    warnings = [line for line in command("run").stderr.splitlines() if "one_currency" in line]
+    assert all(f"{code} " in warnings[0] for code in ("USD", "EUR", "KRW", "CHF", "GBP"))
     checked = command("check", BRIDGE_CART_CURRENCY="EUR").stdout
     assert "another one: CHF 9.00, GBP 8.00, KRW 25000.00, USD 10.00" in checked
     command("rebuild", BRIDGE_CART_CURRENCY="EUR")

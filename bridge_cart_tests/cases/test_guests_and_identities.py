@@ -71,8 +71,10 @@ def test_the_command_makes_one_person_of_an_address(tmp_path: Path, command: Com
     assert "bridge-cart rebuild" in refused.stderr
     rebuilt = command("rebuild", BRIDGE_CART_IDENTITY="off")
     assert rebuilt.returncode == 0, rebuilt.stderr
-    nobody = {order: customer for order, (customer, _) in buyers(tmp_path).items() if not customer}
-    assert nobody.keys() == {"G1", "G3", "G4", "G7"}
+    anonymous = {
+        order: customer for order, (customer, _) in buyers(tmp_path).items() if not customer
+    }
+    assert anonymous.keys() == {"G1", "G3", "G4", "G7"}
     assert buyers(tmp_path)["G5"] == ("b7", "b7")
 
 
@@ -122,7 +124,7 @@ def test_another_key_is_refused_until_a_rebuild(tmp_path: Path, command: Command
 
 
 @pytest.mark.parametrize(
-    ("kind", "accounts", "guests", "nobody"),
+    ("kind", "accounts", "guests", "anonymous"),
     [
         (
             "woocommerce",
@@ -143,7 +145,7 @@ def test_guests_of_shop_programs_are_accounts_by_their_address(
     kind: str,
     accounts: dict[str, str],
     guests: list[set[str]],
-    nobody: set[str],
+    anonymous: set[str],
 ) -> None:
     """WooCommerce's customer 0 is no customer; Shopify's export has addresses only."""
     lake = Lake(str(tmp_path / "lake"))
@@ -154,6 +156,6 @@ def test_guests_of_shop_programs_are_accounts_by_their_address(
         if str(customer).startswith("guest-"):
             orders_of.setdefault(str(customer), set()).add(order)
     assert sorted(orders_of.values(), key=min) == guests
-    assert {order for order, customer in found.items() if customer is None} == nobody
-    others = {order: found[order] for order in found.keys() - nobody - set().union(*guests)}
+    assert {order for order, customer in found.items() if customer is None} == anonymous
+    others = {order: found[order] for order in found.keys() - anonymous - set().union(*guests)}
     assert others == accounts

@@ -254,7 +254,7 @@ def test_an_order_of_woocommerce_is_worth_its_items_without_tax(lakes: dict[str,
     assert at(lake, "701") == "2024-05-08 20:15:00"
 
 
-def test_customer_zero_of_woocommerce_is_nobody(lakes: dict[str, Lake]) -> None:
+def test_customer_zero_of_woocommerce_is_no_account(lakes: dict[str, Lake]) -> None:
     lines = lakes["woocommerce"].snapshot(PURCHASES).read()
     assert "0" not in lines["customer_id"].to_list()
     assert (

@@ -73,7 +73,7 @@ def test_one_run_over_all_files_gives_the_reference_figures(
         " FROM silver.accounting"
     ) == (541_909, 2, 536_639, 5_268, 0)
 
-    # The lines without a customer, a quarter of all, are sold to nobody in particular.
+    # The lines without a customer, a quarter of all, are anonymous.
     assert ask(
         "SELECT sum(revenue), sum(anonymous_revenue), sum(revenue_all) FROM gold.kpis_daily"
     ) == (Decimal("8887208.89"), Decimal("1754901.91"), Decimal("10642110.80"))
@@ -82,7 +82,7 @@ def test_one_run_over_all_files_gives_the_reference_figures(
         "SELECT sum(revenue), sum(refunds), sum(anonymous_revenue), sum(anonymous_refunds)"
         " FROM gold.kpis_daily"
     ) == sums_of_the_files(online_retail)
-    assert "and 1,754,901.91 of nobody in particular: 16.5 % of revenue" in done.stdout
+    assert "and 1,754,901.91 of anonymous orders: 16.5 % of revenue" in done.stdout
 
     # Its customers hardly leave within the year: BG/NBD has nothing to hold on to, and says so.
     status, nulls = ask(

@@ -82,7 +82,7 @@ def found(lines: pl.DataFrame, column: str, data: Path) -> Agreement:
     return agreement(orders, truth_of(data))
 
 
-def test_everybody_with_an_address_is_found_and_nobody_else(data: Path, tmp_path: Path) -> None:
+def test_all_with_an_address_are_found_and_no_others(data: Path, tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"))
     settings = SilverSettings(identity_key=tmp_path / "identity.key")
     refresh_silver(lake, data / "landing", settings=settings)

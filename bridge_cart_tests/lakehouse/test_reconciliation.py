@@ -17,7 +17,7 @@ from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.lakehouse.tables import stale_tables
 
 HEADER = "order_id,customer_id,purchase_date,purchase_amount"
-# A buys and gives back, also before the shop's first sale; B never buys; one is nobody.
+# A buys and gives back, also before the shop's first sale; B never buys; one is anonymous.
 FILES = {
     date(2024, 1, 5): [
         *("r1,A,2024-01-01,-4.00", "r2,B,2024-01-02,-3.00", "r3,,2024-01-02,-1.00"),

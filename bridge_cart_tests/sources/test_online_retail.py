@@ -146,7 +146,7 @@ def test_customer_ids_lose_their_trailing_point_zero_and_nothing_else() -> None:
     assert found == ["17850", "17850", "17850", "178500", "A.0", "17850.00"]
 
 
-def test_a_line_without_a_customer_is_a_sale_to_nobody_and_makes_no_profile() -> None:
+def test_a_line_without_a_customer_is_an_anonymous_sale_and_makes_no_profile() -> None:
     accepted = clean_purchases(order_lines((line(customer=""),)).lazy()).accepted
     assert accepted.select("customer_id", "kind").rows() == [(None, "sale")]
     found = profiles((line(customer=""), line(customer="  ")))

@@ -36,14 +36,14 @@ def test_threads_end_and_what_is_left_is_said(leave: str, code: int) -> None:
     assert ended.stderr.startswith("warned")
 
 
-def test_an_error_that_nobody_words_is_a_traceback() -> None:
+def test_an_unexpected_error_is_a_traceback() -> None:
     script = SCRIPT.replace("sys.exit({leave})", "raise RuntimeError('unexpected')")
     ended = python(script)
     assert (ended.returncode, ended.stdout) == (1, "said\nwritten\nclosed\n")
     assert "RuntimeError: unexpected" in ended.stderr
 
 
-def test_a_pool_of_threads_that_nobody_closed_is_no_reason_to_wait() -> None:
+def test_a_pool_of_threads_left_open_is_no_reason_to_wait() -> None:
     begin = "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)\n"
     script = begin + SCRIPT.format(leave=0).replace(
         '    print("said")', "    pool.submit(print, 'said').result()"

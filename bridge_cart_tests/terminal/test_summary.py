@@ -115,12 +115,12 @@ def test_a_young_shop_has_nothing_to_compare_with(tmp_path: Path) -> None:
     assert " ".join(line(shown, "customers").split()[1:]) == "2,000 – no figure to compare with"
 
 
-def test_it_says_what_was_sold_to_nobody_in_particular(tmp_path: Path) -> None:
+def test_it_says_the_share_of_anonymous_orders(tmp_path: Path) -> None:
     shown = printed(tmp_path)
     said = line(shown, "revenue so far")
     assert said == "revenue so far: 1,200.00, of it 900.00 of customers"
     assert shown[shown.index(said) + 1] == (
-        "  and 300.00 of nobody in particular: 25.0 % of revenue, 10.0 % of orders"
+        "  and 300.00 of anonymous orders: 25.0 % of revenue, 10.0 % of orders"
     )
 
 

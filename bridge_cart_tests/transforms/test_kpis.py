@@ -303,7 +303,7 @@ def test_lines_without_a_customer_have_columns_of_their_own() -> None:
     assert row.keys() == computed([line(0)], on(0))[on(0)].keys()
 
 
-def test_a_sale_to_nobody_may_be_the_first() -> None:
+def test_an_anonymous_sale_may_be_the_first() -> None:
     days = computed([line(0, None), line(2)], on(2))
     assert list(days) == [on(0), on(1), on(2)]
     first = days[on(0)]

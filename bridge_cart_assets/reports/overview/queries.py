@@ -90,7 +90,7 @@ def segments_now(catalogue: Catalogue) -> list[SegmentNow]:
 
 @dataclass(frozen=True)
 class Sold:
-    """What was sold and given back so far, to customers and to nobody in particular.
+    """Sales and refunds so far, of customers and of anonymous orders.
 
     `refunds_without_sale` is what of the refunds went to people without a sale, and `clv` what the
     customers have brought so far.

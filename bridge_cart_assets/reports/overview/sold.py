@@ -1,4 +1,4 @@
-"""Who bought: revenue, refunds and what is left, of customers and of nobody in particular.
+"""Who bought: revenue, refunds and what is left, of customers and of anonymous orders.
 
 Belongs here: the table in which these sums reconcile, and the sentence on the share without a
 customer. Does not belong here: SQL (see `queries`).
@@ -52,7 +52,7 @@ def sold_sheet(sold: Sold | None) -> Sheet:
         (
             column("what", "Amount", words),
             column("customers", "Customers", money),
-            column("anonymous", "Nobody in particular", money, missing=_NO_COUNTERPART),
+            column("anonymous", "Anonymous", money, missing=_NO_COUNTERPART),
             column("together", "Together", money, missing=_NO_COUNTERPART),
         ),
         [] if sold is None else sold_lines(sold),
@@ -61,14 +61,14 @@ def sold_sheet(sold: Sold | None) -> Sheet:
 
 
 def anonymous_sentence(sold: Sold | None) -> str:
-    """How much was sold to nobody in particular; '' when nothing was."""
+    """The share of anonymous orders; '' when nothing was."""
     if sold is None or not sold.anonymous_orders:
         return ""
     together = sold.revenue + sold.anonymous_revenue
     orders = sold.orders + sold.anonymous_orders
     return (
         f"Of all revenue, {compact(together)}, {_share(sold.anonymous_revenue / together)} "
-        f"was sold to nobody in particular ({compact(sold.anonymous_revenue)}, "
+        f"came from anonymous orders ({compact(sold.anonymous_revenue)}, "
         f"{_share(sold.anonymous_orders / orders)} of the orders); the figures here are of "
         f"customers ({compact(sold.revenue)})."
     )

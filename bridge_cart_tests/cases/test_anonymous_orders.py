@@ -1,4 +1,4 @@
-"""What was sold to nobody in particular, on the page and at the end of `run`."""
+"""Anonymous orders, on the page and at the end of `run`."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,7 @@ from bridge_cart_tests.reports.markup import Markup, text
 CASES = Path(__file__).parent / "anonymous-lines"
 
 
-def test_run_and_overview_say_the_share_of_nobody_in_particular(
+def test_run_and_overview_say_the_share_of_anonymous_orders(
     tmp_path: Path, command: Command
 ) -> None:
     shutil.copytree(CASES, tmp_path / "landing")
@@ -18,12 +18,12 @@ def test_run_and_overview_say_the_share_of_nobody_in_particular(
     assert done.returncode == 0, done.stderr
     assert (
         "revenue so far: 64.00, of it 40.00 of customers\n"
-        "  and 24.00 of nobody in particular: 37.5 % of revenue, 66.7 % of orders"
+        "  and 24.00 of anonymous orders: 37.5 % of revenue, 66.7 % of orders"
     ) in done.stdout
 
     page = Markup(browse(tmp_path / "bridge_cart.duckdb").get("/").text)
     assert text(page["anonymous"]) == (
-        "Of all revenue, 64, 37.5% was sold to nobody in particular (24, 66.7% of the orders); "
+        "Of all revenue, 64, 37.5% came from anonymous orders (24, 66.7% of the orders); "
         "the figures here are of customers (40)."
     )
     rows = [[text(cell) for cell in row] for row in page["sold-table"].findall("tbody/tr")]
