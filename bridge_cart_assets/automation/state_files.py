@@ -123,6 +123,25 @@ def _damage(file: Path) -> str | None:
         return "is no SQLite database"
     page_size = int.from_bytes(header[16:18], "big")
     page_size = 65536 if page_size == 1 else page_size
-    whole = page_size * int.from_bytes(header[28:32], "big")
+    pages = int.from_bytes(header[28:32], "big")
     size = file.stat().st_size
-    return f"is cut off: it has {size:,} of {whole:,} bytes" if size < whole else None
+    missing = set(range(size // page_size + 1, pages + 1))
+    # A checkpoint that was interrupted leaves the pages in the write-ahead log.
+    if not missing or missing <= _pages_in_wal(file.with_name(f"{file.name}-wal"), page_size):
+        return None
+    return f"is cut off: it has {size:,} of {page_size * pages:,} bytes"
+
+
+def _pages_in_wal(file: Path, page_size: int) -> set[int]:
+    """The numbers of the pages in a write-ahead log (sqlite.org/fileformat.html#walformat)."""
+    if not file.exists():
+        return set()
+    with file.open("rb") as opened:
+        salt = opened.read(32)[16:24]
+        frames = iter(lambda: opened.read(24 + page_size), b"")
+        # Frames of an earlier use of the file have another salt.
+        return {
+            int.from_bytes(frame[:4], "big")
+            for frame in frames
+            if len(frame) == 24 + page_size and frame[8:16] == salt
+        }

@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from bridge_cart_assets.automation.recorded_state import recorded_state
 from bridge_cart_assets.automation.state_files import (
     ENDED,
     REVISION,
+    damaged_files,
     latest_state,
     may_be_unfinished,
 )
@@ -140,3 +143,38 @@ def test_the_revision_that_is_read_is_that_of_the_installed_dagster(settings: Se
     with dagster_instance(settings) as instance:
         storages = (instance.run_storage, instance.event_log_storage)
         assert [storage.alembic_version() for storage in storages] == [(REVISION, REVISION)] * 2
+
+
+_GROW = """
+import resource, sqlite3, sys
+file, size, limit = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+with sqlite3.connect(file) as opened:
+    opened.execute("PRAGMA journal_mode=WAL")
+    opened.execute("PRAGMA wal_autocheckpoint=0")
+    opened.execute("CREATE TABLE IF NOT EXISTS t (a)")
+    opened.execute("INSERT INTO t VALUES (zeroblob(?))", (size,))
+opened.close()
+"""
+
+
+def test_an_interrupted_checkpoint_is_no_damage(tmp_path: Path) -> None:
+    """When room ends while pages go from the log into the file, the log still has them."""
+    file = tmp_path / "index.db"
+    for size, limit in ((1_000_000, 10_000_000), (300_000, 1_100_000)):
+        subprocess.run([sys.executable, "-c", _GROW, str(file), str(size), str(limit)], check=True)
+    pages = int.from_bytes(file.read_bytes()[28:32], "big")
+    assert file.stat().st_size < pages * 4096, "the checkpoint was not interrupted"
+    assert list(damaged_files(tmp_path)) == []
+
+    log = file.with_name("index.db-wal")
+    whole = log.read_bytes()
+    log.write_bytes(whole[: len(whole) // 2])
+    [(damaged, why)] = damaged_files(tmp_path)
+    assert damaged == file
+    assert "is cut off" in why
+
+    log.write_bytes(whole)
+    with sqlite3.connect(file) as opened:
+        assert opened.execute("SELECT count(*), sum(length(a)) FROM t").fetchone() == (2, 1_300_000)
+        assert opened.execute("PRAGMA integrity_check").fetchone() == ("ok",)
