@@ -95,7 +95,7 @@ $(PEERS_VENV)/installed: requirements-bench.lock
 lock: ## pin all packages again (needs uv)
 	@echo 'setuptools>=77' | uv pip compile pyproject.toml - --extra kafka --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --no-strip-extras --quiet -o requirements.lock
-	@echo 'setuptools>=77' | uv pip compile pyproject.toml - --extra kafka --extra dev --universal --python-version 3.11 \
+	@echo 'setuptools>=77' | uv pip compile pyproject.toml - --extra kafka --extra spark --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --no-strip-extras --quiet -c requirements.lock -o requirements-dev.lock
 	@printf '%s\n' 'dbt-core~=1.11.16' dbt-duckdb~=1.11.1 duckdb pandas~=3.1 polars 'pyarrow>=26' scikit-learn | \
 	  uv pip compile - --universal --python-version 3.11 \
