@@ -9,7 +9,7 @@ PEERS_VENV := .venv-bench
 # Bytecode is compiled once here: without it every process pays seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo dev test lint unit test-slow test-long test-kills test-faults bench lock dictionary docs notebook screenshots clean
+.PHONY: help install demo dev test lint unit test-slow test-long test-engines test-kills test-faults bench lock dictionary docs notebook screenshots clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -57,6 +57,9 @@ test-slow: $(VENV)/installed-dev ## what costs much for what it can show: some m
 
 test-long: $(VENV)/installed-dev ## the tests that take minutes: 305 increments of real data, shuffled files
 	@$(BIN)/python -m pytest bridge_cart_tests/e2e -m long -n 2
+
+test-engines: $(VENV)/installed-dev ## Spark, object stores, Postgres, Kafka and compose, with real servers
+	@$(BIN)/python -m pytest -m engines -n 1 -rP
 
 # How often something is tried; `make test-faults KILLS=12 EXAMPLES=10` is a short form.
 KILLS ?= 200
