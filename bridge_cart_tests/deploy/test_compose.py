@@ -124,7 +124,7 @@ def test_dagster_accepts_the_instance(tmp_path: Path, monkeypatch: pytest.Monkey
 
     ref = InstanceRef.from_dir(str(DEPLOY))
     assert ref.storage_data is not None
-    assert ref.storage_data.class_name == "DagsterPostgresStorage"
+    assert ref.storage_data.class_name == "PooledPostgresStorage"
     assert "postgresql+psycopg2" in ref.storage_data.config_yaml
     # The launcher and the queue are made; nothing connects to Postgres.
     assert type(ref.run_launcher).__name__ == "LivenessRunLauncher"
