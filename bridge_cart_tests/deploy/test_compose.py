@@ -12,7 +12,7 @@ from dagster._core.instance.config import dagster_instance_config
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 
-from bridge_cart_assets import settings
+from bridge_cart_assets.settings import Settings, SettingsError
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -80,7 +80,11 @@ def test_no_container_has_root_or_writes_its_own_files_or_keeps_a_capability() -
 def test_every_variable_of_the_settings_is_handed_on_to_what_does_the_work() -> None:
     text = (ROOT / "bridge_cart_assets" / "settings.py").read_text()
     names = {name.rstrip("_") for name in re.findall(r'"(BRIDGE_CART_[A-Z_]+)"', text)}
-    names |= {f"BRIDGE_CART_KAFKA_{name}" for name in settings._KAFKA_NAMES}
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({"BRIDGE_CART_KAFKA_NONE": "x"})
+    known = str(refused.value).partition("there are ")[2].split(", ")
+    names |= {f"BRIDGE_CART_KAFKA_{name}" for name in known}
+    assert "BRIDGE_CART_KAFKA_SASL_PASSWORD" in names
     # What the image and the commands set, and what is only the prefix of others.
     elsewhere = {"BRIDGE_CART_DATA", "BRIDGE_CART_KAFKA", "BRIDGE_CART_DAGSTER_PORT"}
     elsewhere |= {"BRIDGE_CART_REPORT_HOST", "BRIDGE_CART_REPORT_PORT"}
