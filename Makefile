@@ -9,7 +9,7 @@ PEERS_VENV := .venv-bench
 # Bytecode is compiled once here: without it every process pays seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo dev test lint unit test-slow test-long test-engines test-kills test-faults bench lock dictionary docs notebook screenshots clean
+.PHONY: help install demo dev test lint unit test-slow test-long test-kills test-faults test-engines bench lock dictionary docs notebook screenshots clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,9 +58,6 @@ test-slow: $(VENV)/installed-dev ## what costs much for what it can show: some m
 test-long: $(VENV)/installed-dev ## the tests that take minutes: 305 increments of real data, shuffled files
 	@$(BIN)/python -m pytest bridge_cart_tests/e2e -m long -n 2
 
-test-engines: $(VENV)/installed-dev ## Spark, object stores, Postgres, Kafka and compose, with real servers
-	@$(BIN)/python -m pytest -m engines -n 1 -rP
-
 # How often something is tried; `make test-faults KILLS=12 EXAMPLES=10` is a short form.
 KILLS ?= 200
 EXAMPLES ?= 200
@@ -77,6 +74,9 @@ test-kills: $(VENV)/installed-dev ## kills and signals of the real command and o
 
 test-faults: test-kills ## 200 kills of the real command, kills at every point, 200 sequences of 30 events, all other faults
 	@$(BIN)/python -m pytest $(FAULTS) $(addprefix --ignore=,$(TIMED)) -n 2 --dist worksteal -rP -m long
+
+test-engines: $(VENV)/installed-dev ## what lies beyond one machine, the long form: object stores, Spark
+	@$(BIN)/python -m pytest -m engines -rP
 
 # What is measured: `make bench CUSTOMERS=100000 DAYS=90 GROWTH=30,365,730 REPEATS=3`; also PEERS=dbt,
 # FORMAT=parquet, FOLDER=where, LARGE=1 (1 M customers, 20 M lines), UPDATE=1 (docs/performance.md).

@@ -33,7 +33,6 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 from dagster._core.events import (
     ASSET_EVENTS,
-    AssetMaterializationPlannedData,
     DagsterEventType,
 )
 from dagster._core.storage.asset_check_execution_record import (
@@ -49,11 +48,11 @@ from dagster._core.storage.event_log.schema import (
 )
 from sqlalchemy.engine import Connection
 
+from bridge_cart_assets.automation.event_rows import event_rows, plans_of_days
+
 # States of a check that has reported.
 ENDED = (AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED)
 _TOGETHER = 1000
-# The first part of the keys of assets that have partitions: batch days.
-_PARTITIONED = ("raw", "silver")
 # One planned row of a check in a run.
 _CHECK_KEY = ("asset_key", "check_name", "run_id")
 # What a step tells while it is under way. Its other events are stored at once.
@@ -116,24 +115,21 @@ class WaitingEvents:
 class EventBatches(SqlEventLogStorage):
     """A log whose events are stored together; the storage that it is mixed into says where."""
 
+    @property
+    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
+        """Let Dagster plan an asset for all days of a run in one event, which is taken apart."""
+        return True
+
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event; what a step under way tells may be stored a little later."""
         if not self._waiting.takes(event):
-            self._store_waiting(event)
+            self._store_waiting(*plans_of_days(event))
         elif self._waiting.is_late:
             self._store_waiting()
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events of one run in one transaction."""
-        kept: list[EventLogEntry] = []
-        planned: set[AssetKey | None] = set()
-        for event in events:
-            whole = _plan_of_whole_asset(event)
-            if whole is None:
-                kept.append(event)
-            elif whole.dagster_event and whole.dagster_event.asset_key not in planned:
-                planned.add(whole.dagster_event.asset_key)
-                kept.append(whole)
+        kept = [one for event in events for one in plans_of_days(event)]
         self._store_waiting()
         # In the file of the run the last of each kind for each asset.
         last = {
@@ -197,7 +193,7 @@ class EventBatches(SqlEventLogStorage):
             waiting: those that wait again when the index cannot be written. Dagster says nothing
                 of it when the event after them is only a line of a log.
         """
-        rows = [self._event_to_row(event) for event in events]
+        rows = event_rows(events, self._event_to_row, self._event_insert_timestamp)
         indexed = [at for at, event in enumerate(events) if self._is_indexed(event)]
         if indexed:
             try:
@@ -314,20 +310,3 @@ def _check_record(
 
 def _has_ended(check: Mapping[str, Any]) -> bool:
     return str(check["execution_status"]) != AssetCheckExecutionRecordStatus.PLANNED.value
-
-
-def _plan_of_whole_asset(event: EventLogEntry) -> EventLogEntry | None:
-    """The plan of an asset that has no partitions, without the day that Dagster gives it."""
-    dagster_event = event.dagster_event
-    if dagster_event is None or not dagster_event.is_asset_materialization_planned:
-        return None
-    key = dagster_event.asset_key
-    if key is None or key.path[0] in _PARTITIONED:
-        return None
-    planned = dagster_event.asset_materialization_planned_data
-    without_day = dagster_event._replace(
-        event_specific_data=AssetMaterializationPlannedData(
-            planned.asset_key, partition=None, partitions_subset=None
-        )
-    )
-    return event._replace(dagster_event=without_day)
