@@ -95,7 +95,7 @@ def build_metadata(
     lake: Lake, table: Table, built: Built
 ) -> dict[str, int | float | str | dg.MetadataValue | None]:
     """How a table was built, and the figures of its rows."""
-    rows = lake.snapshot(table).read() if built.rows is None else built.rows
+    rows = lake.snapshot(table).scan() if built.rows is None else built.rows.lazy()
     return {
         "mode": built.mode,
         "why": built.why,

@@ -11,7 +11,7 @@ import polars as pl
 from bridge_cart_assets.tables.columns import QUANTITY
 from bridge_cart_assets.tables.gold import SALES_DAILY
 from bridge_cart_assets.tables.silver import CUSTOMERS
-from bridge_cart_assets.transforms.changes import Changes
+from bridge_cart_assets.transforms.changes import Changes, is_among
 from bridge_cart_assets.transforms.features import exact_sum, up_to
 
 UNKNOWN = "unknown"
@@ -60,9 +60,8 @@ def updated_sales(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
             (moved.before, lines.gone.select(moved.now.columns)),
         )
     )
-    customers = pl.concat([came, gone])["customer_id"].unique()
-    of_these = pl.col("customer_id").is_in(customers.implode())
-    now = changes.customers.filter(of_these).filter("is_current").collect()
+    buyers = pl.concat([came["customer_id"], gone["customer_id"]])
+    now = changes.customers.filter(is_among(buyers)).filter("is_current").collect()
     before = changes.profiles.before(now, CUSTOMERS.key)
     so_far, more, less = (
         earlier.collect(),
