@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -27,7 +28,7 @@ from bridge_cart_assets.transforms.features import customer_features, updated_fe
 from bridge_cart_assets.transforms.history import segment_events, updated_events
 from bridge_cart_assets.transforms.migration import segment_migration, updated_migration
 from bridge_cart_assets.transforms.sales import sales_daily, updated_sales
-from bridge_cart_tests.transforms.shops import START, Line, customers, purchases, shops
+from bridge_cart_tests.transforms.shops import START, Line, customers, line, purchases, shops
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,28 @@ def models(effective_from: date) -> pl.LazyFrame:
 def test_histories_and_their_sums_that_follow_are_those_of_the_whole(
     shop: Corrected, retrained_on: int
 ) -> None:
-    trained, key = models(START + timedelta(days=retrained_on)), list(CUSTOMER_HISTORY.key)
+    assert_histories_follow(shop, models(START + timedelta(days=retrained_on)))
+
+
+@pytest.mark.parametrize("days", [1, 29, 30, 31, 89, 90, 91, 250])
+def test_who_only_waits_moves_as_in_the_whole(days: int) -> None:
+    """One has lapsed before, one has two sales and a coupon, and one bought on the last day."""
+    lines = [
+        *(line(0, "C1"), line(10, "C2"), line(150, "C2", coupon=True), line(200, "C3")),
+        line(200, "C4", "O4", amount="3.00"),
+        line(200, "C4", "O4", amount="-1.00", kind="refund", line_number=2),
+    ]
+    nobody, seen_as_of = customers(), START + timedelta(days=200)
+    as_of = seen_as_of + timedelta(days=days)
+    bought = purchases(lines)
+    shop = Corrected(bought, bought, nobody, nobody, seen_as_of, as_of)
+    assert not shop.changes.buyers.height
+    assert_histories_follow(shop, models(START + timedelta(days=60)))
+
+
+def assert_histories_follow(shop: Corrected, trained: pl.LazyFrame) -> None:
+    """The history of customers, its sums by segment, and who moved from month to month."""
+    key = list(CUSTOMER_HISTORY.key)
     then, now = shop.seen_as_of, shop.as_of
     before = CUSTOMER_HISTORY.conform(customer_history(shop.lines_before, trained, then))
     whole = CUSTOMER_HISTORY.conform(customer_history(shop.lines, trained, now)).sort(key)
