@@ -199,6 +199,13 @@ def test_who_only_waits_moves_as_in_the_whole(days: int) -> None:
     assert_histories_follow(shop, models(START + timedelta(days=60)))
 
 
+def test_who_has_no_sale_any_more_is_taken_out_of_the_months_that_have_ended() -> None:
+    as_of, nobody = START + timedelta(days=100), customers()
+    before, now = ([line(0, "C1"), line(3, "C2")], [line(0, "C1")])
+    shop = Corrected(purchases(before), purchases(now), nobody, nobody, as_of, as_of)
+    assert_histories_follow(shop, models(START))
+
+
 def assert_histories_follow(shop: Corrected, trained: pl.LazyFrame) -> None:
     """The history of customers, its sums by segment, and who moved from month to month."""
     key = list(CUSTOMER_HISTORY.key)
