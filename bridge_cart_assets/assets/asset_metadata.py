@@ -89,7 +89,7 @@ TABLE_METADATA: Mapping[str, TableMetadata] = {
     ),
     CUSTOMER_HISTORY.path: TableMetadata(
         {
-            "customers": pl.n_unique("customer_id"),
+            "customers": (pl.col("change_reason") == "first_seen").sum(),
             "segment_changes": (pl.col("change_reason") == "segment_changed").sum(),
             "lapsed_share": (pl.col("lifecycle") == "lapsed").filter("is_current").mean(),
         },
@@ -163,17 +163,18 @@ TABLE_METADATA: Mapping[str, TableMetadata] = {
 }
 
 
-def asset_metadata(table: Table, frame: pl.DataFrame) -> dict[str, float]:
+def asset_metadata(table: Table, rows: pl.LazyFrame) -> dict[str, float]:
     """The key figures of a table that has these rows; none of a table without rows.
 
     A figure that does not exist, such as a rate over no customer, is left out.
     """
     declared = TABLE_METADATA.get(table.path)
-    if declared is None or not frame.height:
+    if declared is None or rows.head(1).collect().is_empty():
         return {}
-    counted = frame if declared.rows is None else frame.filter(declared.rows)
+    counted = rows if declared.rows is None else rows.filter(declared.rows)
+    # Only the columns of the figures are read.
     figures = counted.select(
         value.cast(pl.Float64).alias(name) for name, value in declared.figures.items()
-    )
+    ).collect()
     values = figures.row(0, named=True)
     return {name: value for name, value in values.items() if value is not None}
