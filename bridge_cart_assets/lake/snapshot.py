@@ -37,8 +37,6 @@ from bridge_cart_assets.lake.vacuum import TOMBSTONE_RETENTION
 from bridge_cart_assets.tables.table import Table
 
 _FEW_NAMES = 10
-# What delta-rs has in memory during a write is half a kilobyte per row, so more are staged.
-_ROWS_OF_A_WRITE = 200_000
 
 
 class DamagedTableError(RuntimeError):
@@ -207,9 +205,9 @@ class Snapshot:
             CommitConflictError: the table has moved on; nothing is written.
         """
         rows = self.table.conform(frame)
-        if rows.height > _ROWS_OF_A_WRITE:
+        if staging.is_too_much(self.table, rows):
             with self.stage() as staged:
-                for some in rows.iter_slices(_ROWS_OF_A_WRITE):
+                for some in staging.portions(self.table, rows):
                     staged.add(some)
                 return self.append_staged(staged, commit)
         return self._commit(lambda handle: write_rows(handle, self.table, rows, commit, "append"))
