@@ -52,8 +52,11 @@ def purchase_states(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     sold = sales(up_to(purchases, as_of))
     amounts = sold.group_by("customer_id", start="purchase_day").agg(revenue=pl.sum("net_amount"))
     # An order counts from its first line on, as one with a coupon from its first such line on.
-    orders = sold.group_by("customer_id", *ORDER).agg(
-        orders=pl.min("purchase_day"), coupons=pl.col("purchase_day").filter("coupon_used").min()
+    with_coupon = pl.when("coupon_used").then(pl.col("purchase_day"))
+    orders = (
+        sold.select("customer_id", *ORDER, orders="purchase_day", coupons=with_coupon)
+        .group_by("customer_id", *ORDER)
+        .agg(pl.min("orders", "coupons"))
     )
     so_far = ("revenue", "orders", "coupons")
     return (
@@ -61,15 +64,17 @@ def purchase_states(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
         .group_by("customer_id", "start")
         .agg(pl.sum(*so_far))
         .sort("customer_id", "start")
+        .with_columns(_begins=(pl.col("customer_id") != pl.col("customer_id").shift(1)))
+        .with_columns(pl.col("_begins").fill_null(True), _row=pl.int_range(pl.len()))
         .with_columns(
-            first=pl.col("start").min().over("customer_id"),
+            first=_at_begin(pl.col("start")),
             last=pl.col("start"),
-            end=pl.col("start").shift(-1, fill_value=as_of + timedelta(days=1)).over("customer_id"),
-            frequency=pl.int_range(pl.len(), dtype=pl.Int64).over("customer_id"),
-            **{name: pl.col(name).cum_sum().over("customer_id") for name in so_far},
+            end=_next_of_customer("start").fill_null(as_of + timedelta(days=1)),
+            frequency=pl.col("_row") - _at_begin(pl.col("_row")),
+            **{name: _so_far(name) for name in so_far},
         )
         .with_columns(coupon_rate=ratio(pl.col("coupons"), pl.col("orders")))
-        .drop("coupons")
+        .drop("coupons", "_begins", "_row")
         .collect()
     )
 
@@ -97,6 +102,32 @@ def last_states(customers: pl.DataFrame, as_of: date) -> pl.DataFrame:
         start="last_purchase_day",
         end=pl.lit(as_of + timedelta(days=1)),
     )
+
+
+def _at_begin(value: pl.Expr) -> pl.Expr:
+    """The value in the first row of each customer, in rows sorted by customer.
+
+    Windows over the customers would group them by name, which takes several times as long.
+    """
+    return pl.when("_begins").then(value).forward_fill()
+
+
+def _so_far(name: str) -> pl.Expr:
+    """The running sum within each customer, of whole numbers or money, which add up exactly."""
+    total = pl.col(name).cum_sum()
+    return total - _at_begin(total - pl.col(name))
+
+
+def _next_of_customer(name: str) -> pl.Expr:
+    """The value in the customer's next row, in rows sorted by customer; null in the last one."""
+    is_same = pl.col("customer_id") == pl.col("customer_id").shift(-1)
+    return pl.when(is_same).then(pl.col(name).shift(-1))
+
+
+def _last_of_customer(name: str) -> pl.Expr:
+    """The value in the customer's row before, in rows sorted by customer; null in the first one."""
+    is_same = pl.col("customer_id") == pl.col("customer_id").shift(1)
+    return pl.when(is_same).then(pl.col(name).shift(1))
 
 
 def _counted(orders: pl.LazyFrame, name: str) -> pl.LazyFrame:
@@ -193,7 +224,7 @@ def merge_states(
         .sort(key)
         .with_columns(pl.col(_STATE).forward_fill().over("customer_id"))
     )
-    before = {f"_{name}": pl.col(name).shift(1).over("customer_id") for name in _STATE}
+    before = {f"_{name}": _last_of_customer(name) for name in _STATE}
     compared = states.with_columns(**before).join(retrained, on=key, how="left")
     changed = pl.any_horizontal(pl.col(n).ne_missing(pl.col(f"_{n}")) for n in _STATE)
     moved = pl.col("segment_id").ne_missing(pl.col("_segment_id"))
@@ -213,7 +244,7 @@ def merge_states(
         compared.with_columns(change_reason=reason)
         .filter(changed)
         .sort(key)
-        .with_columns(valid_to=pl.col("day").shift(-1).over("customer_id"))
+        .with_columns(valid_to=_next_of_customer("day"))
         .select(
             "customer_id",
             *_STATE,
