@@ -98,7 +98,8 @@ def plan(
     arrivals = frozenset(arrivals)
     files_of = sources if FILES in arrivals else ()
     zone = settings.timezone
-    listed = [f for source in files_of for f in list_landing(settings.landing, source.name, zone)]
+    landing = settings.landing_zone
+    listed = [f for source in files_of for f in list_landing(landing, source.name, zone)]
     messages: list[Position] = []
     kafka_problem = None
     if MESSAGES in arrivals:
