@@ -70,7 +70,7 @@ def build_catalogue(
             layers = {table.layer for table in (*copied, *viewed)}
             for schema in sorted({*layers, "gold", "silver", "meta"}):
                 connection.execute(f"CREATE SCHEMA c.{schema}")
-            snapshots = [lake.snapshot(table) for table in (*copied, *viewed, *others)]
+            snapshots = lake.snapshots((*copied, *viewed, *others))
             rows = 0
             for snapshot in snapshots[: len(copied)]:
                 files, _ = _files_of(lake, snapshot, Path(folder))

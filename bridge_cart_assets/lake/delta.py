@@ -1,6 +1,7 @@
 """The lake: where all Delta tables lie, and the door to each of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from bridge_cart_assets.lake.delta_schema import renew_table
@@ -9,6 +10,9 @@ from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.lake.table_files import TableFiles, table_files
 from bridge_cart_assets.object_store import is_uri
 from bridge_cart_assets.tables.table import Table
+
+# Questions to a store that wait for their answers side by side.
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,13 @@ class Lake:
         options = self.storage_options
         opened = open_tables(self.root, tuple((options or {}).items()))
         return Snapshot(table, self.root, options, opened)
+
+    def snapshots(self, tables: Iterable[Table]) -> list[Snapshot]:
+        """Several tables as they are now; those of a store are asked for at the same time."""
+        if self.is_local:
+            return [self.snapshot(table) for table in tables]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(self.snapshot, tables))
 
     def files(self, table: Table) -> TableFiles:
         """The files of a table, by name."""

@@ -20,7 +20,7 @@ from pathlib import Path
 KEY, SECRET = "the-key-of-the-shop", "a-secret-that-nobody-may-see"
 _MOTO = "import sys; from moto.server import main; main(sys.argv[1:])"
 _LINE = re.compile(r'"(?:\x1b\[\d+m)*([A-Z]+) (\S+) HTTP')
-_LONGEST_SECONDS = 60
+_LONGEST_SECONDS = 180
 
 
 @dataclass(frozen=True)
