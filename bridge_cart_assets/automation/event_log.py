@@ -44,7 +44,6 @@ from dagster._core.events import (
     ASSET_CHECK_EVENTS,
     ASSET_EVENTS,
     EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
-    AssetMaterializationPlannedData,
     DagsterEventType,
 )
 from dagster._core.storage.asset_check_execution_record import (
@@ -63,13 +62,12 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
+from bridge_cart_assets.automation.event_rows import event_rows, plans_of_days
 from bridge_cart_assets.automation.run_storage import BUSY_SECONDS
 
 # The index and the runs that were looked at last: every open file is a file handle.
 _OPEN_FILES = 8
 _TOGETHER = 1000
-# The first part of the keys of assets that have partitions: batch days.
-_PARTITIONED = ("raw", "silver")
 # A statement of SQLite takes a limited number of values.
 _RUNS_AT_ONCE = 500
 _ENDED = (AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED)
@@ -141,24 +139,21 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(_TOGETHER))
         return cls(inst_data=inst_data, **config_value)
 
+    @property
+    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
+        """Let Dagster plan an asset for all days of a run in one event, which is taken apart."""
+        return True
+
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event; what a step under way tells may be stored a little later."""
         if not self._waiting.takes(event):
-            self._store_waiting(event)
+            self._store_waiting(*plans_of_days(event))
         elif self._waiting.is_late:
             self._store_waiting()
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events of one run in a transaction per file."""
-        kept: list[EventLogEntry] = []
-        planned: set[AssetKey | None] = set()
-        for event in events:
-            whole = _plan_of_whole_asset(event)
-            if whole is None:
-                kept.append(event)
-            elif whole.dagster_event and whole.dagster_event.asset_key not in planned:
-                planned.add(whole.dagster_event.asset_key)
-                kept.append(whole)
+        kept = [one for event in events for one in plans_of_days(event)]
         self._store_waiting()
         # In the file of the run the last of each kind for each asset.
         last = {
@@ -221,7 +216,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             waiting: those that wait again when the index cannot be written. Dagster says nothing
                 of it when the event after them is only a line of a log.
         """
-        rows = [self._event_to_row(event) for event in events]
+        rows = event_rows(events, self._event_to_row, self._event_insert_timestamp)
         indexed = [at for at, event in enumerate(events) if event.dagster_event_type in _INDEXED]
         if indexed:
             try:
@@ -426,20 +421,3 @@ def _check_record(
 
 def _has_ended(check: Mapping[str, Any]) -> bool:
     return str(check["execution_status"]) != AssetCheckExecutionRecordStatus.PLANNED.value
-
-
-def _plan_of_whole_asset(event: EventLogEntry) -> EventLogEntry | None:
-    """The plan of an asset that has no partitions, without the day that Dagster gives it."""
-    dagster_event = event.dagster_event
-    if dagster_event is None or not dagster_event.is_asset_materialization_planned:
-        return None
-    key = dagster_event.asset_key
-    if key is None or key.path[0] in _PARTITIONED:
-        return None
-    planned = dagster_event.asset_materialization_planned_data
-    without_day = dagster_event._replace(
-        event_specific_data=AssetMaterializationPlannedData(
-            planned.asset_key, partition=None, partitions_subset=None
-        )
-    )
-    return event._replace(dagster_event=without_day)

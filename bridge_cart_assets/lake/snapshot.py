@@ -41,8 +41,6 @@ from bridge_cart_assets.tables.table import Table
 
 _FEW_NAMES = 10
 _NO_FILES = {"path": pl.String, "size_bytes": pl.Int64, "num_records": pl.Int64}
-# What delta-rs has in memory during a write is half a kilobyte per row, so more are staged.
-_ROWS_OF_A_WRITE = 200_000
 
 
 class DamagedTableError(RuntimeError):
@@ -229,9 +227,9 @@ class Snapshot:
             CommitConflictError: the table has moved on; nothing is written.
         """
         rows = self.table.conform(frame)
-        if rows.height > _ROWS_OF_A_WRITE:
+        if staging.is_too_much(self.table, rows):
             with self.stage() as staged:
-                for some in rows.iter_slices(_ROWS_OF_A_WRITE):
+                for some in staging.portions(self.table, rows):
                     staged.add(some)
                 return self.append_staged(staged, commit)
         return self._commit(

@@ -10,6 +10,7 @@ where the rows come from.
 """
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 
 import polars as pl
@@ -26,6 +27,44 @@ from bridge_cart_assets.tables.table import Table
 STAGED = "staged-"
 COMPACTED = "compacted-"
 FOLDERS = (STAGED, COMPACTED)
+# What delta-rs has in memory during a write is half a kilobyte per row, and for each file that is
+# open as much again as some hundred rows; all files of a write are open until its end.
+_ROWS_OF_A_WRITE = 200_000
+_FILES_OF_A_WRITE = 100
+
+
+def is_too_much(table: Table, rows: pl.DataFrame) -> bool:
+    """Whether one write of the rows would need much memory, so that they are to be staged."""
+    return rows.height > _ROWS_OF_A_WRITE or len(_partitions(table, rows)) > 1
+
+
+def portions(table: Table, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The rows, as much at a time as a write should have.
+
+    >>> from bridge_cart_assets.tables.silver import PURCHASES
+    >>> months = [f"{year}-{month:02}" for year in range(2000, 2010) for month in range(1, 13)]
+    >>> rows = pl.DataFrame({"purchase_month": months})
+    >>> [portion.height for portion in portions(PURCHASES, rows)]
+    [100, 20]
+    """
+    several = _partitions(table, rows)
+    for values in several:
+        part = rows
+        if len(several) > 1:
+            part = rows.filter(pl.col(values.name).is_in(values.implode()))
+        yield from part.iter_slices(_ROWS_OF_A_WRITE)
+
+
+def _partitions(table: Table, rows: pl.DataFrame) -> list[pl.Series]:
+    """The values of the partition column, as many together as a write should have files."""
+    values = rows[(table.partition_by or table.key)[0]]
+    if not table.partition_by:
+        return [values.clear()]
+    distinct = values.unique().sort()
+    return [
+        distinct.slice(start, _FILES_OF_A_WRITE)
+        for start in range(0, max(1, distinct.len()), _FILES_OF_A_WRITE)
+    ]
 
 
 class StagedFiles:

@@ -69,7 +69,7 @@ from bridge_cart_assets.transforms.migration import segment_migration
 from bridge_cart_assets.transforms.sales import sales_daily, updated_sales
 
 # Counted up when a formula of a table that follows changes: then it is built whole once.
-FORMULAS = 1
+FORMULAS = 2
 # When it is further behind, a table is built whole as quickly.
 MOST_DAYS = timedelta(days=31)
 _FORMULAS, _MODEL = "bridge-cart/formulas", "bridge-cart/segment-model"
@@ -195,7 +195,7 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
         ),
         Recipe(
             *(CONCENTRATION_DAILY, (PURCHASES,), concentration_daily),
-            follow=Follow(updated_concentration),
+            follow=Follow(updated_concentration, reads=(features,)),
         ),
         Recipe(KPIS_DAILY, (PURCHASES,), kpis_from, reads=(KPI_MOVES, CONCENTRATION_DAILY)),
         Recipe(*(COHORT_RETENTION, (PURCHASES,), cohort_retention), follow=Follow(updated_cohorts)),
