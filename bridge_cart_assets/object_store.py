@@ -53,23 +53,24 @@ _PROBLEMS: tuple[tuple[str, str, str], ...] = (
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what the store asks for",
     ),
     (
-        r"AccessDenied|PermissionDenied|Forbidden|lacked the necessary privileges|\b403\b",
+        r"AccessDenied|PermissionDenied|Forbidden|lacked the necessary privileges|status code: 403",
         "permission was denied ({method})",
         "let these credentials list, read, write and delete below the address",
     ),
     (
-        r"XMinioStorageFull|StorageFull|QuotaExceeded|Insufficient ?Storage|\b507\b",
+        r"XMinioStorageFull|StorageFull|QuotaExceeded|Insufficient ?Storage|status code: 507",
         "the store is full or over its quota",
         "make room there, then run again",
     ),
     (
-        r"Connection refused|error sending request|dns error|timed? ?out|connection closed|"
+        r"Connection refused|error sending request|dns error|timed out|TimedOut|connection closed|"
         r"connection reset|response body|IncompleteBody|IncompleteMessage|network unreachable",
         "it cannot be reached, or the connection breaks",
         "look at the endpoint (AWS_ENDPOINT_URL) and the network, then run again",
     ),
     (
-        r"SlowDown|Service ?Unavailable|InternalError|Server Error|\b50[0-9]\b|after \d+ retries",
+        r"SlowDown|Service ?Unavailable|InternalError|Server Error|status code: 5\d\d|"
+        r"after \d+ retries",
         "it keeps answering with errors",
         "wait until the store is well again, then run again",
     ),

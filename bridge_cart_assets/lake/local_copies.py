@@ -23,7 +23,7 @@ from bridge_cart_assets.lake.snapshot import Snapshot
 _FETCHES = 8
 # Seconds for which a copy stays that the catalogue no longer names: somebody may still read an
 # earlier catalogue.
-_SPARED_SECONDS = 3600.0
+SPARED_SECONDS = 3600.0
 
 
 def copy_files(lake: Lake, snapshot: Snapshot, folder: Path) -> list[Path]:
@@ -64,7 +64,7 @@ def copy_files(lake: Lake, snapshot: Snapshot, folder: Path) -> list[Path]:
 def remove_unused(folder: Path, used: Iterable[Path]) -> None:
     """Remove the copies that no catalogue of the last hour has named."""
     used = set(used)
-    before = time.time() - _SPARED_SECONDS
+    before = time.time() - SPARED_SECONDS
     for path in folder.rglob("*"):
         if path.is_file() and path not in used and path.stat().st_mtime < before:
             path.unlink(missing_ok=True)

@@ -24,9 +24,9 @@ from bridge_cart_assets.lake.commits import (
     Commit,
     CommitConflictError,
     add_and_remove_files,
+    commit_transactions,
     conflicts_of,
     merge_rows,
-    transactions_of,
     write_rows,
 )
 from bridge_cart_assets.lake.delta_schema import absent_columns, add_columns, create_table
@@ -400,7 +400,7 @@ class Snapshot:
         write(handle)
         version = self._fsync_commit(handle)
         if known is not None and version == planned_on + 1 and self._folder is None:
-            added = transactions_of(planned_on, commit)
+            added = commit_transactions(planned_on, commit)
             self._opened.remember(self.table, self.table_id, version, {**known, **added})
         self._share(handle)
         return version

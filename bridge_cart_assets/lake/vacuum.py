@@ -20,7 +20,7 @@ from bridge_cart_assets.lake.table_files import FolderFiles, TableFiles, read_en
 # never committed.
 TOMBSTONE_RETENTION = timedelta(days=7)
 # A file younger than that may belong to a commit that is still being written.
-_LONGEST_WRITE = timedelta(days=1)
+LONGEST_WRITE = timedelta(days=1)
 
 
 def files_to_remove(
@@ -73,7 +73,7 @@ def remove_files(
 
 def _vacuum(handle: DeltaTable, keep: timedelta, spared: list[int] | None) -> Iterator[str]:
     """What the log has as removed, and then (`full`) what it does not know at all."""
-    for age, full in ((keep, False), (max(keep, _LONGEST_WRITE), True)):
+    for age, full in ((keep, False), (max(keep, LONGEST_WRITE), True)):
         paths = handle.vacuum(
             retention_hours=math.ceil(age / timedelta(hours=1)),
             dry_run=True,

@@ -1,6 +1,8 @@
 """A store that refuses, is full, slow or away: a clear word in two lines, and tables as before."""
 
+import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,29 +138,37 @@ def test_the_command_says_what_is_wrong_in_two_lines(
 @pytest.mark.engines
 @pytest.mark.parametrize("fault", [DENIED, FULL], ids=["denied", "full"])
 def test_a_run_that_a_store_stops_says_so_and_the_next_one_does_the_rest(
-    server: Server, bucket: str, tmp_path: Path, command: Command, proxy: Proxy, fault: Fault
+    server: Server,
+    bucket: str,
+    tmp_path: Path,
+    command: Command,
+    process: Command,
+    proxy: Proxy,
+    fault: Fault,
 ) -> None:
     stored = StoredShop(tmp_path, bucket, server, endpoint=proxy.endpoint)
-    patient = {"AWS_MAX_RETRIES": "1", "BRIDGE_CART_LAKE": stored.environment["BRIDGE_CART_LAKE"]}
     stored.land(6)
     for after in (30, 120, 400):
-        left = after
-
-        def concerns(method: str, path: str, wanted: Fault = fault) -> bool:
-            nonlocal left
-            left -= 1
-            return left < 0 and wanted.concerns(method, path)
-
-        proxy.fault = Fault(fault.status, fault.code, concerns=concerns)
-        stopped = command("--debug", "run", **stored.environment | patient)
-        told = stopped.stdout + stopped.stderr
-        assert stopped.returncode == 1, told
-        assert "permission was denied" in told or "the store is full" in told
-        assert where_the_secret_stands(tmp_path, [told]) == []
+        proxy.fault = replace(fault, concerns=behind(after, fault.concerns))
+        stopped = command("run", **stored.environment)
+        assert stopped.returncode == 1, stopped.stderr
+        assert "permission was denied" in stopped.stderr or "store is full" in stopped.stderr
+        assert len([ln for ln in stopped.stderr.splitlines() if "error:" in ln]) == 1
+        assert where_the_secret_stands(tmp_path, [stopped.stdout, stopped.stderr]) == []
+    proxy.fault = replace(fault, concerns=behind(30, fault.concerns))
+    traced = process("--debug", "run", **stored.environment)
+    assert (traced.returncode, "Traceback" in traced.stderr) == (1, True)
+    assert where_the_secret_stands(tmp_path, [traced.stdout, traced.stderr]) == []
     proxy.fault = None
     done = command("run", **stored.environment)
     assert done.returncode == 0, done.stderr
     assert stored.without_doubles() == []
+
+
+def behind(count: int, concerns: Callable[[str, str], bool]) -> Callable[[str, str], bool]:
+    """Of the requests that are concerned all but the first ones."""
+    numbers = itertools.count()
+    return lambda method, path: next(numbers) >= count and concerns(method, path)
 
 
 def test_words_are_for_stores_only() -> None:

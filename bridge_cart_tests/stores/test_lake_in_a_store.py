@@ -96,7 +96,7 @@ def test_maintenance_leaves_no_small_file_no_orphan_and_the_same_rows(
 ) -> None:
     fill(lake, 6)
     before = lake.snapshot(BY_MONTH).read().sort("visitor")
-    monkeypatch.setattr("bridge_cart_assets.lake.vacuum._LONGEST_WRITE", timedelta(0))
+    monkeypatch.setattr("bridge_cart_assets.lake.vacuum.LONGEST_WRITE", timedelta(0))
     with pytest.raises(KeyboardInterrupt):
         stage_and_die(lake)
     (done,) = maintain(lake, [BY_MONTH], "upkeep", timedelta(0))
@@ -178,7 +178,7 @@ def test_the_catalogue_fetches_a_file_once_and_lets_old_ones_go(
     lake.snapshot(BY_MONTH).replace(visits(("bo", "2024-02", 2)), Commit("run"))
     build()
     assert len(copies()) == len(fetched) + 1, "a reader of the last hour may want them"
-    monkeypatch.setattr(local_copies, "_SPARED_SECONDS", -1.0)
+    monkeypatch.setattr(local_copies, "SPARED_SECONDS", -1.0)
     build()
     assert len(copies()) == 1
     with duckdb.connect(str(path), read_only=True) as reader:

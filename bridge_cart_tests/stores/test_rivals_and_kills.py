@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bridge_cart_assets.lake import snapshot as snapshot_module
 from bridge_cart_assets.lake.changes import Change
 from bridge_cart_assets.lake.commits import Commit, CommitConflictError, retry_on_conflict
 from bridge_cart_assets.lake.delta import Lake
@@ -107,6 +108,17 @@ class Killed(BaseException):
     """Stands for the death of the process: nobody tidies up after it."""
 
 
+def dying(write: Callable[..., None], left: Iterator[int]) -> Callable[..., None]:
+    """A write after which the process dies when none is left."""
+
+    def call(*arguments: Any) -> None:
+        write(*arguments)
+        if not next(left):
+            raise Killed
+
+    return call
+
+
 def test_a_fold_that_dies_between_its_commits_is_done_by_the_next_run(
     server: Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,20 +130,14 @@ def test_a_fold_that_dies_between_its_commits_is_done_by_the_next_run(
 
     beside = Lake(str(tmp_path / "local"))
     fold(beside)
-    commit = Snapshot._commit
     for last in (2, 4, 7):
         left = iter(range(last - 1, -1, -1))
-
-        def dying(*arguments: Any, left: Iterator[int] = left) -> int:
-            version = commit(*arguments)
-            if not next(left):
-                raise Killed
-            return version
-
-        monkeypatch.setattr(Snapshot, "_commit", dying)
-        with pytest.raises(Killed):
-            fold(stored.lake)
-    monkeypatch.setattr(Snapshot, "_commit", commit)
+        with monkeypatch.context() as patch:
+            for name in ("write_rows", "merge_rows"):
+                write = getattr(snapshot_module, name)
+                patch.setattr(snapshot_module, name, dying(write, left))
+            with pytest.raises(Killed):
+                fold(stored.lake)
     fold(stored.lake)
     silver = [table for table in WITHOUT_MODEL if table.layer == "silver"]
     assert differences(contents(beside, silver), contents(stored.lake, silver)) == []
