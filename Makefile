@@ -117,4 +117,4 @@ screenshots: $(VENV)/installed-dev ## write README's figures and the pictures in
 	@$(BIN)/python -m bridge_cart_tests.screenshots
 
 clean: ## remove what runs have left in data/ (the lake too) and all caches
-	@rm -rf data/landing data/truth data/lake data/dagster data/bridge_cart.duckdb .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf data/landing data/truth data/lake data/copies data/dagster data/bridge_cart.duckdb .pytest_cache .mypy_cache .ruff_cache .hypothesis
