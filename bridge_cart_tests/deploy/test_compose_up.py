@@ -24,6 +24,8 @@ from bridge_cart_tests.kafka.broker import BrokerMissingError
 
 UNFINISHED = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
 STARTED = "SELECT count(*) FROM runs WHERE status = 'STARTED'"
+# Seconds, on a machine that others use too.
+PATIENCE = 900
 # Columns that name a run, or the moment of one.
 OF_RUN = ("run_id", "quarantined_at")
 BACKFILL = """
@@ -53,8 +55,8 @@ def shows(stack: Stack, day: str) -> bool:
 
 def wait_for(stack: Stack, day: str) -> None:
     """Until the page shows a day, and no run is under way."""
-    eventually(lambda: shows(stack, day), f"the page shows {day}")
-    eventually(lambda: stack.postgres.ask(UNFINISHED) == [(0,)], "no run is under way")
+    eventually(lambda: shows(stack, day), f"the page shows {day}", PATIENCE)
+    eventually(lambda: stack.postgres.ask(UNFINISHED) == [(0,)], "no run is under way", PATIENCE)
 
 
 def under_way(stack: Stack) -> None:
@@ -167,7 +169,7 @@ def test_the_shop_sends_gold_moves_and_nothing_is_lost_whatever_stops(
         state = graphql(up.ui, BACKFILL_STATE, id=launched["backfillId"])
         return bool(state["partitionBackfillOrError"]["status"] == "COMPLETED_SUCCESS")
 
-    eventually(is_done, "the backfill is done")
+    eventually(is_done, "the backfill is done", PATIENCE)
     assert_equal(tables(str(up.data / "lake")), before)
     assert_equal(before, taken_at_once(up, tmp_path / "at-once"))
     secret = up.postgres.password
