@@ -34,7 +34,7 @@ from bridge_cart_assets.lake.snapshot import FeedGoneError, Snapshot
 from bridge_cart_assets.tables.table import Table
 
 # Fewer rows are copied as quickly as a file is looked into.
-WORTH_ROWS = 200_000
+WORTH_ROWS = 300_000
 # With a larger share of its rows changed a table is copied whole. The rows that came stand at its
 # end, out of order, so those of earlier catalogues count too.
 MOST_CHANGED = 0.1
@@ -64,8 +64,8 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class _Copied:
-    """A table as a catalogue has it: its version in Delta, and its columns with their types."""
+class _Recorded:
+    """What a catalogue says of a table: its version in Delta, and its columns with their types."""
 
     version: int
     commit_digest: str
@@ -89,6 +89,15 @@ def mark_as_built(path: Path, finished_at: datetime) -> None:
     os.utime(path, ns=(moment, moment))
 
 
+def changed_since(path: Path, snapshot: Snapshot) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    """The rows of a table that came and went since a catalogue was built; None when it is unknown.
+
+    It is unknown when the catalogue is not believed, or when much has changed.
+    """
+    copied = _recorded_tables(path).get(snapshot.table.path) if path.exists() else None
+    return None if copied is None else _changes(snapshot, copied)
+
+
 def kept_tables(path: Path, snapshots: Sequence[Snapshot]) -> dict[str, Kept]:
     """The tables that are worth being taken over from a catalogue, by their path.
 
@@ -98,7 +107,7 @@ def kept_tables(path: Path, snapshots: Sequence[Snapshot]) -> dict[str, Kept]:
     """
     if sum(snapshot.rows for snapshot in snapshots) < WORTH_ROWS or not path.exists():
         return {}
-    copied = _copied_tables(path)
+    copied = _recorded_tables(path)
     found = (
         _kept(snapshot, copied[snapshot.table.path])
         for snapshot in snapshots
@@ -132,8 +141,8 @@ def take_over(old: Path, new: Path, kept: Mapping[str, Kept]) -> bool:
     return is_right
 
 
-def _copied_tables(path: Path) -> dict[str, _Copied]:
-    """The tables of a catalogue; none when it is not as this program has left it."""
+def _recorded_tables(path: Path) -> dict[str, _Recorded]:
+    """What a catalogue says of its tables; nothing when it is not as this program has left it."""
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
             [(finished,)] = connection.execute("SELECT finished_at FROM meta.run").fetchall()
@@ -153,30 +162,38 @@ def _copied_tables(path: Path) -> dict[str, _Copied]:
     for table, name, data_type in columns:
         of_table.setdefault(table, {})[name] = data_type
     return {
-        table: _Copied(version, digest, changed, of_table.get(table, {}))
+        table: _Recorded(version, digest, changed, of_table.get(table, {}))
         for table, version, digest, changed in versions
     }
 
 
-def _kept(snapshot: Snapshot, copied: _Copied) -> Kept | None:
+def _kept(snapshot: Snapshot, copied: _Recorded) -> Kept | None:
     """A table that can be taken over; None when it has to be copied whole."""
-    table, since = snapshot.table, copied.version
+    table = snapshot.table
     declared = {name: sql_type(dtype) for name, dtype in table.dtypes.items()}
     if list(copied.columns.items()) != list(declared.items()):
         return None
-    if commit_digest(snapshot, since) != copied.commit_digest:
+    changes = _changes(snapshot, copied)
+    if changes is None:
         return None
-    if not _has_few_changes(snapshot, since):
-        return None
-    try:
-        came, gone = net_rows(table, snapshot.change_feed(since))
-    except FeedGoneError:
-        return None
+    came, gone = changes
     changed = copied.changed + came.height
     if changed > MOST_CHANGED * snapshot.rows:
         return None
     keys = pl.concat([came, gone]).select(table.key).unique()
     return Kept(table, snapshot.rows, keys, came, changed)
+
+
+def _changes(snapshot: Snapshot, then: _Recorded) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    """The rows that came and went since; None when they are many, or unknown."""
+    if commit_digest(snapshot, then.version) != then.commit_digest:
+        return None
+    if not _has_few_changes(snapshot, then.version):
+        return None
+    try:
+        return net_rows(snapshot.table, snapshot.change_feed(then.version))
+    except FeedGoneError:
+        return None
 
 
 def _has_few_changes(snapshot: Snapshot, since: int) -> bool:
