@@ -2,8 +2,8 @@
 
     python -m bridge_cart_tests.benchmarks.object_store $(mktemp -d) [DAYS]
 
-One shop in two data folders, one of them with its lake on moto's S3 server: the first run, DAYS
-more days one by one (3), then verbs that only look. The two take turns. CPU seconds are those of the
+One shop in two data folders, one of them with its lake on moto's S3 server: the first run, DAYS (3)
+more days one by one, then verbs that only look. The two take turns. CPU seconds are those of the
 command's whole process; the server's own are not among them.
 """
 
