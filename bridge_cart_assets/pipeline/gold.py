@@ -292,8 +292,8 @@ def _update(recipe: Recipe, run_id: str, inputs: GoldInputs, noted: Mapping[str,
             why = str(reason)
         else:
             if isinstance(changed, Rows):
-                built = Built(None, "incremental", None, changed.height, 0.0)
                 change = diff(recipe.table, changed.gone, changed.came)
+                built = Built(None, "incremental", None, change.height, 0.0)
                 snapshot.apply(change, Commit(run_id, inputs.as_of, recorded, built.notes(noted)))
                 return built
             rows = recipe.table.conform(changed)

@@ -99,9 +99,11 @@ class GoldInputs:
             lines, profiles = feed_since(purchases, versions[0]), feed_since(customers, versions[1])
             if lines.height > MOST_LINES * purchases.rows:
                 raise WholeError(f"{lines.height:,} changed lines of {purchases.rows:,}")
+            # A profile changes nothing about lines without a customer.
+            nobody = Rows(profiles.came.clear(), profiles.gone.clear())
             both = (
-                (keep(purchases.scan()), customers.scan(), lines.filtered(keep), profiles)
-                for keep in (anonymous_lines, of_customers)
+                (keep(purchases.scan()), customers.scan(), lines.filtered(keep), of_people)
+                for keep, of_people in ((anonymous_lines, nobody), (of_customers, profiles))
             )
             anonymous, people = (Changes(*rows, seen_as_of, self.as_of) for rows in both)
             self._known[known_as] = replace(people, anonymous=anonymous)
