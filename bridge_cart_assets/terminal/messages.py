@@ -19,7 +19,7 @@ def say_warning(text: str) -> None:
 
 def words_for(error: BaseException) -> str:
     """What happened and what to do about it, in two lines at most."""
-    if type(error).__module__.startswith("sqlalchemy"):
+    if type(error).__module__.startswith(("sqlalchemy", "dagster_postgres", "psycopg2")):
         from bridge_cart_assets.automation.instance import unusable
 
         return str(unusable(os.environ.get("DAGSTER_HOME", "its database"), error))
