@@ -228,5 +228,5 @@ def test_rows_of_very_many_partitions_are_one_commit_of_few_files_at_a_time(
 def test_only_files_with_many_rows_are_worth_zstd(lake: Lake, count: int, codec: str) -> None:
     lake.snapshot(VISITS).append(visits(*((f"v{n}", "2024-01", n) for n in range(count))), RUN)
     [file] = lake.snapshot(VISITS).file_uris
-    found = duckdb.sql(f"SELECT DISTINCT compression FROM parquet_metadata('{file}')").fetchall()
-    assert found == [(codec,)]
+    query = "SELECT DISTINCT compression FROM parquet_metadata(?)"
+    assert duckdb.connect().execute(query, [file]).fetchall() == [(codec,)]
