@@ -8,6 +8,7 @@ from bridge_cart_assets.assets.asset_checks import check_specs, evaluate
 from bridge_cart_assets.assets.asset_metadata import asset_metadata
 from bridge_cart_assets.assets.asset_specs import asset_key, asset_spec, materialize_result
 from bridge_cart_assets.checks.check import CheckContext
+from bridge_cart_assets.engine.engine import Engine
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import Built, recipes, update_table
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
@@ -25,7 +26,10 @@ class Training(dg.Config):
 
 
 def gold_assets(
-    condition: dg.AutomationCondition[dg.AssetKey], discount_rate: float, zone: str = "UTC"
+    condition: dg.AutomationCondition[dg.AssetKey],
+    discount_rate: float,
+    zone: str = "UTC",
+    engine: Engine | None = None,
 ) -> dg.AssetsDefinition:
     """The asset that builds the tables of gold, each after those that it is built from."""
     declared = [recipe for recipe in recipes(discount_rate) if not recipe.is_internal]
@@ -42,7 +46,7 @@ def gold_assets(
         # Tables whose blocking check failed, and those that would be built from them.
         held: set[str] = set()
         all_built: dict[str, Built] = {}
-        inputs = GoldInputs.now(lake)
+        inputs = GoldInputs.now(lake, engine)
         for recipe in recipes(discount_rate, config.retrain):
             table, frames = recipe.table, {}
             if not held.isdisjoint(dep.path for dep in recipe.deps):

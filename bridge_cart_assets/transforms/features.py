@@ -124,7 +124,7 @@ def customer_features(
     >>> features.select("orders", "frequency", "recency_days", "revenue", "net_revenue").rows()
     [(2, 1, 20, Decimal('40.00'), Decimal('30.00'))]
     """
-    return _imputed(_facts(up_to(purchases, as_of), customers, as_of))
+    return imputed(customer_facts(up_to(purchases, as_of), customers, as_of))
 
 
 def updated_features(earlier: pl.LazyFrame, changes: "Changes") -> pl.DataFrame:
@@ -148,16 +148,22 @@ def updated_features(earlier: pl.LazyFrame, changes: "Changes") -> pl.DataFrame:
         age=pl.when(~pl.col("age_imputed")).then("age"),
         income=pl.when(~pl.col("income_imputed")).then("income"),
     )
-    facts = _facts(lines.lazy(), of_touched, changes.as_of)
-    return _imputed(pl.concat([kept.drop(_IMPUTED), facts.select(_names(kept.drop(_IMPUTED)))]))
+    facts = customer_facts(lines.lazy(), of_touched, changes.as_of)
+    return imputed(pl.concat([kept.drop(_IMPUTED), facts.select(_names(kept.drop(_IMPUTED)))]))
 
 
 def _names(frame: pl.LazyFrame) -> list[str]:
     return frame.collect_schema().names()
 
 
-def _facts(seen: pl.LazyFrame, customers: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
-    """The features of each customer by itself; age and income are null where they are unknown."""
+def customer_facts(seen: pl.LazyFrame, customers: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+    """The features of each customer by itself; age and income are null where they are unknown.
+
+    Args:
+        seen: rows of silver/purchases up to `as_of`, all of some customers.
+        customers: rows of silver/customers, of these customers at least.
+        as_of: latest batch day in silver.
+    """
     sold = sales(seen)
     base = _base(sold, as_of)
     given_back = refunds(seen).group_by("customer_id").agg(refunds=exact_sum(-pl.sum("net_amount")))
@@ -183,8 +189,14 @@ def _facts(seen: pl.LazyFrame, customers: pl.LazyFrame, as_of: date) -> pl.LazyF
     )
 
 
-def _imputed(facts: pl.LazyFrame) -> pl.DataFrame:
-    """The features of all customers, an unknown age or income as the median of the others."""
+def imputed(facts: pl.LazyFrame) -> pl.DataFrame:
+    """The features of all customers, an unknown age or income as the median of the others.
+
+    >>> ages = pl.LazyFrame({"customer_id": ["C1", "C2"], "age": [40.0, None]})
+    >>> facts = ages.with_columns(income=pl.lit(None, MONEY))
+    >>> imputed(facts).select("age", "age_imputed", "income_imputed").rows()
+    [(40.0, False, False), (40.0, True, False)]
+    """
     return (
         facts.with_columns(
             age_imputed=pl.col("age").is_null() & pl.col("age").is_not_null().any(),

@@ -22,6 +22,7 @@ FLOORS = (
     {"reports", "generator", "ingestion"},
     {"sources", "models"},
     {"transforms"},
+    {"engine"},
     {"lake"},
     {"tables"},
     {"partitions"},
@@ -35,6 +36,7 @@ PURE = {
     "generator",
     "reports",
     "lake",
+    "engine",
     "ingestion",
     "pipeline",
 }
