@@ -1,6 +1,7 @@
 """gold/*: one asset for the tables of the layer, because each step of a run costs seconds."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import dagster as dg
 
@@ -13,6 +14,7 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import Built, recipes, update_table
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.pipeline.phases import phase
+from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.gold import INTERNAL
 from bridge_cart_assets.tables.table import Table
 
@@ -41,12 +43,17 @@ def gold_assets(
         can_subset=True,
     )
     def gold(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], config: Training
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        settings: dg.ResourceParam[Settings],
+        config: Training,
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         # Tables whose blocking check failed, and those that would be built from them.
         held: set[str] = set()
         all_built: dict[str, Built] = {}
         inputs = GoldInputs.now(lake, engine)
+        last_catalogue = settings.catalogue if context.selected_asset_keys else None
+        looked_at = CheckContext(lake, zone=zone, last_catalogue=last_catalogue)
         for recipe in recipes(discount_rate, config.retrain):
             table, frames = recipe.table, {}
             if not held.isdisjoint(dep.path for dep in recipe.deps):
@@ -67,7 +74,7 @@ def gold_assets(
                         metadata = build_metadata(lake, table, built)
                     frames = {} if built.rows is None else {table.path: built.rows}
                 yield materialize_result(lake.snapshot(table), **metadata)
-            for result in evaluate(context, CheckContext(lake, frames=frames, zone=zone), (table,)):
+            for result in evaluate(context, replace(looked_at, frames=frames), (table,)):
                 yield result
                 if context.selected_asset_keys and stops_downstream(result):
                     held.add(table.path)
@@ -99,7 +106,7 @@ def build_metadata(
     lake: Lake, table: Table, built: Built
 ) -> dict[str, int | float | str | dg.MetadataValue | None]:
     """How a table was built, and the figures of its rows."""
-    rows = lake.snapshot(table).read() if built.rows is None else built.rows
+    rows = lake.snapshot(table).scan() if built.rows is None else built.rows.lazy()
     return {
         "mode": built.mode,
         "why": built.why,

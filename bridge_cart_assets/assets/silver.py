@@ -56,7 +56,13 @@ def silver_assets(
             if asset_key(table) in context.selected_asset_keys:
                 yield materialize_result(lake.snapshot(table))
         currency = next((source.currency for source in sources if source.currency), "")
-        looked_at = CheckContext(lake, checked_days, currency=currency, zone=settings.timezone)
+        looked_at = CheckContext(
+            lake,
+            checked_days,
+            currency=currency,
+            zone=settings.timezone,
+            last_catalogue=settings.catalogue if checked_days is not None else None,
+        )
         yield from evaluate(context, looked_at, TABLES)
 
     return silver

@@ -10,7 +10,7 @@ Belongs here: how work is given to Spark, and how rows come back. Does not belon
 """
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,8 @@ import polars as pl
 
 from bridge_cart_assets.engine.engine import Frames, Keyed, Output, buckets_for
 from bridge_cart_assets.engine.session import Session, failures
+from bridge_cart_assets.lake.row_files import RowFiles
 from bridge_cart_assets.lake.staging import stage_apart
-from bridge_cart_assets.lake.table_files import TableFiles
 from bridge_cart_assets.tables.table import Table
 
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ class Cluster:
         output: Output,
         finish: Callable[[pl.DataFrame], pl.DataFrame],
         table: Table,
-        uri: str,
-        options: dict[str, str] | None,
+        root: str,
+        options: Mapping[str, str],
     ) -> list[str]:
         """Let the executors write the rows.
 
@@ -127,7 +127,7 @@ class Cluster:
             EngineError: the work failed.
         """
         assert isinstance(output, _There)  # noqa: S101 - given by `per_key`
-        writer = _Writer(finish, table, uri, options)
+        writer = _Writer(finish, table, root, options)
         with failures():
             # A file for each of few tasks, and not for each bucket.
             few = output.rows.coalesce(self._session.parallelism)
@@ -137,7 +137,7 @@ class Cluster:
     def _buckets(self, inputs: Sequence[Keyed]) -> int:
         rows = [given.rows for given in inputs]
         known = [one.buckets for one in rows if isinstance(one, _There)]
-        counts = [sum(one.rows) for one in rows if isinstance(one, TableFiles)]
+        counts = [sum(one.rows) for one in rows if isinstance(one, RowFiles)]
         counts += [one.height for one in rows if isinstance(one, pl.DataFrame)]
         return max(*known, 1, buckets_for(sum(counts), self._session.parallelism))
 
@@ -154,7 +154,7 @@ class Cluster:
         spark = self._session.spark
         if isinstance(given.rows, _There):
             return given.rows.rows.mapInArrow(_SplitParts(place, given, buckets), _SPLIT)
-        if isinstance(given.rows, TableFiles):
+        if isinstance(given.rows, RowFiles):
             most = -(-sum(given.rows.rows) // (2 * self._session.parallelism))
             groups = given.rows.groups(most)
             tasks = spark.range(0, len(groups), 1, max(1, len(groups)))
@@ -168,7 +168,7 @@ def _nothing(given: Keyed) -> pl.LazyFrame:
     """No rows, in the columns of an input."""
     if isinstance(given.rows, pl.DataFrame):
         return given.rows.clear().lazy()
-    if isinstance(given.rows, TableFiles):
+    if isinstance(given.rows, RowFiles):
         return given.rows.table.empty().lazy()
     assert isinstance(given.rows, _There)  # noqa: S101 - the outputs of others are not ours
     return given.rows.empty.lazy()
@@ -191,7 +191,7 @@ class _SplitFiles:
     place: int
     given: Keyed
     buckets: int
-    groups: tuple[TableFiles, ...]
+    groups: tuple[RowFiles, ...]
 
     def __call__(self, batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         for batch in batches:
@@ -276,15 +276,15 @@ class _Writer:
 
     finish: Callable[[pl.DataFrame], pl.DataFrame]
     table: Table
-    uri: str
-    options: dict[str, str] | None
+    root: str
+    options: Mapping[str, str]
 
     def __call__(self, batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
         import pyarrow as pa
 
         parts = (_read(part) for batch in batches for part in batch.column(0).to_pylist())
         frames = (self.finish(rows) for rows in _gathered(parts, _FILE_ROWS))
-        actions = list(stage_apart(self.table, self.uri, self.options, frames))
+        actions = list(stage_apart(self.table, self.root, self.options, frames))
         yield from pa.table({"action": pa.array(actions, pa.string())}).to_batches()
 
 

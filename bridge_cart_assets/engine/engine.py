@@ -5,15 +5,15 @@ Belongs here: what the pipeline asks of an engine. Does not belong here: how a c
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
 import polars as pl
 
+from bridge_cart_assets.lake.row_files import RowFiles
 from bridge_cart_assets.lake.staging import stage_apart
-from bridge_cart_assets.lake.table_files import TableFiles
 from bridge_cart_assets.tables.table import Table
 
 LOCAL = "local"
@@ -45,7 +45,7 @@ class Keyed:
         where: which rows it needs; all without.
     """
 
-    rows: TableFiles | Output | pl.DataFrame
+    rows: RowFiles | Output | pl.DataFrame
     key: tuple[str | pl.Expr, ...]
     columns: tuple[str, ...] | None = None
     where: pl.Expr | None = None
@@ -113,8 +113,8 @@ class Engine(Protocol):
         output: Output,
         finish: Callable[[pl.DataFrame], pl.DataFrame],
         table: Table,
-        uri: str,
-        options: dict[str, str] | None,
+        root: str,
+        options: Mapping[str, str],
     ) -> list[str]:
         """Write rows as files below a table, which a commit can add.
 
@@ -122,7 +122,7 @@ class Engine(Protocol):
             output: the rows.
             finish: what makes rows of the table of some of them.
             table: the declaration.
-            uri: where the table lies.
+            root: where all tables lie.
             options: of the object store.
 
         Returns:
@@ -194,11 +194,11 @@ class InProcess:
         output: Output,
         finish: Callable[[pl.DataFrame], pl.DataFrame],
         table: Table,
-        uri: str,
-        options: dict[str, str] | None,
+        root: str,
+        options: Mapping[str, str],
     ) -> list[str]:
         """Write the rows in this process."""
-        return list(stage_apart(table, uri, options, [finish(output.collect())]))
+        return list(stage_apart(table, root, options, [finish(output.collect())]))
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class _Alone:
 def _all_rows(given: Keyed) -> pl.LazyFrame:
     if isinstance(given.rows, pl.DataFrame):
         return given.rows.lazy()
-    return given.rows.scan() if isinstance(given.rows, TableFiles) else given.rows.collect().lazy()
+    return given.rows.scan() if isinstance(given.rows, RowFiles) else given.rows.collect().lazy()
 
 
 @lru_cache(maxsize=1)

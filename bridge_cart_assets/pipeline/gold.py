@@ -66,11 +66,11 @@ from bridge_cart_assets.transforms.features import customer_features, updated_fe
 from bridge_cart_assets.transforms.history import segment_events, updated_events
 from bridge_cart_assets.transforms.kpi_moves import kpi_moves, updated_kpi_moves
 from bridge_cart_assets.transforms.kpis import kpis_from
-from bridge_cart_assets.transforms.migration import segment_migration
+from bridge_cart_assets.transforms.migration import segment_migration, updated_migration
 from bridge_cart_assets.transforms.sales import sales_daily, updated_sales
 
 # Counted up when a formula of a table that follows changes: then it is built whole once.
-FORMULAS = 1
+FORMULAS = 2
 # When it is further behind, a table is built whole as quickly.
 MOST_DAYS = timedelta(days=31)
 _FORMULAS, _MODEL = "bridge-cart/formulas", "bridge-cart/segment-model"
@@ -168,7 +168,7 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
             *(SEGMENT_EVENTS, (CUSTOMER_HISTORY, PURCHASES), segment_events),
             follow=Follow(
                 updated_events,
-                reads=(CUSTOMER_HISTORY,),
+                reads=(CUSTOMER_HISTORY, features),
                 feed=CUSTOMER_HISTORY,
                 is_of_model=True,
             ),
@@ -177,7 +177,15 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
             *(SEGMENT_METRICS, (CUSTOMER_HISTORY, PURCHASES, models), metrics_from),
             reads=(CUSTOMER_HISTORY, SEGMENT_EVENTS, models),
         ),
-        Recipe(SEGMENT_MIGRATION, (CUSTOMER_HISTORY,), segment_migration),
+        Recipe(
+            *(SEGMENT_MIGRATION, (CUSTOMER_HISTORY,), segment_migration),
+            follow=Follow(
+                updated_migration,
+                reads=(CUSTOMER_HISTORY,),
+                feed=CUSTOMER_HISTORY,
+                is_of_model=True,
+            ),
+        ),
         Recipe(
             *(MODEL_DRIFT, (PURCHASES, models), drift_between),
             reads=(TRAINING_STATES, features, models),
@@ -196,7 +204,7 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
         ),
         Recipe(
             *(CONCENTRATION_DAILY, (PURCHASES,), concentration_daily),
-            follow=Follow(updated_concentration),
+            follow=Follow(updated_concentration, reads=(features,)),
         ),
         Recipe(KPIS_DAILY, (PURCHASES,), kpis_from, reads=(KPI_MOVES, CONCENTRATION_DAILY)),
         Recipe(*(COHORT_RETENTION, (PURCHASES,), cohort_retention), follow=Follow(updated_cohorts)),

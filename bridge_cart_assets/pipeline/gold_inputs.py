@@ -12,6 +12,7 @@ from functools import cached_property
 import polars as pl
 
 from bridge_cart_assets.engine.engine import Engine
+from bridge_cart_assets.lake.changes import net_rows
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.snapshot import FeedGoneError, Snapshot
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
@@ -23,7 +24,6 @@ from bridge_cart_assets.transforms.features import anonymous_lines, of_customers
 
 # With a larger share of the lines changed, a table is built whole as quickly.
 MOST_LINES = 0.2
-_CAME = ("insert", "update_postimage")
 
 
 class WholeError(Exception):
@@ -123,12 +123,7 @@ def feed_since(snapshot: Snapshot, since: int) -> Rows:
         feed = snapshot.change_feed(since)
     except FeedGoneError as gone:
         raise WholeError(str(gone)) from gone
-    sign = pl.when(pl.col("_change_type").is_in(_CAME)).then(1).otherwise(-1)
-    net = feed.with_columns(_sign=sign).group_by(list(snapshot.table.dtypes)).agg(pl.sum("_sign"))
-    return Rows(
-        came=net.filter(pl.col("_sign") > 0).drop("_sign"),
-        gone=net.filter(pl.col("_sign") < 0).drop("_sign"),
-    )
+    return Rows(*net_rows(snapshot.table, feed))
 
 
 def seen_name(table: Table) -> str:

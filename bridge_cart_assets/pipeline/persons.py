@@ -224,18 +224,20 @@ def as_received(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def rows_with_keys(snapshot: Snapshot, keys: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a table that have one of the keys.
+    """The rows of a table that have one of the keys."""
+    if snapshot.version is None or not keys.height:
+        return snapshot.table.empty()
+    return with_keys(snapshot.scan(), keys).collect()
+
+
+def with_keys(rows: pl.LazyFrame, keys: pl.DataFrame) -> pl.LazyFrame:
+    """Those of some rows that have one of the keys, which may have nulls.
 
     The range of the keys lets Parquet statistics skip what cannot match, most of the table when
     ids grow with time.
     """
-    if snapshot.version is None or not keys.height:
-        return snapshot.table.empty()
     widest = keys.columns[1] if len(keys.columns) > 1 else keys.columns[0]
-    low, high = keys[widest].min(), keys[widest].max()
-    return (
-        snapshot.scan()
-        .filter(pl.col(widest).is_between(pl.lit(low), pl.lit(high)))
-        .join(keys.lazy(), on=keys.columns, how="semi")
-        .collect()
-    )
+    if keys.height and not keys[widest].null_count():
+        low, high = keys[widest].min(), keys[widest].max()
+        rows = rows.filter(pl.col(widest).is_between(pl.lit(low), pl.lit(high)))
+    return rows.join(keys.lazy(), on=keys.columns, how="semi", nulls_equal=True)

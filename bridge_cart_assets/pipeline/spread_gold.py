@@ -16,7 +16,7 @@ from functools import partial
 import polars as pl
 
 from bridge_cart_assets.engine.engine import Engine, Frames, Keyed
-from bridge_cart_assets.lake.table_files import TableFiles
+from bridge_cart_assets.lake.row_files import RowFiles
 from bridge_cart_assets.models.drift import training_states
 from bridge_cart_assets.models.segment_history import customer_history
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
@@ -77,8 +77,8 @@ class SpreadInputs:
     inputs: GoldInputs
     as_of: date
 
-    def _files(self, table: Table) -> TableFiles:
-        return self.inputs.snapshot(table).table_files()
+    def _files(self, table: Table) -> RowFiles:
+        return self.inputs.snapshot(table).row_files()
 
     def lines(
         self,

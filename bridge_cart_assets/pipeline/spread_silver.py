@@ -76,7 +76,7 @@ def clean_by(
         hash_key: the key of the addresses' hashes, if there is one.
     """
     clean = partial(_cleaned, source=source, settings=settings, hash_key=hash_key)
-    return CleanedRows(*engine.per_key(clean, Keyed(arrived.table_files(days), _FILE)))
+    return CleanedRows(*engine.per_key(clean, Keyed(arrived.row_files(days), _FILE)))
 
 
 def _cleaned(
@@ -138,13 +138,12 @@ class FirstLines:
         """
         if not is_first(self.source, current_at, superseded_at):
             raise NotFirstError
-        options = dict(lake.options) or None
         put: tuple[tuple[Output, Snapshot, Callable[[pl.DataFrame], pl.DataFrame]], ...] = (
             (self.superseded, superseded_at, _as_it_is),
             (self.current, current_at, partial(_with_persons, persons=persons)),
         )
         for rows, at, finish in put:
-            files = self.engine.stage(rows, finish, at.table, at.uri, options)
+            files = self.engine.stage(rows, finish, at.table, lake.root, lake.options)
             at.append_files(files, commit)
 
 

@@ -39,6 +39,7 @@ WITHOUT_EXAMPLE = {
     "transforms/kpi_moves.py: moves_of_customers": "kpi_moves adds the three up",
     "transforms/kpi_moves.py: moves_of_orders": "kpi_moves adds the three up",
     "transforms/kpi_moves.py: updated_kpi_moves": FOLLOWS,
+    "transforms/migration.py: updated_migration": FOLLOWS,
     "transforms/sales.py: updated_sales": FOLLOWS,
     "models/segment_history.py: segment_under_previous_model": "longer than its code",
 }

@@ -86,11 +86,11 @@ class Rival(InProcess):
         object.__setattr__(self, "data", data)
         object.__setattr__(self, "has_met", False)
 
-    def stage(self, output, finish, table, uri, options):  # type: ignore[no-untyped-def]
+    def stage(self, output, finish, table, root, options):  # type: ignore[no-untyped-def]
         if not self.has_met:  # type: ignore[attr-defined]
             object.__setattr__(self, "has_met", True)
             take_in(self.data, None, "other")  # type: ignore[attr-defined]
-        return super().stage(output, finish, table, uri, options)
+        return super().stage(output, finish, table, root, options)
 
 
 def test_another_writer_in_the_middle_of_an_engines_fold_doubles_nothing(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_the_files_of_a_days_records_can_be_read_apart(tmp_path: Path) -> None:
     raw = lake.snapshot(source.raw)
     days = raw.read()["_batch_day"].unique().sort().to_list()[:3]
     of_days = raw.scan().filter(pl.col("_batch_day").is_in(days)).collect()
-    files = raw.table_files(days)
+    files = raw.row_files(days)
     assert sum(files.rows) == of_days.height
     key = ["_fingerprint", "_pos"]
     assert files.scan().collect().sort(key).equals(of_days.sort(key))
