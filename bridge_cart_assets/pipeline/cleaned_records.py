@@ -76,7 +76,7 @@ def clean_records(
         refused.append(_with_original(purchases, raw, source))
     if conformed.customers is not None:
         customers = clean_customers(conformed.customers, source.dates, zone)
-        if source.feeds is CUSTOMERS:
+        if source.feeds == CUSTOMERS:  # not `is`: on an executor it is a copy
             refused.append(_with_original(customers, raw, source))
     return CleanedRecords(lines, conformed.customers, purchases, customers, pl.concat(refused))
 

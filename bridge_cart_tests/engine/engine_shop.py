@@ -1,9 +1,12 @@
 """A dirty shop that is taken in twice: without an engine and with one."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bridge_cart_assets.engine.engine import Engine
+import pytest
+
+from bridge_cart_assets.engine.engine import Engine, Frames, InProcess, Keyed, Output
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline import chain
@@ -17,6 +20,14 @@ from bridge_cart_tests.lakehouse.tables import ALL, contents, differences
 SHOP = Shop(250, 100, newcomers=2.0, dirt=0.35, guests=0.2, second_accounts=0.05)
 LATER = (101, 104)
 TABLES = (*ALL, *SILVER_INTERNAL, *GOLD_INTERNAL)
+
+
+class Sending(InProcess):
+    """An engine in this process whose functions get there as they get to other machines."""
+
+    def per_key(self, function: Callable[..., Frames], *inputs: Keyed) -> tuple[Output, ...]:
+        cloudpickle = pytest.importorskip("pyspark.cloudpickle")
+        return super().per_key(cloudpickle.loads(cloudpickle.dumps(function)), *inputs)
 
 
 def land(data: Path, shop: Shop = SHOP, days: int = SHOP.days) -> None:

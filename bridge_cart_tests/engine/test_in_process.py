@@ -9,13 +9,11 @@ from hypothesis import strategies as st
 
 from bridge_cart_assets.engine.engine import Engine, Frames, InProcess, Keyed, engine_at
 from bridge_cart_assets.lake.commits import Commit
-from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline import spread_gold
-from bridge_cart_assets.settings import SilverSettings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.silver import PURCHASE_REPEATS, PURCHASES
-from bridge_cart_tests.engine.engine_shop import LATER, land, take_in, unequal
+from bridge_cart_tests.engine.engine_shop import LATER, Sending, land, take_in, unequal
 
 LINES = st.lists(st.tuples(st.sampled_from([*"abcdefgh", None]), st.integers(-9, 9)), max_size=40)
 
@@ -67,7 +65,7 @@ def test_full_and_incremental_runs_give_the_tables_of_a_run_without_an_engine(
         for path, build in spread_gold._BUILDS.items()
     }
     monkeypatch.setattr(spread_gold, "_BUILDS", builds)
-    engine = InProcess(buckets=5)
+    engine = Sending(buckets=5)
     land(tmp_path)
     assert unequal(take_in(tmp_path, None), take_in(tmp_path, engine, "other")) == []
     assert sorted(built) == sorted(builds)
@@ -136,11 +134,3 @@ def test_the_files_of_a_days_records_can_be_read_apart(tmp_path: Path) -> None:
     groups = files.groups(most_rows=1)
     assert [len(group.uris) for group in groups] == [1] * len(files.uris)
     assert pl.concat([group.scan().collect() for group in groups]).height == of_days.height
-
-
-def test_settings_and_sources_can_be_sent_to_another_process() -> None:
-    cloudpickle = pytest.importorskip("pyspark.cloudpickle")
-    made_with = SilverSettings(identity_key=Path("identity.key"))
-    for source in SOURCES:
-        sent = cloudpickle.loads(cloudpickle.dumps((source, made_with, Lake("lake"))))
-        assert sent[0].name == source.name
