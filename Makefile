@@ -75,7 +75,7 @@ test-kills: $(VENV)/installed-dev ## kills and signals of the real command and o
 test-faults: test-kills ## 200 kills of the real command, kills at every point, 200 sequences of 30 events, all other faults
 	@$(BIN)/python -m pytest $(FAULTS) $(addprefix --ignore=,$(TIMED)) -n 2 --dist worksteal -rP -m long
 
-test-engines: $(VENV)/installed-dev ## what lies beyond one machine, the long form: object stores, Spark
+test-engines: $(VENV)/installed-dev ## Spark, object stores, Postgres, Kafka and compose, with real servers
 	@$(BIN)/python -m pytest -m engines -rP
 
 # What is measured: `make bench CUSTOMERS=100000 DAYS=90 GROWTH=30,365,730 REPEATS=3`; also PEERS=dbt,
@@ -117,4 +117,4 @@ screenshots: $(VENV)/installed-dev ## write README's figures and the pictures in
 	@$(BIN)/python -m bridge_cart_tests.screenshots
 
 clean: ## remove what runs have left in data/ (the lake too) and all caches
-	@rm -rf data/landing data/truth data/lake data/dagster data/bridge_cart.duckdb .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf data/landing data/truth data/lake data/copies data/dagster data/bridge_cart.duckdb .pytest_cache .mypy_cache .ruff_cache .hypothesis

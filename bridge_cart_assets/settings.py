@@ -12,7 +12,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from bridge_cart_assets.object_store import ObjectStore, is_uri, object_store
+
 _URI = re.compile(r"^(s3|s3a|gs|az|abfs|abfss)://[^/]+")
+# Of an Azure address the container stands before the @.
+_WITH_LOGIN = re.compile(r"(?i)^(s3|s3a|gs|az)://[^/]*@|^\w+://([^/]*:[^/]*@|.*[?])")
 _STORES = ("AWS_", "GOOGLE_", "AZURE_")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"[0-9.]+|.*:.*", re.DOTALL)
@@ -75,7 +79,9 @@ class Settings:
         start_date: first batch day of the daily partitions.
         report_host, report_port: where the report page listens.
         dagster_port: where `make dev` serves the Dagster UI.
-        storage_options: the object store's usual variables, when the lake is in one.
+        landing_at: where files land when it is not `landing/` in the data folder: a folder or an
+            object-store URI.
+        storage_options: the object store's usual variables, when the lake or landing is in one.
         kafka: how to reach the brokers, in librdkafka's names; empty when there are none.
         discount_rate: how much less money is worth in a year, as a share.
         currency: the shop's currency, a code of ISO 4217; empty when it was not set.
@@ -94,6 +100,7 @@ class Settings:
     dagster_port: int = 3000
     discount_rate: float = 0.10
     currency: str = ""
+    landing_at: str = ""
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
     encodings: Mapping[str, str] = field(default_factory=dict)
@@ -110,8 +117,21 @@ class Settings:
 
     @property
     def landing(self) -> Path:
-        """The folder into which sources drop their files, one folder per source."""
-        return self.data / "landing"
+        """The folder into which sources drop their files, one folder per source.
+
+        Raises:
+            ValueError: files land in an object store.
+        """
+        if is_uri(self.landing_at):
+            raise ValueError(f"files land in {self.landing_at}, which is no folder")
+        return Path(self.landing_at) if self.landing_at else self.data / "landing"
+
+    @property
+    def landing_zone(self) -> Path | ObjectStore:
+        """Where sources drop their files: a folder, or a place in an object store."""
+        if is_uri(self.landing_at):
+            return object_store(self.landing_at, self.storage_options)
+        return self.landing
 
     @property
     def catalogue(self) -> Path:
@@ -137,11 +157,13 @@ class Settings:
         engine = env.get("BRIDGE_CART_ENGINE") or "local"
         if engine != "local":
             raise SettingsError("BRIDGE_CART_ENGINE", engine, "this version runs on 'local' only")
-        lake = _lake(env.get("BRIDGE_CART_LAKE"), data)
+        lake = _place(env, "BRIDGE_CART_LAKE") or str(data / "lake")
+        landing = _place(env, "BRIDGE_CART_LANDING")
         return cls(
             data=data,
             lake=lake,
-            storage_options=_storage_options(env) if _URI.match(lake) else {},
+            landing_at=landing,
+            storage_options=_storage_options(env) if is_uri(lake) or is_uri(landing) else {},
             start_date=_day(env, "BRIDGE_CART_START_DATE", cls.start_date),
             report_host=_host(env, "BRIDGE_CART_REPORT_HOST", cls.report_host),
             report_port=_port(env, "BRIDGE_CART_REPORT_PORT", cls.report_port),
@@ -157,13 +179,18 @@ class Settings:
         )
 
 
-def _lake(value: str | None, data: Path) -> str:
+def _place(env: Mapping[str, str], name: str) -> str:
+    """A folder or an address in an object store; empty when it is not set."""
+    value = env.get(name)
     if not value:
-        return str(data / "lake")
+        return ""
+    if _WITH_LOGIN.match(value):
+        # What stands in it may be a secret.
+        raise SettingsError(name, "…", "credentials and options come from AWS_* variables")
     if _URI.match(value):
         return value.rstrip("/")
     accepted = "it must be a folder, or a URI that begins with s3://, gs:// or az://"
-    return str(_folder("BRIDGE_CART_LAKE", value, accepted))
+    return str(_folder(name, value, accepted))
 
 
 def _folder(name: str, value: str, accepted: str) -> Path:
@@ -176,7 +203,9 @@ def _folder(name: str, value: str, accepted: str) -> Path:
 
 
 def _storage_options(env: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if name.startswith(_STORES)}
+    named = {name: value for name, value in env.items() if name.startswith(_STORES) and value}
+    # Polars refuses a profile beside other options, and the others do not read one.
+    return {name: value for name, value in named.items() if name != "AWS_PROFILE"}
 
 
 def _day(env: Mapping[str, str], name: str, default: date) -> date:

@@ -1,7 +1,7 @@
 """Rows of the event log. The events of an asset for its days are put into words once.
 
 Belongs here: what a row has, and the plan of an asset for the days of a run. Does not belong here:
-the files that rows are written to (`event_log`).
+where rows are written (`event_log`, `postgres`).
 
 A run over two years of days has a plan and a materialization for each asset and day, ten thousand
 events that differ in their day and time alone. Dagster turns each into JSON by itself, which took

@@ -7,6 +7,7 @@ and the progress (`terminal.running`).
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -66,9 +67,10 @@ def run(
     if first and last and first > last:
         raise click.UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
     sources = SOURCES if source_name is None else (known[source_name],)
-    if not settings.landing.is_dir() and not settings.kafka:
+    landing = settings.landing_zone
+    if isinstance(landing, Path) and not landing.is_dir() and not settings.kafka:
         raise CommandError(
-            f"there is no landing folder {settings.landing}\n"
+            f"there is no landing folder {landing}\n"
             "create it and drop files in, or try: bridge-cart generate --customers 1000 --days 90"
         )
     lake = Lake(settings.lake, settings.storage_options)
@@ -237,4 +239,6 @@ def _failure(outcome: "Outcome") -> str:
             "see bridge-cart status, mend the cause, then bridge-cart run"
         )
     problem = outcome.problems[0] if outcome.problems else f"see run {outcome.run_id}"
+    if "\n" in problem:
+        return f"the run failed: {problem}; nothing was half-written"
     return f"the run failed: {problem}\nnothing was half-written; mend the cause and run again"

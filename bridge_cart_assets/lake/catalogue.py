@@ -22,10 +22,13 @@ from bridge_cart_assets.lake.catalogue_base import (
     take_over,
 )
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.lake.duckdb_types import quoted, sql_type
+from bridge_cart_assets.lake.duckdb_types import escaped, sql_type
+from bridge_cart_assets.lake.local_copies import copy_files, remove_unused
 from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.tables.table import Table
 
+# Folder beside the catalogue: copies of what its views read, when the lake lies in a store.
+COPIES = "copies"
 # Fewer rows are sorted as quickly as one finds out that they need not be.
 _WORTH_LOOKING = 50_000
 
@@ -47,7 +50,8 @@ def build_catalogue(
         path: the DuckDB file; written in the format of DuckDB 1.0, so that 1.1 opens it too.
         lake: where the tables lie.
         copied: tables that are copied in; their layer is the schema.
-        viewed: tables that are seen through views on their files, likewise.
+        viewed: tables that are seen through views on their files, likewise; on copies of them when
+            the lake lies in a store.
         others: tables that `meta.tables` only lists.
         run_id: Dagster run that builds it.
         finished_at: when that was (UTC).
@@ -58,14 +62,15 @@ def build_catalogue(
         The number of rows copied.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    snapshots = [lake.snapshot(table) for table in (*copied, *viewed, *others)]
+    copies: list[Path] = []
+    snapshots = lake.snapshots((*copied, *viewed, *others))
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".catalogue-") as folder:
         new = Path(folder) / path.name
         kept = kept_tables(path, snapshots[: len(copied)])
         if kept and not take_over(path, new, kept):
             kept = {}
         with duckdb.connect() as connection:
-            connection.execute(f"ATTACH '{quoted(str(new))}' AS c (STORAGE_VERSION 'v1.0.0')")
+            connection.execute(f"ATTACH '{escaped(str(new))}' AS c (STORAGE_VERSION 'v1.0.0')")
             # One transaction: each statement by itself would be written down by itself.
             connection.execute("BEGIN")
             layers = {table.layer for table in (*copied, *viewed)}
@@ -74,11 +79,13 @@ def build_catalogue(
             rows = 0
             for snapshot in snapshots[: len(copied)]:
                 if snapshot.table.path not in kept:
-                    rows += _copy(connection, snapshot, Path(folder), lake.is_local)
+                    files, _ = _files_of(lake, snapshot, Path(folder))
+                    rows += _copy(connection, snapshot, files)
                 _comment(connection, "TABLE", snapshot.table)
-            if lake.is_local:
-                for snapshot in snapshots[len(copied) : len(copied) + len(viewed)]:
-                    _view(connection, snapshot)
+            for snapshot in snapshots[len(copied) : len(copied) + len(viewed)]:
+                files, fetched = _files_of(lake, snapshot, path.parent / COPIES)
+                copies += fetched
+                _view(connection, snapshot, files)
             # Raw tables say up to when they go themselves, which may be later than orders do.
             of_silver = [s.as_of for s in snapshots if s.as_of and s.table.layer == "silver"]
             as_of = max(of_silver, default=None)
@@ -89,22 +96,23 @@ def build_catalogue(
             connection.execute("DETACH c")
         mark_as_built(new, finished_at)
         os.replace(new, path)
+    remove_unused(path.parent / COPIES, copies)
     return rows + sum(one.came.height for one in kept.values())
 
 
-def _copy(
-    connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, folder: Path, is_local: bool
-) -> int:
+def _files_of(lake: Lake, snapshot: Snapshot, folder: Path) -> tuple[list[str], list[Path]]:
+    """The files of a table as DuckDB reads them; those of a store are copied into a folder."""
+    if lake.is_local:
+        return snapshot.file_uris, []
+    copies = copy_files(lake, snapshot, folder)
+    return [str(copy.absolute()) for copy in copies], copies
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, files: Sequence[str]) -> int:
     table = snapshot.table
     name = f"c.{table.layer}.{table.name}"
     columns = ", ".join(f'"{n}" {sql_type(t)}' for n, t in table.dtypes.items())
     connection.execute(f"CREATE TABLE {name} ({columns})")
-    files = snapshot.file_uris
-    if files and not is_local:
-        # DuckDB's own readers of object stores are extensions that may not be at hand.
-        copy = folder / f"{table.name}.parquet"
-        snapshot.read().write_parquet(copy)
-        files = [str(copy)]
     if files:
         order = "" if _is_in_order(snapshot) else ", ".join(f'"{n}"' for n in table.key)
         by_key = f" ORDER BY {order}" if order else ""
@@ -124,10 +132,10 @@ def _is_in_order(snapshot: Snapshot) -> bool:
     return bool(snapshot.scan().select(key).collect().to_series().is_sorted())
 
 
-def _view(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
+def _view(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, files: Sequence[str]) -> None:
     table = snapshot.table
-    if snapshot.file_uris:
-        select = _select(table, snapshot.file_uris)
+    if files:
+        select = _select(table, files)
     else:
         nulls = ", ".join(f'NULL::{sql_type(t)} AS "{n}"' for n, t in table.dtypes.items())
         select = f"SELECT {nulls} WHERE false"
@@ -137,7 +145,7 @@ def _view(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
 
 def _select(table: Table, files: Iterable[str]) -> str:
     names = ", ".join(f'"{name}"' for name in table.dtypes)
-    listed = ", ".join(f"'{quoted(uri)}'" for uri in files)
+    listed = ", ".join(f"'{escaped(uri)}'" for uri in files)
     options = "hive_partitioning = false"
     if table.partition_by:
         types = ", ".join(f"{n}: {sql_type(table.dtypes[n])}" for n in table.partition_by)
@@ -190,8 +198,8 @@ def _note(connection: duckdb.DuckDBPyConnection, table: Table, rows: pl.DataFram
 
 def _comment(connection: duckdb.DuckDBPyConnection, kind: str, table: Table) -> None:
     name = f"c.{table.layer}.{table.name}"
-    statements = [f"COMMENT ON {kind} {name} IS '{quoted(table.description)}'"]
+    statements = [f"COMMENT ON {kind} {name} IS '{escaped(table.description)}'"]
     for column in table.columns:
-        meaning = quoted(table.meaning(column))
+        meaning = escaped(table.meaning(column))
         statements.append(f"COMMENT ON COLUMN {name}.\"{column}\" IS '{meaning}'")
     connection.execute(";".join(statements))

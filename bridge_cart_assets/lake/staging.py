@@ -10,9 +10,8 @@ where the rows come from.
 """
 
 import json
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import suppress
 
 import polars as pl
 from deltalake import DeltaTable, PostCommitHookProperties, write_deltalake
@@ -20,6 +19,8 @@ from deltalake.transaction import AddAction
 
 from bridge_cart_assets.lake.fsync import LOG
 from bridge_cart_assets.lake.parquet import writing
+from bridge_cart_assets.lake.table_files import TableFiles, read_entry
+from bridge_cart_assets.object_store import StoreError
 from bridge_cart_assets.tables.table import Table
 
 # How the names of the folders begin: large files on their way, and what a compaction has written.
@@ -74,11 +75,11 @@ class StagedFiles:
         is_committed: whether a version may refer to the files, so that they have to stay.
     """
 
-    def __init__(self, table: Table, scratch: DeltaTable, uri: str, options: dict[str, str] | None):
+    def __init__(self, table: Table, scratch: DeltaTable, folder: str, files: TableFiles) -> None:
         self._table = table
         self._scratch = scratch
-        self._uri = uri
-        self._options = options
+        self._folder = folder
+        self._files = files
         self.height = 0
         self.is_committed = False
 
@@ -108,14 +109,13 @@ class StagedFiles:
         Args:
             data_change: whether their rows are new to the table.
         """
-        folder = self._uri.rpartition("/")[2]
         versions = range(self._scratch.version() + 1)
-        entries = [f"{self._uri}/{LOG}/{version:020}.json" for version in versions]
-        lines = pl.read_lines(entries, glob=False, storage_options=self._options)["line"]
+        entries = (read_entry(self._files, version) for version in versions)
+        lines = (line for entry in entries for line in entry.splitlines())
         added = (action["add"] for line in lines if "add" in (action := json.loads(line)))
         return [
             AddAction(
-                path=f"{folder}/{add['path']}",
+                path=f"{self._folder}/{add['path']}",
                 size=add["size"],
                 partition_values=add["partitionValues"],
                 modification_time=add["modificationTime"],
@@ -128,9 +128,7 @@ class StagedFiles:
     def tidy_up(self) -> None:
         """Remove the small table's log, and the files too unless a version may refer to them.
 
-        In a folder of this machine only: `vacuum` removes what lies elsewhere.
+        What cannot be removed is left to `vacuum`.
         """
-        if "://" not in self._uri:
-            shutil.rmtree(
-                Path(self._uri, LOG) if self.is_committed else self._uri, ignore_errors=True
-            )
+        with suppress(StoreError):
+            self._files.remove_folder(LOG if self.is_committed else "")

@@ -30,6 +30,8 @@ SEGMENT_SHARES = "segment_shares"
 # The logarithm of an empty bin is infinite: one customer in ten thousand stands for none. A bin
 # that loses a tenth of the customers then counts 0.69, one that loses a hundredth 0.05.
 FLOOR = 1e-4
+# What the features are made from.
+_READ = sorted({name for feature in FEATURES.values() for name in feature.meta.root_names()})
 _TENTHS = np.arange(1, 10) / 10
 
 
@@ -125,11 +127,11 @@ def drift_between(
     ['recency_days']
     """
     versions = from_rows(models.collect())
-    now = customers.collect()
+    now = customers.select(_READ).collect()
     if not versions or not now.height:
         return MODEL_DRIFT.empty()
     model = versions[-1]
-    then = training.filter(pl.col("model_version") == model.version).collect()
+    then = training.filter(pl.col("model_version") == model.version).select(_READ).collect()
     if model.trained_as_of == as_of:
         then = now
     if not then.height:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.object_store import ObjectStore
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES, recipes, update_table
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.pipeline.intake import take_in_source
@@ -23,7 +24,7 @@ from bridge_cart_assets.tables.silver import TABLES as SILVER_TABLES
 
 def run(
     lake: Lake,
-    landing: Path,
+    landing: Path | ObjectStore,
     *,
     sources: Sequence[Source] = SOURCES,
     brokers: Mapping[str, str] | None = None,
@@ -63,7 +64,7 @@ def run(
 
 def refresh_silver(
     lake: Lake,
-    landing: Path,
+    landing: Path | ObjectStore,
     *,
     sources: Sequence[Source] = SOURCES,
     brokers: Mapping[str, str] | None = None,

@@ -65,7 +65,7 @@ from bridge_cart_assets.transforms.features import customer_features, updated_fe
 from bridge_cart_assets.transforms.history import segment_events, updated_events
 from bridge_cart_assets.transforms.kpi_moves import kpi_moves, updated_kpi_moves
 from bridge_cart_assets.transforms.kpis import kpis_from
-from bridge_cart_assets.transforms.migration import segment_migration
+from bridge_cart_assets.transforms.migration import segment_migration, updated_migration
 from bridge_cart_assets.transforms.sales import sales_daily, updated_sales
 
 # Counted up when a formula of a table that follows changes: then it is built whole once.
@@ -167,7 +167,7 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
             *(SEGMENT_EVENTS, (CUSTOMER_HISTORY, PURCHASES), segment_events),
             follow=Follow(
                 updated_events,
-                reads=(CUSTOMER_HISTORY,),
+                reads=(CUSTOMER_HISTORY, features),
                 feed=CUSTOMER_HISTORY,
                 is_of_model=True,
             ),
@@ -176,7 +176,15 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
             *(SEGMENT_METRICS, (CUSTOMER_HISTORY, PURCHASES, models), metrics_from),
             reads=(CUSTOMER_HISTORY, SEGMENT_EVENTS, models),
         ),
-        Recipe(SEGMENT_MIGRATION, (CUSTOMER_HISTORY,), segment_migration),
+        Recipe(
+            *(SEGMENT_MIGRATION, (CUSTOMER_HISTORY,), segment_migration),
+            follow=Follow(
+                updated_migration,
+                reads=(CUSTOMER_HISTORY,),
+                feed=CUSTOMER_HISTORY,
+                is_of_model=True,
+            ),
+        ),
         Recipe(
             *(MODEL_DRIFT, (PURCHASES, models), drift_between),
             reads=(TRAINING_STATES, features, models),

@@ -17,6 +17,7 @@ from bridge_cart_assets.ingestion.repeated import (
 )
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.object_store import ObjectStore
 from bridge_cart_assets.pipeline.plan import ALL_ARRIVALS, FILES, MESSAGES
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
 from bridge_cart_assets.sources import Source
@@ -73,7 +74,7 @@ class Intake:
 def take_in_source(
     lake: Lake,
     source: Source,
-    landing: Path,
+    landing: Path | ObjectStore,
     run_id: str,
     *,
     brokers: Mapping[str, str] | None = None,

@@ -11,7 +11,7 @@ import polars as pl
 from bridge_cart_assets.tables.columns import QUANTITY
 from bridge_cart_assets.tables.gold import SALES_DAILY
 from bridge_cart_assets.tables.silver import CUSTOMERS
-from bridge_cart_assets.transforms.changes import Changes
+from bridge_cart_assets.transforms.changes import Changes, is_among
 from bridge_cart_assets.transforms.features import exact_sum, up_to
 
 UNKNOWN = "unknown"
@@ -60,9 +60,8 @@ def updated_sales(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
             (moved.before, lines.gone.select(moved.now.columns)),
         )
     )
-    customers = pl.concat([came, gone])["customer_id"].unique()
-    of_these = pl.col("customer_id").is_in(customers.implode())
-    now = changes.customers.filter(of_these).filter("is_current").collect()
+    buyers = pl.concat([came["customer_id"], gone["customer_id"]])
+    now = changes.customers.filter(is_among(buyers)).filter("is_current").collect()
     before = changes.profiles.before(now, CUSTOMERS.key)
     so_far, more, less = (
         earlier.collect(),
@@ -81,8 +80,15 @@ def updated_sales(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
 def _sums(seen: pl.LazyFrame, customers: pl.LazyFrame) -> pl.DataFrame:
     countries = customers.filter("is_current").select("customer_id", "country")
     is_sale, is_refund = (pl.col("kind") == kind for kind in ("sale", "refund"))
+    of_sales = ("quantity", "purchase_amount", "discount_amount", "net_amount")
     return (
         seen.filter(is_sale | is_refund)
+        # Not within the groups, where a filter is computed for each of them.
+        .with_columns(
+            *(pl.when(is_sale).then(name).alias(name) for name in of_sales),
+            _is_sale=is_sale,
+            _refund=pl.when(is_refund).then(pl.col("net_amount")),
+        )
         .join(countries, on="customer_id", how="left")
         .group_by(
             "product_category",
@@ -92,17 +98,13 @@ def _sums(seen: pl.LazyFrame, customers: pl.LazyFrame) -> pl.DataFrame:
             country=pl.col("country").fill_null(UNKNOWN),
         )
         .agg(
-            lines=is_sale.sum().cast(pl.Int64),
-            quantity=pl.col("quantity").filter(is_sale).sum().cast(QUANTITY),
-            purchase_amount=_amount("purchase_amount", is_sale),
-            discounts=_amount("discount_amount", is_sale),
-            revenue=_amount("net_amount", is_sale),
-            refunds=exact_sum(-pl.col("net_amount").filter(is_refund).sum()),
+            lines=pl.sum("_is_sale").cast(pl.Int64),
+            quantity=pl.sum("quantity").cast(QUANTITY),
+            purchase_amount=exact_sum(pl.sum("purchase_amount")),
+            discounts=exact_sum(pl.sum("discount_amount")),
+            revenue=exact_sum(pl.sum("net_amount")),
+            refunds=exact_sum(-pl.sum("_refund")),
         )
         .sort(SALES_DAILY.key)
         .collect()
     )
-
-
-def _amount(column: str, of: pl.Expr) -> pl.Expr:
-    return exact_sum(pl.col(column).filter(of).sum())

@@ -33,6 +33,7 @@ WITHOUT_EXAMPLE = {
     "transforms/features.py: updated_features": FOLLOWS,
     "transforms/history.py: updated_events": FOLLOWS,
     "transforms/kpi_moves.py: updated_kpi_moves": FOLLOWS,
+    "transforms/migration.py: updated_migration": FOLLOWS,
     "transforms/sales.py: updated_sales": FOLLOWS,
     "models/segment_history.py: segment_under_previous_model": "longer than its code",
 }

@@ -26,6 +26,7 @@ FLOORS = (
     {"tables"},
     {"partitions"},
     {"settings", "batch_days", "thresholds"},
+    {"object_store"},
 )
 PURE = {
     "transforms",

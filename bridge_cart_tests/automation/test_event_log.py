@@ -13,7 +13,7 @@ from dagster._core.storage.event_log import EventLogStorage
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 from sqlalchemy.engine import Connection
 
-from bridge_cart_assets.automation import event_log
+from bridge_cart_assets.automation import event_batches
 from bridge_cart_assets.automation.event_log import PooledSqliteEventLogStorage
 from bridge_cart_assets.automation.event_rows import event_rows
 
@@ -278,7 +278,7 @@ def test_the_events_of_many_days_are_put_into_words_once(
         return rows
 
     monkeypatch.setattr(PooledSqliteEventLogStorage, "_event_to_row", counted)
-    monkeypatch.setattr(event_log, "event_rows", checked)
+    monkeypatch.setattr(event_batches, "event_rows", checked)
     with instance(tmp_path / "pooled", PooledSqliteEventLogStorage) as made:
         log_answers(made)
     of_days = [row for row in in_words if row["partition"]]

@@ -199,8 +199,5 @@ def test_a_lake_elsewhere_gets_staged_rows_too(tmp_path: Path) -> None:
                 staged.add(frame)
             lake.snapshot(BY_MONTH).append_staged(staged, RUN)
     assert lake.snapshot(BY_MONTH).rows == 6
-    left = set(Path(tmp_path, "lake").rglob("staged-*/_delta_log/*"))
-    for path in left:
-        os.utime(path, (0, 0))
-    assert len(lake.snapshot(BY_MONTH).vacuum(timedelta(0))) == len(left) > 0
+    assert not set(Path(tmp_path, "lake").rglob("staged-*/_delta_log/*"))
     assert lake.snapshot(BY_MONTH).read().height == 6
