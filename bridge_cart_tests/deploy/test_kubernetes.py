@@ -130,17 +130,9 @@ def test_the_account_of_the_chart_is_the_one_that_may_start_executors() -> None:
     }
 
 
-def test_executors_have_the_credentials_of_the_driver() -> None:
-    of_driver = {
-        name: given["valueFrom"]["secretKeyRef"]
-        for name, given in variables(CODE)
-        if name.startswith("AWS_") and "valueFrom" in given
-    }
-    of_executors = dict(
-        re.findall(r"^spark\.kubernetes\.executor\.secretKeyRef\.(\w+) (\S+)$", SPARK, re.M)
-    )
-    assert of_driver
-    assert of_executors == {name: f"{ref['name']}:{ref['key']}" for name, ref in of_driver.items()}
+def test_credentials_travel_to_executors_encrypted() -> None:
+    for setting in ("spark.authenticate true", "spark.network.crypto.enabled true"):
+        assert setting in SPARK.splitlines()
 
 
 def test_the_code_server_starts_as_in_compose() -> None:
