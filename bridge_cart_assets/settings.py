@@ -31,6 +31,14 @@ _NO_ZONES = {"Factory", "localtime"}
 _ORDERS = ("day_first", "month_first")
 _IDENTITY = "BRIDGE_CART_IDENTITY"
 _IDENTITIES = ("email", "off")
+_ENGINE = "BRIDGE_CART_ENGINE"
+_SERVERS = r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])"
+_ENGINES = re.compile(
+    rf"local|local\[(?:[1-9]\d*|\*)\]|local-cluster\[[1-9]\d*,[1-9]\d*,[1-9]\d*\]"
+    rf"|spark://{_SERVERS}:\d{{1,5}}(?:,{_SERVERS}:\d{{1,5}})*"
+    rf"|k8s://(?:https?://)?{_SERVERS}(?::\d{{1,5}})?"
+    rf"|sc://{_SERVERS}(?::\d{{1,5}})?(?:/(?:;[^;=]+=[^;]*)*)?"
+)
 _PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _KAFKA_FILES = ("SSL_CA_LOCATION", "SSL_CERTIFICATE_LOCATION", "SSL_KEY_LOCATION")
@@ -90,6 +98,9 @@ class Settings:
         timezone: the shop's time zone by its IANA name.
         identity: email when accounts and guests with one e-mail address are one customer, else off.
         keep_runs: of how many runs Dagster keeps the whole history.
+        engine: where records are cleaned and folded and gold is built: local, or the address of a
+            cluster. It may hold a token.
+        engine_rows: work on fewer rows is done in this process whatever the engine.
     """
 
     data: Path = Path("data")
@@ -108,6 +119,8 @@ class Settings:
     timezone: str = SilverSettings.timezone
     identity: str = "email"
     keep_runs: int = 30
+    engine: str = field(default="local", repr=False)
+    engine_rows: int = 1
 
     @property
     def silver(self) -> SilverSettings:
@@ -154,9 +167,6 @@ class Settings:
         data = _folder(
             "BRIDGE_CART_DATA", env.get("BRIDGE_CART_DATA") or "data", "it must be a folder"
         )
-        engine = env.get("BRIDGE_CART_ENGINE") or "local"
-        if engine != "local":
-            raise SettingsError("BRIDGE_CART_ENGINE", engine, "this version runs on 'local' only")
         lake = _place(env, "BRIDGE_CART_LAKE") or str(data / "lake")
         landing = _place(env, "BRIDGE_CART_LANDING")
         return cls(
@@ -176,6 +186,8 @@ class Settings:
             timezone=_timezone(env, _TIMEZONE, cls.timezone),
             identity=_choice(env, _IDENTITY, _IDENTITIES),
             keep_runs=_count(env, "BRIDGE_CART_KEEP_RUNS", cls.keep_runs),
+            engine=_engine(env),
+            engine_rows=_count(env, "BRIDGE_CART_ENGINE_ROWS", cls.engine_rows, 10**12),
         )
 
 
@@ -261,13 +273,26 @@ def _share(env: Mapping[str, str], name: str, default: float) -> float:
     return float(value)
 
 
-def _count(env: Mapping[str, str], name: str, default: int) -> int:
+def _count(env: Mapping[str, str], name: str, default: int, most: int = 999_999) -> int:
     value = env.get(name)
     if not value:
         return default
-    if not re.fullmatch(r"[0-9]{1,6}", value) or int(value) < 1:
-        raise SettingsError(name, value, "a whole number from 1 to 999999")
+    if not re.fullmatch(r"[0-9]{1,12}", value) or not 1 <= int(value) <= most:
+        raise SettingsError(name, value, f"a whole number from 1 to {most}")
     return int(value)
+
+
+def _engine(env: Mapping[str, str]) -> str:
+    value = env.get(_ENGINE) or "local"
+    if not _ENGINES.fullmatch(value):
+        raise SettingsError(
+            _ENGINE,
+            # What follows may be a token.
+            value.partition(";")[0],
+            "local, local[N], local-cluster[EXECUTORS,CORES,MEGABYTES], spark://HOST:PORT, "
+            "k8s://HOST:PORT or sc://HOST:PORT",
+        )
+    return value
 
 
 def _choice(env: Mapping[str, str], name: str, accepted: tuple[str, ...]) -> str:

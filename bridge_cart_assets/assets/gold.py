@@ -9,6 +9,7 @@ from bridge_cart_assets.assets.asset_checks import check_specs, evaluate
 from bridge_cart_assets.assets.asset_metadata import asset_metadata
 from bridge_cart_assets.assets.asset_specs import asset_key, asset_spec, materialize_result
 from bridge_cart_assets.checks.check import CheckContext
+from bridge_cart_assets.engine.engine import Engine
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import Built, recipes, update_table
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
@@ -27,7 +28,10 @@ class Training(dg.Config):
 
 
 def gold_assets(
-    condition: dg.AutomationCondition[dg.AssetKey], discount_rate: float, zone: str = "UTC"
+    condition: dg.AutomationCondition[dg.AssetKey],
+    discount_rate: float,
+    zone: str = "UTC",
+    engine: Engine | None = None,
 ) -> dg.AssetsDefinition:
     """The asset that builds the tables of gold, each after those that it is built from."""
     declared = [recipe for recipe in recipes(discount_rate) if not recipe.is_internal]
@@ -47,7 +51,7 @@ def gold_assets(
         # Tables whose blocking check failed, and those that would be built from them.
         held: set[str] = set()
         all_built: dict[str, Built] = {}
-        inputs = GoldInputs.now(lake)
+        inputs = GoldInputs.now(lake, engine)
         last_catalogue = settings.catalogue if context.selected_asset_keys else None
         looked_at = CheckContext(lake, zone=zone, last_catalogue=last_catalogue)
         for recipe in recipes(discount_rate, config.retrain):

@@ -153,7 +153,8 @@ class CheckContext:
             changed = self.changed(table)
             if changed is None:
                 return rows
-            columns = dict.fromkeys((*table.key, *owner, *(_INTERVAL if table.interval_of else ())))
+            further = _INTERVAL if table.interval_of else ()
+            columns = list(dict.fromkeys((*table.key, *owner, *further)))
             mine = with_keys(rows.select(columns), _of(changed, owner))
             version = self.lake.snapshot(table).version
 

@@ -22,7 +22,7 @@ from bridge_cart_assets.lake.catalogue_base import (
     take_over,
 )
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.lake.duckdb_types import quoted, sql_type
+from bridge_cart_assets.lake.duckdb_types import escaped, sql_type
 from bridge_cart_assets.lake.local_copies import copy_files, remove_unused
 from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.tables.table import Table
@@ -70,7 +70,7 @@ def build_catalogue(
         if kept and not take_over(path, new, kept):
             kept = {}
         with duckdb.connect() as connection:
-            connection.execute(f"ATTACH '{quoted(str(new))}' AS c (STORAGE_VERSION 'v1.0.0')")
+            connection.execute(f"ATTACH '{escaped(str(new))}' AS c (STORAGE_VERSION 'v1.0.0')")
             # One transaction: each statement by itself would be written down by itself.
             connection.execute("BEGIN")
             layers = {table.layer for table in (*copied, *viewed)}
@@ -145,7 +145,7 @@ def _view(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, files: Sequ
 
 def _select(table: Table, files: Iterable[str]) -> str:
     names = ", ".join(f'"{name}"' for name in table.dtypes)
-    listed = ", ".join(f"'{quoted(uri)}'" for uri in files)
+    listed = ", ".join(f"'{escaped(uri)}'" for uri in files)
     options = "hive_partitioning = false"
     if table.partition_by:
         types = ", ".join(f"{n}: {sql_type(table.dtypes[n])}" for n in table.partition_by)
@@ -198,8 +198,8 @@ def _note(connection: duckdb.DuckDBPyConnection, table: Table, rows: pl.DataFram
 
 def _comment(connection: duckdb.DuckDBPyConnection, kind: str, table: Table) -> None:
     name = f"c.{table.layer}.{table.name}"
-    statements = [f"COMMENT ON {kind} {name} IS '{quoted(table.description)}'"]
+    statements = [f"COMMENT ON {kind} {name} IS '{escaped(table.description)}'"]
     for column in table.columns:
-        meaning = quoted(table.meaning(column))
+        meaning = escaped(table.meaning(column))
         statements.append(f"COMMENT ON COLUMN {name}.\"{column}\" IS '{meaning}'")
     connection.execute(";".join(statements))

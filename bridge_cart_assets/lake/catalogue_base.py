@@ -28,7 +28,7 @@ import duckdb
 import polars as pl
 
 from bridge_cart_assets.lake.changes import net_rows
-from bridge_cart_assets.lake.duckdb_types import quoted, sql_type
+from bridge_cart_assets.lake.duckdb_types import escaped, sql_type
 from bridge_cart_assets.lake.fsync import LOG
 from bridge_cart_assets.lake.snapshot import FeedGoneError, Snapshot
 from bridge_cart_assets.tables.table import Table
@@ -126,7 +126,7 @@ def take_over(old: Path, new: Path, kept: Mapping[str, Kept]) -> bool:
     shutil.copyfile(old, new)
     try:
         with duckdb.connect() as connection:
-            connection.execute(f"ATTACH '{quoted(str(new))}' AS c (STORAGE_VERSION 'v1.0.0')")
+            connection.execute(f"ATTACH '{escaped(str(new))}' AS c (STORAGE_VERSION 'v1.0.0')")
             connection.execute("BEGIN")
             _drop_others(connection, kept)
             is_right = all(_bring_up_to_date(connection, one, new.parent) for one in kept.values())
@@ -253,10 +253,10 @@ def _bring_up_to_date(connection: duckdb.DuckDBPyConnection, kept: Kept, folder:
         is_same = " AND ".join(f'old."{column}" = gone."{column}"' for column in kept.table.key)
         connection.execute(
             f"DELETE FROM {name} AS old"  # noqa: S608 (own names)
-            f" USING read_parquet('{quoted(str(gone))}') AS gone WHERE {is_same}"
+            f" USING read_parquet('{escaped(str(gone))}') AS gone WHERE {is_same}"
         )
         connection.execute(
-            f"INSERT INTO {name} SELECT * FROM read_parquet('{quoted(str(came))}')"  # noqa: S608
+            f"INSERT INTO {name} SELECT * FROM read_parquet('{escaped(str(came))}')"  # noqa: S608
         )
     [(rows,)] = connection.execute(f"SELECT count(*) FROM {name}").fetchall()  # noqa: S608
     return bool(rows == kept.rows)

@@ -27,9 +27,14 @@ class Change:
     partitions: tuple[str, ...] | None = None
 
     @property
+    def height(self) -> int:
+        """How many rows that are."""
+        return self.inserts.height + self.updates.height + self.deletes.height
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.inserts.height or self.updates.height or self.deletes.height)
+        return not self.height
 
 
 def diff(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> Change:

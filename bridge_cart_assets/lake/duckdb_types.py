@@ -25,10 +25,10 @@ def sql_type(dtype: pl.DataType) -> str:
     return _TYPES[type(dtype)]
 
 
-def quoted(text: str) -> str:
+def escaped(text: str) -> str:
     """A text as it stands between single quotes.
 
-    >>> quoted("Anna's lake")
+    >>> escaped("Anna's lake")
     "Anna''s lake"
     """
     return text.replace("'", "''")

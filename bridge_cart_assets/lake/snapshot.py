@@ -5,7 +5,7 @@ not belong here: what the rows mean, or anything that knows Dagster.
 """
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import cached_property
@@ -32,6 +32,7 @@ from bridge_cart_assets.lake.commits import (
 from bridge_cart_assets.lake.delta_schema import absent_columns, add_columns, create_table
 from bridge_cart_assets.lake.fsync import fsync_commit
 from bridge_cart_assets.lake.open_tables import OpenTable, OpenTables
+from bridge_cart_assets.lake.row_files import RowFiles
 from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.lake.table_files import table_files
 from bridge_cart_assets.lake.transactions import all_transactions
@@ -178,14 +179,24 @@ class Snapshot:
         if self.file_uris == self._handle.file_uris():
             return pl.scan_delta(self._handle).with_columns(self._nulls()).select(columns)
         # Polars takes the handle's percent-encoded paths literally: a folder with a blank.
-        partitions = {name: self.table.dtypes[name] for name in self.table.partition_by}
-        return pl.scan_parquet(
-            self.file_uris,
-            hive_partitioning=bool(partitions),
-            hive_schema=partitions or None,
-            schema={n: t for n, t in self.table.dtypes.items() if n not in partitions},
-            missing_columns="insert",
-        ).select(columns)
+        return self.row_files().scan()
+
+    def row_files(self, days: Collection[date] | None = None) -> RowFiles:
+        """The live files, for another process to read.
+
+        Args:
+            days: of a table that is partitioned by batch day, only these days.
+        """
+        files = self.files
+        if days is not None and files.height:
+            is_of_day = pl.col("partition._batch_day").cast(pl.Date).is_in(list(days))
+            files = files.filter(is_of_day)
+        at = self._folder or self.uri
+        uris = tuple(
+            f"{at}/{unquote(path) if self._folder else path}" for path in files["path"].to_list()
+        )
+        counts = tuple(files["num_records"].to_list())
+        return RowFiles(self.table, uris, counts, self._options or {})
 
     def _nulls(self) -> list[pl.Expr]:
         return [pl.lit(None, self.table.dtypes[name]).alias(name) for name in self._lacking]
@@ -322,6 +333,18 @@ class Snapshot:
                 snapshot.
         """
         return self._commit_staged(staged, [*staged.additions(data_change=True)], commit)
+
+    def append_files(self, actions: Iterable[str], commit: Commit) -> int:
+        """Add files that other processes have written (`staging.stage_apart`), in one commit.
+
+        Raises:
+            CommitConflictError: the table has moved on; the files belong to no version.
+        """
+        self.create_if_missing()
+        added = [staging.addition(action, data_change=True) for action in actions]
+        return self._commit(
+            lambda handle: add_and_remove_files(handle, self.table, added, commit), commit
+        )
 
     def vacuum(self, keep: timedelta = TOMBSTONE_RETENTION, spare: int | None = None) -> list[str]:
         """Remove files that no version younger than `keep` needs, and those that no version has.

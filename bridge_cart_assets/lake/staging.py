@@ -10,16 +10,18 @@ where the rows come from.
 """
 
 import json
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
 import polars as pl
 from deltalake import DeltaTable, PostCommitHookProperties, write_deltalake
 from deltalake.transaction import AddAction
 
+from bridge_cart_assets.lake.delta_schema import create_table
 from bridge_cart_assets.lake.fsync import LOG
 from bridge_cart_assets.lake.parquet import writing
-from bridge_cart_assets.lake.table_files import TableFiles, read_entry
+from bridge_cart_assets.lake.table_files import TableFiles, read_entry, table_files
 from bridge_cart_assets.object_store import StoreError
 from bridge_cart_assets.tables.table import Table
 
@@ -109,21 +111,15 @@ class StagedFiles:
         Args:
             data_change: whether their rows are new to the table.
         """
+        return [addition(action, data_change=data_change) for action in self.actions()]
+
+    def actions(self) -> list[str]:
+        """The files as actions of Delta's log, with paths below the table."""
         versions = range(self._scratch.version() + 1)
         entries = (read_entry(self._files, version) for version in versions)
         lines = (line for entry in entries for line in entry.splitlines())
         added = (action["add"] for line in lines if "add" in (action := json.loads(line)))
-        return [
-            AddAction(
-                path=f"{self._folder}/{add['path']}",
-                size=add["size"],
-                partition_values=add["partitionValues"],
-                modification_time=add["modificationTime"],
-                data_change=data_change,
-                stats=add["stats"],
-            )
-            for add in added
-        ]
+        return [json.dumps({**add, "path": f"{self._folder}/{add['path']}"}) for add in added]
 
     def tidy_up(self) -> None:
         """Remove the small table's log, and the files too unless a version may refer to them.
@@ -132,3 +128,51 @@ class StagedFiles:
         """
         with suppress(StoreError):
             self._files.remove_folder(LOG if self.is_committed else "")
+
+
+def addition(action: str, *, data_change: bool) -> AddAction:
+    """An action of Delta's log as delta-rs takes it.
+
+    Args:
+        action: one of `StagedFiles.actions`.
+        data_change: whether its rows are new to the table.
+    """
+    add = json.loads(action)
+    return AddAction(
+        path=add["path"],
+        size=add["size"],
+        partition_values=add["partitionValues"],
+        modification_time=add["modificationTime"],
+        data_change=data_change,
+        stats=add["stats"],
+    )
+
+
+def stage_apart(
+    table: Table, root: str, options: Mapping[str, str], frames: Iterable[pl.DataFrame]
+) -> Iterator[str]:
+    """Write rows as files below a table, in any process that sees where it lies.
+
+    Each call has a folder of its own, so one that is repeated disturbs none. Files that no commit
+    adds go with `vacuum`.
+
+    Args:
+        table: the declaration.
+        root: where all tables lie.
+        options: of the object store.
+        frames: the rows.
+
+    Returns:
+        The files as actions of Delta's log.
+    """
+    folder = f"{STAGED}{uuid.uuid4().hex}"
+    scratch = create_table(table, f"{root}/{table.path}/{folder}", dict(options) or None)
+    files = table_files(root, f"{table.path}/{folder}", options or None)
+    staged = StagedFiles(table, scratch, folder, files)
+    for frame in frames:
+        staged.add(frame)
+    # Whoever gets the names may commit them.
+    staged.is_committed = True
+    actions = staged.actions()
+    staged.tidy_up()
+    yield from actions

@@ -179,13 +179,28 @@ def retraining_due(
     """
     if not models.height:
         return "first"
-    latest = models.filter(pl.col("model_version") == pl.max("model_version"))
-    version, trained_as_of = latest.select("model_version", "trained_as_of").row(0)
-    age = as_of - trained_as_of
-    if age >= thresholds.model_age:
+    version, trained_as_of = _latest(models)
+    if as_of - trained_as_of >= thresholds.model_age:
         return "age"
     moved = drift.filter((pl.col("model_version") == version) & pl.col("has_drifted"))
-    return "drift" if moved.height and age >= thresholds.model_rest else None
+    return "drift" if moved.height and has_rested(models, as_of, thresholds) else None
+
+
+def has_rested(models: pl.DataFrame, as_of: date, thresholds: Thresholds = THRESHOLDS) -> bool:
+    """Whether the latest model is old enough for drift to be a reason to train again.
+
+    >>> models = pl.DataFrame({"model_version": [1], "trained_as_of": date(2024, 1, 1)})
+    >>> [has_rested(models, date(2024, 1, day)) for day in (7, 8)]
+    [False, True]
+    """
+    return bool(as_of - _latest(models)[1] >= thresholds.model_rest)
+
+
+def _latest(models: pl.DataFrame) -> tuple[int, date]:
+    """Version and training day of the latest model."""
+    latest = models.filter(pl.col("model_version") == pl.max("model_version"))
+    version, trained_as_of = latest.select("model_version", "trained_as_of").row(0)
+    return version, trained_as_of
 
 
 def _customers(purchases: pl.LazyFrame, day: date) -> pl.DataFrame:

@@ -26,7 +26,7 @@ from bridge_cart_assets.ingestion.readers import (
 from bridge_cart_assets.ingestion.repeated import RepeatedFile, taken_before
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.object_store import ObjectStore
-from bridge_cart_assets.pipeline.silver import CleanedRecords, clean_records
+from bridge_cart_assets.pipeline.cleaned_records import CleanedRecords, clean_records
 from bridge_cart_assets.settings import SilverSettings
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.columns import MONEY

@@ -36,6 +36,7 @@ from bridge_cart_assets.models.segment_history import (
 )
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs, WholeError, feed_since, seen_name
 from bridge_cart_assets.pipeline.phases import phase
+from bridge_cart_assets.pipeline.spread_gold import build_by
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
     CONCENTRATION_DAILY,
@@ -250,7 +251,15 @@ class Built:
 
 
 def build_rows(recipe: Recipe, inputs: GoldInputs) -> pl.DataFrame:
-    """The rows that a table should have now, as its declaration types them."""
+    """The rows that a table should have now, as its declaration types them.
+
+    Raises:
+        EngineError: the engine of the run failed.
+    """
+    if inputs.engine is not None:
+        by_engine = build_by(inputs.engine, recipe.table, inputs)
+        if by_engine is not None:
+            return recipe.table.conform(by_engine)
     read = (inputs.rows(table, of_everybody=recipe.of_everybody) for table in recipe.inputs)
     rows = recipe.build(*read, inputs.as_of)
     return recipe.table.conform(rows)
@@ -292,8 +301,8 @@ def _update(recipe: Recipe, run_id: str, inputs: GoldInputs, noted: Mapping[str,
             why = str(reason)
         else:
             if isinstance(changed, Rows):
-                built = Built(None, "incremental", None, changed.height, 0.0)
                 change = diff(recipe.table, changed.gone, changed.came)
+                built = Built(None, "incremental", None, change.height, 0.0)
                 snapshot.apply(change, Commit(run_id, inputs.as_of, recorded, built.notes(noted)))
                 return built
             rows = recipe.table.conform(changed)

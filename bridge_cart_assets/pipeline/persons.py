@@ -21,6 +21,7 @@ from bridge_cart_assets.tables.silver import IDENTITIES
 from bridge_cart_assets.transforms.addresses import address_key
 from bridge_cart_assets.transforms.folding import PURCHASE_KEY
 from bridge_cart_assets.transforms.identities import (
+    ADDRESS_OF_LINE,
     identity_of_line,
     latest_addresses,
     members,
@@ -77,8 +78,8 @@ class FoldedLines:
     """The order lines of a fold.
 
     Attributes:
-        records: all records of these lines, customer_id as received.
-        current: those of them that stand now.
+        records: customer_id as received, email_key and batch_day of all records of these lines.
+        current: the columns of `ADDRESS_OF_LINE` of those of them that stand now.
         before: those that stood, as silver/purchases has them.
     """
 
@@ -129,7 +130,7 @@ def update_identities(
     elsewhere = _addressed_lines(lines_at, by_orders).join(
         lines.before, on=PURCHASE_KEY, how="anti"
     )
-    standing = pl.concat([lines.current.select(elsewhere.columns), elsewhere])
+    standing = pl.concat(rows.select(ADDRESS_OF_LINE) for rows in (lines.current, elsewhere))
     now = members(beside, latest_addresses(standing))
     changed = now.join(stored, on=_MEMBER, how="anti", nulls_equal=True)
     earlier = stored.join(changed, on="identity", how="semi")

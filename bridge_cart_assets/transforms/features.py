@@ -125,7 +125,7 @@ def customer_features(
     >>> features.select("orders", "frequency", "recency_days", "revenue", "net_revenue").rows()
     [(2, 1, 20, Decimal('40.00'), Decimal('30.00'))]
     """
-    return _imputed(_facts(up_to(purchases, as_of), customers, as_of))
+    return imputed(customer_facts(up_to(purchases, as_of), customers, as_of))
 
 
 def updated_features(earlier: pl.LazyFrame, changes: "Changes") -> pl.DataFrame:
@@ -151,17 +151,23 @@ def updated_features(earlier: pl.LazyFrame, changes: "Changes") -> pl.DataFrame:
     another = kept.join(people, on="customer_id", how="semi").drop(_PROFILE)
     concerned = pl.concat([touched.lazy(), people])
     profiles = changes.customers.join(concerned, on="customer_id", how="semi")
-    facts = _facts(changes.of_buyers.now.lazy(), profiles, changes.as_of)
+    facts = customer_facts(changes.of_buyers.now.lazy(), profiles, changes.as_of)
     parts = (_with_profile(another, profiles), facts)
-    return _imputed(pl.concat([same, *(part.select(_names(same)) for part in parts)]))
+    return imputed(pl.concat([same, *(part.select(_names(same)) for part in parts)]))
 
 
 def _names(frame: pl.LazyFrame) -> list[str]:
     return frame.collect_schema().names()
 
 
-def _facts(seen: pl.LazyFrame, customers: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
-    """The features of each customer by itself; age and income are null where they are unknown."""
+def customer_facts(seen: pl.LazyFrame, customers: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+    """The features of each customer by itself; age and income are null where they are unknown.
+
+    Args:
+        seen: rows of silver/purchases up to `as_of`, all of some customers.
+        customers: rows of silver/customers, of these customers at least.
+        as_of: latest batch day in silver.
+    """
     sold = sales(seen)
     base = _base(sold, as_of)
     given_back = refunds(seen).group_by("customer_id").agg(refunds=exact_sum(-pl.sum("net_amount")))
@@ -189,8 +195,14 @@ def _with_profile(features: pl.LazyFrame, customers: pl.LazyFrame) -> pl.LazyFra
     )
 
 
-def _imputed(facts: pl.LazyFrame) -> pl.DataFrame:
-    """The features of all customers, an unknown age or income as the median of the others."""
+def imputed(facts: pl.LazyFrame) -> pl.DataFrame:
+    """The features of all customers, an unknown age or income as the median of the others.
+
+    >>> ages = pl.LazyFrame({"customer_id": ["C1", "C2"], "age": [40.0, None]})
+    >>> facts = ages.with_columns(income=pl.lit(None, MONEY))
+    >>> imputed(facts).select("age", "age_imputed", "income_imputed").rows()
+    [(40.0, False, False), (40.0, True, False)]
+    """
     return (
         facts.with_columns(
             age_imputed=pl.col("age").is_null() & pl.col("age").is_not_null().any(),

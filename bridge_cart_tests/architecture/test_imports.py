@@ -22,6 +22,7 @@ FLOORS = (
     {"reports", "generator", "ingestion"},
     {"sources", "models"},
     {"transforms"},
+    {"engine"},
     {"lake"},
     {"tables"},
     {"partitions"},
@@ -36,6 +37,7 @@ PURE = {
     "generator",
     "reports",
     "lake",
+    "engine",
     "ingestion",
     "pipeline",
 }

@@ -211,6 +211,7 @@ class Stack:
 
     Attributes:
         data: the folder that the containers see as /data.
+        store: where the object store is, with the profile minio; else None.
         ours: the services that run our image, by name.
         page, ui: where the report page and Dagster's are.
     """
@@ -218,6 +219,7 @@ class Stack:
     data: Path
     postgres: Server
     kafka: Kafka
+    store: str | None
     ours: Mapping[str, Process]
     page: str
     ui: str
@@ -281,6 +283,11 @@ def stack(folder: Path, **settings: str) -> Iterator[Stack]:
         held.callback(kafka.stop)
         kafka.start()
 
+        endpoint = held.enter_context(object_store(folder, env)) if _is_in_store(env) else None
+        if endpoint:
+            assert env["AWS_ENDPOINT_URL"] == f"http://minio:{_STORE}"
+            here["AWS_ENDPOINT_URL"] = endpoint
+
         def of(name: str) -> Process:
             service = SERVICES[name]
             given = environment_of(name, env)
@@ -327,8 +334,48 @@ def stack(folder: Path, **settings: str) -> Iterator[Stack]:
             service.start()
             service.wait_until_healthy()
         yield Stack(
-            data, postgres, kafka, ours, f"http://127.0.0.1:{page}", f"http://127.0.0.1:{ui}"
+            data,
+            postgres,
+            kafka,
+            endpoint,
+            ours,
+            f"http://127.0.0.1:{page}",
+            f"http://127.0.0.1:{ui}",
         )
+
+
+def _is_in_store(env: Mapping[str, str]) -> bool:
+    return env.get("BRIDGE_CART_LAKE", "").startswith("s3://")
+
+
+@contextmanager
+def object_store(folder: Path, env: Mapping[str, str]) -> Iterator[str]:
+    """moto's server in the place of `minio`, with the bucket that `bucket` makes; its address."""
+    import boto3  # type: ignore[import-untyped]
+
+    (port,) = free_ports(1)
+    endpoint = f"http://127.0.0.1:{port}"
+    with (folder / "log" / "minio").open("ab") as output:
+        server = subprocess.Popen(
+            [str(Path(sys.executable).parent / "moto_server"), "-H", "127.0.0.1", "-p", str(port)],
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        client = boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=env["AWS_REGION"],
+            aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        )
+        bucket = env["BRIDGE_CART_LAKE"].removeprefix("s3://").partition("/")[0]
+        eventually(lambda: bool(client.list_buckets()), "the object store answers", 60)
+        client.create_bucket(Bucket=bucket)
+        yield endpoint
+    finally:
+        server.terminate()
+        server.wait(SECONDS_TO_END)
 
 
 def eventually(holds: Callable[[], bool], what: str, seconds: float = 300) -> None:

@@ -24,6 +24,8 @@ from bridge_cart_tests.kafka.broker import BrokerMissingError
 
 UNFINISHED = "SELECT count(*) FROM runs WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')"
 STARTED = "SELECT count(*) FROM runs WHERE status = 'STARTED'"
+# Seconds, on a machine that others use too.
+PATIENCE = 900
 # Columns that name a run, or the moment of one.
 OF_RUN = ("run_id", "quarantined_at")
 BACKFILL = """
@@ -53,8 +55,8 @@ def shows(stack: Stack, day: str) -> bool:
 
 def wait_for(stack: Stack, day: str) -> None:
     """Until the page shows a day, and no run is under way."""
-    eventually(lambda: shows(stack, day), f"the page shows {day}")
-    eventually(lambda: stack.postgres.ask(UNFINISHED) == [(0,)], "no run is under way")
+    eventually(lambda: shows(stack, day), f"the page shows {day}", PATIENCE)
+    eventually(lambda: stack.postgres.ask(UNFINISHED) == [(0,)], "no run is under way", PATIENCE)
 
 
 def under_way(stack: Stack) -> None:
@@ -167,9 +169,41 @@ def test_the_shop_sends_gold_moves_and_nothing_is_lost_whatever_stops(
         state = graphql(up.ui, BACKFILL_STATE, id=launched["backfillId"])
         return bool(state["partitionBackfillOrError"]["status"] == "COMPLETED_SUCCESS")
 
-    eventually(is_done, "the backfill is done")
+    eventually(is_done, "the backfill is done", PATIENCE)
     assert_equal(tables(str(up.data / "lake")), before)
     assert_equal(before, taken_at_once(up, tmp_path / "at-once"))
     secret = up.postgres.password
     for log in (tmp_path / "log").iterdir():
         assert secret not in log.read_text(errors="replace"), log.name
+
+
+# As docs/deployment.md has them; the key and the secret are of nothing.
+IN_STORE = {
+    "BRIDGE_CART_LAKE": "s3://lake/shop",
+    "AWS_ACCESS_KEY_ID": "bridgecart",
+    "AWS_SECRET_ACCESS_KEY": "of-nothing-4711",
+    "AWS_REGION": "us-east-1",
+    "AWS_ENDPOINT_URL": "http://minio:9000",
+    "AWS_ALLOW_HTTP": "true",
+}
+
+
+@pytest.mark.engines
+def test_the_same_with_the_lake_in_an_object_store(tmp_path: Path) -> None:
+    try:
+        with stack(tmp_path, **IN_STORE) as up:
+            up.produce()
+            wait_for(up, "2024-02-29")
+            up.ours["code"].kill()
+            up.produce("generate", "--until=2024-03-05", "--to=kafka")
+            up.ours["code"].wait_until_healthy()
+            wait_for(up, "2024-03-05")
+            assert not (up.data / "lake").exists()
+            assert up.store
+            options = {k: v for k, v in IN_STORE.items() if k.startswith("AWS_")}
+            made = tables(IN_STORE["BRIDGE_CART_LAKE"], options | {"AWS_ENDPOINT_URL": up.store})
+            assert_equal(made, taken_at_once(up, tmp_path / "at-once"))
+    except (PostgresMissingError, BrokerMissingError) as reason:
+        pytest.skip(str(reason))
+    for log in (tmp_path / "log").iterdir():
+        assert IN_STORE["AWS_SECRET_ACCESS_KEY"] not in log.read_text(errors="replace"), log.name

@@ -78,6 +78,24 @@ def test_a_run_of_another_machine_is_judged_by_its_heartbeat(
     assert record.dagster_run.run_id == alive
 
 
+def test_a_run_that_was_killed_before_it_could_name_its_process_is_ended(
+    instance: dg.DagsterInstance, postgres: Server
+) -> None:
+    """Those of other code locations never name one, and are left alone."""
+    ours = {".dagster/repository": "__repository__@bridge_cart"}
+    dead = started(instance, tags=ours)
+    another = started(instance, tags={".dagster/repository": "__repository__@another"})
+    postgres.ask("UPDATE runs SET update_timestamp = update_timestamp - interval '61 seconds'")
+    starting = started(instance, tags=ours)
+
+    ended = end_dead_runs(instance)
+
+    assert [run.run_id for run in ended] == [dead]
+    assert "never began to work" in ended[0].reason
+    states = [state(instance, run) for run in (dead, another, starting)]
+    assert states == ["FAILURE", "STARTED", "STARTED"]
+
+
 def test_the_instance_has_the_launcher_that_knows_dead_runs(instance: dg.DagsterInstance) -> None:
     assert instance.run_launcher.supports_check_run_worker_health
     assert instance.run_monitoring_enabled

@@ -58,7 +58,7 @@ def compact(snapshot: Snapshot, name: str) -> None:
 WAYS: list[Callable[[Snapshot, str], None]] = [append, merge, stage, compact]
 
 
-@pytest.mark.parametrize("conflicts", [4, pytest.param(50, marks=pytest.mark.engines)])
+@pytest.mark.parametrize("conflicts", [2, pytest.param(50, marks=pytest.mark.engines)])
 def test_of_two_writers_at_once_one_plans_again_and_both_are_there_once(
     server: Server, bucket: str, conflicts: int
 ) -> None:
@@ -119,8 +119,13 @@ def dying(write: Callable[..., None], left: Iterator[int]) -> Callable[..., None
     return call
 
 
+@pytest.mark.parametrize("deaths", [(5,), pytest.param((2, 4, 7), marks=pytest.mark.engines)])
 def test_a_fold_that_dies_between_its_commits_is_done_by_the_next_run(
-    server: Server, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server,
+    bucket: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deaths: tuple[int, ...],
 ) -> None:
     stored = StoredShop(tmp_path, bucket, server)
     stored.land(3)
@@ -130,7 +135,7 @@ def test_a_fold_that_dies_between_its_commits_is_done_by_the_next_run(
 
     beside = Lake(str(tmp_path / "local"))
     fold(beside)
-    for last in (2, 4, 7):
+    for last in deaths:
         left = iter(range(last - 1, -1, -1))
         with monkeypatch.context() as patch:
             for name in ("write_rows", "merge_rows"):
