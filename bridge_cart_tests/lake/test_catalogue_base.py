@@ -131,7 +131,7 @@ def a_file_of_a_copy_that_went_its_own_way(shop: Shop) -> int:
     folder = shop.path.parent / "copy"
     shutil.copytree(shop.path.parent / "lake", folder / "lake")
     copy = Shop(folder)
-    copy.change(("v01", "2024-01", 9), *OTHERS[2:])
+    copy.change(OTHERS[0], ("v01", "2024-01", 9), *OTHERS[2:])
     copy.build()
     shop.change(("v02", "2024-01", 9), *OTHERS[:2], *OTHERS[3:])
     shutil.copy2(copy.path, shop.path)
