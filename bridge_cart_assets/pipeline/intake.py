@@ -110,6 +110,7 @@ def take_in_source(
             within=lambda file, done, total: progress(
                 f"{source.raw.path}: {file.object}: {done:,} of {total:,}"
             ),
+            notes=landing.parent / "reading",
         )
         if files.repeated:
             repeated = repeated_files(lake, source, run_id)

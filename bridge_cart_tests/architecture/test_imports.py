@@ -25,7 +25,7 @@ FLOORS = (
     {"lake"},
     {"tables"},
     {"partitions"},
-    {"settings", "batch_days", "thresholds"},
+    {"settings", "batch_days", "thresholds", "leftovers"},
 )
 PURE = {
     "transforms",
