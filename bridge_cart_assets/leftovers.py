@@ -3,6 +3,7 @@
 Belongs here: the list of such paths. Does not belong here: signals (`automation.interruption`).
 """
 
+import atexit
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +13,7 @@ _paths: set[Path] = set()
 
 
 def remove_with_process(path: Path) -> None:
-    """Have a file or folder removed when a signal ends the process."""
+    """Have a file or folder removed when the process ends, by itself or by a signal."""
     _paths.add(path)
 
 
@@ -26,6 +27,7 @@ def leftover(path: Path) -> Iterator[Path]:
         _remove(path)
 
 
+@atexit.register
 def remove_leftovers() -> None:
     """Remove all of them; the process ends."""
     for path in tuple(_paths):

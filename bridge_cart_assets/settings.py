@@ -83,6 +83,7 @@ class Settings:
         dates: day_first or month_first where a source's file leaves it open, by source.
         timezone: the shop's time zone by its IANA name.
         identity: email when accounts and guests with one e-mail address are one customer, else off.
+        sql_memory: what a question of `bridge-cart sql` may take of the memory, in DuckDB's words.
         keep_runs: of how many runs Dagster keeps the whole history.
     """
 
@@ -101,6 +102,7 @@ class Settings:
     timezone: str = SilverSettings.timezone
     identity: str = "email"
     keep_runs: int = 30
+    sql_memory: str = "2GB"
 
     @property
     def silver(self) -> SilverSettings:
@@ -154,6 +156,7 @@ class Settings:
             timezone=_timezone(env, _TIMEZONE, cls.timezone),
             identity=_choice(env, _IDENTITY, _IDENTITIES),
             keep_runs=_count(env, "BRIDGE_CART_KEEP_RUNS", cls.keep_runs),
+            sql_memory=_memory(env, "BRIDGE_CART_SQL_MEMORY", cls.sql_memory),
         )
 
 
@@ -239,6 +242,15 @@ def _count(env: Mapping[str, str], name: str, default: int) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", value) or int(value) < 1:
         raise SettingsError(name, value, "a whole number from 1 to 999999")
     return int(value)
+
+
+def _memory(env: Mapping[str, str], name: str, default: str) -> str:
+    value = env.get(name)
+    if not value:
+        return default
+    if not re.fullmatch(r"[1-9][0-9]{0,6}(MB|GB)", value):
+        raise SettingsError(name, value, "a size as 512MB or 2GB")
+    return value
 
 
 def _choice(env: Mapping[str, str], name: str, accepted: tuple[str, ...]) -> str:
