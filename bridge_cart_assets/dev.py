@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,7 +18,6 @@ from bridge_cart_assets.settings import Settings, SettingsError
 from bridge_cart_assets.terminal.messages import words_for
 
 _GRACE_SECONDS = 15
-_BIN = Path(sys.executable).parent
 
 
 def main() -> int:
@@ -66,7 +64,8 @@ def _commands(settings: Settings) -> list[list[str]]:
     port = str(settings.dagster_port)
     return [
         [
-            *(str(_BIN / "dagster"), "dev", "--host", "127.0.0.1", "--port", port),
+            *(sys.executable, "-m", "bridge_cart_assets.webserver", "dev"),
+            *("--host", "127.0.0.1", "--port", port),
             *("--module-name", "bridge_cart_assets.definitions", "--log-level", "warning"),
         ],
         [sys.executable, "-m", "bridge_cart_assets", "report"],

@@ -75,6 +75,7 @@ class Settings:
         start_date: first batch day of the daily partitions.
         report_host, report_port: where the report page listens.
         dagster_port: where `make dev` serves the Dagster UI.
+        dagster_hosts: names under which the Dagster UI is asked for, besides the loopback ones.
         storage_options: the object store's usual variables, when the lake is in one.
         kafka: how to reach the brokers, in librdkafka's names; empty when there are none.
         discount_rate: how much less money is worth in a year, as a share.
@@ -93,6 +94,7 @@ class Settings:
     report_host: str = "127.0.0.1"
     report_port: int = 5010
     dagster_port: int = 3000
+    dagster_hosts: tuple[str, ...] = ()
     discount_rate: float = 0.10
     currency: str = ""
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -148,6 +150,7 @@ class Settings:
             report_host=_host(env, "BRIDGE_CART_REPORT_HOST", cls.report_host),
             report_port=_port(env, "BRIDGE_CART_REPORT_PORT", cls.report_port),
             dagster_port=_port(env, "BRIDGE_CART_DAGSTER_PORT", cls.dagster_port),
+            dagster_hosts=_hosts(env, "BRIDGE_CART_DAGSTER_HOSTS"),
             discount_rate=_share(env, "BRIDGE_CART_DISCOUNT_RATE", cls.discount_rate),
             currency=_currency(env, "BRIDGE_CART_CURRENCY"),
             kafka=_kafka(env),
@@ -204,6 +207,14 @@ def _host(env: Mapping[str, str], name: str, default: str) -> str:
     if not _is_host(value):
         raise SettingsError(name, value, "a host name or an address, without scheme and port")
     return value
+
+
+def _hosts(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip() for host in (env.get(name) or "").split(",") if host.strip())
+    for host in hosts:
+        if not _is_host(host):
+            raise SettingsError(name, host, "host names or addresses, with commas, without ports")
+    return hosts
 
 
 def _is_host(text: str) -> bool:
