@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bridge_cart_assets.automation.instance import DagsterStateError, dagster_instance
 from bridge_cart_assets.automation.liveness import end_dead_runs
+from bridge_cart_assets.private_files import keep_files_private
 from bridge_cart_assets.settings import Settings, SettingsError
 from bridge_cart_assets.terminal.messages import words_for
 
@@ -22,6 +23,7 @@ _GRACE_SECONDS = 15
 
 def main() -> int:
     """Run both until Ctrl-C or until one of them ends."""
+    keep_files_private()
     try:
         settings = Settings.from_environment()
     except SettingsError as error:

@@ -21,6 +21,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bridge_cart_assets.private_files import keep_files_private
 from bridge_cart_assets.reports.security import Hosts
 from bridge_cart_assets.settings import Settings, SettingsError
 
@@ -112,6 +113,7 @@ def _unframed(send: Send) -> Send:
 
 def main() -> int:
     """Serve until a signal, as Dagster's own command does."""
+    keep_files_private()
     try:
         settings = Settings.from_environment()
     except SettingsError as error:

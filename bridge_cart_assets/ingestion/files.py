@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from bridge_cart_assets.ingestion.landing import LandedFile
 
@@ -227,7 +228,7 @@ def open_file(file: LandedFile) -> Iterator[Opened]:
     # A link or a pipe may have taken its place since the look: neither followed nor waited for.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        descriptor = os.open(file.path, flags)
+        descriptor = _open_below(file, flags)
     except OSError as error:
         if is_shortage(error):
             raise
@@ -240,6 +241,34 @@ def open_file(file: LandedFile) -> Iterator[Opened]:
         yield Opened(descriptor, file.object.lower().endswith(".gz"))
     finally:
         os.close(descriptor)
+
+
+def _open_below(file: LandedFile, flags: int) -> int:
+    """Open a file folder by folder: none on the way may be a link, now either.
+
+    Up to the landing zone links are somebody's own.
+    """
+    steps = file.object.count("/") + 1
+    # The source's folder is the first that may not be one.
+    steps += file.path.parts[-steps - 1] == file.source
+    *folders, name = file.path.parts[-steps:]
+    at = os.open(Path(*file.path.parts[:-steps]), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for folder in folders:
+            below = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            parent = at
+            try:
+                at = os.open(folder, below, dir_fd=parent)
+            except OSError as error:
+                if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                    raise
+                raise FileRefusedError(
+                    "NOT_A_REGULAR_FILE", "its path leads over a link: land a copy"
+                ) from error
+            os.close(parent)
+        return os.open(name, flags, dir_fd=at)
+    finally:
+        os.close(at)
 
 
 def read_file(file: LandedFile) -> Content:

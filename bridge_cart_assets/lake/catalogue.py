@@ -15,6 +15,7 @@ import polars as pl
 
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.snapshot import Snapshot
+from bridge_cart_assets.leftovers import leftover
 from bridge_cart_assets.tables.table import Table
 
 _TYPES: dict[type[pl.DataType], str] = {
@@ -55,7 +56,10 @@ def build_catalogue(
         The number of rows copied.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".catalogue-") as folder:
+    with (
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=".catalogue-") as folder,
+        leftover(Path(folder)),
+    ):
         new = Path(folder) / path.name
         with duckdb.connect() as connection:
             connection.execute(f"ATTACH '{_quoted(str(new))}' AS c (STORAGE_VERSION 'v1.0.0')")

@@ -25,7 +25,7 @@ FLOORS = (
     {"lake"},
     {"tables"},
     {"partitions"},
-    {"settings", "batch_days", "thresholds", "leftovers"},
+    {"settings", "batch_days", "thresholds", "leftovers", "private_files"},
 )
 PURE = {
     "transforms",
