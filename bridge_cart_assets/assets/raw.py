@@ -47,6 +47,7 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
                     arrivals=scope.arrivals,
                     progress=context.log.info,
                     zone=settings.timezone,
+                    notes=settings.data / "reading",
                 )
             for warning in intake.warnings(source):
                 context.log.warning(warning)

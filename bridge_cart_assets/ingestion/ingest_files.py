@@ -10,9 +10,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
+from pathlib import Path
 
 import polars as pl
 
+from bridge_cart_assets.ingestion.attempts import MOST_DEATHS, Attempts, attempts
 from bridge_cart_assets.ingestion.files import Content, FileRefusedError, read_file
 from bridge_cart_assets.ingestion.ingest_large_file import stage_large_file
 from bridge_cart_assets.ingestion.landing import LandedFile
@@ -98,6 +100,7 @@ def ingest_files(
     run_id: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
     within: Callable[[LandedFile, int, int], None] = lambda file, done, total: None,
+    notes: Path | None = None,
 ) -> FilesTaken:
     """Take in landed files, in commits of at most 64 MiB of them, or of one large one.
 
@@ -108,10 +111,24 @@ def ingest_files(
         run_id: Dagster run that takes them.
         progress: gets the number of files done and of all files; after a part of a large file too.
         within: gets how much of a large file is read, and of how much (bytes; rows of Parquet).
+        notes: folder in which a process notes the files that it has in hand (`attempts`).
     """
+    with attempts(notes, source.name) as tried:
+        return _ingest(lake, source, files, run_id, progress, within, tried)
+
+
+def _ingest(
+    lake: Lake,
+    source: Source,
+    files: Sequence[LandedFile],
+    run_id: str,
+    progress: Callable[[int, int], None],
+    within: Callable[[LandedFile, int, int], None],
+    tried: Attempts,
+) -> FilesTaken:
     taken = FilesTaken()
     done = 0
-    for group in _groups(files, source):
+    for group in _groups(files, tried):
         now = datetime.now(UTC)
         first = group[0]
         if first.is_large and isinstance(first.found, Content):
@@ -120,9 +137,10 @@ def ingest_files(
                 within(file, part, total)
                 progress(n, len(files))
 
-            outcome = _ingest_large(lake, source, first.file, first.found, run_id, report)
+            outcome = _ingest_large(lake, source, first.file, first.found, run_id, report, tried)
         else:
             inspected = _read(group, source)
+            tried.parsed(opened.file for opened in group)
             outcome = retry_on_conflict(partial(_commit, lake, source, inspected, run_id))
             # The next ones are read while this name still holds them.
             inspected.clear()
@@ -135,12 +153,21 @@ def ingest_files(
     return taken
 
 
-def _groups(files: Sequence[LandedFile], source: Source) -> Iterator[list[_Opened]]:
-    """The files in the order of their days, opened; those that go into a commit together."""
+def _groups(files: Sequence[LandedFile], tried: Attempts) -> Iterator[list[_Opened]]:
+    """The files in the order of their days, opened; those that go into a commit together.
+
+    Files that a run had in hand when it died come last, each alone.
+    """
     group: list[_Opened] = []
     size = lines = 0
-    for file in sorted(files, key=lambda f: (f.batch_day, f.object)):
-        opened = _open(file)
+    for file in sorted(files, key=lambda f: (tried.deaths(f) > 0, f.batch_day, f.object)):
+        if tried.deaths(file):
+            if group:
+                yield group
+                group, size, lines = [], 0, 0
+            yield [_open(file, tried)]
+            continue
+        opened = _open(file, tried)
         more, records = opened.size, opened.lines
         is_full = size + more > COMMIT_BYTES or lines + records > COMMIT_RECORDS
         if group and (is_full or opened.is_large):
@@ -155,7 +182,17 @@ def _groups(files: Sequence[LandedFile], source: Source) -> Iterator[list[_Opene
         yield group
 
 
-def _open(file: LandedFile) -> _Opened:
+def _open(file: LandedFile, tried: Attempts) -> _Opened:
+    if tried.deaths(file) >= MOST_DEATHS:
+        return _Opened(
+            file,
+            FileRefusedError(
+                "TOO_LARGE",
+                "a run died while it read this file, and another one that read it alone: land it "
+                "in smaller files; it is tried again when it changes",
+            ),
+        )
+    tried.opening(file)
     try:
         content = read_file(file)
         with refuse_on_unexpected_error():
@@ -203,16 +240,20 @@ def _ingest_large(
     content: Content,
     run_id: str,
     progress: Callable[[int, int], None],
+    tried: Attempts,
 ) -> list[FileRecord]:
     raw = lake.snapshot(source.raw)
     known = same_bytes(lake, file, content.fingerprint)
     if known and raw.transaction(transaction_of(content.fingerprint)) is not None:
+        tried.parsed([file])
         return retry_on_conflict(partial(_commit, lake, source, [_InspectedFile(known)], run_id))
     with raw.stage() as staged:
         try:
             seen = stage_large_file(staged, raw, source, file, content, run_id, progress)
         except FileRefusedError as refusal:
             return [_refused(file, refusal).seen]
+        finally:
+            tried.parsed([file])
         inspected = [_InspectedFile(seen, staged)]
         return retry_on_conflict(partial(_commit, lake, source, inspected, run_id))
 

@@ -14,7 +14,13 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from bridge_cart_assets.ingestion.files import Content, FileRefusedError, Opened, open_file
+from bridge_cart_assets.ingestion.files import (
+    Content,
+    FileRefusedError,
+    Opened,
+    open_file,
+    refuse_too_many_records,
+)
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.ledger import FileRecord
 from bridge_cart_assets.ingestion.raw_rows import MOST_NAMES, FileProvenance, ParsedRecords
@@ -45,7 +51,8 @@ def stage_large_file(
         progress: gets after each part how much of the file has been read, and how much there is.
 
     Raises:
-        FileRefusedError: it cannot be read to its end, or has changed since it was read through.
+        FileRefusedError: it cannot be read to its end, has more records than bytes, or has changed
+            since it was read through.
     """
     now = datetime.now(UTC)
     provenance, done = _begun(raw, source, file, content.fingerprint)
@@ -55,6 +62,7 @@ def stage_large_file(
         rows = provenance.put(part.read, records, run_id, now)
         staged.add(rows.slice(max(0, done - records)))
         records += rows.height
+        refuse_too_many_records(records, file.size)
         quarantined += part.read.quarantined
         columns.add(part.read)
         progress(part.stop, part.total)

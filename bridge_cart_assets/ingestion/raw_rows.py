@@ -6,6 +6,7 @@ to the columns of a raw table. Does not belong here: how a record is recognised 
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -155,11 +156,15 @@ def unclear_names(spelt: Sequence[str], source: Source) -> str:
     Returns:
         Their names, or nothing.
     """
-    named = [name for name in spelt if name]
+    named = Counter(name for name in spelt if name)
     known = _meanings(tuple(source.columns), tuple(source.aliases.items()))
-    meant = [known.get(spelling_key(n)) for n in named if n not in source.columns]
-    twice = {name for name in named if named.count(name) > 1}
-    twice |= {n for n in meant if n is not None and meant.count(n) > 1 and n not in named}
+    meant: Counter[str] = Counter()
+    for name, times in named.items():
+        own = None if name in source.columns else known.get(spelling_key(name))
+        if own is not None:
+            meant[own] += times
+    twice = {name for name, times in named.items() if times > 1}
+    twice |= {name for name, times in meant.items() if times > 1 and name not in named}
     return ", ".join(sorted(twice))
 
 

@@ -24,15 +24,18 @@ from bridge_cart_assets.ingestion.files import (
     FileRefusedError,
     Opened,
     is_shortage,
+    refuse_unpacked,
 )
 from bridge_cart_assets.ingestion.headers import Header, read_header
 from bridge_cart_assets.ingestion.json_records import read_json
 from bridge_cart_assets.ingestion.json_values import JsonValues, spans_lines
+from bridge_cart_assets.ingestion.parquet_footer import declared_size, refuse_costly
 from bridge_cart_assets.ingestion.parquet_records import (
     count_rows,
     read_parquet,
     read_rows,
     refuse_cut_off,
+    text_bytes_of,
 )
 from bridge_cart_assets.ingestion.raw_rows import MOST_NAMES, ParsedRecords
 from bridge_cart_assets.ingestion.text_decoding import (
@@ -49,6 +52,8 @@ from bridge_cart_assets.sources import Source
 
 # Short lines, and most of all Parquet, can be a great many records in a few bytes.
 PART_RECORDS = 200_000
+# In memory the smallest parts of a value of JSON take thirty times as much.
+MAX_VALUE_BYTES = 24 * 1024**2
 _NAMED_AS = {
     "csv": "delimited text",
     "ndjson": "lines of JSON",
@@ -186,7 +191,7 @@ def is_large(content: Content) -> bool:
     """Whether a file has to be read in parts.
 
     Raises:
-        FileRefusedError: TRUNCATED or UNREADABLE, of Parquet.
+        FileRefusedError: TRUNCATED, UNREADABLE or TOO_LARGE, of Parquet.
     """
     _refuse_disguised(content)
     if not content.is_whole:
@@ -194,11 +199,20 @@ def is_large(content: Content) -> bool:
     if content.format == "xlsx":
         return unpacked_size(content.data) > _SMALL_WORKBOOK_BYTES
     if content.format == "parquet":
-        refuse_cut_off(content.data, content.data)
-        return count_rows(content.data) > PART_RECORDS
+        return _is_large_parquet(content.data)
     if content.format == "json":
         return content.data.count(b",") > PART_RECORDS
     return max(map(content.data.count, (b"\n", b"\r"))) > PART_RECORDS
+
+
+def _is_large_parquet(data: bytes) -> bool:
+    refuse_cut_off(data, data)
+    declared = declared_size(data)
+    refuse_costly(declared, len(data))
+    if max(declared.rows, count_rows(data)) > PART_RECORDS:
+        return True
+    # What the footer cannot exclude is measured: a dictionary seldom is one value for all rows.
+    return declared.texts > files.PART_BYTES and text_bytes_of(data) > files.PART_BYTES
 
 
 def read_parts(content: Content, opened: Opened, source: Source) -> Iterator[Part]:
@@ -228,12 +242,19 @@ def read_parts(content: Content, opened: Opened, source: Source) -> Iterator[Par
 
 def _parquet_parts(opened: Opened, source: Source) -> Iterator[Part]:
     refuse_cut_off(opened.stored(0, 4), opened.stored(opened.size - 4, 4))
+    declared = declared_size(opened.path)
+    refuse_costly(declared, opened.size)
     rows = count_rows(opened.path)
     share = files.PART_BYTES // files.PARQUET_SHARE
-    size = max(1, min(PART_RECORDS, rows * share // opened.size))
+    size = max(1, min(PART_RECORDS, rows * share // max(opened.size, declared.unpacked)))
+    unpacked = 0
     for start in range(0, max(rows, 1), size):
-        stop = min(rows, start + size)
-        yield Part(read_rows(opened.path, start, size, source), stop, rows)
+        stop = start
+        for read, more in read_rows(opened.path, start, size, source, files.PART_BYTES):
+            unpacked += more
+            refuse_unpacked(unpacked, opened.size)
+            stop += read.records.height
+            yield Part(read, stop, rows)
 
 
 def _workbook_parts(opened: Opened, source: Source) -> Iterator[Part]:
@@ -344,8 +365,8 @@ def _values_parts(text: _Text, values: JsonValues, opened: Opened, size: int) ->
         found, used = values.split(block, is_whole, PART_RECORDS)
         is_last = is_whole and used == len(block)
         if not found and not is_last:
-            if window > text_decoding.KEPT_BYTES:
-                raise FileRefusedError("TOO_LARGE", "one value of its JSON is larger than 64 MiB")
+            if window >= min(text_decoding.KEPT_BYTES, MAX_VALUE_BYTES):
+                raise FileRefusedError("TOO_LARGE", "one value of its JSON is larger than 24 MiB")
             wanted = window + files.PART_BYTES
         cut = window if used == len(block) else len(layout.stored(block[:used]))
         del buffer[:cut], block

@@ -25,6 +25,7 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.duckdb_types import escaped, sql_type
 from bridge_cart_assets.lake.local_copies import copy_files, remove_unused
 from bridge_cart_assets.lake.snapshot import Snapshot
+from bridge_cart_assets.leftovers import leftover
 from bridge_cart_assets.tables.table import Table
 
 # Folder beside the catalogue: copies of what its views read, when the lake lies in a store.
@@ -64,7 +65,10 @@ def build_catalogue(
     path.parent.mkdir(parents=True, exist_ok=True)
     copies: list[Path] = []
     snapshots = lake.snapshots((*copied, *viewed, *others))
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".catalogue-") as folder:
+    with (
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=".catalogue-") as folder,
+        leftover(Path(folder)),
+    ):
         new = Path(folder) / path.name
         kept = kept_tables(path, snapshots[: len(copied)])
         if kept and not take_over(path, new, kept):

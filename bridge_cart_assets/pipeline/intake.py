@@ -82,6 +82,7 @@ def take_in_source(
     arrivals: frozenset[str] = ALL_ARRIVALS,
     progress: ProgressCallback = silent,
     zone: str = "UTC",
+    notes: Path | None = None,
 ) -> Intake:
     """Take in a source's new files and messages.
 
@@ -95,6 +96,7 @@ def take_in_source(
         arrivals: `FILES`, `MESSAGES` or both.
         progress: gets a line for every commit.
         zone: the shop's time zone, whose days batch days are.
+        notes: folder of notes on the files in hand, by which a run knows what others died of.
     """
     refuse_torn(lake, (source.raw, *OPS_TABLES))
     files = messages = None
@@ -111,6 +113,7 @@ def take_in_source(
             within=lambda file, done, total: progress(
                 f"{source.raw.path}: {file.object}: {done:,} of {total:,}"
             ),
+            notes=notes,
         )
         if files.repeated:
             repeated = repeated_files(lake, source, run_id)

@@ -16,6 +16,7 @@ from bridge_cart_assets.automation.latest_state import REFRESH
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import Source
+from bridge_cart_assets.terminal.escaping import EscapingConsole, printable
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -107,7 +108,7 @@ def turn(settings: Settings, wait_seconds: float) -> Iterator[Turn]:
         DagsterStateError: Dagster's state cannot be used.
         WaitedTooLongError: another run is still under way.
     """
-    console = Console(stderr=True)
+    console = EscapingConsole(stderr=True)
     with console.status("loading Dagster"), phase("loading Dagster"):
         from bridge_cart_assets.automation.instance import dagster_home, dagster_instance
         from bridge_cart_assets.automation.waiting import Obstacles, wait_for_turn, watching_locks
@@ -124,4 +125,4 @@ def turn(settings: Settings, wait_seconds: float) -> Iterator[Turn]:
 
 
 def _say(console: Console, line: str) -> None:
-    console.print(line, highlight=False, soft_wrap=True, markup=False)
+    console.print(printable(line), highlight=False, soft_wrap=True, markup=False)
