@@ -47,6 +47,7 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
                     arrivals=scope.arrivals,
                     progress=context.log.info,
                     zone=settings.timezone,
+                    identity_key=settings.hash_key,
                 )
             for warning in intake.warnings(source):
                 context.log.warning(warning)

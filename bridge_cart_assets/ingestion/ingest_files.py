@@ -13,6 +13,7 @@ from functools import partial
 
 import polars as pl
 
+from bridge_cart_assets.ingestion.erased_records import ErasedNames, without_content
 from bridge_cart_assets.ingestion.files import Content, FileRefusedError, read_file
 from bridge_cart_assets.ingestion.ingest_large_file import stage_large_file
 from bridge_cart_assets.ingestion.landing import LandedFile
@@ -98,6 +99,7 @@ def ingest_files(
     run_id: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
     within: Callable[[LandedFile, int, int], None] = lambda file, done, total: None,
+    hash_key: bytes | None = None,
 ) -> FilesTaken:
     """Take in landed files, in commits of at most 64 MiB of them, or of one large one.
 
@@ -108,6 +110,7 @@ def ingest_files(
         run_id: Dagster run that takes them.
         progress: gets the number of files done and of all files; after a part of a large file too.
         within: gets how much of a large file is read, and of how much (bytes; rows of Parquet).
+        hash_key: by which records of erased persons are recognised.
     """
     taken = FilesTaken()
     done = 0
@@ -120,10 +123,10 @@ def ingest_files(
                 within(file, part, total)
                 progress(n, len(files))
 
-            outcome = _ingest_large(lake, source, first.file, first.found, run_id, report)
+            outcome = _ingest_large(lake, source, first.file, first.found, run_id, report, hash_key)
         else:
             inspected = _read(group, source)
-            outcome = retry_on_conflict(partial(_commit, lake, source, inspected, run_id))
+            outcome = retry_on_conflict(partial(_commit, lake, source, inspected, run_id, hash_key))
             # The next ones are read while this name still holds them.
             inspected.clear()
         upsert_files(lake, outcome, run_id, now)
@@ -203,24 +206,36 @@ def _ingest_large(
     content: Content,
     run_id: str,
     progress: Callable[[int, int], None],
+    hash_key: bytes | None,
 ) -> list[FileRecord]:
     raw = lake.snapshot(source.raw)
     known = same_bytes(lake, file, content.fingerprint)
     if known and raw.transaction(transaction_of(content.fingerprint)) is not None:
-        return retry_on_conflict(partial(_commit, lake, source, [_InspectedFile(known)], run_id))
+        inspected = [_InspectedFile(known)]
+        return retry_on_conflict(partial(_commit, lake, source, inspected, run_id, hash_key))
+    erased = ErasedNames.of(lake, hash_key)
     with raw.stage() as staged:
         try:
-            seen = stage_large_file(staged, raw, source, file, content, run_id, progress)
+            seen = stage_large_file(staged, raw, source, file, content, run_id, progress, erased)
         except FileRefusedError as refusal:
             return [_refused(file, refusal).seen]
         inspected = [_InspectedFile(seen, staged)]
-        return retry_on_conflict(partial(_commit, lake, source, inspected, run_id))
+        return retry_on_conflict(
+            partial(_commit, lake, source, inspected, run_id, hash_key, erased.version)
+        )
 
 
 def _commit(
-    lake: Lake, source: Source, group: Sequence[_InspectedFile], run_id: str
+    lake: Lake,
+    source: Source,
+    group: Sequence[_InspectedFile],
+    run_id: str,
+    hash_key: bytes | None,
+    staged_by: int | None = None,
 ) -> list[FileRecord]:
     raw = lake.snapshot(source.raw)
+    # Looked at after raw: an erasure writes them first, and then commits to raw.
+    erased = ErasedNames.of(lake, hash_key)
     version = (raw.version or 0) + 1
     fingerprints = [look.seen.fingerprint for look in group if look.seen.fingerprint]
     taken = raw.transactions([transaction_of(fingerprint) for fingerprint in fingerprints])
@@ -249,8 +264,30 @@ def _commit(
         transactions = {transaction_of(fingerprint): version for fingerprint in new}
         latest = max(seen.file.batch_day for seen in outcome if seen.is_new and seen.version)
         as_of = max(filter(None, (raw.as_of, latest)))
-        _append(raw, new.values(), Commit(run_id, as_of, transactions))
+        rows = {
+            fingerprint: (provenance, _emptied(provenance, records, source, erased, staged_by))
+            for fingerprint, (provenance, records) in new.items()
+        }
+        _append(raw, rows.values(), Commit(run_id, as_of, transactions))
     return outcome
+
+
+def _emptied(
+    provenance: FileProvenance,
+    records: pl.DataFrame | StagedFiles,
+    source: Source,
+    erased: ErasedNames,
+    staged_by: int | None,
+) -> pl.DataFrame | StagedFiles:
+    """The records of a file; of erased persons' the places only."""
+    if isinstance(records, StagedFiles):
+        if staged_by != erased.version:
+            raise CommitConflictError(f"a person was erased while {provenance.object} was read")
+        return records
+    if not erased.keys:
+        return records
+    rows = add_provenance([(provenance, records)], "", datetime.now(UTC))
+    return without_content(records, erased.among(rows, source), source)
 
 
 def _append(

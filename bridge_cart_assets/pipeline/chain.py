@@ -73,7 +73,12 @@ def refresh_silver(
     """Take in what is new and fold what is pending."""
     settings = settings or SilverSettings()
     for source in sources:
-        take_in_source(lake, source, landing, run_id, brokers=brokers, zone=settings.timezone)
+        take_in_source(
+            *(lake, source, landing, run_id),
+            brokers=brokers,
+            zone=settings.timezone,
+            identity_key=settings.identity_key,
+        )
     fold_due_days(lake, sources, pending_days(lake, sources), run_id, settings=settings)
 
 

@@ -17,6 +17,7 @@ from bridge_cart_assets.ingestion.repeated import (
 )
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.pipeline.hash_key import existing_key_in
 from bridge_cart_assets.pipeline.plan import ALL_ARRIVALS, FILES, MESSAGES
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
 from bridge_cart_assets.sources import Source
@@ -81,6 +82,7 @@ def take_in_source(
     arrivals: frozenset[str] = ALL_ARRIVALS,
     progress: ProgressCallback = silent,
     zone: str = "UTC",
+    identity_key: Path | None = None,
 ) -> Intake:
     """Take in a source's new files and messages.
 
@@ -94,7 +96,9 @@ def take_in_source(
         arrivals: `FILES`, `MESSAGES` or both.
         progress: gets a line for every commit.
         zone: the shop's time zone, whose days batch days are.
+        identity_key: the file with the key by which records of erased persons are recognised.
     """
+    hash_key = identity_key and existing_key_in(identity_key)
     refuse_torn(lake, (source.raw, *OPS_TABLES))
     files = messages = None
     repeated: Sequence[RepeatedFile] = ()
@@ -110,6 +114,7 @@ def take_in_source(
             within=lambda file, done, total: progress(
                 f"{source.raw.path}: {file.object}: {done:,} of {total:,}"
             ),
+            hash_key=hash_key,
         )
         if files.repeated:
             repeated = repeated_files(lake, source, run_id)
@@ -123,5 +128,6 @@ def take_in_source(
                 f"{source.raw.path}: {done:,} of {total:,} messages"
             ),
             zone=zone,
+            hash_key=hash_key,
         )
     return Intake(files, messages, repeated)

@@ -9,6 +9,7 @@ Belongs here: reading and writing silver/identities. Does not belong here: who i
 """
 
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -110,6 +111,7 @@ def update_identities(
     profiles: pl.DataFrame,
     hash_key: bytes | None,
     commit: Commit,
+    recounted: Collection[str] = (),
 ) -> FoundPersons:
     """Bring silver/identities up to date with some records.
 
@@ -120,11 +122,15 @@ def update_identities(
         profiles: all records of some accounts, customer_id as received.
         hash_key: the key of the addresses' hashes, if there is one.
         commit: what is written down with the rows.
+        recounted: identities of which records have gone, and all that are left are among `lines`
+            and `profiles`: what is stored of them counts no more, and one without a record goes.
     """
     keyed = profiles.with_columns(email_key=address_key(pl.col("email"), hash_key))
     named = named_identities(lines.records, keyed)
-    stored = rows_with_keys(at, named.select("identity"))
-    beside = with_stored(named, stored)
+    again = pl.DataFrame({"identity": list(recounted)}, schema={"identity": pl.String})
+    stored = rows_with_keys(at, pl.concat([named.select("identity"), again]).unique())
+    gone = stored.join(named, on="identity", how="anti")
+    beside = with_stored(named, stored.join(again, on="identity", how="anti"))
     by_orders = beside.filter("by_orders")["identity"]
     elsewhere = _addressed_lines(lines_at, by_orders).join(
         lines.before, on=PURCHASE_KEY, how="anti"
@@ -132,11 +138,12 @@ def update_identities(
     standing = pl.concat([lines.current.select(elsewhere.columns), elsewhere])
     now = members(beside, latest_addresses(standing))
     changed = now.join(stored, on=_MEMBER, how="anti", nulls_equal=True)
-    earlier = stored.join(changed, on="identity", how="semi")
+    earlier = pl.concat([stored.join(changed, on="identity", how="semi"), gone])
     keys = pl.concat([changed.select("email_key"), earlier.select("email_key")])
     sharing = rows_with_keys(at, keys.drop_nulls().unique())
     rows_before = pl.concat([earlier, sharing.join(earlier, on="identity", how="anti")])
-    others = rows_before.join(changed, on="identity", how="anti").select(_MEMBER)
+    left = pl.concat([changed.select("identity"), gone.select("identity")])
+    others = rows_before.join(left, on="identity", how="anti").select(_MEMBER)
     rows_after = persons(pl.concat([changed, others]))
     change = diff(IDENTITIES, rows_before, rows_after)
     number = {HASH_KEY: number_of_key(hash_key)}
