@@ -118,8 +118,11 @@ class ErasedNames:
             ).collect()
             is_theirs = self._is(profiles, ACCOUNT) | self._is(profiles, ADDRESS)
             found.append(profiles.filter(is_theirs).select(_RECORD))
-        rescued = rows.filter(pl.col("_rescued").str.contains("@", literal=True))
-        found.append(self._with_words(rescued, "_rescued", _ADDRESS, source))
+        # What a source makes no use of may have an address too: an order without a line, a note.
+        for column in (*source.columns, "_rescued"):
+            addressed = rows.filter(pl.col(column).str.contains("@", literal=True))
+            if addressed.height:
+                found.append(self._with_words(addressed, column, _ADDRESS, source))
         return pl.concat(found)
 
     def _unreadable(self, rows: pl.DataFrame, source: Source) -> pl.DataFrame:
