@@ -11,7 +11,9 @@ from bridge_cart_assets.checks.check import CheckContext
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import Built, recipes, update_table
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
+from bridge_cart_assets.pipeline.open_erasure import refuse_while_erasing
 from bridge_cart_assets.pipeline.phases import phase
+from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.gold import INTERNAL
 from bridge_cart_assets.tables.table import Table
 
@@ -37,8 +39,12 @@ def gold_assets(
         can_subset=True,
     )
     def gold(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], config: Training
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        settings: dg.ResourceParam[Settings],
+        config: Training,
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        refuse_while_erasing(settings, context.run.tags)
         # Tables whose blocking check failed, and those that would be built from them.
         held: set[str] = set()
         all_built: dict[str, Built] = {}

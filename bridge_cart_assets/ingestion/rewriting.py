@@ -40,12 +40,14 @@ class RewrittenFile:
         before, after: SHA-256 of its bytes.
         erased: records that were taken out.
         left: records that it still has.
+        quarantined: those of them that are no records.
     """
 
     before: str
     after: str
     erased: int
     left: int
+    quarantined: int
 
 
 def rewrite_file(
@@ -53,8 +55,8 @@ def rewrite_file(
     source: Source,
     names: ErasedNames,
     about_to_replace: Callable[[RewrittenFile], None],
-) -> RewrittenFile | None:
-    """Take the records of erased persons out of a landed file; None when it has none of them.
+) -> RewrittenFile:
+    """Take the records of erased persons out of a landed file, if it has any.
 
     Args:
         file: the file.
@@ -77,13 +79,13 @@ def rewrite_file(
             else:
                 _write_text(beside, file, content, opened, source, count)
         if not count.erased:
-            return None
+            return count.result(content.fingerprint)
         with beside.open("rb") as new:
             after = hashlib.file_digest(new, "sha256").hexdigest()
         os.chmod(beside, file.path.stat().st_mode & 0o777)
         os.utime(beside, ns=(file.modified_ns, file.modified_ns))
         fsync_path(beside)
-        rewritten = RewrittenFile(content.fingerprint, after, count.erased, count.left)
+        rewritten = count.result(after)
         about_to_replace(rewritten)
         os.replace(beside, file.path)
         fsync_path(file.path.parent)
@@ -100,14 +102,21 @@ class _Count:
     ) -> None:
         self._provenance = FileProvenance(source.name, file.object, fingerprint, file.batch_day)
         self._source, self._names = source, names
-        self.erased = self.left = 0
+        self._before = fingerprint
+        self.erased = self._left = self._quarantined = 0
+
+    def result(self, after: str) -> RewrittenFile:
+        """What was counted."""
+        return RewrittenFile(self._before, after, self.erased, self._left, self._quarantined)
 
     def stays(self, read: ParsedRecords) -> pl.Series:
         """For each record whether it stays."""
         rows = self._provenance.put(read, 0, "", datetime.now(UTC))
         stays = ~self._names.among(rows, self._source)
         self.erased += stays.len() - int(stays.sum())
-        self.left += int(stays.sum())
+        self._left += int(stays.sum())
+        is_bad = read.records["_status"] == "quarantined"
+        self._quarantined += int((stays & is_bad).sum())
         return stays
 
 

@@ -16,8 +16,10 @@ import polars as pl
 
 from bridge_cart_assets.lake.changes import diff
 from bridge_cart_assets.lake.commits import Commit
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.snapshot import FeedGoneError, Snapshot
 from bridge_cart_assets.pipeline.hash_key import HashKeyError
+from bridge_cart_assets.tables.ops import ERASED
 from bridge_cart_assets.tables.silver import IDENTITIES
 from bridge_cart_assets.transforms.addresses import address_key
 from bridge_cart_assets.transforms.folding import PURCHASE_KEY
@@ -64,6 +66,20 @@ class Following:
                 "the identity.key of the data folder back, or bridge-cart rebuild"
             )
         return cls(hash_key, identities.transaction(FOLLOWED))
+
+
+def refuse_other_key(lake: Lake, hash_key: bytes | None) -> None:
+    """Refuse a key by which records of persons who were erased would not be recognised.
+
+    Raises:
+        HashKeyError: it is another one than when they were erased.
+    """
+    known_by = lake.snapshot(ERASED).transaction(HASH_KEY)
+    if hash_key is not None and known_by not in (None, number_of_key(hash_key)):
+        raise HashKeyError(
+            "the key of the hashes is not the one by which erased persons are recognised: put the "
+            "identity.key of the data folder back"
+        )
 
 
 def number_of_key(hash_key: bytes | None) -> int:
