@@ -44,7 +44,7 @@ def forget_history(handle: DeltaTable, folder: Path) -> int:
         if file.is_file():
             fsync_path(file)
     fsync_path(log)
-    _shorten(entry_of(folder, version))
+    shorten_entry(entry_of(folder, version))
     live = {unquote(str(path)) for path in handle.get_add_actions(flatten=True)["path"].to_pylist()}
     superfluous = [*_earlier(log, version), *_not_live(folder, live)]
     for file in superfluous:
@@ -57,12 +57,14 @@ def forget_history(handle: DeltaTable, folder: Path) -> int:
     return len(superfluous)
 
 
-def _shorten(entry: Path) -> None:
-    """Take out of a log entry what it says of files that are gone; the checkpoint has the rest."""
+def shorten_entry(entry: Path) -> None:
+    """Take out of a log entry what it says of files that are gone; the checkpoint has the rest.
+
+    It is another file then in any case, so whoever has the table open opens it again
+    (`open_tables`): what was opened goes on reading entries that are about to go.
+    """
     lines = entry.read_text(encoding="utf-8").splitlines()
     left = [ln for ln in lines if not json.loads(ln).keys() & set(_OF_FILES_THAT_ARE_GONE)]
-    if len(left) == len(lines):
-        return
     beside = entry.with_name(f".{entry.name}.short")
     beside.write_text("\n".join(left), encoding="utf-8")
     fsync_path(beside)

@@ -325,7 +325,10 @@ class Snapshot:
             return 0
         if self._folder is None:
             raise NotImplementedError("the history of a table in an object store")
-        return history.forget_history(self._load(), self._folder)
+        removed = history.forget_history(self._load(), self._folder)
+        self._handle = self._load()
+        self._share(self._handle)
+        return removed
 
     @contextmanager
     def stage(self, prefix: str = staging.STAGED) -> Iterator[StagedFiles]:

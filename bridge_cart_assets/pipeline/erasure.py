@@ -86,12 +86,12 @@ def erase_rows(
     done = ErasedFiles()
     for source in SOURCES:
         progress(f"landing/{source.name}: taking out their records")
-        _rewrite_landing(lake, settings, source, index, names, done)
+        rewrite_landing(lake, settings, source, index, names, done)
     due = {source.name: set(index.days.get(source.name, ())) for source in SOURCES}
     for source in SOURCES:
         if due[source.name]:
             progress(f"{source.raw.path}: emptying their records")
-            retry_on_conflict(partial(_empty_records, lake, source, names, due[source.name]))
+            retry_on_conflict(partial(empty_records, lake, source, names, due[source.name]))
     fold_due_days(lake, SOURCES, due, RUN, progress, settings.silver, is_raw_rewritten=True)
     return done
 
@@ -134,7 +134,9 @@ def remember_names(lake: Lake, names: ErasedNames, began: datetime) -> None:
     retry_on_conflict(write)
 
 
-def _empty_records(lake: Lake, source: Source, names: ErasedNames, days: set[date]) -> int:
+def empty_records(lake: Lake, source: Source, names: ErasedNames, days: set[date]) -> int:
+    """Take the content out of raw records of some days; how many files were rewritten."""
+
     def emptied(rows: pl.DataFrame) -> pl.DataFrame | None:
         which = names.among(rows, source)
         return without_content(rows, which, source) if which.any() else None
@@ -142,7 +144,7 @@ def _empty_records(lake: Lake, source: Source, names: ErasedNames, days: set[dat
     return lake.snapshot(source.raw).rewrite(emptied, days, Commit(RUN))
 
 
-def _rewrite_landing(
+def rewrite_landing(
     lake: Lake,
     settings: Settings,
     source: Source,
@@ -163,7 +165,7 @@ def _rewrite_landing(
             continue
         name = f"{source.name}/{file.object}"
         try:
-            found = rewrite_file(file, source, names, partial(_announce, lake, source))
+            found = rewrite_file(file, source, names, partial(announce, lake, source))
         except FileRefusedError as refusal:
             if _names_somebody(file, index.words):
                 done.left[name] = f"it could not be read: {refusal}"
@@ -184,7 +186,7 @@ def _rewrite_landing(
         retry_on_conflict(lambda: lake.snapshot(FILES).apply(change, Commit(RUN)))
 
 
-def _announce(lake: Lake, source: Source, rewritten: RewrittenFile) -> None:
+def announce(lake: Lake, source: Source, rewritten: RewrittenFile) -> None:
     """Let raw know the new bytes of a file that it has taken: its other records are there."""
 
     def write() -> None:
