@@ -17,6 +17,7 @@ from bridge_cart_assets.ingestion.repeated import (
 )
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.object_store import ObjectStore
 from bridge_cart_assets.pipeline.hash_key import existing_key_in
 from bridge_cart_assets.pipeline.persons import refuse_other_key
 from bridge_cart_assets.pipeline.plan import ALL_ARRIVALS, FILES, MESSAGES
@@ -75,7 +76,7 @@ class Intake:
 def take_in_source(
     lake: Lake,
     source: Source,
-    landing: Path,
+    landing: Path | ObjectStore,
     run_id: str,
     *,
     brokers: Mapping[str, str] | None = None,

@@ -15,9 +15,9 @@ import polars as pl
 
 from bridge_cart_assets.ingestion.erased_records import ErasedNames
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.cleaned_records import batches
 from bridge_cart_assets.pipeline.pending import arrived_days
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
-from bridge_cart_assets.pipeline.silver import batches
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.silver import (
     CUSTOMER_REPEATS,
@@ -93,7 +93,7 @@ class PersonIndex:
         """Every text by which a log could name them, the longest first."""
         orders = {order_id for _, order_id in self.orders}
         words = self.identities | self.addresses | orders | self.texts
-        return sorted((w for w in words if w), key=len, reverse=True)
+        return sorted((w for w in words if w), key=lambda word: (-len(word), word))
 
 
 def find_persons(

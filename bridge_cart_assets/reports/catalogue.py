@@ -237,8 +237,7 @@ def _attached(path: Path) -> duckdb.DuckDBPyConnection:
 def _silver_files(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """The files of silver that the catalogue's views name: all that is opened besides it.
 
-    None where the catalogue has no such view, as over a lake in an object store. A name with a
-    pattern in it could stand for other files, so it is left out.
+    A name with a pattern in it could stand for other files, so it is left out.
     """
     files = []
     for view, is_of_view in _FILE_OF.items():

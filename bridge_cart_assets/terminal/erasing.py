@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.object_store import is_uri
 from bridge_cart_assets.pipeline.open_erasure import (
     ERASING_TAG,
     Erasure,
@@ -36,18 +37,19 @@ def refuse_unreachable(settings: Settings) -> None:
     Raises:
         ErasureFailedError: the lake lies in an object store, or Dagster's history in Postgres.
     """
-    if not Lake(settings.lake).is_local:
-        raise ErasureFailedError(
-            f"{settings.lake} is an object store: earlier versions of its tables cannot be removed "
-            "by this version, so nothing was erased"
-        )
+    for place in (settings.lake, settings.landing_at):
+        if is_uri(place):
+            raise ErasureFailedError(
+                f"{place} is an object store, where this version cannot remove earlier versions of "
+                "tables and files\nnothing was erased"
+            )
     from bridge_cart_assets.automation.instance import dagster_home
 
     instance = dagster_home(settings) / "dagster.yaml"
     if instance.exists() and "postgres" in instance.read_text():
         raise ErasureFailedError(
-            f"Dagster's history lies in Postgres ({instance}): it cannot be cleaned by this "
-            "version, so nothing was erased"
+            f"Dagster's history lies in Postgres ({instance}), where this version cannot clean it\n"
+            "nothing was erased"
         )
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from bridge_cart_tests.conftest import Command, environment_of
@@ -26,10 +27,25 @@ def receipt_in(page: str) -> dict[str, object]:
     return receipt
 
 
-def test_a_person_is_shown_erased_and_never_seen_again(command: Command, tmp_path: Path) -> None:
+def name_in_history(home: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a check or an error may name somebody: in an event, and in captured output."""
+    with monkeypatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(home))
+        with dg.DagsterInstance.get() as instance:
+            event = dg.AssetMaterialization("named", description=text, metadata={"who": text})
+            instance.report_runless_asset_event(event)
+    captured = home / "storage" / "some-run" / "compute_logs" / "step.out"
+    captured.parent.mkdir(parents=True)
+    captured.write_text(f"{text}\n7 customers\n")
+
+
+def test_a_person_is_shown_erased_and_never_seen_again(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     land(tmp_path / "landing")
     assert command("run").returncode == 0
-    # The check of the customer with the most orders names her in Dagster's history.
+    says = "customer PX-100 (Vera Quillfeather, 'vera.quill@example.org') has OX-1."
+    name_in_history(tmp_path / "dagster", says, monkeypatch)
     assert {file.partition("/")[0] for file, _ in found_in(tmp_path, PERSON)} >= {
         "bridge_cart.duckdb",
         "dagster",
@@ -54,6 +70,10 @@ def test_a_person_is_shown_erased_and_never_seen_again(command: Command, tmp_pat
     receipt = json.loads(done.stdout)
     assert (receipt["persons"], receipt["ids"], receipt["not_rewritten"]) == (1, 3, {})
     assert receipt["dagster"]["rows"] > 0
+    assert receipt["dagster"]["files"] == 1
+    captured = tmp_path / "dagster/storage/some-run/compute_logs/step.out"
+    left = "customer [erased] ([erased], '[erased]') has [erased].\n7 customers\n"
+    assert captured.read_text() == left
     assert [json.loads(p.read_text()) for p in (tmp_path / "erasures").iterdir()] == [receipt]
     assert receipt.keys() == receipt_in((DOCS / "erasure.md").read_text()).keys()
     assert found_in(tmp_path, WORDS) == []
