@@ -14,77 +14,51 @@ Belongs here: one table. Does not belong here: which tables, and keeping others 
 """
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import unquote
 
 from deltalake import DeltaTable
 
-from bridge_cart_assets.lake.fsync import LOG, entry_of, fsync_path
+from bridge_cart_assets.lake.fsync import LOG
+from bridge_cart_assets.lake.table_files import TableFiles, read_entry
 
-_OF_FILES_THAT_ARE_GONE = ("cdc", "remove")
+_OF_FILES_THAT_ARE_GONE = {"cdc", "remove"}
 
 
-def forget_history(handle: DeltaTable, folder: Path) -> int:
-    """Forget all but the current version of a table in a folder of this machine.
+def forget_history(handle: DeltaTable, files: TableFiles) -> int:
+    """Forget all but the current version of a table.
 
     Args:
         handle: the table, open at its latest version.
-        folder: where it lies.
+        files: its files.
 
     Returns:
         How many files were removed, log entries included.
     """
     version = handle.version()
-    log = folder / LOG
     handle.create_checkpoint()
-    for file in log.iterdir():
-        if file.is_file():
-            fsync_path(file)
-    fsync_path(log)
-    shorten_entry(entry_of(folder, version))
+    files.force_log()
+    shorten_entry(files, version)
     live = {unquote(str(path)) for path in handle.get_add_actions(flatten=True)["path"].to_pylist()}
-    superfluous = [*_earlier(log, version), *_not_live(folder, live)]
-    for file in superfluous:
-        file.unlink(missing_ok=True)
-    for below in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
-        if below != log and not any(below.iterdir()):
-            below.rmdir()
-    shutil.rmtree(log / "_torn", ignore_errors=True)
-    fsync_path(log)
+    current = (f"{LOG}/{version:020}", f"{LOG}/_last_checkpoint")
+    superfluous = [
+        path
+        for path in files.paths()
+        if unquote(path) not in live and path not in live and not path.startswith(current)
+    ]
+    # The entries first, the earliest before the others: what is left can be read on the way.
+    superfluous.sort(key=lambda path: (not path.startswith(LOG), path))
+    files.remove(superfluous)
+    files.remove_empty_folders()
+    files.force_log()
     return len(superfluous)
 
 
-def shorten_entry(entry: Path) -> None:
+def shorten_entry(files: TableFiles, version: int) -> None:
     """Take out of a log entry what it says of files that are gone; the checkpoint has the rest.
 
     It is another file then in any case, so whoever has the table open opens it again
     (`open_tables`): what was opened goes on reading entries that are about to go.
     """
-    lines = entry.read_text(encoding="utf-8").splitlines()
-    left = [ln for ln in lines if not json.loads(ln).keys() & set(_OF_FILES_THAT_ARE_GONE)]
-    beside = entry.with_name(f".{entry.name}.short")
-    beside.write_text("\n".join(left), encoding="utf-8")
-    fsync_path(beside)
-    os.replace(beside, entry)
-    fsync_path(entry.parent)
-
-
-def _earlier(log: Path, version: int) -> Iterator[Path]:
-    """What is in a table's log beside the current version."""
-    stem = f"{version:020}"
-    for file in log.iterdir():
-        is_current = file.name.startswith(stem) or file.name == "_last_checkpoint"
-        if file.is_file() and not is_current:
-            yield file
-
-
-def _not_live(folder: Path, live: set[str]) -> Iterator[Path]:
-    """The files below a table's folder that its current version does not have."""
-    for file in folder.rglob("*"):
-        path = file.relative_to(folder)
-        is_of_the_log = path.parts[0] == LOG
-        if file.is_file() and not is_of_the_log and path.as_posix() not in live:
-            yield file
+    lines = read_entry(files, version).splitlines()
+    left = [ln for ln in lines if not json.loads(ln).keys() & _OF_FILES_THAT_ARE_GONE]
+    files.replace_entry(version, "\n".join(left))

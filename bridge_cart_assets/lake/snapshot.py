@@ -350,15 +350,10 @@ class Snapshot:
 
         Returns:
             How many files were removed.
-
-        Raises:
-            NotImplementedError: the table lies in an object store.
         """
         if self._handle is None:
             return 0
-        if self._folder is None:
-            raise NotImplementedError("the history of a table in an object store")
-        removed = history.forget_history(self._load(), self._folder)
+        removed = history.forget_history(self._load(), self._files)
         self._handle = self._load()
         self._share(self._handle)
         return removed

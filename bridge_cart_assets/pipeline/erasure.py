@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import unquote
 
 import polars as pl
 
@@ -31,9 +32,11 @@ from bridge_cart_assets.ingestion.files import FileRefusedError, open_file
 from bridge_cart_assets.ingestion.landing import LandedFile, landed_file, list_landing
 from bridge_cart_assets.ingestion.ledger import IN_RAW, transaction_of
 from bridge_cart_assets.ingestion.rewriting import RewrittenFile, rewrite_file
+from bridge_cart_assets.lake.catalogue import COPIES
 from bridge_cart_assets.lake.changes import Change
 from bridge_cart_assets.lake.commits import Commit, retry_on_conflict
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline.hash_key import hash_key_in
 from bridge_cart_assets.pipeline.person_index import PersonIndex
 from bridge_cart_assets.pipeline.persons import HASH_KEY, number_of_key
@@ -106,10 +109,19 @@ def forget_versions(
         if snapshot.version is not None:
             progress(f"{table.path}: removing earlier versions")
             removed[table.path] = snapshot.forget_history()
+            _remove_copies(snapshot, settings.catalogue.parent / COPIES / table.path)
     # What a killed run has left of a catalogue that it was building.
     for folder in settings.catalogue.parent.glob(".catalogue-*"):
         shutil.rmtree(folder)
     return removed
+
+
+def _remove_copies(snapshot: Snapshot, folder: Path) -> None:
+    """Remove local copies of files that a table in an object store has no more."""
+    live = {folder / unquote(path) for path in snapshot.files["path"]}
+    for path in folder.rglob("*"):
+        if path.is_file() and path not in live:
+            path.unlink(missing_ok=True)
 
 
 def remember_names(lake: Lake, names: ErasedNames, began: datetime) -> None:

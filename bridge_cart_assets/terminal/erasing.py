@@ -35,14 +35,13 @@ def refuse_unreachable(settings: Settings) -> None:
     """Refuse an erasure that could not reach everything, before it begins.
 
     Raises:
-        ErasureFailedError: the lake lies in an object store, or Dagster's history in Postgres.
+        ErasureFailedError: files land in an object store, or Dagster's history lies in Postgres.
     """
-    for place in (settings.lake, settings.landing_at):
-        if is_uri(place):
-            raise ErasureFailedError(
-                f"{place} is an object store, where this version cannot remove earlier versions of "
-                "tables and files\nnothing was erased"
-            )
+    if is_uri(settings.landing_at):
+        raise ErasureFailedError(
+            f"files land in {settings.landing_at}, an object store, where this version cannot take "
+            "records out of them\nnothing was erased"
+        )
     from bridge_cart_assets.automation.instance import dagster_home
 
     instance = dagster_home(settings) / "dagster.yaml"
