@@ -129,8 +129,13 @@ class Settings:
     @property
     def silver(self) -> SilverSettings:
         """Those that the rows of silver depend on."""
-        key = None if self.identity == "off" else self.data / "identity.key"
+        key = None if self.identity == "off" else self.hash_key
         return SilverSettings(timezone=self.timezone, identity_key=key)
+
+    @property
+    def hash_key(self) -> Path:
+        """The file with the key of all keyed hashes: of addresses, and of erased persons' names."""
+        return self.data / "identity.key"
 
     @property
     def landing(self) -> Path:

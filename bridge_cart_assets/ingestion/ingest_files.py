@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from bridge_cart_assets.ingestion.attempts import MOST_DEATHS, Attempts, attempts
+from bridge_cart_assets.ingestion.erased_records import ErasedNames, without_content
 from bridge_cart_assets.ingestion.files import Content, FileRefusedError, read_file
 from bridge_cart_assets.ingestion.ingest_large_file import stage_large_file
 from bridge_cart_assets.ingestion.landing import LandedFile
@@ -101,6 +102,7 @@ def ingest_files(
     progress: Callable[[int, int], None] = lambda done, total: None,
     within: Callable[[LandedFile, int, int], None] = lambda file, done, total: None,
     notes: Path | None = None,
+    hash_key: bytes | None = None,
 ) -> FilesTaken:
     """Take in landed files, in commits of at most 64 MiB of them, or of one large one.
 
@@ -112,9 +114,10 @@ def ingest_files(
         progress: gets the number of files done and of all files; after a part of a large file too.
         within: gets how much of a large file is read, and of how much (bytes; rows of Parquet).
         notes: folder in which a process notes the files that it has in hand (`attempts`).
+        hash_key: by which records of erased persons are recognised.
     """
     with attempts(notes, source.name) as tried:
-        return _ingest(lake, source, files, run_id, progress, within, tried)
+        return _ingest(lake, source, files, run_id, progress, within, hash_key, tried)
 
 
 def _ingest(
@@ -124,6 +127,7 @@ def _ingest(
     run_id: str,
     progress: Callable[[int, int], None],
     within: Callable[[LandedFile, int, int], None],
+    hash_key: bytes | None,
     tried: Attempts,
 ) -> FilesTaken:
     taken = FilesTaken()
@@ -137,11 +141,13 @@ def _ingest(
                 within(file, part, total)
                 progress(n, len(files))
 
-            outcome = _ingest_large(lake, source, first.file, first.found, run_id, report, tried)
+            outcome = _ingest_large(
+                lake, source, first.file, first.found, run_id, report, hash_key, tried
+            )
         else:
             inspected = _read(group, source)
             tried.parsed(opened.file for opened in group)
-            outcome = retry_on_conflict(partial(_commit, lake, source, inspected, run_id))
+            outcome = retry_on_conflict(partial(_commit, lake, source, inspected, run_id, hash_key))
             # The next ones are read while this name still holds them.
             inspected.clear()
         upsert_files(lake, outcome, run_id, now)
@@ -240,28 +246,40 @@ def _ingest_large(
     content: Content,
     run_id: str,
     progress: Callable[[int, int], None],
+    hash_key: bytes | None,
     tried: Attempts,
 ) -> list[FileRecord]:
     raw = lake.snapshot(source.raw)
     known = same_bytes(lake, file, content.fingerprint)
     if known and raw.transaction(transaction_of(content.fingerprint)) is not None:
         tried.parsed([file])
-        return retry_on_conflict(partial(_commit, lake, source, [_InspectedFile(known)], run_id))
+        inspected = [_InspectedFile(known)]
+        return retry_on_conflict(partial(_commit, lake, source, inspected, run_id, hash_key))
+    erased = ErasedNames.of(lake, hash_key)
     with raw.stage() as staged:
         try:
-            seen = stage_large_file(staged, raw, source, file, content, run_id, progress)
+            seen = stage_large_file(staged, raw, source, file, content, run_id, progress, erased)
         except FileRefusedError as refusal:
             return [_refused(file, refusal).seen]
         finally:
             tried.parsed([file])
         inspected = [_InspectedFile(seen, staged)]
-        return retry_on_conflict(partial(_commit, lake, source, inspected, run_id))
+        return retry_on_conflict(
+            partial(_commit, lake, source, inspected, run_id, hash_key, erased.version)
+        )
 
 
 def _commit(
-    lake: Lake, source: Source, group: Sequence[_InspectedFile], run_id: str
+    lake: Lake,
+    source: Source,
+    group: Sequence[_InspectedFile],
+    run_id: str,
+    hash_key: bytes | None,
+    staged_by: int | None = None,
 ) -> list[FileRecord]:
     raw = lake.snapshot(source.raw)
+    # Looked at after raw: an erasure writes them first, and then commits to raw.
+    erased = ErasedNames.of(lake, hash_key)
     version = (raw.version or 0) + 1
     fingerprints = [look.seen.fingerprint for look in group if look.seen.fingerprint]
     taken = raw.transactions([transaction_of(fingerprint) for fingerprint in fingerprints])
@@ -290,8 +308,30 @@ def _commit(
         transactions = {transaction_of(fingerprint): version for fingerprint in new}
         latest = max(seen.file.batch_day for seen in outcome if seen.is_new and seen.version)
         as_of = max(filter(None, (raw.as_of, latest)))
-        _append(raw, new.values(), Commit(run_id, as_of, transactions))
+        rows = {
+            fingerprint: (provenance, _emptied(provenance, records, source, erased, staged_by))
+            for fingerprint, (provenance, records) in new.items()
+        }
+        _append(raw, rows.values(), Commit(run_id, as_of, transactions))
     return outcome
+
+
+def _emptied(
+    provenance: FileProvenance,
+    records: pl.DataFrame | StagedFiles,
+    source: Source,
+    erased: ErasedNames,
+    staged_by: int | None,
+) -> pl.DataFrame | StagedFiles:
+    """The records of a file; of erased persons' the places only."""
+    if isinstance(records, StagedFiles):
+        if staged_by != erased.version:
+            raise CommitConflictError(f"a person was erased while {provenance.object} was read")
+        return records
+    if not erased.keys:
+        return records
+    rows = add_provenance([(provenance, records)], "", datetime.now(UTC))
+    return without_content(records, erased.among(rows, source), source)
 
 
 def _append(

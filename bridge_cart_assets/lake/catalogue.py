@@ -44,6 +44,8 @@ def build_catalogue(
     finished_at: datetime,
     run_metadata: Iterable[tuple[Table, pl.DataFrame]] = (),
     zone: str = "UTC",
+    *,
+    takes_over: bool = True,
 ) -> int:
     """Build the catalogue and replace the old one.
 
@@ -58,6 +60,8 @@ def build_catalogue(
         finished_at: when that was (UTC).
         run_metadata: small tables of the schema `meta` with their rows.
         zone: the time zone whose days these are.
+        takes_over: whether tables may be brought up to date in a copy of the old file. In its
+            free pages rows live on that are gone, so not while a person is erased.
 
     Returns:
         The number of rows copied.
@@ -70,7 +74,7 @@ def build_catalogue(
         leftover(Path(folder)),
     ):
         new = Path(folder) / path.name
-        kept = kept_tables(path, snapshots[: len(copied)])
+        kept = kept_tables(path, snapshots[: len(copied)]) if takes_over else {}
         if kept and not take_over(path, new, kept):
             kept = {}
         with duckdb.connect() as connection:

@@ -18,6 +18,8 @@ from bridge_cart_assets.ingestion.repeated import (
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.object_store import ObjectStore
+from bridge_cart_assets.pipeline.hash_key import existing_key_in
+from bridge_cart_assets.pipeline.persons import refuse_other_key
 from bridge_cart_assets.pipeline.plan import ALL_ARRIVALS, FILES, MESSAGES
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
 from bridge_cart_assets.sources import Source
@@ -83,6 +85,7 @@ def take_in_source(
     progress: ProgressCallback = silent,
     zone: str = "UTC",
     notes: Path | None = None,
+    identity_key: Path | None = None,
 ) -> Intake:
     """Take in a source's new files and messages.
 
@@ -97,7 +100,10 @@ def take_in_source(
         progress: gets a line for every commit.
         zone: the shop's time zone, whose days batch days are.
         notes: folder of notes on the files in hand, by which a run knows what others died of.
+        identity_key: the file with the key by which records of erased persons are recognised.
     """
+    hash_key = None if identity_key is None else existing_key_in(identity_key)
+    refuse_other_key(lake, hash_key)
     refuse_torn(lake, (source.raw, *OPS_TABLES))
     files = messages = None
     repeated: Sequence[RepeatedFile] = ()
@@ -114,6 +120,7 @@ def take_in_source(
                 f"{source.raw.path}: {file.object}: {done:,} of {total:,}"
             ),
             notes=notes,
+            hash_key=hash_key,
         )
         if files.repeated:
             repeated = repeated_files(lake, source, run_id)
@@ -127,5 +134,6 @@ def take_in_source(
                 f"{source.raw.path}: {done:,} of {total:,} messages"
             ),
             zone=zone,
+            hash_key=hash_key,
         )
     return Intake(files, messages, repeated)
