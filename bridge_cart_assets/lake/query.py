@@ -38,7 +38,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Rows:
+class AnswerInBatches:
     """Column names, and the rows some thousand at a time."""
 
     columns: list[str]
@@ -72,7 +72,7 @@ def asking(catalogue: Path, memory: str = MEMORY) -> Iterator[Callable[[str], An
 
 
 @contextmanager
-def reading(catalogue: Path, statement: str, memory: str = MEMORY) -> Iterator[Rows]:
+def reading(catalogue: Path, statement: str, memory: str = MEMORY) -> Iterator[AnswerInBatches]:
     """The answer to one SELECT, of which only some rows are in memory at a time.
 
     Raises:
@@ -117,12 +117,12 @@ def _answer(connection: duckdb.DuckDBPyConnection, statement: str) -> Answer:
     return Answer(rows.columns, [row for batch in rows.batches for row in batch])
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, statement: str) -> Rows:
+def _rows(connection: duckdb.DuckDBPyConnection, statement: str) -> AnswerInBatches:
     _only_questions(connection, statement)
     cursor = connection.execute(statement)
     columns = [column[0] for column in cursor.description or []]
     # All at once would keep other threads, the one that hears Ctrl-C too, from doing anything.
-    return Rows(columns, iter(lambda: cursor.fetchmany(_FETCHED_ROWS), []))
+    return AnswerInBatches(columns, iter(lambda: cursor.fetchmany(_FETCHED_ROWS), []))
 
 
 def _only_questions(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
