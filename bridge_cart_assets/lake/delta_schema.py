@@ -133,7 +133,9 @@ def _properties(table: Table) -> dict[str, str | None]:
     measured = [
         name
         for name, dtype in table.dtypes.items()
-        if name not in table.pii and name not in table.partition_by and not dtype.is_nested()
+        if name not in table.without_statistics
+        and name not in table.partition_by
+        and not dtype.is_nested()
     ]
     properties: dict[str, str | None] = {
         "delta.checkpointInterval": str(_CHECKPOINT_EVERY),
