@@ -120,7 +120,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if sys.argv[1:2] == ["dev"]:
-        _run_dev()
+        run_dev()
     else:
         _run_webserver(settings.dagster_hosts)
     return 0
@@ -130,7 +130,7 @@ def _run_webserver(hosts: Iterable[str]) -> None:
     from dagster_webserver import cli
 
     create: Callable[..., ASGIApp] = vars(cli)["create_app_from_workspace_process_context"]
-    bound = [host for option, host in _options(sys.argv) if option in ("-h", "--host")]
+    bound = [host for option, host in options_with_values(sys.argv) if option in ("-h", "--host")]
 
     def create_guarded(*args: Any, **kwargs: Any) -> ASGIApp:
         return OwnPagesOnly(create(*args, **kwargs), (*hosts, *bound))
@@ -140,7 +140,8 @@ def _run_webserver(hosts: Iterable[str]) -> None:
     cli.main()  # type: ignore[no-untyped-call]
 
 
-def _run_dev() -> None:
+def run_dev() -> None:
+    """Run `dagster dev` with this webserver in the place of Dagster's."""
     from dagster._cli import dev, main
 
     start = dev.open_ipc_subprocess  # type: ignore[attr-defined]
@@ -155,7 +156,7 @@ def _run_dev() -> None:
     main()  # type: ignore[no-untyped-call]
 
 
-def _options(arguments: list[str]) -> list[tuple[str, str]]:
+def options_with_values(arguments: list[str]) -> list[tuple[str, str]]:
     """Options with their values, written `--host x` or `--host=x`."""
     pairs = [tuple(a.split("=", 1)) for a in arguments if a.startswith("-") and "=" in a]
     return [*pairs, *pairwise(arguments)]  # type: ignore[list-item]

@@ -20,6 +20,7 @@ from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables import meta
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES, QUARANTINE
 from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.transforms.masking import masked_path
 from bridge_cart_assets.transforms.outcomes import accounting_totals, latest_days
 from bridge_cart_assets.transforms.quarantine_summary import refusals_by_reason
 
@@ -52,7 +53,7 @@ def run_metadata(
         (meta.GOLD_BUILDS, recorded_builds(lake)),
         (meta.ACCOUNTING, accounting_totals(accounting, order_sources)),
         (meta.ACCOUNTING_DAYS, latest_days(accounting)),
-        (meta.INTAKE_FINDINGS, latest_findings(lake)),
+        (meta.INTAKE_FINDINGS, _masked(latest_findings(lake))),
         (meta.QUARANTINE, refusals_by_reason(lake.snapshot(QUARANTINE).scan())),
     )
 
@@ -94,6 +95,11 @@ def verdicts(instance: dg.DagsterInstance, tables: Sequence[Table]) -> pl.DataFr
             row |= {"evaluated_at": at, "run_id": verdict.run_id, **figures}
         rows.append(row)
     return pl.DataFrame(rows, schema=meta.CHECKS.dtypes)
+
+
+def _masked(findings: pl.DataFrame) -> pl.DataFrame:
+    """Findings whose files are not named after somebody."""
+    return findings.with_columns(pl.col("object").map_elements(masked_path, return_dtype=pl.String))
 
 
 def _declared(table: Table, check: Check) -> dict[str, object]:

@@ -25,6 +25,7 @@ from bridge_cart_assets.ingestion.raw_rows import (
     unknown_of,
 )
 from bridge_cart_assets.sources import Source
+from bridge_cart_assets.transforms.masking import masked_name
 
 _MAGIC = b"PAR1"
 _MOST_DIGITS = 38
@@ -156,8 +157,9 @@ def _too_precise(schema: Callable[[], Mapping[str, pl.DataType]]) -> FileRefused
             if isinstance(dtype, pl.Decimal) and dtype.precision > _MOST_DIGITS:
                 return FileRefusedError(
                     "UNREADABLE",
-                    f"{name} has a precision of {dtype.precision} digits, and Parquet is read up "
-                    f"to {_MOST_DIGITS}: export it as decimal({_MOST_DIGITS}, {dtype.scale})",
+                    f"{masked_name(name)} has a precision of {dtype.precision} digits, and Parquet "
+                    f"is read up to {_MOST_DIGITS}: "
+                    f"export it as decimal({_MOST_DIGITS}, {dtype.scale})",
                 )
     return None
 

@@ -52,7 +52,7 @@ def attach_fenced(
         ":memory:", config={**_CONFIG, "temp_directory": _spill_folder(), **(config or {})}
     )
     try:
-        connection.execute(f"ATTACH {literal(str(path))} AS {identifier(name)} (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(str(path))} AS {sql_name(name)} (READ_ONLY)")
         allowed = ", ".join(map(literal, _silver_files(connection, name, views)))
         connection.execute(f"SET allowed_paths = [{allowed}]")
         connection.execute("SET enable_external_access = false")
@@ -101,7 +101,7 @@ def literal(text: str) -> str:
     return f"'{doubled}'"
 
 
-def identifier(name: str) -> str:
+def sql_name(name: str) -> str:
     """A name as it stands in SQL."""
     doubled = name.replace('"', '""')
     return f'"{doubled}"'

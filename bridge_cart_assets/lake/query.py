@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from bridge_cart_assets.lake.fence import attach_fenced, identifier
+from bridge_cart_assets.lake.fence import attach_fenced, sql_name
 
 # What a question may take of the memory, unless a setting says otherwise.
 MEMORY = "2GB"
@@ -38,7 +38,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class AnswerInBatches:
+class AnswerRows:
     """Column names, and the rows some thousand at a time."""
 
     columns: list[str]
@@ -72,7 +72,7 @@ def asking(catalogue: Path, memory: str = MEMORY) -> Iterator[Callable[[str], An
 
 
 @contextmanager
-def reading(catalogue: Path, statement: str, memory: str = MEMORY) -> Iterator[AnswerInBatches]:
+def reading(catalogue: Path, statement: str, memory: str = MEMORY) -> Iterator[AnswerRows]:
     """The answer to one SELECT, of which only some rows are in memory at a time.
 
     Raises:
@@ -94,7 +94,7 @@ def _opened(catalogue: Path, memory: str) -> Iterator[duckdb.DuckDBPyConnection]
     name = catalogue.stem
     try:
         with attach_fenced(catalogue, name, config={"memory_limit": memory}) as connection:
-            connection.execute(f"USE {identifier(name)}")
+            connection.execute(f"USE {sql_name(name)}")
             # Else moments come in the time zone of the machine, where DuckDB knows zones at all.
             with suppress(duckdb.CatalogException):
                 connection.execute("SET TimeZone = 'UTC'")
@@ -117,12 +117,12 @@ def _answer(connection: duckdb.DuckDBPyConnection, statement: str) -> Answer:
     return Answer(rows.columns, [row for batch in rows.batches for row in batch])
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, statement: str) -> AnswerInBatches:
+def _rows(connection: duckdb.DuckDBPyConnection, statement: str) -> AnswerRows:
     _only_questions(connection, statement)
     cursor = connection.execute(statement)
     columns = [column[0] for column in cursor.description or []]
     # All at once would keep other threads, the one that hears Ctrl-C too, from doing anything.
-    return AnswerInBatches(columns, iter(lambda: cursor.fetchmany(_FETCHED_ROWS), []))
+    return AnswerRows(columns, iter(lambda: cursor.fetchmany(_FETCHED_ROWS), []))
 
 
 def _only_questions(connection: duckdb.DuckDBPyConnection, statement: str) -> None:

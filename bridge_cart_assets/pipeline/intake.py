@@ -24,6 +24,7 @@ from bridge_cart_assets.pipeline.plan import ALL_ARRIVALS, FILES, MESSAGES
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.ops import TABLES as OPS_TABLES
+from bridge_cart_assets.transforms.masking import masked_path
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class Intake:
         """Files that were refused or had been taken, and unknown columns of messages."""
         refused = self.files.refused if self.files else ()
         lines = [
-            f"{source.name}/{seen.file.object} was refused: {seen.reason}, {seen.detail}"
+            f"{source.name}/{masked_path(seen.file.object)} was refused: "
+            f"{seen.reason}, {seen.detail}"
             for seen in refused
         ]
         lines += repeats_in_lines(self.repeated)
@@ -117,7 +119,7 @@ def take_in_source(
             run_id,
             progress=lambda done, total: progress(f"{source.raw.path}: {done} of {total} files"),
             within=lambda file, done, total: progress(
-                f"{source.raw.path}: {file.object}: {done:,} of {total:,}"
+                f"{source.raw.path}: {masked_path(file.object)}: {done:,} of {total:,}"
             ),
             notes=notes,
             hash_key=hash_key,

@@ -1,4 +1,4 @@
-"""Rows of an answer as a table, as CSV or as JSON."""
+"""AnswerRows of an answer as a table, as CSV or as JSON."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge_cart_assets.lake.csv_cells import guarded
-from bridge_cart_assets.lake.query import Answer, AnswerInBatches, QueryRefusedError
+from bridge_cart_assets.lake.query import Answer, AnswerRows, QueryRefusedError
 from bridge_cart_assets.terminal.escaping import printable
 
 # A table is laid out by all its rows; nobody reads that many.
@@ -23,7 +23,7 @@ MOST_ROWS = 100_000
 _OBEYED = re.compile("[\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
-def print_rows(rows: AnswerInBatches, form: str, console: Console) -> None:
+def print_rows(rows: AnswerRows, form: str, console: Console) -> None:
     """Print an answer; `form` is table, csv or json.
 
     Raises:
@@ -57,7 +57,7 @@ def table_of(answer: Answer) -> Table:
     return table
 
 
-def _print_csv(rows: AnswerInBatches) -> None:
+def _print_csv(rows: AnswerRows) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     # A file has the values as they are; a terminal shows them.
     show = printable if sys.stdout.isatty() else str
@@ -70,7 +70,7 @@ def _print_csv(rows: AnswerInBatches) -> None:
         writer.writerows(cells([_plain(v, "") for v in row]) for row in batch)
 
 
-def _print_json(rows: AnswerInBatches) -> None:
+def _print_json(rows: AnswerRows) -> None:
     between = "["
     for batch in rows.batches:
         for row in batch:

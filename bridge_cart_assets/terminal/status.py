@@ -47,6 +47,7 @@ from bridge_cart_assets.terminal.style import (
     mark,
 )
 from bridge_cart_assets.thresholds import THRESHOLDS
+from bridge_cart_assets.transforms.masking import masked_path
 from bridge_cart_assets.transforms.outcomes import LATEST_DAYS
 from bridge_cart_assets.transforms.source_days import latest_of_orders, orders_stopped
 
@@ -258,7 +259,10 @@ def _show_files(found: dict[str, Any], on: Console) -> None:
         on.print(
             Text.assemble(
                 ("refused ", WARN),
-                printable(f"{file['source']}/{file['object']}: {file['reason']}, {file['detail']}"),
+                printable(
+                    f"{file['source']}/{masked_path(file['object'])}: "
+                    f"{file['reason']}, {file['detail']}"
+                ),
             ),
             soft_wrap=True,
         )

@@ -129,7 +129,7 @@ def test_subscriptions_of_other_pages_are_refused(ui: TestClient, headers: dict[
 
 
 def test_the_option_for_the_address_admits_it() -> None:
-    given = webserver._options(["x", "--host=::", "-h", "shop.example", "--port", "3"])
+    given = webserver.options_with_values(["x", "--host=::", "-h", "shop.example", "--port", "3"])
     assert ("--host", "::") in given
     assert ("-h", "shop.example") in given
 
@@ -147,7 +147,7 @@ def test_dagster_dev_starts_this_webserver(monkeypatch: pytest.MonkeyPatch) -> N
         start(["python", "-m", "dagster._daemon", "run"])
 
     monkeypatch.setattr(dagster._cli, "main", main)
-    webserver._run_dev()
+    webserver.run_dev()
     assert started == [
         ["python", "-m", "bridge_cart_assets.webserver", "--port", "1"],
         ["python", "-m", "dagster._daemon", "run"],
