@@ -171,6 +171,9 @@ class Session:
         conf = SparkConf().setMaster(self.address).setAppName("bridge-cart")
         for name, value in {**_SETTINGS, **_LAUNCH}.items():
             conf.set(name, value)
+        if "SPARK_CONF_DIR" not in os.environ:
+            # What comes back passes through Java, which has 1 GB by default.
+            conf.set("spark.driver.memory", "4g")
         if self._is_of_this_machine:
             os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
             conf.set("spark.driver.host", "127.0.0.1")

@@ -113,7 +113,7 @@ def build_by(engine: Engine, table: Table, inputs: GoldInputs) -> pl.DataFrame |
         table: the table.
         inputs: what the run reads.
     """
-    build = _BUILDS.get(table.path)
+    build = BUILDS.get(table.path)
     if build is None or inputs.as_of is None:
         return None
     if not engine.is_used_for(inputs.snapshot(PURCHASES).rows):
@@ -207,7 +207,7 @@ def _sales_part(lines: pl.LazyFrame, profiles: pl.LazyFrame, *, as_of: date) -> 
     return SALES_DAILY.conform(sales_daily(lines, profiles, as_of))
 
 
-_BUILDS: dict[str, Callable[[SpreadInputs], pl.DataFrame]] = {
+BUILDS: dict[str, Callable[[SpreadInputs], pl.DataFrame]] = {
     CUSTOMER_FEATURES.path: _features,
     TRAINING_STATES.path: _training_states,
     CUSTOMER_HISTORY.path: _history,

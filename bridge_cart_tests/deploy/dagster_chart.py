@@ -40,7 +40,12 @@ IMAGE = closed(
 )
 KEY_REF = closed(("name", "key"), name=TEXT, key=TEXT, optional=FLAG)
 ENV_VAR: Schema = {
-    **closed(("name",), name=TEXT, value=TEXT, valueFrom=closed(secretKeyRef=KEY_REF)),
+    **closed(
+        ("name",),
+        name=TEXT,
+        value=TEXT,
+        valueFrom=closed(secretKeyRef=KEY_REF, fieldRef=closed(("fieldPath",), fieldPath=TEXT)),
+    ),
     "oneOf": [{"required": ["value"]}, {"required": ["valueFrom"]}],
 }
 PROBE = {
@@ -74,8 +79,9 @@ VOLUME: Schema = {
         name=TEXT,
         emptyDir=closed(),
         persistentVolumeClaim=closed(("claimName",), claimName=TEXT, readOnly=FLAG),
+        configMap=closed(("name",), name=TEXT),
     ),
-    "oneOf": [{"required": ["emptyDir"]}, {"required": ["persistentVolumeClaim"]}],
+    "oneOf": [{"required": [kind]} for kind in ("emptyDir", "persistentVolumeClaim", "configMap")],
 }
 MOUNT = closed(("name", "mountPath"), name=TEXT, mountPath=TEXT, readOnly=FLAG, subPath=TEXT)
 OF_POD: dict[str, Schema] = {

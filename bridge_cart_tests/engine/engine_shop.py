@@ -43,6 +43,12 @@ def take_in(data: Path, engine: Engine | None, lake: str = "lake") -> Lake:
     return taken
 
 
+def fold_in(data: Path, lake: str) -> None:
+    """Fold what has landed into silver, as another run does it meanwhile."""
+    settings = SilverSettings(identity_key=data / "identity.key")
+    chain.refresh_silver(Lake(str(data / lake)), data / "landing", settings=settings)
+
+
 def unequal(one: Lake, other: Lake) -> list[str]:
     """The tables of silver and gold, the internal ones too, whose rows differ."""
     return differences(contents(one, TABLES), contents(other, TABLES))
