@@ -1,6 +1,6 @@
 # One image for every service of docker-compose.yml; the command decides which one it is.
 
-FROM python:3.11-slim AS build
+FROM python:3.11.13-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_ROOT_USER_ACTION=ignore \
@@ -21,7 +21,7 @@ RUN pip install --no-deps --no-build-isolation --no-compile . \
         /opt/venv/lib/python3.*/site-packages/bridge_cart_assets
 
 
-FROM python:3.11-slim
+FROM python:3.11.13-slim-bookworm
 RUN groupadd --gid 1000 bridge \
     && useradd --uid 1000 --gid bridge --no-create-home --shell /usr/sbin/nologin bridge \
     && install --directory --owner bridge --group bridge /data

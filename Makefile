@@ -9,7 +9,7 @@ PEERS_VENV := .venv-bench
 # Bytecode is compiled once here: without it every process pays seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: audit sbom help install demo dev test lint unit test-slow test-long test-kills test-faults bench lock dictionary docs notebook screenshots clean
+.PHONY: audit sbom help install demo dev test lint unit test-slow test-long test-kills test-faults test-engines bench lock dictionary docs notebook screenshots clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,9 @@ test-kills: $(VENV)/installed-dev ## kills and signals of the real command and o
 test-faults: test-kills ## 200 kills of the real command, kills at every point, 200 sequences of 30 events, all other faults
 	@$(BIN)/python -m pytest $(FAULTS) $(addprefix --ignore=,$(TIMED)) -n 2 --dist worksteal -rP -m long
 
+test-engines: $(VENV)/installed-dev ## Spark, object stores, Postgres, Kafka and compose, with real servers
+	@$(BIN)/python -m pytest -m engines -rP
+
 # What is measured: `make bench CUSTOMERS=100000 DAYS=90 GROWTH=30,365,730 REPEATS=3`; also PEERS=dbt,
 # FORMAT=parquet, FOLDER=where, LARGE=1 (1 M customers, 20 M lines), UPDATE=1 (docs/performance.md).
 BENCH := $(if $(CUSTOMERS),--customers $(CUSTOMERS)) $(if $(DAYS),--days $(DAYS)) \
@@ -126,4 +129,4 @@ screenshots: $(VENV)/installed-dev ## write README's figures and the pictures in
 	@$(BIN)/python -m bridge_cart_tests.screenshots
 
 clean: ## remove what runs have left in data/ (the lake too) and all caches
-	@rm -rf data/landing data/truth data/lake data/dagster data/bridge_cart.duckdb .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf data/landing data/truth data/lake data/copies data/dagster data/bridge_cart.duckdb .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -16,6 +16,7 @@ from bridge_cart_assets.automation.executor import leased_executor
 from bridge_cart_assets.automation.jobs import check_job, maintenance_job, refresh_job, shop_job
 from bridge_cart_assets.automation.schedules import maintenance_schedule, shop_schedule
 from bridge_cart_assets.automation.sensors import follow_sensor, kafka_sensor, landing_sensor
+from bridge_cart_assets.engine.engine import engine_at
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import daily_partitions
 from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
@@ -41,11 +42,12 @@ def build_defs(
     """
     days = daily_partitions(settings.start_date, settings.timezone)
     sources = sources_read_as(settings.encodings, settings.dates, settings.currency)
+    engine = engine_at(settings.engine, settings.engine_rows)
     return dg.Definitions(
         assets=[
             *(raw_asset(source, days) for source in sources),
-            silver_assets(days, follow(), sources),
-            gold_assets(follow(), settings.discount_rate, settings.timezone),
+            silver_assets(days, follow(), sources, engine),
+            gold_assets(follow(), settings.discount_rate, settings.timezone, engine),
             catalogue_asset(follow()),
             shop_day,
             maintenance_asset(STORED_TABLES),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -36,8 +37,10 @@ def main() -> int:
     except (DagsterStateError, SQLAlchemyError) as error:
         print(f"error: {words_for(error)}", file=sys.stderr)
         return 1
-    for folder in ("customers", "purchases"):
-        (settings.landing / folder).mkdir(parents=True, exist_ok=True)
+    landing = settings.landing_zone
+    if isinstance(landing, Path):
+        for folder in ("customers", "purchases"):
+            (landing / folder).mkdir(parents=True, exist_ok=True)
     # Before the others start: a shell may have had SIGINT ignored, and they would inherit that.
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda *_: _interrupt())
@@ -45,7 +48,7 @@ def main() -> int:
     print(
         f"Dagster UI   http://127.0.0.1:{settings.dagster_port}/\n"
         f"Report page  http://{settings.report_host}:{settings.report_port}/\n"
-        f"Drop files below {settings.landing}; Ctrl-C ends both.",
+        f"Drop files below {settings.landing_at or landing}; Ctrl-C ends both.",
         flush=True,
     )
     try:

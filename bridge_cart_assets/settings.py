@@ -12,7 +12,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from bridge_cart_assets.object_store import ObjectStore, is_uri, object_store
+
 _URI = re.compile(r"^(s3|s3a|gs|az|abfs|abfss)://[^/]+")
+# Of an Azure address the container stands before the @.
+_WITH_LOGIN = re.compile(r"(?i)^(s3|s3a|gs|az)://[^/]*@|^\w+://([^/]*:[^/]*@|.*[?])")
 _STORES = ("AWS_", "GOOGLE_", "AZURE_")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _ADDRESS = re.compile(r"[0-9.]+|.*:.*", re.DOTALL)
@@ -27,6 +31,14 @@ _NO_ZONES = {"Factory", "localtime"}
 _ORDERS = ("day_first", "month_first")
 _IDENTITY = "BRIDGE_CART_IDENTITY"
 _IDENTITIES = ("email", "off")
+_ENGINE = "BRIDGE_CART_ENGINE"
+_SERVERS = r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])"
+_ENGINES = re.compile(
+    rf"local|local\[(?:[1-9]\d*|\*)\]|local-cluster\[[1-9]\d*,[1-9]\d*,[1-9]\d*\]"
+    rf"|spark://{_SERVERS}:\d{{1,5}}(?:,{_SERVERS}:\d{{1,5}})*"
+    rf"|k8s://(?:https?://)?{_SERVERS}(?::\d{{1,5}})?"
+    rf"|sc://{_SERVERS}(?::\d{{1,5}})?(?:/(?:;[^;=]+=[^;]*)*)?"
+)
 _PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _KAFKA_FILES = ("SSL_CA_LOCATION", "SSL_CERTIFICATE_LOCATION", "SSL_KEY_LOCATION")
@@ -76,7 +88,9 @@ class Settings:
         report_host, report_port: where the report page listens.
         dagster_port: where `make dev` serves the Dagster UI.
         dagster_hosts: names under which the Dagster UI is asked for, besides the loopback ones.
-        storage_options: the object store's usual variables, when the lake is in one.
+        landing_at: where files land when it is not `landing/` in the data folder: a folder or an
+            object-store URI.
+        storage_options: the object store's usual variables, when the lake or landing is in one.
         kafka: how to reach the brokers, in librdkafka's names; empty when there are none.
         discount_rate: how much less money is worth in a year, as a share.
         currency: the shop's currency, a code of ISO 4217; empty when it was not set.
@@ -86,6 +100,9 @@ class Settings:
         identity: email when accounts and guests with one e-mail address are one customer, else off.
         sql_memory: what a question of `bridge-cart sql` may take of the memory, in DuckDB's words.
         keep_runs: of how many runs Dagster keeps the whole history.
+        engine: where records are cleaned and folded and gold is built: local, or the address of a
+            cluster. It may hold a token.
+        engine_rows: work on fewer rows is done in this process whatever the engine.
     """
 
     data: Path = Path("data")
@@ -97,6 +114,7 @@ class Settings:
     dagster_hosts: tuple[str, ...] = ()
     discount_rate: float = 0.10
     currency: str = ""
+    landing_at: str = ""
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
     encodings: Mapping[str, str] = field(default_factory=dict)
@@ -105,6 +123,8 @@ class Settings:
     identity: str = "email"
     keep_runs: int = 30
     sql_memory: str = "2GB"
+    engine: str = field(default="local", repr=False)
+    engine_rows: int = 1
 
     @property
     def silver(self) -> SilverSettings:
@@ -114,8 +134,21 @@ class Settings:
 
     @property
     def landing(self) -> Path:
-        """The folder into which sources drop their files, one folder per source."""
-        return self.data / "landing"
+        """The folder into which sources drop their files, one folder per source.
+
+        Raises:
+            ValueError: files land in an object store.
+        """
+        if is_uri(self.landing_at):
+            raise ValueError(f"files land in {self.landing_at}, which is no folder")
+        return Path(self.landing_at) if self.landing_at else self.data / "landing"
+
+    @property
+    def landing_zone(self) -> Path | ObjectStore:
+        """Where sources drop their files: a folder, or a place in an object store."""
+        if is_uri(self.landing_at):
+            return object_store(self.landing_at, self.storage_options)
+        return self.landing
 
     @property
     def catalogue(self) -> Path:
@@ -138,14 +171,13 @@ class Settings:
         data = _folder(
             "BRIDGE_CART_DATA", env.get("BRIDGE_CART_DATA") or "data", "it must be a folder"
         )
-        engine = env.get("BRIDGE_CART_ENGINE") or "local"
-        if engine != "local":
-            raise SettingsError("BRIDGE_CART_ENGINE", engine, "this version runs on 'local' only")
-        lake = _lake(env.get("BRIDGE_CART_LAKE"), data)
+        lake = _place(env, "BRIDGE_CART_LAKE") or str(data / "lake")
+        landing = _place(env, "BRIDGE_CART_LANDING")
         return cls(
             data=data,
             lake=lake,
-            storage_options=_storage_options(env) if _URI.match(lake) else {},
+            landing_at=landing,
+            storage_options=_storage_options(env) if is_uri(lake) or is_uri(landing) else {},
             start_date=_day(env, "BRIDGE_CART_START_DATE", cls.start_date),
             report_host=_host(env, "BRIDGE_CART_REPORT_HOST", cls.report_host),
             report_port=_port(env, "BRIDGE_CART_REPORT_PORT", cls.report_port),
@@ -160,16 +192,23 @@ class Settings:
             identity=_choice(env, _IDENTITY, _IDENTITIES),
             keep_runs=_count(env, "BRIDGE_CART_KEEP_RUNS", cls.keep_runs),
             sql_memory=_memory(env, "BRIDGE_CART_SQL_MEMORY", cls.sql_memory),
+            engine=_engine(env),
+            engine_rows=_count(env, "BRIDGE_CART_ENGINE_ROWS", cls.engine_rows, 10**12),
         )
 
 
-def _lake(value: str | None, data: Path) -> str:
+def _place(env: Mapping[str, str], name: str) -> str:
+    """A folder or an address in an object store; empty when it is not set."""
+    value = env.get(name)
     if not value:
-        return str(data / "lake")
+        return ""
+    if _WITH_LOGIN.match(value):
+        # What stands in it may be a secret.
+        raise SettingsError(name, "…", "credentials and options come from AWS_* variables")
     if _URI.match(value):
         return value.rstrip("/")
     accepted = "it must be a folder, or a URI that begins with s3://, gs:// or az://"
-    return str(_folder("BRIDGE_CART_LAKE", value, accepted))
+    return str(_folder(name, value, accepted))
 
 
 def _folder(name: str, value: str, accepted: str) -> Path:
@@ -182,7 +221,9 @@ def _folder(name: str, value: str, accepted: str) -> Path:
 
 
 def _storage_options(env: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if name.startswith(_STORES)}
+    named = {name: value for name, value in env.items() if name.startswith(_STORES) and value}
+    # Polars refuses a profile beside other options, and the others do not read one.
+    return {name: value for name, value in named.items() if name != "AWS_PROFILE"}
 
 
 def _day(env: Mapping[str, str], name: str, default: date) -> date:
@@ -246,12 +287,12 @@ def _share(env: Mapping[str, str], name: str, default: float) -> float:
     return float(value)
 
 
-def _count(env: Mapping[str, str], name: str, default: int) -> int:
+def _count(env: Mapping[str, str], name: str, default: int, most: int = 999_999) -> int:
     value = env.get(name)
     if not value:
         return default
-    if not re.fullmatch(r"[0-9]{1,6}", value) or int(value) < 1:
-        raise SettingsError(name, value, "a whole number from 1 to 999999")
+    if not re.fullmatch(r"[0-9]{1,12}", value) or not 1 <= int(value) <= most:
+        raise SettingsError(name, value, f"a whole number from 1 to {most}")
     return int(value)
 
 
@@ -261,6 +302,19 @@ def _memory(env: Mapping[str, str], name: str, default: str) -> str:
         return default
     if not re.fullmatch(r"[1-9][0-9]{0,6}(MB|GB)", value):
         raise SettingsError(name, value, "a size as 512MB or 2GB")
+    return value
+
+
+def _engine(env: Mapping[str, str]) -> str:
+    value = env.get(_ENGINE) or "local"
+    if not _ENGINES.fullmatch(value):
+        raise SettingsError(
+            _ENGINE,
+            # What follows may be a token.
+            value.partition(";")[0],
+            "local, local[N], local-cluster[EXECUTORS,CORES,MEGABYTES], spark://HOST:PORT, "
+            "k8s://HOST:PORT or sc://HOST:PORT",
+        )
     return value
 
 

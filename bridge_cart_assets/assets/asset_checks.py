@@ -67,7 +67,7 @@ def evaluate(
             looks_back = check.remembered and scope.days is not None
             if looks_back:
                 failed = _failed_last_time(context.instance, selected) if failed is None else failed
-                scope = replace(scope, days=None) if key in failed else scope
+                scope = replace(scope, days=None, last_catalogue=None) if key in failed else scope
             with phase(f"checks of {table.layer}"):
                 result = check.compute(scope)
             # For checks that name no other days.
@@ -80,7 +80,7 @@ def evaluate(
                     dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN
                 ),
                 description=result.message,
-                metadata={**looked_at, **result.metadata, "covers": _covers(scope)},
+                metadata={**looked_at, **result.metadata, "covers": _covers(scope, table)},
             )
 
 
@@ -118,7 +118,9 @@ def _failed_last_time(
     return {key for key, record in completed if record is not None and record.status == failed}
 
 
-def _covers(context: CheckContext) -> str:
+def _covers(context: CheckContext, table: Table) -> str:
     if context.days is None:
-        return "whole tables"
+        return (
+            "whole tables" if context.changed(table) is None else "what changed since the last run"
+        )
     return f"batch days {context.days.first} to {context.days.last}"

@@ -62,6 +62,7 @@ _IN_EFFECT = pl.col("model_version") == pl.col("model_version").max().over(
     pl.col("model") == "segments"
 )
 
+_COUNT = "_rows"
 TABLE_METADATA: Mapping[str, TableMetadata] = {
     CUSTOMER_FEATURES.path: TableMetadata(
         {
@@ -89,7 +90,8 @@ TABLE_METADATA: Mapping[str, TableMetadata] = {
     ),
     CUSTOMER_HISTORY.path: TableMetadata(
         {
-            "customers": pl.n_unique("customer_id"),
+            # Each has one current state.
+            "customers": pl.sum("is_current"),
             "segment_changes": (pl.col("change_reason") == "segment_changed").sum(),
             "lapsed_share": (pl.col("lifecycle") == "lapsed").filter("is_current").mean(),
         },
@@ -163,17 +165,23 @@ TABLE_METADATA: Mapping[str, TableMetadata] = {
 }
 
 
-def asset_metadata(table: Table, frame: pl.DataFrame) -> dict[str, float]:
+def asset_metadata(table: Table, rows: pl.LazyFrame) -> dict[str, float]:
     """The key figures of a table that has these rows; none of a table without rows.
 
-    A figure that does not exist, such as a rate over no customer, is left out.
+    Only the columns that they are made from are read. A figure that does not exist, such as a rate
+    over no customer, is left out.
     """
     declared = TABLE_METADATA.get(table.path)
-    if declared is None or not frame.height:
+    if declared is None:
         return {}
-    counted = frame if declared.rows is None else frame.filter(declared.rows)
+    counted = rows if declared.rows is None else rows.filter(declared.rows)
     figures = counted.select(
-        value.cast(pl.Float64).alias(name) for name, value in declared.figures.items()
-    )
+        pl.len().alias(_COUNT),
+        *(value.cast(pl.Float64).alias(name) for name, value in declared.figures.items()),
+    ).collect()
+    if not figures.height:
+        return {}
     values = figures.row(0, named=True)
+    if not values.pop(_COUNT):
+        return {}
     return {name: value for name, value in values.items() if value is not None}

@@ -1,6 +1,7 @@
 """gold/*: one asset for the tables of the layer, because each step of a run costs seconds."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import dagster as dg
 
@@ -8,10 +9,12 @@ from bridge_cart_assets.assets.asset_checks import check_specs, evaluate
 from bridge_cart_assets.assets.asset_metadata import asset_metadata
 from bridge_cart_assets.assets.asset_specs import asset_key, asset_spec, materialize_result
 from bridge_cart_assets.checks.check import CheckContext
+from bridge_cart_assets.engine.engine import Engine
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import Built, recipes, update_table
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.pipeline.phases import phase
+from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.gold import INTERNAL
 from bridge_cart_assets.tables.table import Table
 
@@ -25,7 +28,10 @@ class Training(dg.Config):
 
 
 def gold_assets(
-    condition: dg.AutomationCondition[dg.AssetKey], discount_rate: float, zone: str = "UTC"
+    condition: dg.AutomationCondition[dg.AssetKey],
+    discount_rate: float,
+    zone: str = "UTC",
+    engine: Engine | None = None,
 ) -> dg.AssetsDefinition:
     """The asset that builds the tables of gold, each after those that it is built from."""
     declared = [recipe for recipe in recipes(discount_rate) if not recipe.is_internal]
@@ -37,12 +43,17 @@ def gold_assets(
         can_subset=True,
     )
     def gold(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], config: Training
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        settings: dg.ResourceParam[Settings],
+        config: Training,
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         # Tables whose blocking check failed, and those that would be built from them.
         held: set[str] = set()
         all_built: dict[str, Built] = {}
-        inputs = GoldInputs.now(lake)
+        inputs = GoldInputs.now(lake, engine)
+        last_catalogue = settings.catalogue if context.selected_asset_keys else None
+        looked_at = CheckContext(lake, zone=zone, last_catalogue=last_catalogue)
         for recipe in recipes(discount_rate, config.retrain):
             table, frames = recipe.table, {}
             if not held.isdisjoint(dep.path for dep in recipe.deps):
@@ -63,7 +74,7 @@ def gold_assets(
                         metadata = build_metadata(lake, table, built)
                     frames = {} if built.rows is None else {table.path: built.rows}
                 yield materialize_result(lake.snapshot(table), **metadata)
-            for result in evaluate(context, CheckContext(lake, frames=frames, zone=zone), (table,)):
+            for result in evaluate(context, replace(looked_at, frames=frames), (table,)):
                 yield result
                 if context.selected_asset_keys and stops_downstream(result):
                     held.add(table.path)
@@ -95,7 +106,7 @@ def build_metadata(
     lake: Lake, table: Table, built: Built
 ) -> dict[str, int | float | str | dg.MetadataValue | None]:
     """How a table was built, and the figures of its rows."""
-    rows = lake.snapshot(table).read() if built.rows is None else built.rows
+    rows = lake.snapshot(table).scan() if built.rows is None else built.rows.lazy()
     return {
         "mode": built.mode,
         "why": built.why,

@@ -40,7 +40,7 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
                 intake = take_in_source(
                     lake,
                     source,
-                    settings.landing,
+                    settings.landing_zone,
                     context.run.run_id,
                     brokers=settings.kafka,
                     days=scope.days,

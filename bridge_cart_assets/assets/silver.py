@@ -8,6 +8,7 @@ from bridge_cart_assets.assets.asset_checks import check_specs, evaluate
 from bridge_cart_assets.assets.asset_specs import asset_key, asset_spec, materialize_result
 from bridge_cart_assets.assets.run_scope import RunScope
 from bridge_cart_assets.checks.check import CheckContext
+from bridge_cart_assets.engine.engine import Engine
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
@@ -21,6 +22,7 @@ def silver_assets(
     days: dg.DailyPartitionsDefinition,
     condition: dg.AutomationCondition[dg.AssetKey],
     sources: Sequence[Source] = SOURCES,
+    engine: Engine | None = None,
 ) -> dg.AssetsDefinition:
     """The asset that brings silver up to date for the run's batch days."""
     received = tuple(source.raw for source in sources)
@@ -47,13 +49,20 @@ def silver_assets(
                 checked_days = checked_days.with_days(day for days in due.values() for day in days)
             with phase("silver: folding"):
                 fold_due_days(
-                    lake, sources, due, context.run.run_id, context.log.info, settings.silver
+                    *(lake, sources, due, context.run.run_id, context.log.info),
+                    *(settings.silver, engine),
                 )
         for table in TABLES:
             if asset_key(table) in context.selected_asset_keys:
                 yield materialize_result(lake.snapshot(table))
         currency = next((source.currency for source in sources if source.currency), "")
-        looked_at = CheckContext(lake, checked_days, currency=currency, zone=settings.timezone)
+        looked_at = CheckContext(
+            lake,
+            checked_days,
+            currency=currency,
+            zone=settings.timezone,
+            last_catalogue=settings.catalogue if checked_days is not None else None,
+        )
         yield from evaluate(context, looked_at, TABLES)
 
     return silver

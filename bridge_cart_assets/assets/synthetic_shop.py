@@ -56,7 +56,9 @@ def shop_day(
             )
         begin = {"start": start, "zone": settings.timezone}
         new = {} if known else config.model_dump(exclude={"days"}) | begin
-        landed = generate(Shop.asked_for(settings.data, last, **new), settings.data)
+        landed = generate(
+            Shop.asked_for(settings.data, last, **new), settings.data, landing=settings.landing
+        )
     except ValueError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     return dg.MaterializeResult(

@@ -1,12 +1,13 @@
 """Dagster's folder: made on first use, with settings that suit a laptop.
 
 Belongs here: where DAGSTER_HOME is, what its dagster.yaml says, and what is said when Dagster's
-state in it cannot be used. A folder that the user names by DAGSTER_HOME is used as it is; on
-Postgres, see deploy/dagster.yaml.
+state in it, or in Postgres, cannot be used. A folder that the user names by DAGSTER_HOME is used as
+it is; on Postgres, see deploy/dagster.yaml.
 """
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,9 +41,14 @@ def unusable(home: Path | str, error: BaseException) -> DagsterStateError:
         home: DAGSTER_HOME.
         error: what stood in the way.
     """
-    # SQLAlchemy's message is a statement and an address to read; the driver's own says what it is.
-    cause = getattr(error, "orig", None) or error.__cause__ or error
-    said = " ".join(str(cause).split())[:_LONGEST] or type(cause).__name__
+    cause = _first_cause(error)
+    said = _words_of(cause)
+    if type(cause).__module__.startswith("psycopg2") or "POSTGRES_" in said:
+        return DagsterStateError(
+            f"Dagster's state in Postgres cannot be used: {said}\n"
+            "the lake is not concerned: see that the server runs and that POSTGRES_HOST, _PORT, "
+            "_DB, _USER and _PASSWORD fit it, and run again (docs/deployment.md#postgres)"
+        )
     if "locked" in said:
         return DagsterStateError(
             f"Dagster's state in {home} is being written by another process: {said}\n"
@@ -53,6 +59,20 @@ def unusable(home: Path | str, error: BaseException) -> DagsterStateError:
         "the lake is not concerned: see to room and rights there, or move the folder away if it is "
         "damaged or of another version, and run again (docs/operations.md#dagsters-state)"
     )
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """What the driver said; SQLAlchemy's message is a statement and an address to read."""
+    cause = getattr(error, "orig", None) or error.__cause__
+    return error if cause is None else _first_cause(cause)
+
+
+def _words_of(cause: BaseException) -> str:
+    """One line; of a configuration that Dagster refuses the reason without its stack."""
+    problems = "\n".join(str(problem.message) for problem in getattr(cause, "errors", ()))
+    refused = re.search(r"PostProcessingError: (.+?)(\. |\.?$)", problems, re.MULTILINE)
+    said = refused[1] if refused else " ".join(str(cause).split())
+    return said[:_LONGEST] or type(cause).__name__
 
 
 def refuse_damaged(home: Path) -> None:

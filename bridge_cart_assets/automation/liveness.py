@@ -12,6 +12,7 @@ has not renewed it for a minute. That needs clocks that agree to within seconds.
 
 import json
 import logging
+import re
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,8 +36,11 @@ LEASE = timedelta(seconds=60)
 SUBMIT_TIMEOUT = timedelta(seconds=60)
 # How long, in seconds, a run that is being launched may take until its code server is written down.
 LAUNCH_TIMEOUT = timedelta(seconds=10)
-# Where Dagster's launcher writes down which code server starts a run.
+# Where Dagster's launcher writes down which code server starts a run, and whose run it is.
 _CODE_SERVER = ".dagster/grpc_info"
+_REPOSITORY = ".dagster/repository"
+# How the code location is called: by workspace.yaml, by the chart for Kubernetes, by its module.
+_OUR_LOCATION = re.compile(r"@bridge[-_]cart")
 _CONNECT_SECONDS = 2
 # Where Dagster writes down why a run failed; and the reasons that another try would not change.
 FAILURE_REASON, INTERRUPTED = "dagster/failure_reason", "UNEXPECTED_TERMINATION"
@@ -226,11 +230,19 @@ def count_cut_off_runs(instance: dg.DagsterInstance, tags: Mapping[str, str]) ->
 def _lost_in_launch(instance: dg.DagsterInstance, record: dg.RunRecord) -> str | None:
     """Why a run without a lease will never get one: nothing is left that could start it.
 
-    Asked of Dagster's own launcher on SQLite only: the socket of a code server on another machine
-    says nothing here, and other launchers have no socket. There run monitoring's start timeout
-    ends the run.
+    The socket of a code server is asked of Dagster's own launcher on SQLite only: that of one on
+    another machine says nothing here, and other launchers have no socket. There run monitoring's
+    start timeout ends a run that never started; one that was killed between its start and its
+    lease, which is the first thing that it does, is known by its silence.
     """
     run = record.dagster_run
+    if (
+        run.status == dg.DagsterRunStatus.STARTED
+        and identity_of(run) is None
+        and _OUR_LOCATION.search(run.tags.get(_REPOSITORY, ""))
+        and _now() - record.update_timestamp > LEASE
+    ):
+        return "it was started, and its process never began to work"
     is_local = "postgres" not in type(instance.run_storage).__module__
     if (
         run.status not in _BEING_LAUNCHED

@@ -20,6 +20,7 @@ from bridge_cart_assets.automation.instance import dagster_home
 from bridge_cart_assets.automation.interruption import on_signal
 from bridge_cart_assets.automation.liveness import heartbeat, lease_tags
 from bridge_cart_assets.definitions import build_defs
+from bridge_cart_assets.object_store import StoreError, store_problem
 from bridge_cart_assets.pipeline.progress import ProgressCallback
 from bridge_cart_assets.settings import Settings
 
@@ -112,8 +113,15 @@ def _problems(events: Sequence[dg.DagsterEvent]) -> tuple[str, ...]:
 
 
 def _cause(event: dg.DagsterEvent, error: SerializableErrorInfo | None) -> str:
-    while error is not None and error.cause is not None:
-        error = error.cause
+    causes = [error] if error else []
+    while causes and causes[-1].cause is not None:
+        causes.append(causes[-1].cause)
+    for one in causes:
+        if one.cls_name == StoreError.__name__:
+            return one.message.partition(": ")[2].strip()
+    if problem := store_problem("\n".join(one.message for one in causes)):
+        return problem
+    error = causes[-1] if causes else None
     message = (error.message if error else event.message or "").strip()
     # The last cause says what happened; the frames around it only where.
     return " ".join(message.split())

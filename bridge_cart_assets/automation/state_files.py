@@ -41,7 +41,8 @@ def may_be_unfinished(settings: Settings) -> bool:
     named = os.environ.get("DAGSTER_HOME")
     home = (Path(named) if named else settings.dagster_home).resolve()
     runs = home / "runs.db"
-    if not runs.is_file():
+    # Files that Dagster wrote before it was given a server are there still.
+    if not runs.is_file() or _is_on_a_server(home):
         return home.exists()
     if any(damaged_files(home)):
         return True
@@ -52,6 +53,15 @@ def may_be_unfinished(settings: Settings) -> bool:
             return opened.execute(statement, ENDED).fetchone() is not None
     except sqlite3.Error:
         return True
+
+
+def _is_on_a_server(home: Path) -> bool:
+    """Whether Dagster's state is in a database elsewhere, as far as its dagster.yaml tells."""
+    try:
+        text = (home / "dagster.yaml").read_text()
+    except OSError:
+        return False
+    return text != INSTANCE_FILE and any(name in text for name in ("postgres", "mysql"))
 
 
 def latest_state(settings: Settings, job: str) -> LatestState | None:

@@ -7,16 +7,25 @@ Belongs here: the words that all checks share. Does not belong here: which check
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
 from bridge_cart_assets.batch_days import DayRange, today
+from bridge_cart_assets.lake.catalogue_base import changed_since
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.findings import findings_in, findings_of_days
+from bridge_cart_assets.pipeline.persons import with_keys
 from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.transforms.changes import Rows
 
+T = TypeVar("T")
 MetadataValue = int | float | str | bool
 # The days that a gold table is about, by the first of these columns that it has.
+# Fewer rows are looked at as quickly as one finds out which of them have changed.
+WORTH_ROWS = 100_000
+_INTERVAL = ("valid_from", "valid_to", "is_current")
 _DAYS = ("day", "as_of", "valid_from", "period_end", "trained_as_of", "cohort_month")
 
 
@@ -53,6 +62,8 @@ class CheckContext:
         lake: the tables.
         days: the batch days that the run touched; None for whole tables.
         frames: rows that the run has in memory, by table path.
+        last_catalogue: the catalogue of the last run that came to an end, in a run: what it has was
+            checked then. None for whole tables.
         currency: the shop's currency; empty when it was not set.
         zone: the shop's time zone.
     """
@@ -62,7 +73,9 @@ class CheckContext:
     frames: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     currency: str = ""
     zone: str = "UTC"
+    last_catalogue: Path | None = None
     _days: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+    _known: dict[object, object] = field(default_factory=dict, repr=False)
 
     @property
     def today(self) -> date:
@@ -73,6 +86,17 @@ class CheckContext:
         """All rows of a table."""
         frame = self.frames.get(table.path)
         return self.lake.snapshot(table).scan() if frame is None else frame.lazy()
+
+    def once(self, name: object, compute: Callable[[], T]) -> T:
+        """What several checks ask for, computed once.
+
+        Args:
+            name: says what it is, with the versions of the tables that it is of.
+            compute: computes it.
+        """
+        if name not in self._known:
+            self._known[name] = compute()
+        return self._known[name]  # type: ignore[return-value]
 
     def days_of(self, table: Table) -> dict[str, str]:
         """The first and the last day that a table is about."""
@@ -99,17 +123,60 @@ class CheckContext:
             return findings_of_days(self.rows, self.days)
         return findings_in(self.lake, self.days)
 
+    def changed(self, table: Table) -> Rows | None:
+        """The rows that came and went since the last run that came to an end.
+
+        None when all rows are to be looked at: outside of a run, when they are in memory or few, or
+        when it is unknown what has changed.
+        """
+        path = self.last_catalogue
+        if path is None or table.path in self.frames:
+            return None
+        snapshot = self.lake.snapshot(table)
+        if snapshot.rows < WORTH_ROWS:
+            return None
+        since = self.once(
+            ("changed", table.path, snapshot.version), lambda: changed_since(path, snapshot)
+        )
+        return None if since is None else Rows(*since)
+
     def touched(self, table: Table) -> pl.LazyFrame:
-        """Rows whose key occurs in the run's batch days; the whole table when `days` is None."""
+        """Rows whose key, or that of the thing whose versions they are, the run has touched.
+
+        In a table with batch days these are the keys of the run's days, in another one those of
+        rows that changed, without further columns. Outside of a run it is the whole table.
+        """
         rows = self.rows(table)
+        owner = list(table.interval_of or table.key)
         day = next((c for c in ("batch_day", "_batch_day") if c in table.dtypes), None)
-        if self.days is None or day is None:
+        if day is None:
+            changed = self.changed(table)
+            if changed is None:
+                return rows
+            further = _INTERVAL if table.interval_of else ()
+            columns = list(dict.fromkeys((*table.key, *owner, *further)))
+            mine = with_keys(rows.select(columns), _of(changed, owner))
+            version = self.lake.snapshot(table).version
+
+            def read() -> pl.DataFrame:
+                return mine.collect(engine="streaming")
+
+            return self.once(("touched", table.path, version), read).lazy()
+        if self.days is None:
             return rows
         mine = rows.filter(pl.col(day).is_between(self.days.first, self.days.last))
         if day in table.partition_by:
             return mine
-        owner = list(table.interval_of or table.key)
-        return rows.join(mine.select(owner).unique(), on=owner, how="semi")
+        keys = mine.select(owner).collect(engine="streaming")
+        return rows if keys.height == self._height(table) else with_keys(rows, keys.unique())
+
+    def _height(self, table: Table) -> int:
+        frame = self.frames.get(table.path)
+        return self.lake.snapshot(table).rows if frame is None else frame.height
+
+
+def _of(rows: Rows, columns: list[str]) -> pl.DataFrame:
+    return pl.concat([rows.came.select(columns), rows.gone.select(columns)]).unique()
 
 
 @dataclass(frozen=True)

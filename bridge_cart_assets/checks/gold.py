@@ -5,7 +5,8 @@ result is computed (`integrity`, `anomalies`, `model_quality`), or its bounds (`
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 
 import polars as pl
@@ -15,6 +16,7 @@ from bridge_cart_assets.checks.check import Check, CheckContext, CheckResult
 from bridge_cart_assets.models.metrics import SEGMENTS
 from bridge_cart_assets.models.value_judgement import DECISIVE
 from bridge_cart_assets.pipeline.pending import latest_day
+from bridge_cart_assets.pipeline.persons import with_keys
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
     CUSTOMER_FEATURES,
@@ -41,25 +43,61 @@ _SHARES = (
     *("repeat_purchase_rate", "churn_rate_90d", "retention_rate_90d", "coupon_rate_90d"),
     *("discount_rate_90d", "top_decile_share", "gini"),
 )
+_KINDS = (sales, refunds)
 _REVENUE_AGREES = (
     "Its revenue is the net amount of the sales to customers in silver up to as_of, to the cent."
 )
 
 
+@dataclass(frozen=True)
+class LineSums:
+    """Sums of net_amount over the lines of silver up to as_of; refunds are negative.
+
+    Attributes:
+        sales, refunds: of lines with a customer.
+        anonymous_sales, anonymous_refunds: of the others.
+    """
+
+    sales: Decimal
+    refunds: Decimal
+    anonymous_sales: Decimal
+    anonymous_refunds: Decimal
+
+
+def _line_sums(context: CheckContext, as_of: date) -> LineSums:
+    """The sums of all lines, added up once for all checks of a run."""
+
+    def add_up() -> LineSums:
+        # The few sums by kind are told apart as lines are, which are read once.
+        somebody = (
+            pl.when(pl.col("customer_id").is_not_null()).then(pl.lit("")).alias("customer_id")
+        )
+        sums = (
+            up_to(context.rows(PURCHASES), as_of)
+            .group_by("kind", somebody)
+            .agg(pl.sum("net_amount"))
+            .collect(engine="streaming")
+            .lazy()
+        )
+        kinds = [kind(lines(sums)) for lines in (of_customers, anonymous_lines) for kind in _KINDS]
+        return LineSums(*(_sum_of(kind.collect()["net_amount"].sum()) for kind in kinds))
+
+    if PURCHASES.path in context.frames:
+        return add_up()
+    return context.once(("sums", context.lake.snapshot(PURCHASES).version, as_of), add_up)
+
+
 def _revenue_from(
-    place: Table,
-    column: str = "revenue",
-    lines_of: Callable[[pl.LazyFrame], pl.LazyFrame] = of_customers,
+    place: Table, column: str = "revenue", *, is_anonymous: bool = False
 ) -> Callable[[CheckContext], CheckResult]:
     def look(context: CheckContext) -> CheckResult:
         as_of = latest_day(context.lake)
         if as_of is None:
             return CheckResult(True, "no batch day yet")
-        lines = lines_of(up_to(context.rows(PURCHASES), as_of))
-        sold = sales(lines).select(pl.sum("net_amount"))
-        here = context.rows(place).select(pl.sum(column))
-        sums = {"silver/purchases": sold.collect().item(), place.path: here.collect().item()}
-        return integrity.sums_agree({k: Decimal(v or 0) for k, v in sums.items()})
+        lines = _line_sums(context, as_of)
+        sold = lines.anonymous_sales if is_anonymous else lines.sales
+        here = context.rows(place).select(pl.sum(column)).collect().item()
+        return integrity.sums_agree({"silver/purchases": sold, place.path: _sum_of(here)})
 
     return look
 
@@ -71,18 +109,22 @@ def _net_revenue(context: CheckContext) -> CheckResult:
         return CheckResult(True, "no batch day yet")
     sums = (pl.sum("net_revenue"), pl.sum("refunds_without_sale"), pl.min("day"))
     net, without_sale, first = context.rows(KPIS_DAILY).select(sums).collect().row(0)
-    amount = pl.col("net_amount")
-    lines = of_customers(up_to(context.rows(PURCHASES), as_of))
-    of_silver = pl.concat([sales(lines), refunds(lines)]).select(amount.sum()).collect().item()
-    customers = context.rows(CUSTOMER_FEATURES).select("customer_id", "net_revenue").collect()
+    sums_of_silver = _line_sums(context, as_of)
+    customers = context.rows(CUSTOMER_FEATURES)
+    of_features = customers.select(pl.sum("net_revenue")).collect(engine="streaming").item()
     # The days begin with the first sale.
+    lines = of_customers(up_to(context.rows(PURCHASES), as_of))
     early = refunds(lines).filter(pl.col("purchase_day") < pl.lit(first)) if first else lines
-    early_refunds = early.select("customer_id", "net_amount").collect()
-    with_sale = early_refunds.join(customers, on="customer_id", how="semi")
+    early_refunds = early.select("customer_id", "net_amount").collect(engine="streaming")
+    with_sale = early_refunds.filter(pl.lit(value=False))
+    if early_refunds.height:
+        names = early_refunds.select("customer_id").unique()
+        known = with_keys(customers.select("customer_id"), names).collect(engine="streaming")
+        with_sale = early_refunds.join(known, on="customer_id", how="semi")
     return integrity.net_revenue_agrees(
-        silver=_sum_of(of_silver),
+        silver=sums_of_silver.sales + sums_of_silver.refunds,
         days=_sum_of(net),
-        customers=_sum_of(customers["net_revenue"].sum()),
+        customers=_sum_of(of_features),
         without_sale=_sum_of(without_sale),
         early=-_sum_of(early_refunds["net_amount"].sum()),
         early_with_sale=-_sum_of(with_sale["net_amount"].sum()),
@@ -96,17 +138,13 @@ def _anonymous_refunds(context: CheckContext) -> CheckResult:
     given_back, first = (
         context.rows(KPIS_DAILY).select(pl.sum("anonymous_refunds"), pl.min("day")).collect().row(0)
     )
+    of_silver = _line_sums(context, as_of).anonymous_refunds
     lines = refunds(anonymous_lines(up_to(context.rows(PURCHASES), as_of)))
-    is_counted = pl.col("purchase_day") >= pl.lit(first) if first else pl.lit(False)
-    of_silver, counted = (
-        lines.select(pl.sum("net_amount"), counted=pl.col("net_amount").filter(is_counted).sum())
-        .collect()
-        .row(0)
-    )
-    early = _sum_of(counted) - _sum_of(of_silver)
+    early_lines = lines.filter(pl.col("purchase_day") < pl.lit(first)) if first else lines
+    early = -_sum_of(early_lines.select(pl.sum("net_amount")).collect(engine="streaming").item())
     return integrity.sums_agree(
         {
-            "silver/purchases": -_sum_of(of_silver),
+            "silver/purchases": -of_silver,
             f"{KPIS_DAILY.path} + {early} before the first sale": _sum_of(given_back) + early,
         }
     )
@@ -212,7 +250,11 @@ GOLD_CHECKS: Mapping[str, tuple[Check, ...]] = {
             "clv_adds_up",
             "clv = historic_clv + predicted_clv_365d, to the cent, for every customer with a "
             "prediction.",
-            lambda context: integrity.clv_adds_up(context.rows(CUSTOMER_VALUE).collect()),
+            lambda context: integrity.clv_adds_up(
+                context.rows(CUSTOMER_VALUE)
+                .select("historic_clv", "predicted_clv_365d", "clv")
+                .collect()
+            ),
         ),
         Check(
             "historic_clv_agrees",
@@ -243,7 +285,7 @@ GOLD_CHECKS: Mapping[str, tuple[Check, ...]] = {
             "anonymous_revenue_agrees",
             "Its anonymous_revenue is the net amount of the sales in silver that have no customer, "
             "up to as_of, to the cent.",
-            _revenue_from(KPIS_DAILY, "anonymous_revenue", anonymous_lines),
+            _revenue_from(KPIS_DAILY, "anonymous_revenue", is_anonymous=True),
         ),
         Check(
             "anonymous_refunds_agree",

@@ -31,8 +31,12 @@ def schema(table: Table, stored: Mapping[str, pl.DataType]) -> CheckResult:
 def keys(table: Table, rows: pl.LazyFrame) -> CheckResult:
     """Keys are unique and not null."""
     key = list(table.key)
-    nulls = rows.select(pl.any_horizontal(pl.col(key).is_null()).sum()).collect().item()
-    repeated = rows.group_by(key).len().filter(pl.col("len") > 1).collect()
+    has_null = pl.any_horizontal(pl.col(key).is_null())
+    wrong = (
+        rows.group_by(key).len().filter(has_null | (pl.col("len") > 1)).collect(engine="streaming")
+    )
+    nulls = int(wrong.filter(has_null)["len"].sum())
+    repeated = wrong.filter(pl.col("len") > 1)
     message = f"{nulls:,} rows with a null in the key, {repeated.height:,} keys more than once"
     if repeated.height:
         message += f", for instance {repeated.select(key).row(0, named=True)}"
@@ -81,6 +85,7 @@ def intervals(table: Table, rows: pl.LazyFrame) -> CheckResult:
     Only a segment may have no current row: one that was retired.
     """
     owner = list(table.interval_of)
+    rows = rows.select(*owner, "valid_from", "valid_to", "is_current").collect().lazy()
     ordered = rows.sort(*owner, "valid_from").with_columns(
         _next=pl.col("valid_from").shift(-1).over(owner)
     )

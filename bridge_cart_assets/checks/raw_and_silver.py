@@ -178,18 +178,22 @@ RAW_AND_SILVER_CHECKS: Mapping[str, tuple[Check, ...]] = {
         Check(
             "persons_are_identities",
             "Each person_id is an identity that is its own person, for the reason own.",
-            lambda context: identities.persons_are_identities(context.rows(IDENTITIES).collect()),
+            lambda context: identities.persons_are_identities(
+                identities.looked_at(context).of_persons
+            ),
         ),
         Check(
             "no_address_in_identities",
             "Of an e-mail address there is its keyed hash only.",
-            lambda context: identities.no_address(context.rows(IDENTITIES).collect()),
+            lambda context: identities.no_address(identities.looked_at(context).of_persons),
         ),
         Check(
             "few_share_an_address",
             "No e-mail address belongs to more than five accounts: they cannot be one person, so "
             "each of them is a customer of its own.",
-            lambda context: identities.few_share_an_address(context.rows(IDENTITIES).collect()),
+            lambda context: identities.few_share_an_address(
+                identities.looked_at(context).of_addresses
+            ),
             blocking=False,
         ),
     ),

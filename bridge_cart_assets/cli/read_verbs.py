@@ -93,10 +93,11 @@ def try_file(settings: Settings, source_name: str, path: Path, records: int) -> 
     lake = Lake(settings.lake, settings.storage_options)
     refuse_other_settings(lake, settings.silver)
     try:
-        found = dry_run(path, source, lake, settings.landing, settings.silver)
+        found = dry_run(path, source, lake, settings.landing_zone, settings.silver)
     except FileRefusedError as refusal:
         raise CommandError(f"{path} would be refused: {refusal.reason}, {refusal}") from refusal
     show_dry_run(found, source, records, console())
     click.echo("\nnothing was written")
     if found.taken is None:
-        click.echo(f"Next: copy it to {settings.landing / source.name}, then bridge-cart run")
+        place = settings.landing_at or settings.landing
+        click.echo(f"Next: copy it to {place}/{source.name}, then bridge-cart run")

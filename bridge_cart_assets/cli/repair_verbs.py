@@ -21,8 +21,6 @@ def doctor(settings: Settings) -> None:
     from bridge_cart_assets.terminal.losses import losses_in_lines
 
     lake = Lake(settings.lake, settings.storage_options)
-    if not lake.is_local:
-        click.echo(f"{settings.lake} is an object store, which keeps what it acknowledges")
     findings = heal(lake, STORED_TABLES)
     for finding in findings:
         click.echo(

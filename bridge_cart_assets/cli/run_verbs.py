@@ -7,6 +7,7 @@ and the progress (`terminal.running`).
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -66,9 +67,10 @@ def run(
     if first and last and first > last:
         raise click.UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
     sources = SOURCES if source_name is None else (known[source_name],)
-    if not settings.landing.is_dir() and not settings.kafka:
+    landing = settings.landing_zone
+    if isinstance(landing, Path) and not landing.is_dir() and not settings.kafka:
         raise CommandError(
-            f"there is no landing folder {settings.landing}\n"
+            f"there is no landing folder {landing}\n"
             "create it and drop files in, or try: bridge-cart generate --customers 1000 --days 90"
         )
     lake = Lake(settings.lake, settings.storage_options)
@@ -118,7 +120,7 @@ def retrain(settings: Settings, wait: float) -> None:
     from bridge_cart_assets.pipeline.pending import latest_day
     from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
-    from bridge_cart_assets.terminal.running import turn
+    from bridge_cart_assets.terminal.running import refuse_without_engine, turn
 
     config = {"ops": {"gold": {"config": {"retrain": True}}}}
     lake = Lake(settings.lake, settings.storage_options)
@@ -128,6 +130,7 @@ def retrain(settings: Settings, wait: float) -> None:
         as_of = latest_day(lake)
         if as_of is None:
             raise CommandError("silver is empty: land files and run first")
+        refuse_without_engine(settings)
         today = DayRange(as_of, as_of)
         scope = RunScope(today, pending_in=today)
         _finish(settings, this_turn.refresh(scope, config=config))
@@ -151,7 +154,7 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
     from bridge_cart_assets.pipeline.remembered_settings import adopt_settings_of_nothing
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
     from bridge_cart_assets.sources import SOURCES
-    from bridge_cart_assets.terminal.running import turn
+    from bridge_cart_assets.terminal.running import refuse_without_engine, turn
 
     lake = Lake(settings.lake, settings.storage_options)
     with turn(settings, wait) as this_turn:
@@ -162,6 +165,7 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
             adopt_settings_of_nothing(lake, settings.silver, "rebuild")
             click.echo("raw is empty: nothing to rebuild")
             return
+        refuse_without_engine(settings)
         if accept_loss:
             forget(lake, not_in_raw(lake), "rebuild")
         with on_signal(warn_interrupted_rebuild):
@@ -186,7 +190,7 @@ def _refresh(
     from bridge_cart_assets.pipeline.plan import table_versions
     from bridge_cart_assets.sources import SOURCES
     from bridge_cart_assets.terminal.intake_summary import warn_findings
-    from bridge_cart_assets.terminal.running import turn
+    from bridge_cart_assets.terminal.running import refuse_without_engine, turn
 
     with turn(settings, wait) as this_turn:
         if not this_turn.was_free or table_versions(lake) != due.versions:
@@ -195,6 +199,7 @@ def _refresh(
             _say_nothing_new(settings, lake, due)
             return due
         warn_outside(settings, due.outside)
+        refuse_without_engine(settings)
         waiting = pending_days(lake, SOURCES)
         outcome = this_turn.refresh(RunScope.of_plan(due), due.sources)
         with phase("looking at what came in"):
@@ -237,4 +242,6 @@ def _failure(outcome: "Outcome") -> str:
             "see bridge-cart status, mend the cause, then bridge-cart run"
         )
     problem = outcome.problems[0] if outcome.problems else f"see run {outcome.run_id}"
+    if "\n" in problem:
+        return f"the run failed: {problem}; nothing was half-written"
     return f"the run failed: {problem}\nnothing was half-written; mend the cause and run again"

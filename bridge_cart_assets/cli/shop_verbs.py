@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from bridge_cart_assets.cli.options import DAY, date_of, interruptible
+from bridge_cart_assets.object_store import is_uri
 from bridge_cart_assets.settings import Settings
 
 
@@ -74,17 +75,29 @@ def generate(context: click.Context, /, until: datetime | None, **arguments: obj
         shop = Shop.asked_for(settings.data, date_of(until), **_shop_arguments(given))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if shop.to != "kafka" and is_uri(settings.landing_at):
+        raise click.UsageError(
+            f"generate lands files in folders only, and BRIDGE_CART_LANDING is "
+            f"{settings.landing_at}: set it to a folder, then copy the files there"
+        )
     if shop.to == "kafka" and not settings.kafka:
         raise click.UsageError("--to kafka needs BRIDGE_CART_KAFKA_BOOTSTRAP_SERVERS")
     try:
         with bar("generating days") as advance:
-            landed = land(shop, settings.data, progress=advance, brokers=settings.kafka)
+            landed = land(
+                shop,
+                settings.data,
+                progress=advance,
+                brokers=settings.kafka,
+                landing=None if shop.to == "kafka" else settings.landing,
+            )
     except AnotherShopError as error:
         raise click.UsageError(str(error)) from error
     if landed.days:
-        place = f"in {landed.files:,} files below {settings.landing}"
         if shop.to == "kafka":
             place = "sent to the topics bridge-cart.customers and bridge-cart.purchases"
+        else:
+            place = f"in {landed.files:,} files below {settings.landing}"
         click.echo(
             f"{landed.lines:,} order lines of {landed.days:,} days {place}\nNext: bridge-cart run"
         )

@@ -11,7 +11,7 @@ those who want to know how well the pipeline did.
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,12 @@ class NoShopError(ValueError):
 
 
 def claim(
-    data: Path, arguments: Mapping[str, object], sources: Iterable[str], *, lands: bool = True
+    data: Path,
+    arguments: Mapping[str, object],
+    sources: Sequence[str],
+    *,
+    lands: bool = True,
+    landing: Path | None = None,
 ) -> date | None:
     """Make the folder this shop's, unless it is another one's.
 
@@ -41,6 +46,7 @@ def claim(
         arguments: what the shop is made from.
         sources: folders in the landing zone that it writes to.
         lands: whether it writes there at all; a shop whose files have gone begins again.
+        landing: the landing zone; `landing/` in the folder without.
 
     Returns:
         The last day that has landed; None for a shop that begins, or begins again because its
@@ -49,7 +55,7 @@ def claim(
     Raises:
         AnotherShopError: landing has files of these sources, and not from the same arguments.
     """
-    truth, landing = data / "truth", data / "landing"
+    truth, landing = data / "truth", landing or data / "landing"
     occupied = any(any(_is_there(f) for f in (landing / source).glob("*")) for source in sources)
     known = _read(truth / SHOP)
     until = known.pop(UNTIL, None)

@@ -45,6 +45,7 @@ def generate(
     data: Path,
     progress: Callable[[int, int], None] | None = None,
     brokers: Mapping[str, str] | None = None,
+    landing: Path | None = None,
 ) -> GeneratedDays:
     """Land a shop's customers and purchases as daily files, and write the truth beside them.
 
@@ -53,17 +54,20 @@ def generate(
 
     Args:
         shop: what to make.
-        data: working folder; gets `landing/customers/`, `landing/purchases/` and `truth/`.
+        data: working folder; gets `truth/`, and `landing/` where no other folder is named.
         progress: called with the days that have landed and the days in all, after each block.
         brokers: how to reach Kafka, in librdkafka's names, for a shop that goes there. When this
             is interrupted, the days that were under way are sent again: as copies.
+        landing: the landing zone; gets `customers/` and `purchases/`.
 
     Raises:
         ground_truth.AnotherShopError: landing holds the files of another shop.
         producing.NotSentError: the brokers did not take the messages.
     """
-    put = _sender(shop, brokers or {}) if shop.to is Target.KAFKA else _lander(shop, data)
-    until = ground_truth.claim(data, shop.arguments, SOURCES, lands=shop.to is Target.FILES)
+    landing = landing or data / "landing"
+    put = _sender(shop, brokers or {}) if shop.to is Target.KAFKA else _lander(shop, landing)
+    lands = shop.to is Target.FILES
+    until = ground_truth.claim(data, shop.arguments, SOURCES, lands=lands, landing=landing)
     first = 0 if until is None else (until - shop.start).days + 1
     files = customers = lines = 0
 
@@ -98,11 +102,11 @@ def _write(shop: Shop, data: Path, block: Block, put: Callable[[File], None]) ->
     ground_truth.note(data, shop.arguments, shop.day(block.end - 1))
 
 
-def _lander(shop: Shop, data: Path) -> Callable[[File], None]:
+def _lander(shop: Shop, landing: Path) -> Callable[[File], None]:
     ending = suffix(shop.form, gz=shop.gz)
 
     def put(file: File) -> None:
-        path = data / "landing" / file.source / f"{file.name}.{ending}"
+        path = landing / file.source / f"{file.name}.{ending}"
         land(path, file.content, gz=shop.gz)
 
     return put

@@ -17,9 +17,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryFile
 
-from bridge_cart_assets.ingestion.landing import LandedFile
+from bridge_cart_assets.ingestion.landing import LandedFile, Stored
 
 FORMATS = {
     ".csv": "csv",
@@ -146,13 +148,18 @@ class Content:
 class Opened:
     """A landed file that was opened, whatever happens to its name."""
 
-    def __init__(self, descriptor: int, is_packed: bool) -> None:
+    def __init__(
+        self, descriptor: int, is_packed: bool, signature: Signature | None = None
+    ) -> None:
         self._descriptor = descriptor
         self._is_packed = is_packed
+        self._signature = signature
 
     @property
     def signature(self) -> Signature:
         """What tells that it has not changed."""
+        if self._signature is not None:
+            return self._signature
         info = os.fstat(self._descriptor)
         return (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
 
@@ -225,6 +232,13 @@ def open_file(file: LandedFile) -> Iterator[Opened]:
     """
     if not file.is_regular:
         raise FileRefusedError("NOT_A_REGULAR_FILE", "only regular files are opened: land a copy")
+    is_packed = file.object.lower().endswith(".gz")
+    if file.stored is not None:
+        signature = (0, 0, file.size, file.modified_ns, file.changed_ns)
+        # Held here: the next object takes its place among those that are kept.
+        copy = _local_copy(file.stored)
+        yield Opened(copy.file.fileno(), is_packed, signature)
+        return
     # A link or a pipe may have taken its place since the look: neither followed nor waited for.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -238,7 +252,7 @@ def open_file(file: LandedFile) -> Iterator[Opened]:
             raise FileRefusedError(
                 "NOT_A_REGULAR_FILE", "only regular files are opened: land a copy"
             )
-        yield Opened(descriptor, file.object.lower().endswith(".gz"))
+        yield Opened(descriptor, is_packed)
     finally:
         os.close(descriptor)
 
@@ -269,6 +283,35 @@ def _open_below(file: LandedFile, flags: int) -> int:
         return os.open(name, flags, dir_fd=at)
     finally:
         os.close(at)
+
+
+class _LocalCopy:
+    """An object's content in a file without a name, for as long as somebody holds it."""
+
+    def __init__(self) -> None:
+        self.file = TemporaryFile(prefix="bridge-cart-")  # noqa: SIM115
+
+    def __del__(self) -> None:
+        self.file.close()
+
+
+@lru_cache(maxsize=1)
+def _local_copy(stored: Stored) -> _LocalCopy:
+    """An object's content, fetched once however often it is read in a row.
+
+    Raises:
+        FileRefusedError: UNREADABLE: it is gone, or another one by now.
+        StoreError: the store does not give it.
+    """
+    copy = _LocalCopy()
+    try:
+        stored.store.download(stored.path, copy.file, stored.etag)
+    except FileNotFoundError as error:
+        raise FileRefusedError(
+            "UNREADABLE", "it was removed or replaced while the run began: land it again"
+        ) from error
+    copy.file.flush()
+    return copy
 
 
 def read_file(file: LandedFile) -> Content:

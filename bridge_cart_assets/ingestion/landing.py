@@ -4,17 +4,35 @@ Belongs here: listing and the rules for names. Does not belong here: reading (`f
 `readers`) or remembering (`ledger`).
 """
 
+import hashlib
 import os
 import re
 import stat
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from bridge_cart_assets.batch_days import local_day
+from bridge_cart_assets.object_store import ObjectStore
 
 _ISO_DAY = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object in a store, as it was listed.
+
+    Attributes:
+        store: where it lies.
+        path: its path there.
+        etag: what its content is known by.
+    """
+
+    store: ObjectStore
+    path: str
+    etag: str
 
 
 @dataclass(frozen=True)
@@ -28,8 +46,10 @@ class LandedFile:
         size: bytes.
         modified_ns: last change of the content.
         changed_ns: last change of the entry; moves when content of equal size and time replaces.
+            Of an object a number made of its ETag.
         batch_day: latest ISO date in `object`, else the shop's day of the modification time.
         is_regular: False for links, pipes and the like, which are never opened.
+        stored: the object that is opened instead of the path, when files land in a store.
     """
 
     source: str
@@ -40,6 +60,7 @@ class LandedFile:
     changed_ns: int
     batch_day: date
     is_regular: bool
+    stored: Stored | None = None
 
     @property
     def signature(self) -> tuple[str, str, int, int, int]:
@@ -47,14 +68,20 @@ class LandedFile:
         return (self.source, self.object, self.size, self.modified_ns, self.changed_ns)
 
 
-def list_landing(landing: Path, source: str, zone: str = "UTC") -> list[LandedFile]:
+def list_landing(landing: Path | ObjectStore, source: str, zone: str = "UTC") -> list[LandedFile]:
     """The finished files of a source, ordered by batch day and name.
 
     The zone is the shop's, for the day of a file whose path names none.
 
     Names that start with `.` or `_`, or end in `.tmp` or `.partial`, are not there yet. Links to
     folders are not followed: one counts as a file that is not regular, the source's own folder too.
+
+    Raises:
+        StoreError: the store that files land in cannot be listed.
     """
+    if isinstance(landing, ObjectStore):
+        stored = _list_store(landing, source, zone)
+        return sorted(stored, key=lambda f: (f.batch_day, f.object))
     root = landing / source
     if root.is_symlink():
         link = landed_file(source, landing, root, zone)
@@ -65,6 +92,39 @@ def list_landing(landing: Path, source: str, zone: str = "UTC") -> list[LandedFi
         for name in _visible(folders, names, folder)
     ]
     return sorted((f for f in found if f), key=lambda f: (f.batch_day, f.object))
+
+
+def unknown_folders(landing: Path | ObjectStore, sources: Iterable[str]) -> list[str]:
+    """The folders of the landing zone that belong to no source."""
+    if isinstance(landing, ObjectStore):
+        names = landing.folders()
+    else:
+        folders = landing.iterdir() if landing.is_dir() else ()
+        names = sorted(folder.name for folder in folders if folder.is_dir())
+    known = set(sources)
+    return [name for name in names if not name.startswith((".", "_")) and name not in known]
+
+
+def _list_store(landing: ObjectStore, source: str, zone: str) -> Iterator[LandedFile]:
+    for found in landing.objects(source):
+        path = found.path.removeprefix(f"{source}/")
+        if not all(part and _is_finished(part) for part in path.split("/")):
+            continue
+        name = path.replace("\\", "\\\\")
+        modified_ns = int(found.modified.timestamp() * 1e6) * 1_000
+        digest = hashlib.sha256(found.etag.encode()).digest()
+        yield LandedFile(
+            source=source,
+            object=name,
+            path=Path(found.path),
+            size=found.size,
+            modified_ns=modified_ns,
+            # Fits a column of whole numbers with a sign.
+            changed_ns=int.from_bytes(digest[:8]) >> 1,
+            batch_day=batch_day_of(name, modified_ns, zone),
+            is_regular=True,
+            stored=Stored(landing, found.path, found.etag),
+        )
 
 
 def landed_file(source: str, root: Path, path: Path, zone: str = "UTC") -> LandedFile | None:

@@ -41,6 +41,8 @@ from bridge_cart_assets.ingestion.raw_rows import MOST_NAMES, ParsedRecords
 from bridge_cart_assets.ingestion.text_decoding import (
     Layout,
     classify_lines,
+    has_open_quote,
+    is_utf_8,
     layout_of,
     split,
     without_cr,
@@ -147,8 +149,8 @@ def _plain_header(content: Content) -> bytes | int:
     Of any other file its number, which no other file has.
     """
     data = content.data
-    is_plain = content.format == "csv" and b'"' not in data and b"\r" not in data
-    if not is_plain or not data.isascii():
+    is_plain = content.format == "csv" and b"\r" not in data and is_utf_8(data)
+    if not is_plain or has_open_quote(data):
         return id(content)
     return data.partition(b"\n")[0]
 

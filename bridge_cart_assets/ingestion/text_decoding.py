@@ -226,6 +226,24 @@ def _beginning(line: bytes) -> bytes:
     return line[:cut]
 
 
+def is_utf_8(data: bytes) -> bool:
+    """Whether all of it is text in UTF-8.
+
+    >>> is_utf_8("Zoë".encode()), is_utf_8("Zoë".encode("latin-1"))
+    (True, False)
+    """
+    return data.isascii() or _decoded(data, "utf-8") is not None
+
+
+def has_open_quote(data: bytes) -> bool:
+    """Whether a line has an odd number of quotes, so that it may go on in the next one.
+
+    >>> has_open_quote(b'1,"Ada, of London"\n2,Bob\n'), has_open_quote(b'1,"Ada\n2,Bob"\n')
+    (False, True)
+    """
+    return b'"' in data and any(line.count(b'"') % 2 for line in data.split(b"\n"))
+
+
 def _decoded(data: bytes, encoding: str) -> str | None:
     try:
         return data.decode(encoding)

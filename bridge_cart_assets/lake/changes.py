@@ -6,6 +6,8 @@ import polars as pl
 
 from bridge_cart_assets.tables.table import Table
 
+_CAME = ("insert", "update_postimage")
+
 
 @dataclass(frozen=True)
 class Change:
@@ -25,9 +27,14 @@ class Change:
     partitions: tuple[str, ...] | None = None
 
     @property
+    def height(self) -> int:
+        """How many rows that are."""
+        return self.inserts.height + self.updates.height + self.deletes.height
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.inserts.height or self.updates.height or self.deletes.height)
+        return not self.height
 
 
 def diff(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> Change:
@@ -57,6 +64,21 @@ def diff(table: Table, before: pl.DataFrame, after: pl.DataFrame) -> Change:
         updates=updates,
         deletes=old.join(new, on=key, how="anti"),
         partitions=partitions,
+    )
+
+
+def net_rows(table: Table, feed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows that came, and those that went; one that came and went again is in neither.
+
+    Args:
+        table: whose rows they are.
+        feed: its change feed: the columns and `_change_type`.
+    """
+    sign = pl.when(pl.col("_change_type").is_in(_CAME)).then(1).otherwise(-1)
+    net = feed.with_columns(_sign=sign).group_by(list(table.dtypes)).agg(pl.sum("_sign"))
+    return (
+        net.filter(pl.col("_sign") > 0).drop("_sign"),
+        net.filter(pl.col("_sign") < 0).drop("_sign"),
     )
 
 

@@ -3,23 +3,18 @@
 Belongs here: reading a commit's metadata. Does not belong here: writing them (`commits`), or the
 transactions, which hold for a version and not for a commit (`transactions`).
 
-Opening a table costs ten times as much as reading the end of its log, so in a folder of this
-machine the entries themselves are read.
+Opening a table costs ten times as much as reading the end of its log, so the entries themselves
+are read.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
-from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
-
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.lake.fsync import LOG
+from bridge_cart_assets.lake.table_files import read_entry
 from bridge_cart_assets.tables.table import Table
 
 _PREFIX = "bridge_cart."
@@ -45,8 +40,11 @@ class CommitNotes:
 
 def latest_notes(lake: Lake, table: Table, name: str) -> CommitNotes | None:
     """The latest commit of a table that has a note of this name; None when there is none."""
-    entries = _local_commits(lake, table) if lake.is_local else _commits(lake, table)
-    for commit in islice(entries, _LATEST):
+    files = lake.files(table)
+    for version in reversed(files.versions()[-_LATEST:]):
+        lines = read_entry(files, version).splitlines()
+        infos = (json.loads(ln)["commitInfo"] for ln in lines if ln.startswith(_BEGIN))
+        commit: dict[str, Any] = next(infos, {})
         written = {
             key.removeprefix(_PREFIX): value
             for key, value in commit.items()
@@ -56,19 +54,3 @@ def latest_notes(lake: Lake, table: Table, name: str) -> CommitNotes | None:
             at = datetime.fromtimestamp(commit["timestamp"] / 1000, tz=UTC)
             return CommitNotes(written["run_id"], at, written)
     return None
-
-
-def _local_commits(lake: Lake, table: Table) -> Iterator[dict[str, Any]]:
-    """The commits of a table in a folder, latest first."""
-    for entry in sorted(Path(lake.uri(table), LOG).glob("[0-9]*.json"), reverse=True):
-        with entry.open(encoding="utf-8") as lines:
-            yield from (json.loads(ln)["commitInfo"] for ln in lines if ln.startswith(_BEGIN))
-
-
-def _commits(lake: Lake, table: Table) -> Iterator[dict[str, Any]]:
-    """The same in an object store."""
-    try:
-        opened = DeltaTable(lake.uri(table), storage_options=dict(lake.options))
-    except TableNotFoundError:
-        return
-    yield from opened.history(_LATEST)

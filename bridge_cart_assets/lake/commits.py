@@ -150,12 +150,17 @@ def conflicts_of(table: Table) -> Iterator[None]:
         raise CommitConflictError(f"{table.path} was changed by another run") from error
 
 
+def commit_transactions(planned_on: int, commit: Commit) -> dict[str, int]:
+    """The application transactions of a commit that was planned on a version."""
+    as_of = {} if commit.as_of is None else {AS_OF: commit.as_of.toordinal()}
+    return {WRITER: planned_on, **commit.transactions, **as_of}
+
+
 def _properties(handle: DeltaTable, commit: Commit) -> CommitProperties:
-    transactions = {WRITER: handle.version(), **commit.transactions}
+    transactions = commit_transactions(handle.version(), commit)
     metadata = {f"bridge_cart.{name}": text for name, text in commit.notes.items()}
     metadata["bridge_cart.run_id"] = commit.run_id
     if commit.as_of is not None:
-        transactions[AS_OF] = commit.as_of.toordinal()
         metadata["bridge_cart.as_of"] = commit.as_of.isoformat()
     metadata[TRANSACTIONS] = str(len(transactions))
     return CommitProperties(

@@ -10,9 +10,12 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 from deltalake.schema import ArrayType, Field, PrimitiveType, Schema
 
+from bridge_cart_assets.object_store import is_uri
 from bridge_cart_assets.tables.table import SchemaMismatchError, Table
 
 _CHECKPOINT_EVERY = 20
+# Each entry behind the last checkpoint is a request or two whenever a table is opened.
+_CHECKPOINT_EVERY_IN_A_STORE = 5
 _PRIMITIVES: Mapping[type[pl.DataType], str] = {
     pl.String: "string",
     pl.Int64: "long",
@@ -47,7 +50,7 @@ def create_table(table: Table, uri: str, options: dict[str, str] | None) -> Delt
         partition_by=list(table.partition_by) or None,
         name=table.path,
         description=table.description,
-        configuration=_properties(table),
+        configuration=_properties(table, uri),
         storage_options=options,
         raise_if_key_not_exists=False,
     )
@@ -97,7 +100,7 @@ def renew_table(table: Table, uri: str, options: dict[str, str] | None) -> bool:
         return False
     write_deltalake(handle, table.empty(), mode="overwrite", schema_mode="overwrite")
     handle.alter.set_table_properties(
-        {name: value for name, value in _properties(table).items() if value is not None}
+        {name: value for name, value in _properties(table, uri).items() if value is not None}
     )
     return True
 
@@ -128,7 +131,7 @@ def _delta_type(dtype: pl.DataType) -> PrimitiveType | ArrayType:
     return PrimitiveType(_PRIMITIVES[type(dtype)])
 
 
-def _properties(table: Table) -> dict[str, str | None]:
+def _properties(table: Table, uri: str) -> dict[str, str | None]:
     # Statistics stay in the log after a row is gone: none on what tells a person.
     measured = [
         name
@@ -137,8 +140,9 @@ def _properties(table: Table) -> dict[str, str | None]:
         and name not in table.partition_by
         and not dtype.is_nested()
     ]
+    every = _CHECKPOINT_EVERY_IN_A_STORE if is_uri(uri) else _CHECKPOINT_EVERY
     properties: dict[str, str | None] = {
-        "delta.checkpointInterval": str(_CHECKPOINT_EVERY),
+        "delta.checkpointInterval": str(every),
         "delta.dataSkippingStatsColumns": ",".join(measured),
     }
     if table.layer in ("silver", "gold"):

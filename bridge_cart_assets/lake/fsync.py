@@ -52,7 +52,12 @@ def entry_of(table: Path, version: int) -> Path:
 
 def added(entry: Path) -> list[str]:
     """The files that a log entry adds, as paths below the table."""
-    return [unquote(action["path"]) for action in actions(entry, "add", "cdc")]
+    return added_in(entry.read_text(encoding="utf-8"))
+
+
+def added_in(text: str) -> list[str]:
+    """The files that the text of a log entry adds, as paths below the table."""
+    return [unquote(action["path"]) for action in _actions_in(text, "add", "cdc")]
 
 
 def actions(entry: Path, *kinds: str) -> Iterator[dict[str, Any]]:
@@ -61,7 +66,11 @@ def actions(entry: Path, *kinds: str) -> Iterator[dict[str, Any]]:
     Raises:
         ValueError: the entry is torn.
     """
-    for line in entry.read_text(encoding="utf-8").splitlines():
+    return _actions_in(entry.read_text(encoding="utf-8"), *kinds)
+
+
+def _actions_in(text: str, *kinds: str) -> Iterator[dict[str, Any]]:
+    for line in text.splitlines():
         for kind, action in json.loads(line).items():
             if kind in kinds:
                 yield action

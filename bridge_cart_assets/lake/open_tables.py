@@ -1,31 +1,29 @@
 """Tables that were opened for reading, for as long as nothing is committed to them.
 
-To open a table reads its log, a millisecond or more, and one run asks for its 33 tables three
-hundred times. Two looks at the log's folder tell whether a table is still what it was.
+To open a table reads its log, a millisecond or more, in a store twenty requests, and one run asks
+for its 33 tables three hundred times. Two looks at the log's folder, or one listing of the end of
+the log in a store, tell whether a table is still what it was.
 
 Belongs here: when a table need not be opened again. Does not belong here: what is read from it, or
 writing, for which a snapshot opens a handle of its own (`snapshot`).
 """
 
-import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 from deltalake import DeltaTable
 
-from bridge_cart_assets.lake.fsync import entry_of
+from bridge_cart_assets.lake.table_files import Stamp, TableFiles
 from bridge_cart_assets.tables.table import Table
 
 # A process has one lake; tests have one each.
 _LAKES = 4
 
-_Stamp = tuple[int, int, int]
-
 
 @lru_cache(maxsize=_LAKES)
-def open_tables(root: str) -> "OpenTables":
-    """The tables that this process has opened below a root."""
+def open_tables(root: str, options: tuple[tuple[str, str], ...] = ()) -> "OpenTables":
+    """The tables that this process has opened below a root; of one store, by its options."""
     return OpenTables()
 
 
@@ -45,35 +43,36 @@ class OpenTable:
 
 
 class OpenTables:
-    """The tables of a local lake that were opened last."""
+    """The tables of a lake that were opened last."""
 
     def __init__(self) -> None:
-        self._opened: dict[Path, tuple[OpenTable, int, _Stamp]] = {}
+        self._opened: dict[str, tuple[OpenTable, int, Stamp]] = {}
+        self._transactions: dict[str, tuple[tuple[str, int], Mapping[str, int]]] = {}
 
-    def current(self, folder: Path, table: Table) -> OpenTable | None:
-        """The table in a folder as it is now, if it is open already by the same declaration."""
-        kept = self._opened.get(folder)
+    def current(self, files: TableFiles, table: Table) -> OpenTable | None:
+        """A table as it is now, if it is open already by the same declaration."""
+        kept = self._opened.get(table.path)
         if kept is None:
             return None
         opened, version, stamp = kept
-        is_same = opened.table is table and _stamp(entry_of(folder, version)) == stamp
-        if not is_same or entry_of(folder, version + 1).exists():
-            self._opened.pop(folder, None)
+        if opened.table is not table or files.stamp(version) != stamp:
+            self._opened.pop(table.path, None)
+            self._transactions.pop(table.path, None)
             return None
         return opened
 
-    def keep(self, folder: Path, opened: OpenTable) -> None:
+    def transactions(self, table: Table, table_id: str, version: int) -> Mapping[str, int] | None:
+        """All transactions of a version, if they have been read."""
+        of_what, known = self._transactions.get(table.path, (None, {}))
+        return known if of_what == (table_id, version) else None
+
+    def remember(self, table: Table, table_id: str, version: int, known: Mapping[str, int]) -> None:
+        """Keep the transactions of a version, instead of those of an earlier one."""
+        self._transactions[table.path] = ((table_id, version), known)
+
+    def keep(self, files: TableFiles, opened: OpenTable) -> None:
         """Keep a table that was opened."""
         version = opened.handle.version()
-        stamp = _stamp(entry_of(folder, version))
+        stamp = files.stamp(version)
         if stamp is not None:
-            self._opened[folder] = (opened, version, stamp)
-
-
-def _stamp(entry: Path) -> _Stamp | None:
-    """What tells that a commit is still the same one; None where its entry is gone."""
-    try:
-        info = os.stat(entry)
-    except FileNotFoundError:
-        return None
-    return (info.st_ino, info.st_mtime_ns, info.st_size)
+            self._opened[opened.table.path] = (opened, version, stamp)

@@ -14,6 +14,9 @@ _SAMPLE = 8_192
 _FEWEST = 500
 # With more distinct values than every fourth a dictionary costs more than it saves.
 _REPEATED = 4
+# The writer sets up ZSTD anew for every page, and a file has one page per column at least: with
+# fewer rows that takes longer than all the rest of the write, and saves a few kilobytes.
+_FEW_ROWS = 5_000
 
 
 def writing(table: Table, rows: pl.DataFrame) -> WriterProperties:
@@ -23,7 +26,8 @@ def writing(table: Table, rows: pl.DataFrame) -> WriterProperties:
     largest name in a file tells who is in it.
 
     A dictionary of values that hardly repeat is built and thrown away: that was a third of the time
-    of a write, and the files were larger.
+    of a write, and the files were larger. Files with few rows are compressed by Snappy: 730 of them
+    took half the time, and a tenth to a third more room. Compaction writes larger ones with ZSTD.
 
     Args:
         table: whose files.
@@ -39,7 +43,15 @@ def writing(table: Table, rows: pl.DataFrame) -> WriterProperties:
         for name in table.dtypes
         if name in table.without_statistics or name in varied
     }
-    return WriterProperties(compression="ZSTD", column_properties=properties)
+    is_small = rows.height < _FEW_ROWS * _files(table, rows)
+    return WriterProperties(
+        compression="SNAPPY" if is_small else "ZSTD", column_properties=properties
+    )
+
+
+def _files(table: Table, rows: pl.DataFrame) -> int:
+    """How many files a write of the rows makes: one for each partition."""
+    return rows.select(table.partition_by).n_unique() if table.partition_by else 1
 
 
 def _varied(sample: pl.DataFrame) -> set[str]:

@@ -5,7 +5,7 @@ not belong here: what the rows mean, or anything that knows Dagster.
 """
 
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import cached_property
@@ -24,21 +24,24 @@ from bridge_cart_assets.lake.commits import (
     Commit,
     CommitConflictError,
     add_and_remove_files,
+    commit_transactions,
     conflicts_of,
     merge_rows,
     write_rows,
 )
 from bridge_cart_assets.lake.delta_schema import absent_columns, add_columns, create_table
-from bridge_cart_assets.lake.fsync import LOG, fsync_commit
+from bridge_cart_assets.lake.fsync import fsync_commit
 from bridge_cart_assets.lake.open_tables import OpenTable, OpenTables
+from bridge_cart_assets.lake.row_files import RowFiles
 from bridge_cart_assets.lake.staging import StagedFiles
+from bridge_cart_assets.lake.table_files import table_files
 from bridge_cart_assets.lake.transactions import all_transactions
 from bridge_cart_assets.lake.vacuum import TOMBSTONE_RETENTION
+from bridge_cart_assets.object_store import StoreError, is_uri, store_problem
 from bridge_cart_assets.tables.table import Table
 
 _FEW_NAMES = 10
-# What delta-rs has in memory during a write is half a kilobyte per row, so more are staged.
-_ROWS_OF_A_WRITE = 200_000
+_NO_FILES = {"path": pl.String, "size_bytes": pl.Int64, "num_records": pl.Int64}
 
 
 class DamagedTableError(RuntimeError):
@@ -61,14 +64,15 @@ class Snapshot:
         self._root = root
         self._options = options
         # Where the table lies; None in an object store.
-        self._folder = None if "://" in root else Path(self.uri)
+        self._folder = None if is_uri(root) else Path(self.uri)
+        self._files = table_files(root, table.path, options)
         # Declared since the table was last written.
         self._lacking: tuple[str, ...] = ()
         self._handle: DeltaTable | None = None
         # Whether others read through the same handle; then nothing is written through it.
         self._is_shared = False
         self._opened = opened
-        is_open = opened.current(self._folder, table) if self._folder else None
+        is_open = opened.current(self._files, table)
         if is_open is None:
             self._open()
         else:
@@ -76,7 +80,7 @@ class Snapshot:
             self._is_shared = True
 
     def _open(self) -> None:
-        if self._folder is not None and not (self._folder / LOG).is_dir():
+        if not self._files.has_log():
             return
         try:
             self._handle = self._load()
@@ -91,6 +95,8 @@ class Snapshot:
         except TableNotFoundError:
             raise
         except DeltaError as error:
+            if problem := store_problem(error):
+                raise StoreError(problem) from error
             raise DamagedTableError(
                 f"{self.table.path} at {self.uri} cannot be opened: {str(error).splitlines()[0]}\n"
                 "a power cut can leave that: bridge-cart doctor looks, and mends it"
@@ -98,9 +104,8 @@ class Snapshot:
 
     def _share(self, handle: DeltaTable) -> None:
         """Let others read through the handle; nothing is written through it any more."""
-        if self._folder is not None:
-            self._opened.keep(self._folder, OpenTable(self.table, handle, self._lacking))
-            self._is_shared = True
+        self._opened.keep(self._files, OpenTable(self.table, handle, self._lacking))
+        self._is_shared = True
 
     @property
     def version(self) -> int | None:
@@ -127,7 +132,7 @@ class Snapshot:
     def files(self) -> pl.DataFrame:
         """The table's live files: path, size_bytes, num_records, `partition.*`, statistics."""
         if self._handle is None:
-            return pl.DataFrame(schema={"path": pl.String, "num_records": pl.Int64})
+            return pl.DataFrame(schema=_NO_FILES)
         return pl.DataFrame(self._handle.get_add_actions(flatten=True))
 
     @property
@@ -138,17 +143,33 @@ class Snapshot:
 
     def transaction(self, name: str) -> int | None:
         """Version stored for an application transaction; None when it was never written."""
-        return None if self._handle is None else self._handle.transaction_version(name)
+        if self._handle is None:
+            return None
+        if self._folder is None:
+            # In a store delta-rs reads the log for each name.
+            return self._all_transactions.get(name)
+        return self._handle.transaction_version(name)
 
     def transactions(self, names: Collection[str]) -> dict[str, int]:
         """Versions stored for many application transactions; those never written are left out."""
         if self._handle is None:
             return {}
-        if len(names) > _FEW_NAMES and self._folder is not None:
-            known = all_transactions(self._folder, self._handle.version())
+        if len(names) > _FEW_NAMES or self._folder is None:
+            known = self._all_transactions
             return {name: known[name] for name in names if name in known}
         asked = ((name, self.transaction(name)) for name in names)
         return {name: version for name, version in asked if version is not None}
+
+    @cached_property
+    def _all_transactions(self) -> Mapping[str, int]:
+        """Those of this version, read once."""
+        version = self.version or 0
+        known = self._opened.transactions(self.table, self.table_id, version)
+        if known is None:
+            known = all_transactions(self._files, self.uri, version, self._options)
+            if self._folder is None:
+                self._opened.remember(self.table, self.table_id, version, known)
+        return known
 
     def scan(self) -> pl.LazyFrame:
         """The rows of this version, with the declared columns in the declared order."""
@@ -158,14 +179,24 @@ class Snapshot:
         if self.file_uris == self._handle.file_uris():
             return pl.scan_delta(self._handle).with_columns(self._nulls()).select(columns)
         # Polars takes the handle's percent-encoded paths literally: a folder with a blank.
-        partitions = {name: self.table.dtypes[name] for name in self.table.partition_by}
-        return pl.scan_parquet(
-            self.file_uris,
-            hive_partitioning=bool(partitions),
-            hive_schema=partitions or None,
-            schema={n: t for n, t in self.table.dtypes.items() if n not in partitions},
-            missing_columns="insert",
-        ).select(columns)
+        return self.row_files().scan()
+
+    def row_files(self, days: Collection[date] | None = None) -> RowFiles:
+        """The live files, for another process to read.
+
+        Args:
+            days: of a table that is partitioned by batch day, only these days.
+        """
+        files = self.files
+        if days is not None and files.height:
+            is_of_day = pl.col("partition._batch_day").cast(pl.Date).is_in(list(days))
+            files = files.filter(is_of_day)
+        at = self._folder or self.uri
+        uris = tuple(
+            f"{at}/{unquote(path) if self._folder else path}" for path in files["path"].to_list()
+        )
+        counts = tuple(files["num_records"].to_list())
+        return RowFiles(self.table, uris, counts, self._options or {})
 
     def _nulls(self) -> list[pl.Expr]:
         return [pl.lit(None, self.table.dtypes[name]).alias(name) for name in self._lacking]
@@ -207,12 +238,14 @@ class Snapshot:
             CommitConflictError: the table has moved on; nothing is written.
         """
         rows = self.table.conform(frame)
-        if rows.height > _ROWS_OF_A_WRITE:
+        if staging.is_too_much(self.table, rows):
             with self.stage() as staged:
-                for some in rows.iter_slices(_ROWS_OF_A_WRITE):
+                for some in staging.portions(self.table, rows):
                     staged.add(some)
                 return self.append_staged(staged, commit)
-        return self._commit(lambda handle: write_rows(handle, self.table, rows, commit, "append"))
+        return self._commit(
+            lambda handle: write_rows(handle, self.table, rows, commit, "append"), commit
+        )
 
     def replace(self, frame: pl.DataFrame, commit: Commit) -> int:
         """Make the table hold exactly these rows; no commit when it already does.
@@ -227,7 +260,7 @@ class Snapshot:
             if self.read().sort(order).equals(rows.sort(order)):
                 return self.version or 0
         return self._commit(
-            lambda handle: write_rows(handle, self.table, rows, commit, "overwrite")
+            lambda handle: write_rows(handle, self.table, rows, commit, "overwrite"), commit
         )
 
     def apply(self, change: Change, commit: Commit, *, even_if_empty: bool = False) -> int:
@@ -244,7 +277,7 @@ class Snapshot:
             return self.version or 0
         if not change.updates.height and not change.deletes.height:
             return self.append(change.inserts, commit)
-        return self._commit(lambda handle: merge_rows(handle, self.table, change, commit))
+        return self._commit(lambda handle: merge_rows(handle, self.table, change, commit), commit)
 
     def is_scattered(self, target: int = compaction.TARGET_BYTES) -> bool:
         """Whether there are small files that `compact` would put together."""
@@ -281,9 +314,10 @@ class Snapshot:
         What was not committed is removed at the end. Like the death of the process, what is no
         `Exception` leaves it to `vacuum`.
         """
-        uri = f"{self.uri}/{prefix}{uuid.uuid4().hex}"
-        scratch = create_table(self.table, uri, self._options)
-        staged = StagedFiles(self.table, scratch, uri, self._options)
+        folder = f"{prefix}{uuid.uuid4().hex}"
+        scratch = create_table(self.table, f"{self.uri}/{folder}", self._options)
+        files = table_files(self._root, f"{self.table.path}/{folder}", self._options)
+        staged = StagedFiles(self.table, scratch, folder, files)
         try:
             yield staged
         except Exception:
@@ -299,6 +333,18 @@ class Snapshot:
                 snapshot.
         """
         return self._commit_staged(staged, [*staged.additions(data_change=True)], commit)
+
+    def append_files(self, actions: Iterable[str], commit: Commit) -> int:
+        """Add files that other processes have written (`staging.stage_apart`), in one commit.
+
+        Raises:
+            CommitConflictError: the table has moved on; the files belong to no version.
+        """
+        self.create_if_missing()
+        added = [staging.addition(action, data_change=True) for action in actions]
+        return self._commit(
+            lambda handle: add_and_remove_files(handle, self.table, added, commit), commit
+        )
 
     def vacuum(self, keep: timedelta = TOMBSTONE_RETENTION, spare: int | None = None) -> list[str]:
         """Remove files that no version younger than `keep` needs, and those that no version has.
@@ -320,7 +366,7 @@ class Snapshot:
         """
         if self._handle is None:
             return []
-        return vacuum.remove_files(self._handle, self._folder, keep, self._spared(spare))
+        return vacuum.remove_files(self._handle, self._files, keep, self._spared(spare))
 
     def unreferenced_files(
         self, keep: timedelta = TOMBSTONE_RETENTION, spare: int | None = None
@@ -328,7 +374,7 @@ class Snapshot:
         """What `vacuum` would remove, as paths below the table."""
         if self._handle is None:
             return []
-        return vacuum.files_to_remove(self._handle, self._folder, keep, self._spared(spare))
+        return vacuum.files_to_remove(self._handle, self._files, keep, self._spared(spare))
 
     def _spared(self, version: int | None) -> list[int] | None:
         """The version, as delta-rs takes it, if its log entry is still there."""
@@ -359,7 +405,7 @@ class Snapshot:
         staged.is_committed = True
         try:
             return self._commit(
-                lambda handle: add_and_remove_files(handle, self.table, actions, commit)
+                lambda handle: add_and_remove_files(handle, self.table, actions, commit), commit
             )
         except CommitConflictError:
             staged.is_committed = False
@@ -369,11 +415,16 @@ class Snapshot:
         known = all(self.transaction(n) == v for n, v in commit.transactions.items())
         return known and self.version is not None and self.as_of == (commit.as_of or self.as_of)
 
-    def _commit(self, write: Callable[[DeltaTable], None]) -> int:
+    def _commit(self, write: Callable[[DeltaTable], None], commit: Commit) -> int:
         """Write through the handle that was opened; the version that was committed."""
         handle = self._existing_or_new()
+        planned_on = handle.version()
+        known = self._opened.transactions(self.table, self.table_id, planned_on)
         write(handle)
         version = self._fsync_commit(handle)
+        if known is not None and version == planned_on + 1 and self._folder is None:
+            added = commit_transactions(planned_on, commit)
+            self._opened.remember(self.table, self.table_id, version, {**known, **added})
         self._share(handle)
         return version
 
@@ -385,7 +436,8 @@ class Snapshot:
         return version
 
     def _existing_or_new(self) -> DeltaTable:
-        self.__dict__.pop("files", None)
+        for name in ("files", "_all_transactions"):
+            self.__dict__.pop(name, None)
         if self._handle is not None and self._is_shared:
             # At the same version: what was planned on it is refused if another run was faster.
             planned_on = self.table_id

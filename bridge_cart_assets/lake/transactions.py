@@ -10,33 +10,41 @@ Belongs here: reading transactions. Does not belong here: writing them (`commits
 """
 
 import json
-from pathlib import Path
+from collections.abc import Mapping
 
 import polars as pl
 
-from bridge_cart_assets.lake.fsync import LOG, entry_of
+from bridge_cart_assets.lake.table_files import TableFiles, checkpoint_of, read_entry
 
 _BEGIN = '{"txn"'
 
 
-def all_transactions(table: Path, version: int) -> dict[str, int]:
+def all_transactions(
+    files: TableFiles, uri: str, version: int, options: Mapping[str, str] | None = None
+) -> dict[str, int]:
     """Every application transaction of a version, by name.
 
     Args:
-        table: folder of the table.
+        files: of the table.
+        uri: where the table lies.
         version: the version.
+        options: of the store, when the table lies in one.
     """
     found: dict[str, int] = {}
     first = 0
-    checkpoints = (table / LOG).glob("[0-9]*.checkpoint.parquet")
-    done = max((n for c in checkpoints if (n := int(c.name[:20])) <= version), default=None)
+    numbers = (name[:20] for name in files.checkpoints() if name.count(".") == 2)
+    done = max((n for c in numbers if (n := int(c)) <= version), default=None)
     if done is not None:
-        kept = pl.scan_parquet(table / LOG / f"{done:020}.checkpoint.parquet", glob=False)
+        kept = pl.scan_parquet(
+            f"{uri}/{checkpoint_of(done)}",
+            glob=False,
+            storage_options=dict(options) if options else None,
+        )
         rows = kept.select(pl.col("txn").struct.unnest()).drop_nulls("appId").collect()
         found |= dict(rows.select("appId", "version").iter_rows())
         first = done + 1
-    for entry in (entry_of(table, number) for number in range(first, version + 1)):
-        lines = entry.read_text(encoding="utf-8").splitlines()
+    for number in range(first, version + 1):
+        lines = read_entry(files, number).splitlines()
         said = [json.loads(line)["txn"] for line in lines if line.startswith(_BEGIN)]
         found |= {txn["appId"]: txn["version"] for txn in said}
     return found

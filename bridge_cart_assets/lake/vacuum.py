@@ -5,6 +5,7 @@ Belongs here: the files of one table. Does not belong here: when that is done (`
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote
@@ -12,18 +13,19 @@ from urllib.parse import unquote
 from deltalake import DeltaTable
 
 from bridge_cart_assets.lake import staging
-from bridge_cart_assets.lake.fsync import added, entry_of
+from bridge_cart_assets.lake.fsync import added_in
+from bridge_cart_assets.lake.table_files import FolderFiles, TableFiles, read_entry
 
 # How long Delta remembers that a file was removed. What was removed earlier looks like what was
 # never committed.
 TOMBSTONE_RETENTION = timedelta(days=7)
 # A file younger than that may belong to a commit that is still being written.
-_LONGEST_WRITE = timedelta(days=1)
+LONGEST_WRITE = timedelta(days=1)
 
 
 def files_to_remove(
     handle: DeltaTable,
-    folder: Path | None,
+    files: TableFiles,
     keep: timedelta,
     spared: list[int] | None,
 ) -> list[str]:
@@ -31,7 +33,7 @@ def files_to_remove(
 
     Args:
         handle: the table, open at its latest version.
-        folder: where it lies; None in an object store.
+        files: the files below it.
         keep: for how long the versions before can still be read.
         spared: versions whose files stay whatever their age.
 
@@ -43,44 +45,38 @@ def files_to_remove(
             f"keep is {keep}: what was removed {TOMBSTONE_RETENTION.days} days ago is "
             f"forgotten, and then goes; name {TOMBSTONE_RETENTION.days} days at most"
         )
-    paths = set(_vacuum(handle, keep, spared, dry_run=True))
-    if folder is not None:
-        version = handle.version()
-        entries = [entry_of(folder, v) for v in (version - 1, version)]
-        paths -= {path for entry in entries if entry.exists() for path in added(entry)}
+    paths = set(_vacuum(handle, keep, spared))
+    version = handle.version()
+    for latest in (version - 1, version):
+        with suppress(FileNotFoundError):
+            paths -= set(added_in(read_entry(files, latest)))
     return sorted(paths)
 
 
 def remove_files(
     handle: DeltaTable,
-    folder: Path | None,
+    files: TableFiles,
     keep: timedelta,
     spared: list[int] | None,
 ) -> list[str]:
     """Remove what `files_to_remove` names.
 
-    In a folder of this machine the files are removed one by one: delta-rs' own removal makes two
-    commits more, by which the catalogue would be behind.
+    delta-rs' own removal makes two commits more, by which the catalogue would be behind.
     """
-    paths = files_to_remove(handle, folder, keep, spared)
-    if folder is None:
-        list(_vacuum(handle, keep, spared, dry_run=False))
-        return paths
-    for path in paths:
-        file = folder / path
-        file.unlink(missing_ok=True)
-        _remove_empty(file.parent, folder)
+    paths = files_to_remove(handle, files, keep, spared)
+    files.remove(paths)
+    if isinstance(files, FolderFiles):
+        for path in paths:
+            _remove_empty((files.folder / path).parent, files.folder)
     return paths
 
 
-def _vacuum(
-    handle: DeltaTable, keep: timedelta, spared: list[int] | None, *, dry_run: bool
-) -> Iterator[str]:
+def _vacuum(handle: DeltaTable, keep: timedelta, spared: list[int] | None) -> Iterator[str]:
     """What the log has as removed, and then (`full`) what it does not know at all."""
-    for age, full in ((keep, False), (max(keep, _LONGEST_WRITE), True)):
+    for age, full in ((keep, False), (max(keep, LONGEST_WRITE), True)):
         paths = handle.vacuum(
             retention_hours=math.ceil(age / timedelta(hours=1)),
-            dry_run=dry_run,
+            dry_run=True,
             enforce_retention_duration=False,
             full=full,
             keep_versions=spared,

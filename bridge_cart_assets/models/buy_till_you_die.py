@@ -15,13 +15,16 @@ values; Ehrenberg (1959) for NBD.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, Self
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from bridge_cart_assets.models.likelihood import Fitted, Floats, maximise
 
+Places = npt.NDArray[np.intp]
 HISTORY = ("frequency", "t_x", "tenure_days")
 
 
@@ -57,6 +60,20 @@ class Histories:
         return cls._in(
             customers.select(pl.col(HISTORY).cast(pl.Float64)), np.ones(customers.height)
         )
+
+    @cached_property
+    def pairs(self) -> tuple[Floats, Floats, Places]:
+        """The different pairs of x and T, and which of them each row has.
+
+        What is dear and depends on these two only is computed once for each pair.
+
+        >>> columns = {"frequency": [0, 2, 0], "t_x": [0, 20, 0], "tenure_days": [30, 60, 30]}
+        >>> [part.tolist() for part in Histories.each(pl.DataFrame(columns)).pairs]
+        [[0.0, 2.0], [30.0, 60.0], [0, 1, 0]]
+        """
+        # Complex numbers have an order: by x, then by T.
+        pairs, place = np.unique(self.x + 1j * self.T, return_inverse=True)
+        return pairs.real, pairs.imag, place
 
     @classmethod
     def _in(cls, rows: pl.DataFrame, weight: Floats) -> Self:
@@ -123,12 +140,18 @@ class BgNbd:
 
     def expected_orders(self, seen: Histories, days: float) -> Floats:
         """By equation 10."""
+        x, tenure, place = seen.pairs
+        orders: Floats = self._orders_while_alive(x, tenure, days)[place]
+        return orders * self.p_alive(seen)
+
+    def _orders_while_alive(self, x: Floats, tenure: Floats, days: float) -> Floats:
+        """Order days that are expected of customers who have not dropped out."""
         from scipy.special import hyp2f1
 
         # The formula has gaps at a = 1 and at a + b + x = 1, and is smooth about them.
         a = self.a if abs(self.a - 1) > 1e-6 else 1 + 1e-6
-        rate, kept = self.r + seen.x, self.b + seen.x
-        passed = days / (self.alpha + seen.T + days)
+        rate, kept = self.r + x, self.b + x
+        passed = days / (self.alpha + tenure + days)
         rest = a + kept - 1
         rest = np.where(np.abs(rest) > 1e-6, rest, 1e-6)
         stays = hyp2f1(rate, kept, rest, passed) * (1 - passed) ** rate
@@ -136,10 +159,10 @@ class BgNbd:
         # The series gives up on rates that do not differ between customers (r in the thousands):
         # there the mean chance of dropping out stands for all chances.
         mean = self.a / (self.a + kept)
-        rough = -np.expm1(-rate * np.log1p(mean * days / (self.alpha + seen.T))) / mean
-        most = rate / (self.alpha + seen.T) * days
-        alive: Floats = np.clip(np.where(np.isfinite(orders), orders, rough), 0.0, most)
-        return alive * self.p_alive(seen)
+        rough = -np.expm1(-rate * np.log1p(mean * days / (self.alpha + tenure))) / mean
+        most = rate / (self.alpha + tenure) * days
+        while_alive: Floats = np.clip(np.where(np.isfinite(orders), orders, rough), 0.0, most)
+        return while_alive
 
     def prob_no_order(self, seen: Histories, days: float) -> Floats:
         """1 - p_alive (1 - ((alpha + T) / (alpha + T + days))^(r + x)).

@@ -30,6 +30,8 @@ SEGMENT_SHARES = "segment_shares"
 # The logarithm of an empty bin is infinite: one customer in ten thousand stands for none. A bin
 # that loses a tenth of the customers then counts 0.69, one that loses a hundredth 0.05.
 FLOOR = 1e-4
+# What the features are made from.
+_READ = sorted({name for feature in FEATURES.values() for name in feature.meta.root_names()})
 _TENTHS = np.arange(1, 10) / 10
 
 
@@ -125,11 +127,11 @@ def drift_between(
     ['recency_days']
     """
     versions = from_rows(models.collect())
-    now = customers.collect()
+    now = customers.select(_READ).collect()
     if not versions or not now.height:
         return MODEL_DRIFT.empty()
     model = versions[-1]
-    then = training.filter(pl.col("model_version") == model.version).collect()
+    then = training.filter(pl.col("model_version") == model.version).select(_READ).collect()
     if model.trained_as_of == as_of:
         then = now
     if not then.height:
@@ -177,13 +179,28 @@ def retraining_due(
     """
     if not models.height:
         return "first"
-    latest = models.filter(pl.col("model_version") == pl.max("model_version"))
-    version, trained_as_of = latest.select("model_version", "trained_as_of").row(0)
-    age = as_of - trained_as_of
-    if age >= thresholds.model_age:
+    version, trained_as_of = _latest(models)
+    if as_of - trained_as_of >= thresholds.model_age:
         return "age"
     moved = drift.filter((pl.col("model_version") == version) & pl.col("has_drifted"))
-    return "drift" if moved.height and age >= thresholds.model_rest else None
+    return "drift" if moved.height and has_rested(models, as_of, thresholds) else None
+
+
+def has_rested(models: pl.DataFrame, as_of: date, thresholds: Thresholds = THRESHOLDS) -> bool:
+    """Whether the latest model is old enough for drift to be a reason to train again.
+
+    >>> models = pl.DataFrame({"model_version": [1], "trained_as_of": date(2024, 1, 1)})
+    >>> [has_rested(models, date(2024, 1, day)) for day in (7, 8)]
+    [False, True]
+    """
+    return bool(as_of - _latest(models)[1] >= thresholds.model_rest)
+
+
+def _latest(models: pl.DataFrame) -> tuple[int, date]:
+    """Version and training day of the latest model."""
+    latest = models.filter(pl.col("model_version") == pl.max("model_version"))
+    version, trained_as_of = latest.select("model_version", "trained_as_of").row(0)
+    return version, trained_as_of
 
 
 def _customers(purchases: pl.LazyFrame, day: date) -> pl.DataFrame:

@@ -8,8 +8,9 @@ from datetime import date
 
 import polars as pl
 
-from bridge_cart_assets.models.drift import drift_between, retraining_due
+from bridge_cart_assets.models.drift import drift_between, has_rested, retraining_due
 from bridge_cart_assets.models.segment_history import with_new_model
+from bridge_cart_assets.tables.gold import MODEL_DRIFT
 
 
 def segment_models(
@@ -40,11 +41,16 @@ def segment_models(
     >>> models.collect()["trained_because"].to_list()
     ['first', 'asked']
     """
-    models, customers = earlier.collect(), features.collect()
-    if not customers.height:
+    models = earlier.collect()
+    if not features.select(pl.len()).collect().item():
         return models
-    drift = drift_between(training, features, models.lazy(), as_of)
-    because = retraining_due(models, drift, as_of)
+    because = retraining_due(models, MODEL_DRIFT.empty(), as_of)
     if asked and models.height:
         because = "asked"
-    return models if because is None else with_new_model(models, customers, as_of, because)
+    # All customers are looked at only where their drift decides.
+    elif because is None and has_rested(models, as_of):
+        drift = drift_between(training, features, models.lazy(), as_of)
+        because = retraining_due(models, drift, as_of)
+    if because is None:
+        return models
+    return with_new_model(models, features.collect(), as_of, because)

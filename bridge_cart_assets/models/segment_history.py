@@ -20,7 +20,7 @@ from bridge_cart_assets.models.segments import (
 from bridge_cart_assets.models.trajectory import trajectory
 from bridge_cart_assets.tables.gold import CUSTOMER_HISTORY, CUSTOMER_SEGMENTS, SEGMENT_METRICS
 from bridge_cart_assets.transforms import history
-from bridge_cart_assets.transforms.changes import Changes, Rows
+from bridge_cart_assets.transforms.changes import Changes, Rows, is_among
 
 
 def with_new_model(
@@ -127,8 +127,13 @@ def customer_history(purchases: pl.LazyFrame, models: pl.LazyFrame, as_of: date)
     >>> states.select(pl.col("valid_from").dt.to_string(), "segment_id", "lifecycle").rows()
     [('2024-01-01', 1, 'new'), ('2024-01-08', 2, 'new'), ('2024-01-31', 2, 'active')]
     """
-    intervals = effective_intervals(from_rows(models.collect()), as_of)
-    states = history.purchase_states(purchases, as_of)
+    versions = from_rows(models.collect())
+    return _history(history.purchase_states(purchases, as_of), versions, as_of)
+
+
+def _history(states: pl.DataFrame, models: Sequence[SegmentModel], as_of: date) -> pl.DataFrame:
+    """The history of customers from their states between two purchase days."""
+    intervals = effective_intervals(models, as_of)
     if not intervals or not states.height:
         return CUSTOMER_HISTORY.empty()
     segments = pl.concat(
@@ -153,7 +158,8 @@ def updated_history(
     """The rows of gold/customer_history that come and go when silver or as_of has changed.
 
     The state of a customer changes with a line, and as time passes: recency grows, so the segment
-    and the lifecycle of each day since the last time are compared with the current state.
+    and the lifecycle of each day since the last time are compared with the current state. Who
+    has moved without a line is what gold/customer_features says since the latest purchase.
 
     Args:
         earlier: rows of gold/customer_history, by the same models.
@@ -161,23 +167,42 @@ def updated_history(
         customers: rows of gold/customer_features.
         models: rows of gold/segment_model.
     """
-    current = earlier.filter("is_current").select("customer_id", "segment_id", "lifecycle")
-    known = (
-        customers.join(changes.buyers.lazy(), on="customer_id", how="anti")
-        .join(current, on="customer_id", how="left")
-        .collect()
+    versions, current = from_rows(models.collect()), earlier.filter("is_current")
+    waited = _moved_meanwhile(current, changes, customers, versions)
+    since = _history(history.last_states(waited, changes.as_of), versions, changes.as_of)
+    later = since.filter(pl.col("valid_from") > changes.seen_as_of)
+    ended = current.filter(is_among(later["customer_id"])).collect()
+    until = later.group_by("customer_id").agg(valid_to=pl.min("valid_from"))
+    closed = ended.drop("valid_to").join(until, on="customer_id").with_columns(is_current=False)
+    again = customer_history(changes.of_buyers.now.lazy(), models, changes.as_of)
+    return Rows(
+        came=pl.concat([again, closed.select(again.columns), later]),
+        gone=pl.concat([earlier.filter(is_among(changes.buyers["customer_id"])).collect(), ended]),
     )
-    moved = [
-        _moved_by(known, day, model)
-        for model, first, end in effective_intervals(from_rows(models.collect()), changes.as_of)
+
+
+def _moved_meanwhile(
+    current: pl.LazyFrame,
+    changes: Changes,
+    customers: pl.LazyFrame,
+    models: Sequence[SegmentModel],
+) -> pl.DataFrame:
+    """The customers without a changed line whose state has changed, as `last_states` takes them."""
+    days = [
+        (day, model)
+        for model, first, end in effective_intervals(models, changes.as_of)
         for day in _days_between(changes, first, end)
     ]
-    touched = pl.concat([changes.buyers, *moved]).unique()
-    lines = changes.lines_of(touched).now
-    return Rows(
-        came=customer_history(lines.lazy(), models, changes.as_of),
-        gone=earlier.join(touched.lazy(), on="customer_id", how="semi").collect(),
+    known = (
+        customers.select("customer_id", *history.OF_STATE)
+        .join(changes.buyers.lazy(), on="customer_id", how="anti")
+        .join(
+            current.select("customer_id", "segment_id", "lifecycle"), on="customer_id", how="left"
+        )
     )
+    waited = known.collect() if days else known.limit(0).collect()
+    moved = [changes.buyers.clear(), *(_moved_by(waited, day, model) for day, model in days)]
+    return waited.join(pl.concat(moved).unique(), on="customer_id", how="semi")
 
 
 def _days_between(changes: Changes, first: date | None, end: date) -> list[date]:
@@ -213,7 +238,8 @@ def metrics_from(
     Returns:
         The columns of gold/segment_metrics.
     """
-    rows = states.select("segment_id", "segment_name", "valid_from").collect()
+    first = {"valid_from": pl.min("valid_from")}
+    rows = states.group_by("segment_id", "segment_name").agg(**first).collect()
     if not rows.height:
         return SEGMENT_METRICS.empty()
     active_segments = [

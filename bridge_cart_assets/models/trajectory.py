@@ -69,13 +69,13 @@ def _as_spells(
 ) -> pl.DataFrame:
     order = np.lexsort((starts, rows))
     taken = states.select("customer_id", "last", "end")[rows[order]]
-    following = pl.col("start").shift(-1).over("_row")
+    following = pl.when(pl.col("_row") == pl.col("_row").shift(-1)).then(pl.col("start").shift(-1))
     return (
         taken.with_columns(
             _row=pl.Series(rows[order]),
             _recency=pl.Series(starts[order]),
             segment_id=pl.Series(np.array(model.ids, dtype=np.int64)[segments[order]]),
-            segment_name=pl.Series([model.names[i] for i in segments[order]], dtype=pl.String),
+            segment_name=pl.Series(model.names, dtype=pl.String).gather(segments[order]),
         )
         .with_columns(start=pl.col("last") + pl.duration(days="_recency"))
         .with_columns(end=pl.coalesce(following, "end"))

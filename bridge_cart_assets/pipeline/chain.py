@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bridge_cart_assets.engine.engine import Engine
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.object_store import ObjectStore
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES, recipes, update_table
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.pipeline.intake import take_in_source
@@ -23,7 +25,7 @@ from bridge_cart_assets.tables.silver import TABLES as SILVER_TABLES
 
 def run(
     lake: Lake,
-    landing: Path,
+    landing: Path | ObjectStore,
     *,
     sources: Sequence[Source] = SOURCES,
     brokers: Mapping[str, str] | None = None,
@@ -31,6 +33,7 @@ def run(
     catalogue: Path | None = None,
     run_id: str = "pipeline",
     settings: SilverSettings | None = None,
+    engine: Engine | None = None,
 ) -> None:
     """Take in what is new, fold it into silver, update gold and build the catalogue.
 
@@ -43,11 +46,18 @@ def run(
         catalogue: the DuckDB file; none is built without.
         run_id: written down with each commit.
         settings: what silver is made with.
+        engine: where the work on records and lines is done; in this process without.
     """
     refresh_silver(
-        lake, landing, sources=sources, brokers=brokers, run_id=run_id, settings=settings
+        lake,
+        landing,
+        sources=sources,
+        brokers=brokers,
+        run_id=run_id,
+        settings=settings,
+        engine=engine,
     )
-    refresh_gold(lake, discount_rate=discount_rate, run_id=run_id)
+    refresh_gold(lake, discount_rate=discount_rate, run_id=run_id, engine=engine)
     if catalogue is not None:
         build_catalogue(
             catalogue,
@@ -63,24 +73,30 @@ def run(
 
 def refresh_silver(
     lake: Lake,
-    landing: Path,
+    landing: Path | ObjectStore,
     *,
     sources: Sequence[Source] = SOURCES,
     brokers: Mapping[str, str] | None = None,
     run_id: str = "pipeline",
     settings: SilverSettings | None = None,
+    engine: Engine | None = None,
 ) -> None:
     """Take in what is new and fold what is pending."""
     settings = settings or SilverSettings()
     for source in sources:
         take_in_source(lake, source, landing, run_id, brokers=brokers, zone=settings.timezone)
-    fold_due_days(lake, sources, pending_days(lake, sources), run_id, settings=settings)
+    due = pending_days(lake, sources)
+    fold_due_days(lake, sources, due, run_id, settings=settings, engine=engine)
 
 
 def refresh_gold(
-    lake: Lake, *, discount_rate: float = Settings.discount_rate, run_id: str = "pipeline"
+    lake: Lake,
+    *,
+    discount_rate: float = Settings.discount_rate,
+    run_id: str = "pipeline",
+    engine: Engine | None = None,
 ) -> None:
     """Build all tables of gold, one after the other."""
-    inputs = GoldInputs.now(lake)
+    inputs = GoldInputs.now(lake, engine)
     for recipe in recipes(discount_rate):
         update_table(lake, recipe, run_id, inputs)

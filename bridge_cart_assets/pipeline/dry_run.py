@@ -25,7 +25,8 @@ from bridge_cart_assets.ingestion.readers import (
 )
 from bridge_cart_assets.ingestion.repeated import RepeatedFile, taken_before
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.pipeline.silver import CleanedRecords, clean_records
+from bridge_cart_assets.object_store import ObjectStore
+from bridge_cart_assets.pipeline.cleaned_records import CleanedRecords, clean_records
 from bridge_cart_assets.settings import SilverSettings
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.columns import MONEY
@@ -101,7 +102,7 @@ def dry_run(
     path: Path,
     source: Source,
     lake: Lake,
-    landing: Path,
+    landing: Path | ObjectStore,
     settings: SilverSettings | None = None,
 ) -> DryRun:
     """Read a file as a source's, and follow its records as far as silver.
@@ -118,9 +119,10 @@ def dry_run(
         ValueError: the source's `conform` does not return what it feeds.
     """
     settings = settings or SilverSettings()
-    root = landing.absolute() / source.name
     path = path.absolute()
-    folder = root if path.is_relative_to(root) else path.parent
+    folder = path.parent
+    if isinstance(landing, Path) and path.is_relative_to(root := landing.absolute() / source.name):
+        folder = root
     file = landed_file(source.name, folder, path, settings.timezone)
     if file is None:
         raise FileRefusedError("UNREADABLE", "there is no such file")

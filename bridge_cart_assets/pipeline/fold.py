@@ -35,6 +35,7 @@ from bridge_cart_assets.pipeline.persons import (
     rows_with_keys,
     update_identities,
 )
+from bridge_cart_assets.pipeline.spread_silver import FirstLines
 from bridge_cart_assets.tables.silver import (
     CUSTOMER_REPEATS,
     CUSTOMERS,
@@ -113,6 +114,7 @@ def fold_records(
     following: Following,
     commit: Commit,
     whole_order_in: WholeOrder | None = None,
+    first_lines: FirstLines | None = None,
 ) -> FoldResult:
     """Fold records into silver, and let silver follow the identities that they change.
 
@@ -123,8 +125,10 @@ def fold_records(
         following: what the run knows of persons.
         commit: what is written down with the rows.
         whole_order_in: what holds all lines of an order.
+        first_lines: in the place of `lines`, all lines of a source that an engine has folded.
 
     Raises:
+        NotFirstError: silver has lines of that source.
         CommitConflictError: another run came between; whatever is written by then, the fold can be
             done again.
     """
@@ -146,7 +150,9 @@ def fold_records(
     found = update_identities(
         identities_at,
         of_lines.current_at,
-        FoldedLines(line_records, folded.current, lines_before.current),
+        FoldedLines(line_records, folded.current, lines_before.current)
+        if first_lines is None
+        else FoldedLines(first_lines.records, first_lines.addressed, lines_before.current),
         _records(profiles, profiles_before),
         following.hash_key,
         commit,
@@ -154,6 +160,9 @@ def fold_records(
     moved = pl.concat([earlier, found.moved]).unique()
     is_moved = moved.height > 0
 
+    if first_lines is not None:
+        others = _not_own(identities_at)
+        first_lines.write(lake, of_lines.current_at, of_lines.superseded_at, others, commit)
     has_read_lines = found.is_changed and (lines.height > 0 or found.has_read_lines)
     if lines.height or is_moved or has_read_lines:
         _write_lines(
@@ -167,6 +176,12 @@ def fold_records(
             even_if_empty=is_moved or found.is_changed,
         )
     return FoldResult(touched, identities_at.version)
+
+
+def _not_own(identities_at: Snapshot) -> pl.DataFrame:
+    """The person of each identity that is not a person of its own."""
+    rows = identities_at.scan().filter(pl.col("person_id") != pl.col("identity"))
+    return rows.select("identity", "person_id").collect()
 
 
 def _records(accepted: pl.DataFrame, before: Folded) -> pl.DataFrame:

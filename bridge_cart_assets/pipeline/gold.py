@@ -36,6 +36,7 @@ from bridge_cart_assets.models.segment_history import (
 )
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs, WholeError, feed_since, seen_name
 from bridge_cart_assets.pipeline.phases import phase
+from bridge_cart_assets.pipeline.spread_gold import build_by
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
     CONCENTRATION_DAILY,
@@ -65,11 +66,11 @@ from bridge_cart_assets.transforms.features import customer_features, updated_fe
 from bridge_cart_assets.transforms.history import segment_events, updated_events
 from bridge_cart_assets.transforms.kpi_moves import kpi_moves, updated_kpi_moves
 from bridge_cart_assets.transforms.kpis import kpis_from
-from bridge_cart_assets.transforms.migration import segment_migration
+from bridge_cart_assets.transforms.migration import segment_migration, updated_migration
 from bridge_cart_assets.transforms.sales import sales_daily, updated_sales
 
 # Counted up when a formula of a table that follows changes: then it is built whole once.
-FORMULAS = 1
+FORMULAS = 2
 # When it is further behind, a table is built whole as quickly.
 MOST_DAYS = timedelta(days=31)
 _FORMULAS, _MODEL = "bridge-cart/formulas", "bridge-cart/segment-model"
@@ -167,7 +168,7 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
             *(SEGMENT_EVENTS, (CUSTOMER_HISTORY, PURCHASES), segment_events),
             follow=Follow(
                 updated_events,
-                reads=(CUSTOMER_HISTORY,),
+                reads=(CUSTOMER_HISTORY, features),
                 feed=CUSTOMER_HISTORY,
                 is_of_model=True,
             ),
@@ -176,7 +177,15 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
             *(SEGMENT_METRICS, (CUSTOMER_HISTORY, PURCHASES, models), metrics_from),
             reads=(CUSTOMER_HISTORY, SEGMENT_EVENTS, models),
         ),
-        Recipe(SEGMENT_MIGRATION, (CUSTOMER_HISTORY,), segment_migration),
+        Recipe(
+            *(SEGMENT_MIGRATION, (CUSTOMER_HISTORY,), segment_migration),
+            follow=Follow(
+                updated_migration,
+                reads=(CUSTOMER_HISTORY,),
+                feed=CUSTOMER_HISTORY,
+                is_of_model=True,
+            ),
+        ),
         Recipe(
             *(MODEL_DRIFT, (PURCHASES, models), drift_between),
             reads=(TRAINING_STATES, features, models),
@@ -195,7 +204,7 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
         ),
         Recipe(
             *(CONCENTRATION_DAILY, (PURCHASES,), concentration_daily),
-            follow=Follow(updated_concentration),
+            follow=Follow(updated_concentration, reads=(features,)),
         ),
         Recipe(KPIS_DAILY, (PURCHASES,), kpis_from, reads=(KPI_MOVES, CONCENTRATION_DAILY)),
         Recipe(*(COHORT_RETENTION, (PURCHASES,), cohort_retention), follow=Follow(updated_cohorts)),
@@ -242,7 +251,15 @@ class Built:
 
 
 def build_rows(recipe: Recipe, inputs: GoldInputs) -> pl.DataFrame:
-    """The rows that a table should have now, as its declaration types them."""
+    """The rows that a table should have now, as its declaration types them.
+
+    Raises:
+        EngineError: the engine of the run failed.
+    """
+    if inputs.engine is not None:
+        by_engine = build_by(inputs.engine, recipe.table, inputs)
+        if by_engine is not None:
+            return recipe.table.conform(by_engine)
     read = (inputs.rows(table, of_everybody=recipe.of_everybody) for table in recipe.inputs)
     rows = recipe.build(*read, inputs.as_of)
     return recipe.table.conform(rows)
@@ -284,8 +301,8 @@ def _update(recipe: Recipe, run_id: str, inputs: GoldInputs, noted: Mapping[str,
             why = str(reason)
         else:
             if isinstance(changed, Rows):
-                built = Built(None, "incremental", None, changed.height, 0.0)
                 change = diff(recipe.table, changed.gone, changed.came)
+                built = Built(None, "incremental", None, change.height, 0.0)
                 snapshot.apply(change, Commit(run_id, inputs.as_of, recorded, built.notes(noted)))
                 return built
             rows = recipe.table.conform(changed)

@@ -11,6 +11,8 @@ from functools import cached_property
 
 import polars as pl
 
+from bridge_cart_assets.engine.engine import Engine
+from bridge_cart_assets.lake.changes import net_rows
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.snapshot import FeedGoneError, Snapshot
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
@@ -22,7 +24,6 @@ from bridge_cart_assets.transforms.features import anonymous_lines, of_customers
 
 # With a larger share of the lines changed, a table is built whole as quickly.
 MOST_LINES = 0.2
-_CAME = ("insert", "update_postimage")
 
 
 class WholeError(Exception):
@@ -39,20 +40,22 @@ class GoldInputs:
         lake: the tables.
         as_of: latest batch day; None while silver is empty.
         is_rebuilding: whether a rebuild is not complete.
+        engine: where tables are built from all lines; in this process without.
     """
 
     lake: Lake
     as_of: date | None
     is_rebuilding: bool = False
+    engine: Engine | None = None
     _known: dict[tuple[int, int, date], Changes] = field(default_factory=dict)
     _opened: dict[str, Snapshot] = field(default_factory=dict)
 
     @classmethod
-    def now(cls, lake: Lake) -> "GoldInputs":
+    def now(cls, lake: Lake, engine: Engine | None = None) -> "GoldInputs":
         """For a run that begins now."""
         opened = {table.path: lake.snapshot(table) for table in (PURCHASES, CUSTOMERS)}
         is_rebuilding = unfinished_rebuild(lake) is not None
-        return cls(lake, latest_day(lake), is_rebuilding, _opened=opened)
+        return cls(lake, latest_day(lake), is_rebuilding, engine, _opened=opened)
 
     @cached_property
     def seen(self) -> dict[str, int]:
@@ -99,9 +102,11 @@ class GoldInputs:
             lines, profiles = feed_since(purchases, versions[0]), feed_since(customers, versions[1])
             if lines.height > MOST_LINES * purchases.rows:
                 raise WholeError(f"{lines.height:,} changed lines of {purchases.rows:,}")
+            # A profile changes nothing about lines without a customer.
+            nobody = Rows(profiles.came.clear(), profiles.gone.clear())
             both = (
-                (keep(purchases.scan()), customers.scan(), lines.filtered(keep), profiles)
-                for keep in (anonymous_lines, of_customers)
+                (keep(purchases.scan()), customers.scan(), lines.filtered(keep), of_people)
+                for keep, of_people in ((anonymous_lines, nobody), (of_customers, profiles))
             )
             anonymous, people = (Changes(*rows, seen_as_of, self.as_of) for rows in both)
             self._known[known_as] = replace(people, anonymous=anonymous)
@@ -120,12 +125,7 @@ def feed_since(snapshot: Snapshot, since: int) -> Rows:
         feed = snapshot.change_feed(since)
     except FeedGoneError as gone:
         raise WholeError(str(gone)) from gone
-    sign = pl.when(pl.col("_change_type").is_in(_CAME)).then(1).otherwise(-1)
-    net = feed.with_columns(_sign=sign).group_by(list(snapshot.table.dtypes)).agg(pl.sum("_sign"))
-    return Rows(
-        came=net.filter(pl.col("_sign") > 0).drop("_sign"),
-        gone=net.filter(pl.col("_sign") < 0).drop("_sign"),
-    )
+    return Rows(*net_rows(snapshot.table, feed))
 
 
 def seen_name(table: Table) -> str:

@@ -17,6 +17,7 @@ from bridge_cart_assets.ingestion.repeated import (
 )
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.object_store import ObjectStore
 from bridge_cart_assets.pipeline.plan import ALL_ARRIVALS, FILES, MESSAGES
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
 from bridge_cart_assets.sources import Source
@@ -75,7 +76,7 @@ class Intake:
 def take_in_source(
     lake: Lake,
     source: Source,
-    landing: Path,
+    landing: Path | ObjectStore,
     run_id: str,
     *,
     brokers: Mapping[str, str] | None = None,
@@ -112,7 +113,8 @@ def take_in_source(
             within=lambda file, done, total: progress(
                 f"{source.raw.path}: {masked_path(file.object)}: {done:,} of {total:,}"
             ),
-            notes=landing.parent / "reading",
+            # Of a landing zone in an object store nothing is noted.
+            notes=landing.parent / "reading" if isinstance(landing, Path) else None,
         )
         if files.repeated:
             repeated = repeated_files(lake, source, run_id)

@@ -21,6 +21,7 @@ from bridge_cart_assets.tables.silver import IDENTITIES
 from bridge_cart_assets.transforms.addresses import address_key
 from bridge_cart_assets.transforms.folding import PURCHASE_KEY
 from bridge_cart_assets.transforms.identities import (
+    ADDRESS_OF_LINE,
     identity_of_line,
     latest_addresses,
     members,
@@ -77,8 +78,8 @@ class FoldedLines:
     """The order lines of a fold.
 
     Attributes:
-        records: all records of these lines, customer_id as received.
-        current: those of them that stand now.
+        records: customer_id as received, email_key and batch_day of all records of these lines.
+        current: the columns of `ADDRESS_OF_LINE` of those of them that stand now.
         before: those that stood, as silver/purchases has them.
     """
 
@@ -129,7 +130,7 @@ def update_identities(
     elsewhere = _addressed_lines(lines_at, by_orders).join(
         lines.before, on=PURCHASE_KEY, how="anti"
     )
-    standing = pl.concat([lines.current.select(elsewhere.columns), elsewhere])
+    standing = pl.concat(rows.select(ADDRESS_OF_LINE) for rows in (lines.current, elsewhere))
     now = members(beside, latest_addresses(standing))
     changed = now.join(stored, on=_MEMBER, how="anti", nulls_equal=True)
     earlier = stored.join(changed, on="identity", how="semi")
@@ -223,18 +224,20 @@ def as_received(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def rows_with_keys(snapshot: Snapshot, keys: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a table that have one of the keys.
+    """The rows of a table that have one of the keys."""
+    if snapshot.version is None or not keys.height:
+        return snapshot.table.empty()
+    return with_keys(snapshot.scan(), keys).collect()
+
+
+def with_keys(rows: pl.LazyFrame, keys: pl.DataFrame) -> pl.LazyFrame:
+    """Those of some rows that have one of the keys, which may have nulls.
 
     The range of the keys lets Parquet statistics skip what cannot match, most of the table when
     ids grow with time.
     """
-    if snapshot.version is None or not keys.height:
-        return snapshot.table.empty()
     widest = keys.columns[1] if len(keys.columns) > 1 else keys.columns[0]
-    low, high = keys[widest].min(), keys[widest].max()
-    return (
-        snapshot.scan()
-        .filter(pl.col(widest).is_between(pl.lit(low), pl.lit(high)))
-        .join(keys.lazy(), on=keys.columns, how="semi")
-        .collect()
-    )
+    if keys.height and not keys[widest].null_count():
+        low, high = keys[widest].min(), keys[widest].max()
+        rows = rows.filter(pl.col(widest).is_between(pl.lit(low), pl.lit(high)))
+    return rows.join(keys.lazy(), on=keys.columns, how="semi", nulls_equal=True)

@@ -98,7 +98,8 @@ def plan(
     arrivals = frozenset(arrivals)
     files_of = sources if FILES in arrivals else ()
     zone = settings.timezone
-    listed = [f for source in files_of for f in list_landing(settings.landing, source.name, zone)]
+    landing = settings.landing_zone
+    listed = [f for source in files_of for f in list_landing(landing, source.name, zone)]
     messages: list[Position] = []
     kafka_problem = None
     if MESSAGES in arrivals:
@@ -145,7 +146,7 @@ def plan(
 
 def table_versions(lake: Lake) -> dict[str, int | None]:
     """The version of every stored table, by path; None for one that is not there yet."""
-    return {table.path: lake.snapshot(table).version for table in STORED_TABLES}
+    return {s.table.path: s.version for s in lake.snapshots(STORED_TABLES)}
 
 
 def _is_served(settings: Settings, lake: Lake, versions: Mapping[str, int | None]) -> bool:

@@ -11,19 +11,21 @@ A fold writes several tables, one commit each, in an order that makes a crash ha
    run folds the day again, which changes nothing in tables that were already written.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 
 import polars as pl
 
 from bridge_cart_assets.batch_days import DayRange
+from bridge_cart_assets.engine.engine import Engine
 from bridge_cart_assets.lake.changes import diff
 from bridge_cart_assets.lake.commits import Commit, CommitConflictError, retry_on_conflict
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.lake.snapshot import Snapshot
+from bridge_cart_assets.pipeline.cleaned_records import batches, clean_in_parts
 from bridge_cart_assets.pipeline.fold import fold_records
 from bridge_cart_assets.pipeline.hash_key import hash_key_in
 from bridge_cart_assets.pipeline.losses import missing_records
@@ -31,9 +33,16 @@ from bridge_cart_assets.pipeline.pending import arrived_days, latest_day, pendin
 from bridge_cart_assets.pipeline.persons import FOLLOWED, Following
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
 from bridge_cart_assets.pipeline.remembered_settings import remember_settings
+from bridge_cart_assets.pipeline.spread_silver import (
+    FirstLines,
+    NotFirstError,
+    clean_by,
+    fold_first,
+    is_first,
+    records_on,
+)
 from bridge_cart_assets.settings import SilverSettings
 from bridge_cart_assets.sources import SOURCES, Source
-from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.silver import (
     ACCOUNTING,
     CUSTOMER_REPEATS,
@@ -47,40 +56,10 @@ from bridge_cart_assets.tables.silver import (
 )
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.accounting import account
-from bridge_cart_assets.transforms.cleaning import Cleaned, clean_customers, clean_purchases
 from bridge_cart_assets.transforms.local_time import start_of_day
-from bridge_cart_assets.transforms.order_lines import complete_lines, split_empty_orders
 
-_BATCH_RECORDS = 500_000
-# Text takes several times the room of what is read from it, so less of it is in memory at a time.
-_PART_RECORDS = 200_000
 _ATTEMPTS = 8
 _REPEATS = {PURCHASES.path: PURCHASE_REPEATS, CUSTOMERS.path: CUSTOMER_REPEATS}
-
-
-@dataclass(frozen=True)
-class CleanedRecords:
-    """Raw records of a source, cleaned.
-
-    Attributes:
-        lines: the order lines as text, numbered and completed, where the source has any.
-        profiles: the profiles as text, where the source has any.
-        purchases: the order lines, cleaned, and orders that came without one, of kind `empty`.
-        customers: the profiles, cleaned.
-        refused: what is refused of the records and of the lines, with the text of the record.
-    """
-
-    lines: pl.DataFrame | None
-    profiles: pl.LazyFrame | None
-    purchases: Cleaned | None
-    customers: Cleaned | None
-    refused: pl.DataFrame
-
-    def counted_lines(self, source: Source) -> pl.DataFrame | None:
-        """What accounting counts of each line, of a source whose records hold several."""
-        if self.lines is None or source.whole_order_in is None:
-            return None
-        return self.lines.select("_batch_day", "_fingerprint", "_pos")
 
 
 def fold_due_days(
@@ -90,6 +69,7 @@ def fold_due_days(
     run_id: str,
     progress: ProgressCallback = silent,
     settings: SilverSettings | None = None,
+    engine: Engine | None = None,
 ) -> None:
     """Fold the due batch days of each source, then record as_of in every silver table.
 
@@ -100,8 +80,10 @@ def fold_due_days(
         run_id: written down with each commit.
         progress: gets a line for every batch of days.
         settings: what the rows are made with; a lake keeps those of its first rows.
+        engine: where records are cleaned and folded; in this process without.
 
     Raises:
+        EngineError: the engine failed.
         SettingsError: the rows that are there were made with other settings.
         HashKeyError: the key of the addresses' hashes cannot be read, or is another one.
     """
@@ -112,10 +94,37 @@ def fold_due_days(
         remember_settings(lake, settings, run_id)
         following = Following.of(lake.snapshot(IDENTITIES), hash_key_in(settings.identity_key))
     for source in sources:
-        for batch in batches(arrived_days(lake, source), due[source.name]):
-            fold_days(lake, source, batch, run_id, settings, following)
+        records = arrived_days(lake, source)
+        for batch in _batches(lake, source, records, due[source.name], engine):
+            fold_days(lake, source, batch, run_id, settings, following, engine)
             progress(f"silver: {source.name} up to {max(batch)}")
     record_as_of(lake, run_id, following)
+
+
+def _batches(
+    lake: Lake,
+    source: Source,
+    records: dict[date, int],
+    due: Iterable[date],
+    engine: Engine | None,
+) -> Iterable[list[date]]:
+    """The due days as they are folded together: all of them where the lines stay with an engine."""
+    days = sorted(due)
+    stay = engine is not None and _stay_there(lake, source, records, days, engine)
+    return [days] if stay else batches(records, days)
+
+
+def _stay_there(
+    lake: Lake,
+    source: Source,
+    records: Mapping[date, int],
+    days: Sequence[date],
+    engine: Engine,
+) -> bool:
+    """Whether the lines of some days are folded and written by an engine."""
+    if source.feeds is not PURCHASES or not engine.is_used_for(records_on(records, days)):
+        return False
+    return is_first(source, lake.snapshot(PURCHASES), lake.snapshot(PURCHASE_REPEATS))
 
 
 def due_days(
@@ -145,22 +154,6 @@ def due_days(
     }
 
 
-def batches(
-    records: dict[date, int], due: Iterable[date], most: int = _BATCH_RECORDS
-) -> Iterator[list[date]]:
-    """Days in order, in batches of about half a million records: memory follows the batch."""
-    batch: list[date] = []
-    size = 0
-    for day in sorted(due):
-        if batch and size + records.get(day, 0) > most:
-            yield batch
-            batch, size = [], 0
-        batch.append(day)
-        size += records.get(day, 0)
-    if batch:
-        yield batch
-
-
 def fold_days(
     lake: Lake,
     source: Source,
@@ -168,6 +161,7 @@ def fold_days(
     run_id: str,
     settings: SilverSettings | None = None,
     following: Following | None = None,
+    engine: Engine | None = None,
 ) -> None:
     """Clean the raw records of some days and fold them into silver; idempotent.
 
@@ -178,6 +172,7 @@ def fold_days(
         run_id: written down with each commit.
         settings: what the rows are made with.
         following: what the run knows of persons, when it folds more than these days.
+        engine: where records are cleaned and folded; in this process without.
 
     When another run brings more records of these days meanwhile, they are folded again: what is
     counted must be what was folded.
@@ -187,76 +182,11 @@ def fold_days(
     """
     settings = settings or SilverSettings()
     known = following or Following.of(lake.snapshot(IDENTITIES), hash_key_in(settings.identity_key))
-    fold = partial(_fold_arrived, lake, source, days, run_id, settings, known)
+    fold = partial(_fold_arrived, lake, source, days, run_id, settings, known, engine)
     if not any(fold() for _ in range(_ATTEMPTS)):
         raise CommitConflictError(
             f"{source.raw.path} kept getting records of {min(days)} to {max(days)}"
         )
-
-
-def clean_records(
-    raw: pl.LazyFrame, source: Source, settings: SilverSettings, hash_key: bytes | None = None
-) -> CleanedRecords:
-    """Conform and clean raw records.
-
-    Args:
-        raw: raw records of whole files, of any status.
-        source: whose records they are.
-        settings: what silver is made with.
-        hash_key: the key of the addresses' hashes, if there is one.
-    """
-    zone = settings.timezone
-    conformed = source.conform(raw.filter(pl.col("_status") == "ok"))
-    refused = [_unreadable_records(raw)]
-    lines = purchases = customers = None
-    if conformed.purchases is not None:
-        received, empty = split_empty_orders(conformed.purchases.collect())
-        lines = complete_lines(received)
-        records = pl.concat([lines, empty], how="diagonal").lazy()
-        purchases = clean_purchases(records, source.dates, source.currency, zone, hash_key)
-        if empty.height:
-            # An order without a line brings nothing that could be refused.
-            of_line = lines.select(fingerprint="_fingerprint", pos="_pos")
-            refused_lines = purchases.refused.join(of_line, on=["fingerprint", "pos"], how="semi")
-            purchases = replace(purchases, refused=refused_lines)
-        refused.append(_with_original(purchases, raw, source))
-    if conformed.customers is not None:
-        customers = clean_customers(conformed.customers, source.dates, zone)
-        if source.feeds is CUSTOMERS:
-            refused.append(_with_original(customers, raw, source))
-    return CleanedRecords(lines, conformed.customers, purchases, customers, pl.concat(refused))
-
-
-def _clean_in_parts(
-    arrived: Snapshot,
-    days: Mapping[date, int],
-    source: Source,
-    settings: SilverSettings,
-    hash_key: bytes | None,
-) -> tuple[pl.DataFrame | None, pl.DataFrame | None, pl.DataFrame, pl.DataFrame | None]:
-    """Clean the records of some days, of a few days at a time: a file is always whole.
-
-    Returns:
-        Accepted order lines, accepted profiles, what is refused, and the lines to count.
-    """
-    lines, profiles, refused, counted = [], [], [], []
-    for part in batches(dict(days), days, _PART_RECORDS):
-        # Read once, for all that is asked of it.
-        raw = arrived.scan().filter(pl.col("_batch_day").is_in(part)).collect()
-        cleaned = clean_records(raw.lazy(), source, settings, hash_key)
-        lines += [cleaned.purchases.accepted] if cleaned.purchases else []
-        profiles += [cleaned.customers.accepted] if cleaned.customers else []
-        refused.append(cleaned.refused)
-        of_part = cleaned.counted_lines(source)
-        counted += [of_part] if of_part is not None else []
-        # The next part needs the room.
-        del raw, cleaned
-    return (
-        pl.concat(lines) if lines else None,
-        pl.concat(profiles) if profiles else None,
-        pl.concat(refused),
-        pl.concat(counted) if counted else None,
-    )
 
 
 def _fold_arrived(
@@ -266,25 +196,43 @@ def _fold_arrived(
     run_id: str,
     settings: SilverSettings,
     following: Following,
+    engine: Engine | None,
 ) -> bool:
     """Fold what raw has now of some days; whether it still had the same when all was counted."""
     arrived = lake.snapshot(source.raw)
     records = arrived_days(lake, source)
-    purchases, customers, refused, lines = _clean_in_parts(
-        arrived, {day: records.get(day, 0) for day in days}, source, settings, following.hash_key
-    )
-    commit = Commit(run_id)
-    result = retry_on_conflict(
-        partial(
-            fold_records,
-            lake,
-            _accepted(purchases, PURCHASE_REPEATS),
-            _accepted(customers, CUSTOMER_REPEATS),
-            following,
-            commit,
-            source.whole_order_in,
+    counts = {day: records.get(day, 0) for day in days}
+    purchases: pl.DataFrame | None = None
+    customers: pl.DataFrame | None
+    first_lines: FirstLines | None = None
+    if engine is not None and engine.is_used_for(sum(counts.values())):
+        cleaned = clean_by(engine, arrived, days, source, settings, following.hash_key)
+        customers, refused = cleaned.profiles.collect(), cleaned.refused.collect()
+        lines = cleaned.counted.collect() if source.whole_order_in is not None else None
+        if _stay_there(lake, source, records, days, engine):
+            first_lines = fold_first(engine, cleaned, source)
+        else:
+            purchases = cleaned.lines.collect()
+    else:
+        purchases, customers, refused, lines = clean_in_parts(
+            arrived, counts, source, settings, following.hash_key
         )
-    )
+    commit = Commit(run_id)
+    try:
+        result = retry_on_conflict(
+            partial(
+                fold_records,
+                lake,
+                _accepted(purchases, PURCHASE_REPEATS),
+                _accepted(customers, CUSTOMER_REPEATS),
+                following,
+                commit,
+                source.whole_order_in,
+                first_lines,
+            )
+        )
+    except NotFirstError:
+        return False
     touched = {(source.name, day) for day in days} | result.touched
     refused = refused.with_columns(
         quarantined_at=start_of_day(pl.col("batch_day"), settings.timezone)
@@ -333,40 +281,6 @@ def _commit_nothing(lake: Lake, table: Table, commit: Commit, following: Followi
         version = followed + 1 if snapshot.version == followed else followed
         commit = replace(commit, transactions={FOLLOWED: version})
     return snapshot.apply(diff(table, table.empty(), table.empty()), commit)
-
-
-def _unreadable_records(raw: pl.LazyFrame) -> pl.DataFrame:
-    """Records that were not even records, as rows of quarantine."""
-    return (
-        raw.filter(pl.col("_status") == "quarantined")
-        .select(
-            pl.col("_source", "_batch_day", "_object", "_pos", "_fingerprint").name.map(
-                lambda name: name.removeprefix("_")
-            ),
-            pl.lit(1, dtype=pl.Int64).alias("item"),
-            pl.col("_error_code").alias("reason"),
-            pl.lit(None, dtype=pl.String).alias("column"),
-            pl.lit(None, dtype=pl.String).alias("value"),
-            pl.lit(None, dtype=MONEY).alias("amount"),
-            pl.col("_raw").alias("raw"),
-        )
-        .collect()
-    )
-
-
-def _with_original(cleaned: Cleaned, raw: pl.LazyFrame, source: Source) -> pl.DataFrame:
-    """Refused records with the whole record as it was received, as JSON."""
-    known, others = pl.struct(*source.columns).struct.json_encode(), pl.col("_rescued")
-    # Two JSON objects become one by the comma between them.
-    both = pl.format("{},{}", known.str.strip_suffix("}"), others.str.strip_prefix("{"))
-    key = ["fingerprint", "pos"]
-    refused = cleaned.refused.lazy()
-    wanted = raw.join(refused, left_on=["_fingerprint", "_pos"], right_on=key, how="semi").select(
-        fingerprint="_fingerprint",
-        pos="_pos",
-        raw=pl.when(others.is_null()).then(known).otherwise(both),
-    )
-    return refused.join(wanted, on=key, how="left").collect()
 
 
 def update_quarantine(

@@ -53,7 +53,10 @@ class Checks(Schema):
     upper_bound = number("The most that is allowed", nullable=True)
     first_day = day("First day that was looked at", nullable=True)
     last_day = day("Last day that was looked at", nullable=True)
-    covers = text("whole tables, or the batch days that the run touched", nullable=True)
+    covers = text(
+        "whole tables, the batch days that the run touched, or what changed since the last run",
+        nullable=True,
+    )
     evaluated_at = timestamp("When it was evaluated", nullable=True)
     run_id = text("Dagster run that evaluated it", nullable=True)
 

@@ -4,6 +4,7 @@ import os
 
 import click
 
+from bridge_cart_assets.object_store import StoreError, store_problem
 from bridge_cart_assets.terminal.escaping import printable, printable_lines
 
 
@@ -19,10 +20,14 @@ def say_warning(text: str) -> None:
 
 def words_for(error: BaseException) -> str:
     """What happened and what to do about it, in two lines at most."""
-    if type(error).__module__.startswith("sqlalchemy"):
+    if type(error).__module__.startswith(("sqlalchemy", "dagster_postgres", "psycopg2")):
         from bridge_cart_assets.automation.instance import unusable
 
         return str(unusable(os.environ.get("DAGSTER_HOME", "its database"), error))
+    if isinstance(error, StoreError):
+        return _brief(str(error))
+    if problem := store_problem(error):
+        return problem
     return _brief(str(error) or type(error).__name__)
 
 

@@ -85,6 +85,19 @@ class Turn:
         return outcome
 
 
+def refuse_without_engine(settings: Settings) -> None:
+    """Look for the engine before anything is written.
+
+    Raises:
+        EngineError: it cannot be reached, or what it needs on this machine is missing.
+    """
+    from bridge_cart_assets.engine.engine import engine_at
+
+    engine = engine_at(settings.engine, settings.engine_rows)
+    if engine is not None:
+        engine.check()
+
+
 @contextmanager
 def turn(settings: Settings, wait_seconds: float) -> Iterator[Turn]:
     """The turn of this process to run jobs, once no other run is under way.

@@ -89,7 +89,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     listed = [
         file
         for source in SOURCES
-        for file in list_landing(settings.landing, source.name, settings.timezone)
+        for file in list_landing(settings.landing_zone, source.name, settings.timezone)
     ]
     began = unfinished_rebuild(lake)
     return {

@@ -29,7 +29,7 @@ def listed_files(settings: Settings) -> "list[LandedFile]":
     return [
         file
         for source in SOURCES
-        for file in list_landing(settings.landing, source.name, settings.timezone)
+        for file in list_landing(settings.landing_zone, source.name, settings.timezone)
     ]
 
 
@@ -60,6 +60,7 @@ def warn_missing(lake: "Lake") -> None:
 
 def warn_refused(settings: Settings, lake: "Lake") -> None:
     """Files that could not be taken, and folders that are no source."""
+    from bridge_cart_assets.ingestion.landing import unknown_folders
     from bridge_cart_assets.ingestion.ledger import refused_in_landing
     from bridge_cart_assets.sources import SOURCES
     from bridge_cart_assets.transforms.masking import masked_path
@@ -70,9 +71,8 @@ def warn_refused(settings: Settings, lake: "Lake") -> None:
             f"{row['reason']}, {row['detail']}"
         )
     names = {source.name for source in SOURCES}
-    for folder in sorted(settings.landing.iterdir()) if settings.landing.is_dir() else ():
-        if folder.is_dir() and not folder.name.startswith((".", "_")) and folder.name not in names:
-            say_warning(f"landing/{folder.name} is no source: there are {', '.join(sorted(names))}")
+    for folder in unknown_folders(settings.landing_zone, names):
+        say_warning(f"landing/{folder} is no source: there are {', '.join(sorted(names))}")
 
 
 def warn_repeated(lake: "Lake", run_id: str) -> None:

@@ -33,7 +33,7 @@ def cohort_retention(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     >>> months.select("month_index", "active_customers", "retention", "is_complete").rows()
     [(0, 2, 1.0, True), (1, 1, 0.5, True), (2, 0, 0.0, False)]
     """
-    return _table(_sums(up_to(purchases, as_of)), as_of)
+    return cohorts_from(cohort_sums(up_to(purchases, as_of)), as_of)
 
 
 def updated_cohorts(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
@@ -51,18 +51,22 @@ def updated_cohorts(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
         revenue="revenue",
     )
     lines = changes.of_buyers
-    before = _sums(lines.before.lazy()).with_columns(-pl.col("active_customers", "revenue"))
+    before = cohort_sums(lines.before.lazy()).with_columns(-pl.col("active_customers", "revenue"))
     sums = (
-        pl.concat([so_far, _sums(lines.now.lazy()), before], how="vertical_relaxed")
+        pl.concat([so_far, cohort_sums(lines.now.lazy()), before], how="vertical_relaxed")
         .group_by("cohort", "month")
         .agg(pl.all().sum())
         .filter(pl.col("active_customers") > 0)
     )
-    return _table(sums, changes.as_of)
+    return cohorts_from(sums, changes.as_of)
 
 
-def _sums(seen: pl.LazyFrame) -> pl.LazyFrame:
-    """Per cohort and month the customers with a sale, and their revenue."""
+def cohort_sums(seen: pl.LazyFrame) -> pl.LazyFrame:
+    """Per cohort and month the customers with a sale, and their revenue: cohort, month.
+
+    Args:
+        seen: rows of silver/purchases, all of some customers.
+    """
     return (
         sales(seen)
         .group_by("customer_id", month=pl.col("purchase_day").dt.truncate("1mo"))
@@ -73,7 +77,13 @@ def _sums(seen: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _table(sums: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+def cohorts_from(sums: pl.LazyFrame, as_of: date) -> pl.DataFrame:
+    """The rows of gold/cohort_retention, from the sums over all customers.
+
+    Args:
+        sums: rows of `cohort_sums`.
+        as_of: latest batch day in silver.
+    """
     # Each customer is active in the month of the first sale.
     sizes = sums.filter(pl.col("cohort") == pl.col("month"))
     months = sizes.select(

@@ -1,7 +1,7 @@
 """How revenue is spread over the customers: the best tenth's share of it, and the Gini coefficient.
 
-Belongs here: what ranks all customers, and so is computed from the first changed day on. Does not
-belong here: what is a sum over customers (`kpi_moves`).
+Belongs here: what ranks all customers. Does not belong here: what is a sum over customers
+(`kpi_moves`), or how a ranking follows what is replaced in it (`ranking`).
 """
 
 from datetime import date, timedelta
@@ -13,8 +13,11 @@ from bridge_cart_assets.tables.gold import CONCENTRATION_DAILY
 from bridge_cart_assets.transforms import windows
 from bridge_cart_assets.transforms.changes import Changes
 from bridge_cart_assets.transforms.features import in_cents, sales, up_to
+from bridge_cart_assets.transforms.ranking import Ranking, Values
 
-Sorted = np.ndarray[tuple[int], np.dtype[np.int64]]
+# Days whose sales are in memory at once.
+_DAYS_AT_ONCE = timedelta(days=100)
+_DAY = timedelta(days=1)
 
 
 def concentration_daily(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
@@ -34,78 +37,100 @@ def concentration_daily(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     >>> concentration_daily(purchases, date(2024, 1, 2)).select("revenue_total", "gini").rows()
     [(1000, 0.0), (1000, 0.0)]
     """
-    sold = sales(up_to(purchases, as_of)).select("purchase_day")
-    first = sold.select(pl.min("purchase_day")).collect().item()
+    customers = (
+        sales(up_to(purchases, as_of))
+        .group_by("customer_id")
+        .agg(first=pl.min("purchase_day"), cents=in_cents("net_amount").sum())
+        .collect()
+    )
+    first = customers.select(pl.min("first")).item()
     if first is None:
         return CONCENTRATION_DAILY.empty()
-    return _concentration(purchases, first, as_of)
+    return _back_to(first, purchases, customers, as_of)
 
 
-def updated_concentration(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
+def updated_concentration(
+    earlier: pl.LazyFrame, changes: Changes, customers: pl.LazyFrame
+) -> pl.DataFrame:
     """The rows of gold/concentration_daily, computed from the first changed day on.
 
     Args:
         earlier: rows of gold/concentration_daily.
         changes: what has changed since.
+        customers: rows of gold/customer_features.
     """
     first_changed = sales(changes.counted.both.lazy()).select(pl.min("purchase_day")).collect()
-    days = [changes.seen_as_of + timedelta(days=1), first_changed.item()]
+    days = [changes.seen_as_of + _DAY, first_changed.item()]
     start = min(day for day in days if day is not None)
     kept = earlier.filter(pl.col("day") < start).collect()
     if not kept.height:
         return concentration_daily(changes.purchases, changes.as_of)
-    return pl.concat([kept, _concentration(changes.purchases, start, changes.as_of)])
+    if start > changes.as_of:
+        return kept
+    so_far = customers.select(
+        "customer_id", first="first_purchase_day", cents=in_cents("revenue")
+    ).collect()
+    return pl.concat([kept, _back_to(start, changes.purchases, so_far, changes.as_of)])
 
 
-def _concentration(purchases: pl.LazyFrame, start: date, as_of: date) -> pl.DataFrame:
-    """The days from `start` on.
+def _back_to(
+    start: date, purchases: pl.LazyFrame, customers: pl.DataFrame, as_of: date
+) -> pl.DataFrame:
+    """The days from `start` on, from the last one back.
 
-    The customers' revenues are kept sorted; a day takes out the old values of the customers who
-    bought and puts in the new ones, so a day costs one pass and no sort. Gini by the sorted
-    form: sum((2i - n - 1) x_i) / (n sum(x)).
+    Customers are ranked once, by what they have spent by `as_of`. The day before has the same
+    ranking without the sales of the day, so a day costs what was sold on it, and no sale before
+    `start` is looked at. Gini is the sum of the differences of all pairs as a share of n sum(x).
+    All sums are whole numbers, so the way to a day does not matter.
+
+    Args:
+        start: the first day.
+        purchases: rows of silver/purchases.
+        customers: customer_id, first (day of the first sale) and cents by `as_of`, each once.
+        as_of: the last day.
     """
-    sold = sales(up_to(purchases, as_of))
-    lines = sold.select("customer_id", day="purchase_day", cents=in_cents("net_amount"))
-    earlier = lines.filter(pl.col("day") < start).group_by("customer_id").agg(pl.sum("cents"))
-    so_far = earlier.collect().rename({"cents": "earlier"})
-    bought = (
-        lines.filter(pl.col("day") >= start)
-        .group_by("customer_id", "day")
-        .agg(pl.sum("cents"))
-        .sort("day")
-        .with_columns(after=pl.col("cents").cum_sum().over("customer_id"))
-        .collect()
-        .join(so_far, on="customer_id", how="left", maintain_order="left")
-        .with_columns(
-            is_new=pl.struct("customer_id").is_first_distinct() & pl.col("earlier").is_null(),
-            after=pl.col("after") + pl.col("earlier").fill_null(0),
-        )
-        .with_columns(before=pl.col("after") - pl.col("cents"))
-    )
-    by_day = {day: rows for (day,), rows in bought.partition_by("day", as_dict=True).items()}
-    ranked: Sorted = np.sort(so_far["earlier"].to_numpy())
+    spent = customers["cents"].to_numpy().copy()
+    firsts = customers["first"].to_numpy()
+    places = customers.lazy().select("customer_id").with_row_index("place")
+    ranking = Ranking(spent)
     rows: list[tuple[date, int, int, float | None]] = []
-    for day in windows.calendar(start, as_of)["day"]:
-        if day in by_day:
-            ranked = _with_day(ranked, by_day[day])
-        total = int(ranked.sum())
-        best = int(ranked[ranked.size - -(-ranked.size // 10) :].sum())
-        rows.append((day, total, best, _gini(ranked, total)))
-    return pl.DataFrame(rows, schema=CONCENTRATION_DAILY.dtypes, orient="row")
+    end = as_of
+    while end > start:
+        begin = max(start, end - _DAYS_AT_ONCE)
+        bought = _bought_between(begin, end, purchases, places)
+        for day in reversed(windows.calendar(begin + _DAY, end)["day"]):
+            rows.append(_row(day, ranking))
+            if day in bought:
+                place, cents = bought[day]
+                after, before = spent[place], spent[place] - cents
+                ranking.replace(after, before[firsts[place] != np.datetime64(day)])
+                spent[place] = before
+        end = begin
+    rows.append(_row(start, ranking))
+    return pl.DataFrame(rows[::-1], schema=CONCENTRATION_DAILY.dtypes, orient="row")
 
 
-def _with_day(ranked: Sorted, rows: pl.DataFrame) -> Sorted:
-    old = np.sort(rows.filter(~pl.col("is_new"))["before"].to_numpy())
-    # Equal values: the i-th of a run of equals is taken out at the i-th place.
-    runs = np.arange(old.size) - np.searchsorted(old, old)
-    kept = np.delete(ranked, np.searchsorted(ranked, old) + runs)
-    new = np.sort(rows["after"].to_numpy())
-    return np.insert(kept, np.searchsorted(kept, new), new)
+def _bought_between(
+    begin: date, end: date, purchases: pl.LazyFrame, places: pl.LazyFrame
+) -> dict[date, tuple[Values, Values]]:
+    """Of the days after `begin` the places of the customers who bought, and what they spent."""
+    bought = (
+        sales(purchases)
+        .filter(pl.col("purchase_day").is_between(begin, end, closed="right"))
+        .select("customer_id", day="purchase_day", cents=in_cents("net_amount"))
+        .join(places, on="customer_id")
+        .group_by("day", "place")
+        .agg(pl.sum("cents"))
+        .collect()
+    )
+    by_day = bought.partition_by("day", as_dict=True)
+    return {
+        day: (rows["place"].to_numpy(), rows["cents"].to_numpy()) for (day,), rows in by_day.items()
+    }
 
 
-def _gini(ranked: Sorted, total: int) -> float | None:
-    if not total:
-        return None
-    n = ranked.size
-    weights = 2.0 * np.arange(1, n + 1) - n - 1
-    return float(weights @ ranked / (n * float(total)))
+def _row(day: date, ranking: Ranking) -> tuple[date, int, int, float | None]:
+    best = ranking.sum_of_largest(-(-ranking.size // 10))
+    # One division of whole numbers: the nearest number that there is.
+    gini = ranking.differences / (ranking.size * ranking.total) if ranking.total else None
+    return day, ranking.total, best, gini

@@ -10,11 +10,16 @@ import polars as pl
 
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.gold import SEGMENT_EVENTS
-from bridge_cart_assets.transforms.changes import Changes, Rows, added_up
+from bridge_cart_assets.transforms.changes import Changes, Rows, added_up, is_among
 from bridge_cart_assets.transforms.features import ORDER, in_cents, ratio, refunds, sales, up_to
 from bridge_cart_assets.transforms.windows import WINDOW, calendar
 
 NEW_DAYS = 30
+# What gold/customer_features says of the state since the latest purchase, beside the customer.
+OF_STATE = (
+    *("first_purchase_day", "last_purchase_day"),
+    *("frequency", "revenue", "orders", "coupon_rate"),
+)
 _STATE = ("segment_id", "segment_name", "lifecycle")
 _EVENT_SUMS = ("customers", "lapsed", "orders", "revenue", "net")
 _METRICS = ("customers", "avg_clv", "churn_rate", "aov", "segment_contribution")
@@ -47,8 +52,11 @@ def purchase_states(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     sold = sales(up_to(purchases, as_of))
     amounts = sold.group_by("customer_id", start="purchase_day").agg(revenue=pl.sum("net_amount"))
     # An order counts from its first line on, as one with a coupon from its first such line on.
-    orders = sold.group_by("customer_id", *ORDER).agg(
-        orders=pl.min("purchase_day"), coupons=pl.col("purchase_day").filter("coupon_used").min()
+    with_coupon = pl.when("coupon_used").then(pl.col("purchase_day"))
+    orders = (
+        sold.select("customer_id", *ORDER, orders="purchase_day", coupons=with_coupon)
+        .group_by("customer_id", *ORDER)
+        .agg(pl.min("orders", "coupons"))
     )
     so_far = ("revenue", "orders", "coupons")
     return (
@@ -56,17 +64,70 @@ def purchase_states(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
         .group_by("customer_id", "start")
         .agg(pl.sum(*so_far))
         .sort("customer_id", "start")
+        .with_columns(_begins=(pl.col("customer_id") != pl.col("customer_id").shift(1)))
+        .with_columns(pl.col("_begins").fill_null(True), _row=pl.int_range(pl.len()))
         .with_columns(
-            first=pl.col("start").min().over("customer_id"),
+            first=_at_begin(pl.col("start")),
             last=pl.col("start"),
-            end=pl.col("start").shift(-1, fill_value=as_of + timedelta(days=1)).over("customer_id"),
-            frequency=pl.int_range(pl.len(), dtype=pl.Int64).over("customer_id"),
-            **{name: pl.col(name).cum_sum().over("customer_id") for name in so_far},
+            end=_next_of_customer("start").fill_null(as_of + timedelta(days=1)),
+            frequency=pl.col("_row") - _at_begin(pl.col("_row")),
+            **{name: _so_far(name) for name in so_far},
         )
         .with_columns(coupon_rate=ratio(pl.col("coupons"), pl.col("orders")))
-        .drop("coupons")
+        .drop("coupons", "_begins", "_row")
         .collect()
     )
+
+
+def last_states(customers: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """The last of the `purchase_states` of each customer, without their lines.
+
+    Args:
+        customers: customer_id and the columns of `OF_STATE` of gold/customer_features.
+        as_of: latest batch day in silver.
+
+    >>> first, last = date(2024, 1, 1), date(2024, 1, 11)
+    >>> days = {"first_purchase_day": first, "last_purchase_day": last}
+    >>> known = {"customer_id": "C1", "frequency": 1, "revenue": 40, "orders": 2}
+    >>> customers = pl.DataFrame({**known, "coupon_rate": 0.5, **days})
+    >>> states = last_states(customers, as_of=date(2024, 1, 31))
+    >>> states.select(pl.col("start", "end").dt.to_string(), "frequency", "revenue").rows()
+    [('2024-01-11', '2024-02-01', 1, 40)]
+    """
+    return customers.select(
+        "customer_id",
+        *("frequency", "revenue", "orders", "coupon_rate"),
+        first="first_purchase_day",
+        last="last_purchase_day",
+        start="last_purchase_day",
+        end=pl.lit(as_of + timedelta(days=1)),
+    )
+
+
+def _at_begin(value: pl.Expr) -> pl.Expr:
+    """The value in the first row of each customer, in rows sorted by customer.
+
+    Windows over the customers would group them by name, which takes several times as long.
+    """
+    return pl.when("_begins").then(value).forward_fill()
+
+
+def _so_far(name: str) -> pl.Expr:
+    """The running sum within each customer, of whole numbers or money, which add up exactly."""
+    total = pl.col(name).cum_sum()
+    return total - _at_begin(total - pl.col(name))
+
+
+def _next_of_customer(name: str) -> pl.Expr:
+    """The value in the customer's next row, in rows sorted by customer; null in the last one."""
+    is_same = pl.col("customer_id") == pl.col("customer_id").shift(-1)
+    return pl.when(is_same).then(pl.col(name).shift(-1))
+
+
+def _last_of_customer(name: str) -> pl.Expr:
+    """The value in the customer's row before, in rows sorted by customer; null in the first one."""
+    is_same = pl.col("customer_id") == pl.col("customer_id").shift(1)
+    return pl.when(is_same).then(pl.col(name).shift(1))
 
 
 def _counted(orders: pl.LazyFrame, name: str) -> pl.LazyFrame:
@@ -163,7 +224,7 @@ def merge_states(
         .sort(key)
         .with_columns(pl.col(_STATE).forward_fill().over("customer_id"))
     )
-    before = {f"_{name}": pl.col(name).shift(1).over("customer_id") for name in _STATE}
+    before = {f"_{name}": _last_of_customer(name) for name in _STATE}
     compared = states.with_columns(**before).join(retrained, on=key, how="left")
     changed = pl.any_horizontal(pl.col(n).ne_missing(pl.col(f"_{n}")) for n in _STATE)
     moved = pl.col("segment_id").ne_missing(pl.col("_segment_id"))
@@ -183,7 +244,7 @@ def merge_states(
         compared.with_columns(change_reason=reason)
         .filter(changed)
         .sort(key)
-        .with_columns(valid_to=pl.col("day").shift(-1).over("customer_id"))
+        .with_columns(valid_to=_next_of_customer("day"))
         .select(
             "customer_id",
             *_STATE,
@@ -327,24 +388,71 @@ def segment_events(history: pl.LazyFrame, purchases: pl.LazyFrame, as_of: date) 
 
 
 def updated_events(
-    earlier: pl.LazyFrame, changes: Changes, states: pl.LazyFrame, moved: Rows
+    earlier: pl.LazyFrame,
+    changes: Changes,
+    states: pl.LazyFrame,
+    customers: pl.LazyFrame,
+    moved: Rows,
 ) -> pl.DataFrame:
     """The rows of gold/segment_events once the changed customers are as they are now.
+
+    Customers who have moved as time passed have no line since: what they take along is what
+    gold/customer_features says.
 
     Args:
         earlier: rows of gold/segment_events.
         changes: what has changed in silver since.
         states: rows of gold/customer_history as they are now.
+        customers: rows of gold/customer_features.
         moved: rows of gold/customer_history that came and went since.
     """
-    customers = pl.concat([changes.buyers, moved.both.select("customer_id")]).unique()
-    lines = changes.lines_of(customers)
-    states_now = states.join(customers.lazy(), on="customer_id", how="semi").collect()
-    states_before = moved.before(states_now, ("customer_id", "valid_from"))
+    steps = _steps(moved)
+    of_past = steps.filter(pl.col("day") <= changes.seen_as_of).select("customer_id")
+    touched = pl.concat([changes.buyers, of_past]).unique()
+    passed = steps.join(touched, on="customer_id", how="anti")
+    lines = changes.lines_of(touched)
+    states_now = states.filter(is_among(touched["customer_id"])).collect()
+    of_touched = moved.filtered(
+        lambda rows: rows.join(touched.lazy(), on="customer_id", how="semi")
+    )
+    states_before = of_touched.before(states_now, ("customer_id", "valid_from"))
     now = segment_events(states_now.lazy(), lines.now.lazy(), changes.as_of)
     before = segment_events(states_before.lazy(), lines.before.lazy(), changes.seen_as_of)
     return added_up(
-        SEGMENT_EVENTS, earlier.collect(), now, before.with_columns(-pl.col(_EVENT_SUMS))
+        SEGMENT_EVENTS,
+        earlier.collect(),
+        _taken_along(passed, customers),
+        now,
+        before.with_columns(-pl.col(_EVENT_SUMS)),
+    )
+
+
+def _steps(moved: Rows) -> pl.DataFrame:
+    """Who comes (1) to a segment on a day and who goes (-1), by the rows of the history."""
+    days = pl.concat(
+        moved_rows.select(
+            *("customer_id", "segment_id"),
+            day=day,
+            customers=pl.lit(sign, pl.Int64),
+            lapsed=sign * (pl.col("lifecycle") == "lapsed").cast(pl.Int64),
+        )
+        for rows, came in ((moved.came, 1), (moved.gone, -1))
+        for day, sign in (("valid_from", came), ("valid_to", -came))
+        for moved_rows in (rows.drop_nulls(day),)
+    )
+    sums = days.group_by("customer_id", "segment_id", "day").agg(pl.sum("customers", "lapsed"))
+    return sums.filter((pl.col("customers") != 0) | (pl.col("lapsed") != 0))
+
+
+def _taken_along(steps: pl.DataFrame, customers: pl.LazyFrame) -> pl.DataFrame:
+    """Events of customers who come and go with all they have bought by now."""
+    bought = customers.filter(is_among(steps["customer_id"])).select(
+        *("customer_id", "orders"), revenue=in_cents("revenue"), net=in_cents("net_revenue")
+    )
+    sums = ("orders", "revenue", "net")
+    return steps.join(bought.collect(), on="customer_id").select(
+        *("segment_id", "day", "customers", "lapsed"),
+        *((pl.col("customers") * pl.col(name)).alias(name) for name in sums),
     )
 
 

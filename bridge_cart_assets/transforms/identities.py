@@ -16,6 +16,11 @@ from bridge_cart_assets.transforms.folding import VERSION
 # An address that more accounts have stands for no person: a till's, a company's, noreply@.
 MOST_ACCOUNTS = 5
 GUEST = "guest-"
+# What `latest_addresses` needs of a line.
+ADDRESS_OF_LINE = (
+    *("customer_id", "email_key", "purchase_date"),
+    *dict.fromkeys((*VERSION, "source", "order_id", "line_number")),
+)
 
 
 def guest_of(email_key: pl.Expr) -> pl.Expr:

@@ -53,7 +53,11 @@ def kpi_moves(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     """
     seen = up_to(purchases, as_of)
     people, anonymous = of_customers(seen), anonymous_lines(seen)
-    parts = (*_of_customers(people), *_of_orders(people), *_of_anonymous(anonymous))
+    parts = (
+        *moves_of_customers(people),
+        *moves_of_orders(people),
+        *moves_of_anonymous(anonymous),
+    )
     return added_up(KPI_MOVES, *parts)
 
 
@@ -64,16 +68,16 @@ def updated_kpi_moves(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
         earlier: rows of gold/kpi_moves.
         changes: what has changed since.
     """
-    lines = [(_of_customers, changes.of_buyers), (_of_orders, changes.of_orders)]
+    lines = [(moves_of_customers, changes.of_buyers), (moves_of_orders, changes.of_orders)]
     if changes.anonymous is not None:
-        lines.append((_of_anonymous, changes.anonymous.of_orders))
+        lines.append((moves_of_anonymous, changes.anonymous.of_orders))
     now = [part for sums, versions in lines for part in sums(versions.now.lazy())]
     before = [part for sums, versions in lines for part in sums(versions.before.lazy())]
     negative = (part.with_columns(-pl.exclude("day")) for part in before)
     return added_up(KPI_MOVES, earlier.collect(), *now, *negative)
 
 
-def _of_customers(seen: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
+def moves_of_customers(seen: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
     """What is a sum over customers, from all lines of some."""
     lines, back = _lines(sales(seen)).collect().lazy(), refunds(seen)
     active = _intervals(lines, "customer_id").collect().lazy()
@@ -87,7 +91,7 @@ def _of_customers(seen: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
     )
 
 
-def _of_orders(seen: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
+def moves_of_orders(seen: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
     """What is a sum over orders, from all lines of some; an order may name several customers."""
     lines = sales(seen).select(*ORDER, "coupon_used", day="purchase_day").collect().lazy()
     of_day = lines.group_by("day").agg(orders=pl.struct(ORDER).n_unique().cast(pl.Int64)).collect()
@@ -96,7 +100,7 @@ def _of_orders(seen: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
     return (of_day, *windowed)
 
 
-def _of_anonymous(seen: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
+def moves_of_anonymous(seen: pl.LazyFrame) -> tuple[pl.DataFrame, ...]:
     """What is a sum over orders without a customer, from all such lines of some."""
     sold = sales(seen).group_by(day="purchase_day")
     back = refunds(seen).group_by(day="purchase_day")

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from bridge_cart_assets.tables.gold import SEGMENT_MIGRATION
+from bridge_cart_assets.transforms.changes import Changes, Rows, is_among
 
 _PAIR = ("period_end", "from_segment_id", "to_segment_id")
 _COUNTS = ("customers", "lost", "won_back")
@@ -59,6 +60,48 @@ def segment_migration(states: pl.LazyFrame, as_of: date) -> pl.DataFrame:
         .select(_last_day(pl.col("month")).alias("period_end"), *_PAIR[1:], *_COUNTS)
         .sort(_PAIR)
     )
+
+
+def updated_migration(
+    earlier: pl.LazyFrame, changes: Changes, states: pl.LazyFrame, moved: Rows
+) -> pl.DataFrame:
+    """The rows of gold/segment_migration once the changed customers are as they are now.
+
+    When another month has ended, everybody is looked at.
+
+    Args:
+        earlier: rows of gold/segment_migration.
+        changes: what has changed since.
+        states: rows of gold/customer_history as they are now.
+        moved: rows of gold/customer_history that came and went since.
+    """
+    if _open_month(changes.seen_as_of) != _open_month(changes.as_of):
+        return segment_migration(states, changes.as_of)
+    # Most that moves does so in the month that is still going on.
+    came, gone = (
+        _spells(rows.lazy(), changes.as_of).collect() for rows in (moved.came, moved.gone)
+    )
+    differ = pl.concat(
+        one.join(other, on=one.columns, how="anti").select("customer_id")
+        for one, other in ((came, gone), (gone, came))
+    )
+    now = states.filter(is_among(differ["customer_id"])).collect()
+    of_them = moved.filtered(lambda rows: rows.filter(is_among(differ["customer_id"])))
+    before = of_them.before(now, ("customer_id", "valid_from"))
+    sums = [segment_migration(rows.lazy(), changes.as_of) for rows in (now, before)]
+    return (
+        pl.concat([earlier.collect(), sums[0], sums[1].with_columns(-pl.col(_COUNTS))])
+        .group_by(_PAIR)
+        .agg(pl.sum(*_COUNTS))
+        .filter(pl.col("customers") > 0)
+        .sort(_PAIR)
+    )
+
+
+def _open_month(as_of: date) -> tuple[int, int]:
+    """The month that has not ended by the end of a day."""
+    tomorrow = as_of + timedelta(days=1)
+    return tomorrow.year, tomorrow.month
 
 
 def _spells(states: pl.LazyFrame, as_of: date) -> pl.LazyFrame:

@@ -10,10 +10,12 @@ import polars as pl
 
 from bridge_cart_assets.tables.columns import QUANTITY
 from bridge_cart_assets.tables.gold import SALES_DAILY
-from bridge_cart_assets.transforms.changes import Changes, Rows
+from bridge_cart_assets.tables.silver import CUSTOMERS
+from bridge_cart_assets.transforms.changes import Changes, is_among
 from bridge_cart_assets.transforms.features import exact_sum, up_to
 
 UNKNOWN = "unknown"
+_SUMS = tuple(name for name in SALES_DAILY.dtypes if name not in SALES_DAILY.key)
 
 
 def sales_daily(purchases: pl.LazyFrame, customers: pl.LazyFrame, as_of: date) -> pl.DataFrame:
@@ -44,39 +46,49 @@ def sales_daily(purchases: pl.LazyFrame, customers: pl.LazyFrame, as_of: date) -
 
 
 def updated_sales(earlier: pl.LazyFrame, changes: Changes) -> pl.DataFrame:
-    """The rows of gold/sales_daily once the changed days are as they are now.
+    """The rows of gold/sales_daily once the changed lines and countries are as they are now.
 
     Args:
         earlier: rows of gold/sales_daily.
         changes: what has changed since.
     """
-    moved = _with_another_country(changes.profiles)
-    days = changes.days
-    if moved.height:
-        days = pl.concat([days, changes.lines_of(moved).now["purchase_day"]]).unique()
-    is_changed = pl.col("day").is_in(days.implode())
-    kept = earlier.filter(~is_changed).collect()
-    lines = up_to(changes.purchases, changes.as_of).rename({"purchase_day": "day"})
-    again = lines.filter(is_changed).rename({"day": "purchase_day"})
-    sums = _sums(again, changes.customers).select(kept.columns)
-    return pl.concat([kept, SALES_DAILY.conform(sums)]).sort(SALES_DAILY.key)
-
-
-def _with_another_country(profiles: Rows) -> pl.DataFrame:
-    """The customers whose current profile has another country than before."""
-    now, before = (
-        rows.filter("is_current").select("customer_id", "country")
-        for rows in (profiles.came, profiles.gone)
+    moved, lines = changes.of_relocated, changes.counted
+    came, gone = (
+        pl.concat([of_moved, other.join(changes.relocated, on="customer_id", how="anti")])
+        for of_moved, other in (
+            (moved.now, lines.came.select(moved.now.columns)),
+            (moved.before, lines.gone.select(moved.now.columns)),
+        )
     )
-    both = now.join(before, on="customer_id", how="full", coalesce=True)
-    return both.filter(pl.col("country").ne_missing(pl.col("country_right"))).select("customer_id")
+    buyers = pl.concat([came["customer_id"], gone["customer_id"]])
+    now = changes.customers.filter(is_among(buyers)).filter("is_current").collect()
+    before = changes.profiles.before(now, CUSTOMERS.key)
+    so_far, more, less = (
+        earlier.collect(),
+        _sums(came.lazy(), now.lazy()),
+        _sums(gone.lazy(), before.lazy()).with_columns(-pl.col(_SUMS)),
+    )
+    return SALES_DAILY.conform(
+        pl.concat([so_far, more.select(so_far.columns), less.select(so_far.columns)])
+        .group_by(SALES_DAILY.key)
+        .agg(pl.sum(name).cast(SALES_DAILY.dtypes[name]) for name in _SUMS)
+        .filter((pl.col("lines") > 0) | (pl.col("refunds") > 0))
+        .sort(SALES_DAILY.key)
+    )
 
 
 def _sums(seen: pl.LazyFrame, customers: pl.LazyFrame) -> pl.DataFrame:
     countries = customers.filter("is_current").select("customer_id", "country")
     is_sale, is_refund = (pl.col("kind") == kind for kind in ("sale", "refund"))
+    of_sales = ("quantity", "purchase_amount", "discount_amount", "net_amount")
     return (
         seen.filter(is_sale | is_refund)
+        # Not within the groups, where a filter is computed for each of them.
+        .with_columns(
+            *(pl.when(is_sale).then(name).alias(name) for name in of_sales),
+            _is_sale=is_sale,
+            _refund=pl.when(is_refund).then(pl.col("net_amount")),
+        )
         .join(countries, on="customer_id", how="left")
         .group_by(
             "product_category",
@@ -86,17 +98,13 @@ def _sums(seen: pl.LazyFrame, customers: pl.LazyFrame) -> pl.DataFrame:
             country=pl.col("country").fill_null(UNKNOWN),
         )
         .agg(
-            lines=is_sale.sum().cast(pl.Int64),
-            quantity=pl.col("quantity").filter(is_sale).sum().cast(QUANTITY),
-            purchase_amount=_amount("purchase_amount", is_sale),
-            discounts=_amount("discount_amount", is_sale),
-            revenue=_amount("net_amount", is_sale),
-            refunds=exact_sum(-pl.col("net_amount").filter(is_refund).sum()),
+            lines=pl.sum("_is_sale").cast(pl.Int64),
+            quantity=pl.sum("quantity").cast(QUANTITY),
+            purchase_amount=exact_sum(pl.sum("purchase_amount")),
+            discounts=exact_sum(pl.sum("discount_amount")),
+            revenue=exact_sum(pl.sum("net_amount")),
+            refunds=exact_sum(-pl.sum("_refund")),
         )
         .sort(SALES_DAILY.key)
         .collect()
     )
-
-
-def _amount(column: str, of: pl.Expr) -> pl.Expr:
-    return exact_sum(pl.col(column).filter(of).sum())

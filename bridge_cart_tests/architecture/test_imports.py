@@ -22,10 +22,12 @@ FLOORS = (
     {"reports", "generator", "ingestion"},
     {"sources", "models"},
     {"transforms"},
+    {"engine"},
     {"lake"},
     {"tables"},
     {"partitions"},
     {"settings", "batch_days", "thresholds", "leftovers", "private_files"},
+    {"object_store"},
 )
 PURE = {
     "transforms",
@@ -35,6 +37,7 @@ PURE = {
     "generator",
     "reports",
     "lake",
+    "engine",
     "ingestion",
     "pipeline",
 }

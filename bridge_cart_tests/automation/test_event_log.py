@@ -2,9 +2,10 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -12,9 +13,12 @@ from dagster._core.storage.event_log import EventLogStorage
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 from sqlalchemy.engine import Connection
 
+from bridge_cart_assets.automation import event_batches
 from bridge_cart_assets.automation.event_log import PooledSqliteEventLogStorage
+from bridge_cart_assets.automation.event_rows import event_rows
 
 DAYS = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-02-01")
+RowOf = Callable[[dg.EventLogEntry], Any]
 FIRST, LAST = "2024-01-02", "2024-01-30"
 RAW, GOLD = dg.AssetKey(["raw", "lines"]), dg.AssetKey(["gold", "kpis"])
 
@@ -252,3 +256,30 @@ def test_what_waits_is_not_lost_when_the_index_cannot_be_written(
     assert record.status.value == "SUCCEEDED"
     assert kinds.count(dg.DagsterEventType.ASSET_CHECK_EVALUATION) == 1
     assert latest is not None
+
+
+def test_the_events_of_many_days_are_put_into_words_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their rows say what Dagster's own words for each of them say, letter by letter."""
+    in_words: list[dict[str, object]] = []
+    own = PooledSqliteEventLogStorage._event_to_row
+
+    def counted(self: PooledSqliteEventLogStorage, event: dg.EventLogEntry) -> dict[str, object]:
+        in_words.append(own(self, event))
+        return in_words[-1]
+
+    def checked(
+        events: Sequence[dg.EventLogEntry], row_of: RowOf, timestamp_of: RowOf
+    ) -> list[dict[str, object]]:
+        rows = event_rows(events, row_of, timestamp_of)
+        for event, row in zip(events, rows, strict=True):
+            assert row == own(made.event_log_storage, event)  # type: ignore[arg-type]
+        return rows
+
+    monkeypatch.setattr(PooledSqliteEventLogStorage, "_event_to_row", counted)
+    monkeypatch.setattr(event_batches, "event_rows", checked)
+    with instance(tmp_path / "pooled", PooledSqliteEventLogStorage) as made:
+        log_answers(made)
+    of_days = [row for row in in_words if row["partition"]]
+    assert len(of_days) == 4, "two runs, each with a plan and a materialization of 29 days"

@@ -139,6 +139,16 @@ def test_where_the_files_are_not_as_written_only_dagster_can_tell(
     assert latest_state(settings, REFRESH) is None
 
 
+def test_files_from_before_a_server_do_not_say_whether_a_run_is_under_way(
+    settings: Settings,
+) -> None:
+    with dagster_instance(settings) as instance:
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS)
+    assert not may_be_unfinished(settings)
+    (settings.dagster_home / "dagster.yaml").write_text("storage: {postgres: {}}")
+    assert may_be_unfinished(settings)
+
+
 def test_the_revision_that_is_read_is_that_of_the_installed_dagster(settings: Settings) -> None:
     with dagster_instance(settings) as instance:
         storages = (instance.run_storage, instance.event_log_storage)

@@ -18,9 +18,9 @@ from bridge_cart_assets.tables.silver import IDENTITIES, PURCHASES
 KEY = "0f" * 16
 
 
-def identities(*rows: dict[str, Any]) -> pl.DataFrame:
+def identities(*rows: dict[str, Any]) -> pl.LazyFrame:
     seen = {"first_seen": date(2024, 1, 1), "reason": "own"}
-    return pl.DataFrame([seen | row for row in rows], schema=IDENTITIES.dtypes)
+    return pl.LazyFrame([seen | row for row in rows], schema=IDENTITIES.dtypes)
 
 
 OWN = {"identity": "C1", "person_id": "C1", "email_key": KEY, "address_of": "profile"}
@@ -57,7 +57,7 @@ def test_an_address_of_six_accounts_is_told_and_one_of_five_is_not() -> None:
 def looked_at(line: dict[str, Any]) -> CheckResult:
     rows = {
         PURCHASES.path: pl.DataFrame([line], schema=PURCHASES.dtypes),
-        IDENTITIES.path: identities(OWN, GUEST),
+        IDENTITIES.path: identities(OWN, GUEST).collect(),
     }
     return rows_have_their_person(CheckContext(Lake("nowhere"), frames=rows), PURCHASES)
 

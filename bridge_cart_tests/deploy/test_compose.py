@@ -1,6 +1,7 @@
 """The deployment files against themselves and against Dagster; needs no container engine."""
 
 import re
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from dagster._core.instance.config import dagster_instance_config
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.workspace.load import location_origins_from_yaml_paths
 
+from bridge_cart_assets.settings import Settings, SettingsError
+
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|ACCESS_KEY|_USER$")
@@ -18,7 +21,11 @@ REQUIRED = re.compile(r"\$\{\w+:\?[^}]+\}")
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)")
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = ("code", "webserver", "daemon", "report")
+OURS = ("code", "webserver", "daemon", "report", "shop")
+THEIRS = ("postgres", "kafka", "minio", "bucket")
+# Those that end once they have done their work.
+ONCE = ("shop", "bucket")
+PINNED = re.compile(r"[\w./-]+:[\w.-]*\d[\w.-]*")
 INSTANCE = {
     "POSTGRES_HOST": "127.0.0.1",
     "POSTGRES_PORT": "1",
@@ -29,8 +36,8 @@ INSTANCE = {
 
 
 def environments() -> Iterator[tuple[str, str, str | None]]:
-    for service, settings in SERVICES.items():
-        for name, value in settings.get("environment", {}).items():
+    for service, described in SERVICES.items():
+        for name, value in described.get("environment", {}).items():
             yield service, name, None if value is None else str(value)
 
 
@@ -43,8 +50,64 @@ def named_in(value: object) -> set[str]:
 
 
 def test_the_whole_comes_up_without_a_profile() -> None:
-    assert set(SERVICES) == {"postgres", "kafka", *OURS}
-    assert not any("profiles" in service for service in SERVICES.values())
+    assert set(SERVICES) == {*OURS, *THEIRS}
+    profiles = {name: s["profiles"] for name, s in SERVICES.items() if "profiles" in s}
+    assert profiles == {"shop": ["demo"], "minio": ["minio"], "bucket": ["minio"]}
+    for name in set(SERVICES) - set(profiles):
+        for other, how in SERVICES[name].get("depends_on", {}).items():
+            # What has a profile may not be there.
+            assert other not in profiles or how["required"] is False
+
+
+def test_versions_of_images_are_pinned() -> None:
+    for name in THEIRS:
+        assert PINNED.fullmatch(SERVICES[name]["image"]), name
+    bases = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.M)
+    assert all(re.fullmatch(r"python:\d+\.\d+\.\d+-[\w-]+", base) for base in bases), bases
+
+
+def test_no_container_has_root_or_writes_its_own_files_or_keeps_a_capability() -> None:
+    owner = re.compile(r"\$\{BRIDGE_CART_UID:\?.*\}:\$\{BRIDGE_CART_GID:\?.*\}")
+    for name, service in SERVICES.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert "privileged" not in service
+        assert owner.fullmatch(service["user"]) or service["user"] in ("postgres", "appuser"), name
+        assert "/tmp" in service["tmpfs"], name  # noqa: S108
+
+
+def test_every_variable_of_the_settings_is_handed_on_to_what_does_the_work() -> None:
+    text = (ROOT / "bridge_cart_assets" / "settings.py").read_text()
+    names = {name.rstrip("_") for name in re.findall(r'"(BRIDGE_CART_[A-Z_]+)"', text)}
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({"BRIDGE_CART_KAFKA_NONE": "x"})
+    known = str(refused.value).partition("there are ")[2].split(", ")
+    names |= {f"BRIDGE_CART_KAFKA_{name}" for name in known}
+    assert "BRIDGE_CART_KAFKA_SASL_PASSWORD" in names
+    # What the image and the commands set, and what is only the prefix of others.
+    elsewhere = {"BRIDGE_CART_DATA", "BRIDGE_CART_KAFKA", "BRIDGE_CART_DAGSTER_PORT"}
+    elsewhere |= {"BRIDGE_CART_REPORT_HOST", "BRIDGE_CART_REPORT_PORT"}
+    assert {"BRIDGE_CART_LAKE", "BRIDGE_CART_TIMEZONE", "BRIDGE_CART_IDENTITY"} < names
+    for service in ("code", "shop"):
+        missing = names - elsewhere - set(SERVICES[service]["environment"])
+        assert not missing, (service, missing)
+
+
+def test_the_object_store_does_not_start_with_credentials_that_everybody_knows() -> None:
+    """Without any MinIO takes its own; `:?` ends the shell instead."""
+    (script,) = SERVICES["minio"]["command"]
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        assert f"$${{{name}:?" in script
+        done = subprocess.run(
+            ["/bin/sh", "-c", script.replace("$$", "$")],
+            env={"PATH": "/nowhere", "AWS_ACCESS_KEY_ID": "a"},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode != 0
+        assert "AWS_SECRET_ACCESS_KEY: set it in .env" in done.stderr
 
 
 def test_no_credential_has_a_default() -> None:
@@ -63,7 +126,7 @@ def test_the_report_page_gets_no_credentials_and_cannot_write() -> None:
 
 def test_every_published_port_is_bound_to_this_machine() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert len(ports) == 2
+    assert len(ports) == 2, "Kafka, Postgres and MinIO are for the other containers"
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
@@ -76,13 +139,17 @@ def test_our_services_share_one_image_that_one_of_them_builds() -> None:
 
 
 def test_every_service_has_a_health_check_and_starts_again() -> None:
-    for service in SERVICES.values():
-        assert service["healthcheck"]["test"]
-        assert service["restart"] == "unless-stopped"
+    for name, service in SERVICES.items():
+        if name in ONCE:
+            assert service["restart"] == "on-failure"
+        else:
+            assert service["healthcheck"]["test"], name
+            assert service["restart"] == "unless-stopped"
 
 
 def test_health_checks_in_python_compile() -> None:
-    scripts = [test[3] for s in OURS if "-c" in (test := SERVICES[s]["healthcheck"]["test"])]
+    tests = [SERVICES[name]["healthcheck"]["test"] for name in set(OURS) - set(ONCE)]
+    scripts = [test[3] for test in tests if "-c" in test]
     assert len(scripts) == 2
     for script in scripts:
         compile(script, "healthcheck", "exec")
@@ -124,7 +191,7 @@ def test_dagster_accepts_the_instance(tmp_path: Path, monkeypatch: pytest.Monkey
 
     ref = InstanceRef.from_dir(str(DEPLOY))
     assert ref.storage_data is not None
-    assert ref.storage_data.class_name == "DagsterPostgresStorage"
+    assert ref.storage_data.class_name == "PooledPostgresStorage"
     assert "postgresql+psycopg2" in ref.storage_data.config_yaml
     # The launcher and the queue are made; nothing connects to Postgres.
     assert type(ref.run_launcher).__name__ == "LivenessRunLauncher"

@@ -1,24 +1,13 @@
 """The instance of deploy/dagster.yaml on a real Postgres, when this machine has one."""
 
 import os
-import pwd
-import secrets
-import shutil
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-import psycopg2
 import pytest
 
 from bridge_cart_assets.automation.liveness import end_dead_runs, under_way
@@ -31,145 +20,7 @@ from bridge_cart_tests.automation.dead_runs import (
     started,
     state,
 )
-
-INSTANCE = Path(__file__).parents[2] / "deploy" / "dagster.yaml"
-USER = "somebody"
-DATABASE = "dagster"
-
-
-@dataclass(frozen=True)
-class Server:
-    """A Postgres of this test alone."""
-
-    port: int
-    password: str
-
-    def connect(self, database: str = DATABASE) -> "psycopg2.extensions.connection":
-        return psycopg2.connect(
-            host="127.0.0.1", port=self.port, user=USER, password=self.password, dbname=database
-        )
-
-    def ask(self, sql: str, *values: str) -> list[tuple[object, ...]]:
-        with closing(self.connect()) as connection, connection.cursor() as cursor:
-            cursor.execute(sql, values)
-            rows: list[tuple[object, ...]] = cursor.fetchall()
-            return rows
-
-
-def binaries() -> Path | None:
-    """The folder of initdb and postgres: the newest of Debian's, or what PATH has."""
-    debian = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"),
-        key=lambda initdb: float(initdb.parts[-3]),
-    )
-    found = str(debian[-1]) if debian else shutil.which("initdb")
-    return Path(found).parent if found else None
-
-
-def owner() -> int:
-    """The user that runs the server: this one, unless it is root, which Postgres refuses."""
-    if os.getuid() != 0:
-        return os.getuid()
-    users = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
-    return users.get("postgres") or users["nobody"]
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until_ready(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + 15
-    while True:
-        try:
-            server.connect("postgres").close()
-        except psycopg2.OperationalError as error:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(log.read_text()) from error
-            time.sleep(0.05)
-        else:
-            return
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Server]:
-    """A server in a folder of its own, on a free port of the loopback, stopped at the end."""
-    folder = binaries()
-    if folder is None:
-        pytest.skip("no Postgres server on this machine (Debian's package: postgresql)")
-    # Not pytest's folder: its parents are closed to other users.
-    home = Path(tempfile.mkdtemp(prefix="bridge-cart-postgres-"))
-    uid = owner()
-    # Characters that a URL has to quote are part of the test.
-    server = Server(port=free_port(), password="p@:/%" + secrets.token_hex(8))
-    (home / "password").write_text(server.password)
-    for path in (home, home / "password"):
-        os.chown(path, uid, -1)
-    as_owner: Any = {"user": uid, "extra_groups": []} if os.getuid() == 0 else {}
-    log = home / "log"
-    process = None
-    try:
-        subprocess.run(
-            [
-                *(folder / "initdb", "--pgdata", home / "data", "--username", USER),
-                *("--pwfile", home / "password", "--auth", "scram-sha-256"),
-                *("--encoding", "UTF8", "--no-locale", "--no-sync"),
-            ],
-            check=True,
-            capture_output=True,
-            cwd=home,
-            **as_owner,
-        )
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [
-                    *(folder / "postgres", "-D", home / "data", "-p", str(server.port)),
-                    *("-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"),
-                    *("-c", f"unix_socket_directories={home}"),
-                ],
-                stdout=output,
-                stderr=output,
-                cwd=home,
-                **as_owner,
-            )
-        wait_until_ready(server, process, log)
-        with closing(server.connect("postgres")) as connection:
-            connection.autocommit = True
-            connection.cursor().execute(f"CREATE DATABASE {DATABASE}")
-        yield server
-    finally:
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        shutil.rmtree(home, ignore_errors=True)
-
-
-@pytest.fixture
-def instance(
-    postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dg.DagsterInstance]:
-    """The Dagster instance that docker-compose.yml would have, on that server."""
-    home = tmp_path / "home"
-    home.mkdir()
-    shutil.copy(INSTANCE, home)
-    for name, value in {
-        "DAGSTER_HOME": str(home),
-        "DAGSTER_STORAGE": str(tmp_path / "storage"),
-        "POSTGRES_HOST": "127.0.0.1",
-        "POSTGRES_PORT": str(postgres.port),
-        "POSTGRES_DB": DATABASE,
-        "POSTGRES_USER": USER,
-        "POSTGRES_PASSWORD": postgres.password,
-    }.items():
-        monkeypatch.setenv(name, value)
-    with dg.DagsterInstance.get() as opened:
-        yield opened
+from bridge_cart_tests.deploy.postgres_server import Server
 
 
 @dg.asset
@@ -225,6 +76,24 @@ def test_a_run_of_another_machine_is_judged_by_its_heartbeat(
     record = under_way(instance, "refresh")
     assert record is not None
     assert record.dagster_run.run_id == alive
+
+
+def test_a_run_that_was_killed_before_it_could_name_its_process_is_ended(
+    instance: dg.DagsterInstance, postgres: Server
+) -> None:
+    """Those of other code locations never name one, and are left alone."""
+    ours = {".dagster/repository": "__repository__@bridge_cart"}
+    dead = started(instance, tags=ours)
+    another = started(instance, tags={".dagster/repository": "__repository__@another"})
+    postgres.ask("UPDATE runs SET update_timestamp = update_timestamp - interval '61 seconds'")
+    starting = started(instance, tags=ours)
+
+    ended = end_dead_runs(instance)
+
+    assert [run.run_id for run in ended] == [dead]
+    assert "never began to work" in ended[0].reason
+    states = [state(instance, run) for run in (dead, another, starting)]
+    assert states == ["FAILURE", "STARTED", "STARTED"]
 
 
 def test_the_instance_has_the_launcher_that_knows_dead_runs(instance: dg.DagsterInstance) -> None:

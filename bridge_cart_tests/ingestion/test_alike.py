@@ -40,13 +40,16 @@ def assert_equal(
             assert (one.unknown, one.missing) == (other.unknown, other.missing)
 
 
-PIECE = st.sampled_from([b"1,Anna,gold", b"2,b", b"3,c,d,e", b"", b" ", b",,", b'4,"x', b'y",z'])
+PIECE = st.sampled_from(
+    [b"1,Anna,gold", b"2,b", b"3,c,d,e", b"", b" ", b",,", b'4,"x', b'y",z', b'5,"d, e",f']
+)
 PLACE = st.sampled_from([b"\n", b"\n", b"\n", b"\r\n", b"\n\n"])
 BODY = st.lists(st.tuples(PIECE, PLACE), max_size=4).map(
     lambda parts: b"".join(piece + end for piece, end in parts)
 )
 LAST = st.sampled_from([b"", b"5,e,f", b"6,\xc3\xa9,f", b"7,\xff,f", b'8,"a""b",c'])
-BEGIN = st.sampled_from([HEADER, HEADER, HEADER, b"customer_id;name\n", b"name\n", b""])
+MARKED = b"\xef\xbb\xbf" + HEADER
+BEGIN = st.sampled_from([HEADER, HEADER, HEADER, MARKED, b"customer_id;name\n", b"name\n", b""])
 
 
 @settings(max_examples=150, deadline=None)
@@ -66,7 +69,7 @@ def test_files_with_one_header_are_one_call(monkeypatch: pytest.MonkeyPatch) -> 
         calls += 1
         return read_records(*args)  # type: ignore[arg-type]
 
-    contents = csv(b"1,a,x\n", b"", b"\n", b"2,b", b"3,c,y\n4,d\n")
+    contents = csv(b"1,a,x\n", b"", b"\n", b'2,"b, d"', "3,Zoë,y\n4,d\n".encode())
     wanted = one_by_one(contents)
     monkeypatch.setattr(readers, "read_records", counted)
     found = read_all(contents, CUSTOMERS)

@@ -6,8 +6,8 @@ import polars as pl
 from polars.testing import assert_frame_equal
 
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.cleaned_records import batches, clean_records
 from bridge_cart_assets.pipeline.intake import take_in_source
-from bridge_cart_assets.pipeline.silver import batches, clean_records
 from bridge_cart_assets.settings import SilverSettings
 from bridge_cart_assets.sources.purchases import PURCHASES
 

@@ -94,6 +94,24 @@ def test_the_lake_may_be_an_object_store(uri: str) -> None:
     assert settings(BRIDGE_CART_LAKE=f"{uri}/").lake == uri
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("local[2]", "local[*]", "local-cluster[2,1,2048]", "spark://one:7077,two:7077"),
+        *("k8s://https://host:6443", "sc://host", "sc://host:15002/;token=a;use_ssl=true"),
+    ],
+)
+def test_the_engine_may_be_a_cluster(address: str) -> None:
+    assert settings(BRIDGE_CART_ENGINE=address).engine == address
+    assert "token" not in repr(settings(BRIDGE_CART_ENGINE=address))
+
+
+def test_a_token_in_the_address_of_an_engine_is_not_shown() -> None:
+    with pytest.raises(SettingsError) as error:
+        settings(BRIDGE_CART_ENGINE="sc://host:port/;token=secret")
+    assert "secret" not in str(error.value)
+
+
 def test_the_options_of_an_object_store_are_its_usual_variables() -> None:
     environment = {"AWS_REGION": "eu-west-1", "GOOGLE_X": "y", "AZURE_Z": "z", "PATH": "/bin"}
     there = settings(BRIDGE_CART_LAKE="s3://bucket", **environment)
@@ -134,8 +152,16 @@ def test_the_options_of_an_object_store_are_its_usual_variables() -> None:
         ("LAKE", "ftp://server/lake", "s3://"),
         ("LAKE", "s3://", "s3://"),
         ("LAKE", "file:///lake", "a folder"),
-        ("ENGINE", "spark", "local"),
-        ("ENGINE", "LOCAL", "local"),
+        *(
+            ("ENGINE", value, "local, local[N], local-cluster[")
+            for value in (
+                *("spark", "LOCAL", "yarn", "local[0]", "local[2,3]", "local-cluster[2]"),
+                *("spark://host", "spark://:7077", "spark://host:port", "sc://", "sc:host"),
+                *("http://host:7077", "k8s://", "sc://host:15002/path", "local "),
+            )
+        ),
+        ("ENGINE_ROWS", "0", "a whole number from 1"),
+        ("ENGINE_ROWS", "many", "a whole number from 1"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_line_with_variable_value_and_what_is_accepted(

@@ -1,0 +1,153 @@
+"""The tables of a run on two executors are those of a run without an engine.
+
+The short form is one run over a small dirty shop. The long form (`make test-engines`) has further
+days, executors and drivers that die, a rival, real data, and a server of Spark Connect.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge_cart_assets.engine.cluster import Cluster
+from bridge_cart_assets.engine.engine import EngineError, InProcess
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.tables.gold import TRAINING_STATES
+from bridge_cart_tests.conftest import environment_of
+from bridge_cart_tests.engine.engine_shop import LATER, SHOP, fold_in, land, take_in, unequal
+
+TWO_EXECUTORS = "local-cluster[2,1,2048]"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """Two executors, for all tests of this module."""
+    engine = Cluster(TWO_EXECUTORS)
+    try:
+        engine.check()
+    except EngineError as missing:
+        pytest.skip(str(missing).splitlines()[0])
+    yield engine
+    engine.stop()
+
+
+def executors() -> list[int]:
+    """The executors that this process has started, by their process numbers."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes()
+            if b"CoarseGrainedExecutorBackend" in words and is_ours(int(folder.name)):
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def is_ours(pid: int, ancestor: int | None = None) -> bool:
+    """Whether a process descends from another one, this one without."""
+    while pid > 1:
+        if pid == (ancestor or os.getpid()):
+            return True
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return False
+
+
+def unequal_but_training(one: Lake, other: Lake) -> list[str]:
+    """The tables that differ. A second run looks at the training of the model of the first."""
+    return [table for table in unequal(one, other) if not table.startswith(TRAINING_STATES.path)]
+
+
+def test_a_run_on_two_executors_gives_the_tables_of_one_without(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    land(tmp_path, days=20)
+    assert unequal(take_in(tmp_path, None), take_in(tmp_path, cluster, "other")) == []
+
+
+@pytest.mark.engines
+def test_further_days_too(cluster: Cluster, tmp_path: Path) -> None:
+    for days in (SHOP.days, *LATER):
+        land(tmp_path, days=days)
+        assert unequal(take_in(tmp_path, None), take_in(tmp_path, cluster, "other")) == []
+
+
+@pytest.mark.engines
+def test_a_run_goes_on_when_an_executor_is_killed(cluster: Cluster, tmp_path: Path) -> None:
+    land(tmp_path)
+    expected = take_in(tmp_path, InProcess())
+    victims = executors()
+    assert victims
+    killed = threading.Event()
+
+    def kill_one() -> None:
+        # In the middle: when the first lines are being folded.
+        raw = tmp_path / "other" / "raw" / "purchases"
+        while not raw.exists():
+            time.sleep(0.05)
+        time.sleep(2)
+        os.kill(victims[0], signal.SIGKILL)
+        killed.set()
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    lake = take_in(tmp_path, cluster, "other")
+    killer.join()
+    assert killed.is_set()
+    assert unequal(expected, lake) == []
+
+
+@pytest.mark.engines
+def test_real_sales_are_equal(cluster: Cluster, tmp_path: Path, online_retail: Path) -> None:
+    shutil.copytree(online_retail, tmp_path / "landing" / "online_retail")
+    assert unequal(take_in(tmp_path, None), take_in(tmp_path, cluster, "other")) == []
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+from bridge_cart_assets.engine.cluster import Cluster
+from bridge_cart_tests.engine.engine_shop import take_in
+take_in(Path(sys.argv[1]), Cluster(sys.argv[2]), "other")
+"""
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("after", ["silver/purchase_repeats", "gold/customer_features"])
+def test_a_killed_driver_leaves_what_the_next_run_ends(
+    cluster: Cluster, tmp_path: Path, after: str
+) -> None:
+    land(tmp_path)
+    expected = take_in(tmp_path, None)
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(tmp_path), TWO_EXECUTORS],
+        env=environment_of(tmp_path),
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 600
+    while not any((tmp_path / "other" / after / "_delta_log").glob("*1.json")):
+        assert driver.poll() is None, "it ended before it was killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    driver.kill()
+    driver.wait()
+    assert unequal_but_training(expected, take_in(tmp_path, cluster, "other")) == []
+
+
+@pytest.mark.engines
+def test_another_writer_meanwhile_doubles_nothing(cluster: Cluster, tmp_path: Path) -> None:
+    land(tmp_path)
+    expected = take_in(tmp_path, None)
+    rival = threading.Thread(target=fold_in, args=(tmp_path, "other"))
+    rival.start()
+    take_in(tmp_path, cluster, "other")
+    rival.join()
+    found = take_in(tmp_path, None, "other")
+    assert unequal_but_training(expected, found) == []
