@@ -58,7 +58,7 @@ def gold_assets(
         looked_at = CheckContext(lake, zone=zone, last_catalogue=last_catalogue)
         for recipe in recipes(discount_rate, config.retrain):
             table, frames = recipe.table, {}
-            if not held.isdisjoint(dep.path for dep in recipe.deps):
+            if not held.isdisjoint(source.path for source in recipe.made_from):
                 held.add(table.path)
                 continue
             if recipe.is_internal:

@@ -119,6 +119,8 @@ def _figures(evaluation: dg.AssetCheckEvaluation) -> Iterator[tuple[str, object]
     yield "passed", evaluation.passed
     yield "says", evaluation.description
     yield "covers", figures.get("covers")
+    if isinstance(version := figures.get("version"), int):
+        yield "version", version
     for name in _NUMBERS:
         figure = figures.get(name)
         if isinstance(figure, int | float):

@@ -20,6 +20,7 @@ from bridge_cart_assets.lake.catalogue_base import (
     kept_tables,
     mark_as_built,
     take_over,
+    write_ahead_of,
 )
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.duckdb_types import escaped, sql_type
@@ -103,6 +104,8 @@ def build_catalogue(
             connection.execute("COMMIT")
             connection.execute("DETACH c")
         mark_as_built(new, finished_at)
+        # What another program wrote to the old file and did not end would be done to the new one.
+        write_ahead_of(path).unlink(missing_ok=True)
         os.replace(new, path)
     remove_unused(path.parent / COPIES, copies)
     return rows + sum(one.came.height for one in kept.values())
