@@ -215,7 +215,8 @@ def test_whatever_lies_in_its_place_the_new_one_has_the_rows_of_the_tables(
 
 def test_what_another_program_left_half_done_is_not_done_to_the_new_file(shop: Shop) -> None:
     """DuckDB replays what lies beside a file of that name, whichever file it is by then."""
-    edited = f"duckdb.connect({path}).execute('DELETE FROM gold.visits WHERE rowid = 5')"
+    path = str(shop.path)
+    edited = f"duckdb.connect({path!r}).execute('DELETE FROM gold.visits WHERE rowid = 5')"
     program = f"import duckdb, os; c = {edited}; os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", program], check=False)
     assert write_ahead_of(shop.path).exists()
