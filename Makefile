@@ -100,7 +100,13 @@ AUDIT_VENV := .venv-audit
 audit: ## known vulnerabilities of the locked packages (pip-audit, asks the package registry)
 	@test -x $(AUDIT_VENV)/bin/pip-audit || { $(PYTHON) -m venv $(AUDIT_VENV) && \
 	  $(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit~=2.10'; }
-	@$(AUDIT_VENV)/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements.lock
+	@mkdir -p build
+	@$(AUDIT_VENV)/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+	  -r requirements.lock 2> build/audit.log || { \
+	  grep -q '^Found ' build/audit.log || { echo "error: nothing was audited, the registry's list of" \
+	    "vulnerabilities cannot be asked from here: $$(tail -n 1 build/audit.log)" >&2; exit 2; }; \
+	  cat build/audit.log >&2; exit 1; }
+	@cat build/audit.log
 
 sbom: install ## what the lock pins, as CycloneDX JSON in build/sbom.json
 	@mkdir -p build

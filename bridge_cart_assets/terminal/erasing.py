@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.object_store import is_uri
 from bridge_cart_assets.pipeline.open_erasure import (
@@ -25,6 +23,7 @@ from bridge_cart_assets.pipeline.open_erasure import (
     open_erasure,
 )
 from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.terminal.escaping import EscapingConsole
 
 
 class ErasureFailedError(RuntimeError):
@@ -61,7 +60,7 @@ def erase_persons(
         UnknownPersonError: nothing is stored about one of them; nobody is erased then.
         ErasureFailedError: a step failed; the next call or run goes on.
     """
-    say = partial(_say, Console(stderr=True))
+    say = partial(_say, EscapingConsole(stderr=True))
     with erasing_alone(settings, wait_seconds, say):
         yield from _finish(settings, wait_seconds)
         yield _complete(settings, begin_erasure(settings, ids), wait_seconds)
@@ -71,7 +70,7 @@ def finish_erasure(settings: Settings, wait_seconds: float) -> None:
     """Complete an erasure that was cut off, if there is one, and tell so on stderr."""
     if not is_erasing(settings):
         return
-    say = partial(_say, Console(stderr=True))
+    say = partial(_say, EscapingConsole(stderr=True))
     with erasing_alone(settings, wait_seconds, say):
         for receipt in _finish(settings, wait_seconds):
             say(f"completed an erasure that was cut off: {receipt_file(settings, receipt)}")
@@ -104,7 +103,7 @@ def _complete(settings: Settings, erasure: Erasure, wait_seconds: float) -> dict
     from bridge_cart_assets.terminal.running import turn
 
     lake = Lake(settings.lake, settings.storage_options)
-    console = Console(stderr=True)
+    console = EscapingConsole(stderr=True)
     with turn(settings, wait_seconds, is_erasing=True) as this_turn:
         with console.status("erasing") as spinner:
             progress = spinner.update
@@ -162,5 +161,5 @@ def _write(path: Path, receipt: dict[str, Any]) -> None:
     os.replace(beside, path)
 
 
-def _say(console: Console, line: str) -> None:
+def _say(console: EscapingConsole, line: str) -> None:
     console.print(line, highlight=False, soft_wrap=True, markup=False)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from bridge_cart_assets.pipeline.phases import REST, PhaseUsage, recording
+from bridge_cart_assets.terminal.escaping import EscapingConsole
 from bridge_cart_assets.terminal.style import format_percent, grid, heading
 
 _MEGABYTE = 1_000_000
@@ -46,10 +47,10 @@ def show_usage(usage: Mapping[str, PhaseUsage], console: Console) -> None:
     console.print(table)
 
 
-def _stderr() -> Console:
+def _stderr() -> EscapingConsole:
     """Wide enough for every name where no terminal says how wide it is."""
-    there = Console(stderr=True, highlight=False)
-    return there if there.is_terminal else Console(stderr=True, width=120, highlight=False)
+    there = EscapingConsole(stderr=True, highlight=False)
+    return there if there.is_terminal else EscapingConsole(stderr=True, width=120, highlight=False)
 
 
 def _figures(usage: PhaseUsage, whole: PhaseUsage) -> tuple[str, str, str, str]:

@@ -11,6 +11,7 @@ from bridge_cart_assets.automation.liveness import STOPPED
 from bridge_cart_assets.automation.processes import ProcessIdentity
 from bridge_cart_assets.automation.sensors import landing_sensor
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.open_erasure import begin_erasure
 from bridge_cart_assets.pipeline.plan import plan
 from bridge_cart_assets.settings import Settings
 from bridge_cart_tests.automation.dead_runs import cut_off, gone, started, state
@@ -47,6 +48,18 @@ def test_new_files_ask_for_one_run_over_their_days(
     assert dg.AssetKey(["raw", "purchases"]) in (request.asset_selection or [])
     assert dg.AssetKey(["raw", "customers"]) not in (request.asset_selection or [])
     assert request == tick(settings, instance)
+
+
+def test_nothing_is_asked_for_while_a_person_is_erased(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    land(settings, "2024-01-01", "O1,C1,2024-01-01,10")
+    erasure = begin_erasure(settings, ["C1"])
+    answer = tick(settings, instance)
+    assert isinstance(answer, dg.SkipReason)
+    assert "bridge-cart run" in str(answer.skip_message)
+    erasure.close(settings)
+    assert isinstance(tick(settings, instance), dg.RunRequest)
 
 
 def test_nothing_is_asked_for_once_all_is_taken(

@@ -5,11 +5,12 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bridge_cart_assets import leftovers
+from bridge_cart_assets import definitions, leftovers, webserver
 
 
 def command(data: Path, *arguments: str) -> None:
@@ -48,6 +49,21 @@ def test_generated_files_are_the_owners_alone(tmp_path: Path) -> None:
     assert open_to_others(data) == []
 
 
+@pytest.mark.parametrize("start", [webserver.main, definitions.defs])
+def test_dagsters_processes_keep_files_private(
+    start: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webserver, "_run_webserver", lambda hosts: None)
+    monkeypatch.setattr(sys, "argv", ["webserver"])
+    monkeypatch.setenv("BRIDGE_CART_DATA", str(tmp_path))
+    before = os.umask(0)
+    try:
+        start()
+        assert os.umask(0) == 0o077
+    finally:
+        os.umask(before)
+
+
 SPILLING = """
 import sys, time
 from pathlib import Path
@@ -60,6 +76,35 @@ with leftover(folder):
     print(_spill_folder(), flush=True)
     time.sleep(60)
 """
+
+
+# One whose last words never end.
+SPEAKING = """
+import sys, time
+from pathlib import Path
+from bridge_cart_assets.automation.interruption import on_signal, run_interruptibly
+from bridge_cart_assets.leftovers import leftover
+folder = Path(sys.argv[1]); folder.mkdir()
+def work():
+    with leftover(folder):
+        print("working", flush=True)
+        time.sleep(60)
+with on_signal(lambda received: time.sleep(60)):
+    run_interruptibly(work)
+"""
+
+
+def test_temporary_folders_go_when_last_words_do_not_end(tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    with subprocess.Popen(
+        [sys.executable, "-c", SPEAKING, str(folder)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "working\n"
+        assert folder.is_dir()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 128 + signal.SIGTERM
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,9 +1,11 @@
 """A file during which a run died is tried alone once more, and then refused."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
 from bridge_cart_assets.ingestion.ledger import new_files
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources.customers import CUSTOMERS
+from bridge_cart_tests.conftest import environment_of
 
 # The intake of a process that dies when it has the text of a file in hand.
 DYING = """
@@ -127,3 +130,61 @@ def test_notes_are_the_owners_alone(root: Path) -> None:
         [note] = (root / "reading").iterdir()
         assert note.stat().st_mode & 0o777 == 0o600
         assert note.parent.stat().st_mode & 0o777 == 0o700
+
+
+def run_killed_over(data: Path, name: str) -> list[str]:
+    """Kill a run of the real command while it has a file in hand; what its note says."""
+    folder = data / "reading"
+    known = set(folder.glob("*"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bridge_cart_assets", "run"],
+        env=environment_of(data),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while process.poll() is None:
+            for note in set(folder.glob("customers-*.note")) - known:
+                first, *in_hand = note.read_text().splitlines() or [""]
+                if any(name in key for key in in_hand):
+                    return [first, *in_hand]
+            time.sleep(0.005)
+    finally:
+        process.kill()
+        process.wait()
+    pytest.fail(f"the run ended before it was seen with {name} in hand")
+
+
+@pytest.mark.slow
+def test_the_command_that_dies_twice_of_a_file_refuses_it(tmp_path: Path) -> None:
+    folder = tmp_path / "landing" / "customers"
+    folder.mkdir(parents=True)
+    for name in ("a_2024-01-01.csv", "c_2024-01-03.csv"):
+        (folder / name).write_text(f"customer_id\n{name[0]}\n")
+    with (folder / "b_2024-01-02.csv").open("w") as file:
+        file.write("customer_id,name\n")
+        file.writelines(f"b{n},Name of {n}\n" for n in range(700_000))
+    deaths, *in_hand = run_killed_over(tmp_path, "b_2024-01-02.csv")
+    assert json.loads(deaths) == {}
+    deaths, *in_hand = run_killed_over(tmp_path, "b_2024-01-02.csv")
+    assert [(json.loads(key)[1], times) for key, times in json.loads(deaths).items()] == [
+        ("b_2024-01-02.csv", 1)
+    ]
+    assert [json.loads(key)[1] for key in in_hand] == ["b_2024-01-02.csv"]
+
+    def says(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "bridge_cart_assets", *arguments],
+            env=environment_of(tmp_path),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout + done.stderr
+
+    assert "b_2024-01-02.csv" in says("run")
+    [seen] = json.loads(says("status", "--json"))["files"]
+    assert (seen["object"], seen["reason"]) == ("b_2024-01-02.csv", "TOO_LARGE")
+    assert "a run died" in says("status")
+    assert "nothing new" in says("run")
+    assert list((tmp_path / "reading").iterdir()) == []

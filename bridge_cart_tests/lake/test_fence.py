@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -11,7 +12,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from bridge_cart_assets.lake.query import QueryRefusedError, query, reading
+from bridge_cart_assets.lake.fence import attach_fenced
+from bridge_cart_assets.lake.query import QueryRefusedError, _opened, query, reading
 
 
 @pytest.fixture
@@ -62,6 +64,40 @@ def test_nothing_else_is_read_and_nothing_fetched(catalogue: Path, statement: st
         query(catalogue, statement)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "autoinstall_known_extensions",
+        "autoload_known_extensions",
+        "allow_community_extensions",
+        "allow_persistent_secrets",
+        "python_enable_replacements",
+        "enable_external_access",
+    ],
+)
+def test_what_a_question_never_needs_is_off(catalogue: Path, name: str) -> None:
+    """Each by itself: most of them are refused for another reason too while all are off."""
+    with attach_fenced(catalogue, "c") as connection:
+        assert connection.execute("SELECT current_setting($1)", [name]).fetchone() == (False,)
+
+
+def test_what_is_spilled_goes_where_only_its_owner_looks(catalogue: Path) -> None:
+    with attach_fenced(catalogue, "c") as connection:
+        found = connection.execute("SELECT current_setting('temp_directory')").fetchone()
+    assert found is not None
+    folder = Path(found[0])
+    assert folder.name.startswith("bridge-cart-spill-")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_settings_stay_as_they_are(catalogue: Path) -> None:
+    with (
+        pytest.raises(QueryRefusedError, match="locked"),
+        _opened(catalogue, "64MB") as connection,
+    ):
+        connection.execute("SET memory_limit = '8GB'")
+
+
 def test_memory_is_that_of_the_setting(catalogue: Path) -> None:
     # It cannot be spilled: one value.
     question = "SELECT len(list(i)) FROM range(30_000_000) t(i)"
@@ -104,7 +140,9 @@ def test_ctrl_c_ends_an_endless_question(catalogue: Path, statement: str) -> Non
         stderr=subprocess.PIPE,
     )
     try:
+        until = time.monotonic() + 60
         while not hears_sigterm(process.pid):
+            assert time.monotonic() < until, "it never listens to signals"
             time.sleep(0.1)
         time.sleep(2)
         assert process.poll() is None, process.stderr and process.stderr.read()

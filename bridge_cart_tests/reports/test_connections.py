@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import select
 import socket
 import threading
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
@@ -19,12 +21,21 @@ from bridge_cart_assets.reports.connections import limits
 REQUEST = b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
+def _fine(_: Request) -> PlainTextResponse:
+    return PlainTextResponse("fine")
+
+
+def _slowly_fine(_: Request) -> PlainTextResponse:
+    time.sleep(2)
+    return PlainTextResponse("fine")
+
+
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A server with small limits, in a thread."""
     monkeypatch.setattr(connections, "REQUEST_SECONDS", 1.0)
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 5)
-    app = Starlette(routes=[Route("/x", lambda _: PlainTextResponse("fine"))])
+    app = Starlette(routes=[Route("/x", _fine), Route("/slow", _slowly_fine)])
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="critical", lifespan="off", ws="none", **limits())
     )
@@ -65,6 +76,15 @@ def test_a_header_that_never_ends_is_refused(port: int) -> None:
     assert b"fine" in answer(port)
 
 
+def test_a_header_beyond_the_bound_is_answered_with_an_error_at_once(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 60.0)
+    with connect(port) as client:
+        client.sendall(REQUEST[:-2] + b"X: " + b"a" * 20 * 1024)
+        assert b" 400 " in client.recv(4096)
+
+
 @pytest.mark.parametrize("half", [b"", b"GET /x", REQUEST[:-2], REQUEST + b"GET"])
 def test_a_request_that_is_half_sent_has_its_time(port: int, half: bytes) -> None:
     with connect(port) as client:
@@ -93,6 +113,26 @@ def test_many_half_sent_requests_keep_nobody_out(port: int) -> None:
         began = time.monotonic()
         assert b"fine" in answer(port)
         assert time.monotonic() - began < 0.9
+
+
+def test_of_many_half_sent_requests_the_longest_waiting_ones_make_room(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 60.0)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connect(port)) for _ in range(40)]
+        until = time.monotonic() + 5
+        ended: list[socket.socket] = []
+        while len(ended) < 35 and time.monotonic() < until:
+            time.sleep(0.05)
+            ended, _, _ = select.select(clients, [], [], 0)
+        assert [client in ended for client in clients] == [True] * 35 + [False] * 5
+
+
+def test_an_answer_may_take_longer_than_a_request(port: int) -> None:
+    with connect(port) as client:
+        client.sendall(REQUEST.replace(b"/x", b"/slow"))
+        assert b" 200 " in client.recv(4096)
 
 
 def test_one_connection_serves_several_requests(port: int) -> None:

@@ -1,5 +1,6 @@
 """Dagster's webserver, as it is started here, is asked by its own pages only."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,6 +76,11 @@ def test_any_other_host_is_refused(ui: TestClient, host: str) -> None:
         assert "BRIDGE_CART_DAGSTER_HOSTS" in answer.text
 
 
+def test_of_two_hosts_neither_is_believed(ui: TestClient) -> None:
+    hosts = [("Host", "127.0.0.1:3000"), ("Host", "elsewhere.example")]
+    assert ui.get("/server_info", headers=hosts).status_code == 400
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -132,6 +138,22 @@ def test_the_option_for_the_address_admits_it() -> None:
     given = webserver.options_with_values(["x", "--host=::", "-h", "shop.example", "--port", "3"])
     assert ("--host", "::") in given
     assert ("-h", "shop.example") in given
+
+
+def test_dagsters_own_command_serves_it_guarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dagster_webserver import cli
+
+    served: list[object] = []
+    create = "create_app_from_workspace_process_context"
+    monkeypatch.setattr(cli, create, lambda context: f"app of {context}")
+    monkeypatch.setattr(cli, "main", lambda: served.append(vars(cli)[create]("x")))
+    monkeypatch.setattr(sys, "argv", ["x", "--host", "bound.example"])
+    webserver._run_webserver(["shop.example"])
+    [app] = served
+    assert isinstance(app, OwnPagesOnly)
+    assert vars(app)["app"] == "app of x"
+    assert all(name in app.hosts for name in ("shop.example", "bound.example"))
+    assert "elsewhere.example" not in app.hosts
 
 
 def test_dagster_dev_starts_this_webserver(monkeypatch: pytest.MonkeyPatch) -> None:
