@@ -92,6 +92,17 @@ def test_a_death_that_was_no_fault_of_the_file(root: Path) -> None:
     assert take(root).refused == []
 
 
+def test_a_file_that_was_read_has_no_deaths_left(root: Path) -> None:
+    dies(root)
+    files = list_landing(root / "landing", "customers")
+    with attempts(root / "reading", "customers") as tried:
+        assert [tried.deaths(file) for file in files] == [1, 1, 1]
+        tried.parsed(files)
+        assert [tried.deaths(file) for file in files] == [0, 0, 0]
+        [note] = (root / "reading").iterdir()
+        assert note.read_text() == "{}\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_no_death(root: Path, number: signal.Signals) -> None:
     for _ in range(3):

@@ -110,6 +110,7 @@ def test_names_of_files_folders_and_columns(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "a\nerror: all is lost\x1b]0;x\x07_2024-01-01.csv").write_text("nothing\n")
     (folder / "b_2024-01-01.csv").write_text("customer_id,co\x1b[31mlour\n1,red\n")
+    (folder / "c\x1b[2J_2024-01-02.csv").write_text("customer_id,name\n1,Ada\n,Nobody\n")
     (tmp_path / "landing" / "no\x1bsource\r").mkdir()
     for verb in (("run",), ("status",), ("doctor",)):
         out, err = command(tmp_path, *verb)
@@ -120,6 +121,8 @@ def test_names_of_files_folders_and_columns(tmp_path: Path) -> None:
         if verb != ("doctor",):
             assert r"day\x1b[2J/a\nerror: all is lost\x1b]0;x\x07" in err + out
             assert r"co\x1b[31mlour" in err + out
+            # What was refused of a file is told on stdout, where a summary is.
+            assert r"c\x1b[2J_2024-01-02.csv: 1 of 2 records" in out
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ def test_other_names_stay(name: str) -> None:
         "2024/orders_2024-01-01.csv",
         "orders_2024-01-01_2024-01-31.csv.gz",
         "export-1700000000.json",
+        "export-1700000000000.json",
         "20240131T235959/purchases-000123456.parquet",
     ],
 )
