@@ -33,6 +33,8 @@ from bridge_cart_tests.conftest import environment_of
 from bridge_cart_tests.engine.engine_shop import LATER, SHOP, fold_in, land, take_in, unequal
 
 TWO_EXECUTORS = "local-cluster[2,1,2048]"
+# The session ignores it from its begin on, which for pytest is within one test.
+pytestmark = pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas")
 
 
 def begun(address: str) -> Iterator[Cluster]:
