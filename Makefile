@@ -9,7 +9,7 @@ PEERS_VENV := .venv-bench
 # Bytecode is compiled once here: without it every process pays seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo dev test lint unit test-slow test-long test-kills test-faults test-engines bench lock dictionary docs notebook screenshots clean
+.PHONY: audit sbom help install demo dev test lint unit test-slow test-long test-kills test-faults test-engines bench lock dictionary docs notebook screenshots clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -94,6 +94,18 @@ $(PEERS_VENV)/installed: requirements-bench.lock
 	@$(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-bench.lock
 	@$(PEERS_VENV)/bin/python -m compileall -q -j 0 $(PEERS_VENV)/lib || true
 	@touch $@
+
+# The audit's own packages are no dependencies of ours: an environment of its own.
+AUDIT_VENV := .venv-audit
+audit: ## known vulnerabilities of the locked packages (pip-audit, asks the package registry)
+	@test -x $(AUDIT_VENV)/bin/pip-audit || { $(PYTHON) -m venv $(AUDIT_VENV) && \
+	  $(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit~=2.10'; }
+	@$(AUDIT_VENV)/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r requirements.lock
+
+sbom: install ## what the lock pins, as CycloneDX JSON in build/sbom.json
+	@mkdir -p build
+	@$(BIN)/python -m bridge_cart_tests.sbom requirements.lock > build/sbom.json
+	@echo build/sbom.json
 
 lock: ## pin all packages again (needs uv)
 	@echo 'setuptools>=77' | uv pip compile pyproject.toml - --extra kafka --universal --python-version 3.11 \

@@ -20,6 +20,7 @@ from bridge_cart_assets.engine.engine import engine_at
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import daily_partitions
 from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
+from bridge_cart_assets.private_files import keep_files_private
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import sources_read_as
 
@@ -67,4 +68,5 @@ def build_defs(
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `dagster dev` and the daemon load."""
+    keep_files_private()
     return build_defs(Settings.from_environment())

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bridge_cart_assets.batch_days import today
 from bridge_cart_assets.generator.ground_truth import arguments_of
+from bridge_cart_assets.private_files import keep_files_private
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.terminal.style import console
 from bridge_cart_assets.terminal.summary import summarise
@@ -25,6 +26,7 @@ DELIVERIES = (180, 45, 45)
 
 def main() -> int:
     """Let some days happen, run, and again; the exit code of the first verb that fails."""
+    keep_files_private()
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     settings = Settings.from_environment()
     parser.add_argument(

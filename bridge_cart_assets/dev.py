@@ -15,15 +15,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bridge_cart_assets.automation.instance import DagsterStateError, dagster_instance
 from bridge_cart_assets.automation.liveness import end_dead_runs
+from bridge_cart_assets.private_files import keep_files_private
 from bridge_cart_assets.settings import Settings, SettingsError
 from bridge_cart_assets.terminal.messages import words_for
 
 _GRACE_SECONDS = 15
-_BIN = Path(sys.executable).parent
 
 
 def main() -> int:
     """Run both until Ctrl-C or until one of them ends."""
+    keep_files_private()
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
@@ -68,7 +69,8 @@ def _commands(settings: Settings) -> list[list[str]]:
     port = str(settings.dagster_port)
     return [
         [
-            *(str(_BIN / "dagster"), "dev", "--host", "127.0.0.1", "--port", port),
+            *(sys.executable, "-m", "bridge_cart_assets.webserver", "dev"),
+            *("--host", "127.0.0.1", "--port", port),
             *("--module-name", "bridge_cart_assets.definitions", "--log-level", "warning"),
         ],
         [sys.executable, "-m", "bridge_cart_assets", "report"],

@@ -87,6 +87,7 @@ class Settings:
         start_date: first batch day of the daily partitions.
         report_host, report_port: where the report page listens.
         dagster_port: where `make dev` serves the Dagster UI.
+        dagster_hosts: names under which the Dagster UI is asked for, besides the loopback ones.
         landing_at: where files land when it is not `landing/` in the data folder: a folder or an
             object-store URI.
         storage_options: the object store's usual variables, when the lake or landing is in one.
@@ -97,6 +98,7 @@ class Settings:
         dates: day_first or month_first where a source's file leaves it open, by source.
         timezone: the shop's time zone by its IANA name.
         identity: email when accounts and guests with one e-mail address are one customer, else off.
+        sql_memory: what a question of `bridge-cart sql` may take of the memory, in DuckDB's words.
         keep_runs: of how many runs Dagster keeps the whole history.
         engine: where records are cleaned and folded and gold is built: local, or the address of a
             cluster. It may hold a token.
@@ -109,6 +111,7 @@ class Settings:
     report_host: str = "127.0.0.1"
     report_port: int = 5010
     dagster_port: int = 3000
+    dagster_hosts: tuple[str, ...] = ()
     discount_rate: float = 0.10
     currency: str = ""
     landing_at: str = ""
@@ -121,12 +124,18 @@ class Settings:
     keep_runs: int = 30
     engine: str = field(default="local", repr=False)
     engine_rows: int = 1
+    sql_memory: str = "2GB"
 
     @property
     def silver(self) -> SilverSettings:
         """Those that the rows of silver depend on."""
-        key = None if self.identity == "off" else self.data / "identity.key"
+        key = None if self.identity == "off" else self.hash_key
         return SilverSettings(timezone=self.timezone, identity_key=key)
+
+    @property
+    def hash_key(self) -> Path:
+        """The file with the key of all keyed hashes: of addresses, and of erased persons' names."""
+        return self.data / "identity.key"
 
     @property
     def landing(self) -> Path:
@@ -178,6 +187,7 @@ class Settings:
             report_host=_host(env, "BRIDGE_CART_REPORT_HOST", cls.report_host),
             report_port=_port(env, "BRIDGE_CART_REPORT_PORT", cls.report_port),
             dagster_port=_port(env, "BRIDGE_CART_DAGSTER_PORT", cls.dagster_port),
+            dagster_hosts=_hosts(env, "BRIDGE_CART_DAGSTER_HOSTS"),
             discount_rate=_share(env, "BRIDGE_CART_DISCOUNT_RATE", cls.discount_rate),
             currency=_currency(env, "BRIDGE_CART_CURRENCY"),
             kafka=_kafka(env),
@@ -188,6 +198,7 @@ class Settings:
             keep_runs=_count(env, "BRIDGE_CART_KEEP_RUNS", cls.keep_runs),
             engine=_engine(env),
             engine_rows=_count(env, "BRIDGE_CART_ENGINE_ROWS", cls.engine_rows, 10**12),
+            sql_memory=_memory(env, "BRIDGE_CART_SQL_MEMORY", cls.sql_memory),
         )
 
 
@@ -244,6 +255,14 @@ def _host(env: Mapping[str, str], name: str, default: str) -> str:
     return value
 
 
+def _hosts(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    hosts = tuple(host.strip() for host in (env.get(name) or "").split(",") if host.strip())
+    for host in hosts:
+        if not _is_host(host):
+            raise SettingsError(name, host, "host names or addresses, with commas, without ports")
+    return hosts
+
+
 def _is_host(text: str) -> bool:
     """Whether it is a name, or else an address of IPv4 or IPv6."""
     if not _ADDRESS.fullmatch(text):
@@ -292,6 +311,15 @@ def _engine(env: Mapping[str, str]) -> str:
             "local, local[N], local-cluster[EXECUTORS,CORES,MEGABYTES], spark://HOST:PORT, "
             "k8s://HOST:PORT or sc://HOST:PORT",
         )
+    return value
+
+
+def _memory(env: Mapping[str, str], name: str, default: str) -> str:
+    value = env.get(name)
+    if not value:
+        return default
+    if not re.fullmatch(r"[1-9][0-9]{0,6}(MB|GB)", value):
+        raise SettingsError(name, value, "a size as 512MB or 2GB")
     return value
 
 

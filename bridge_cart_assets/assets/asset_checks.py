@@ -64,14 +64,16 @@ def evaluate(
             if key not in selected:
                 continue
             scope = check_context
-            looks_back = check.remembered and scope.days is not None
-            if looks_back:
+            is_partial = scope.days is not None or scope.last_catalogue is not None
+            if check.remembered and is_partial:
                 failed = _failed_last_time(context.instance, selected) if failed is None else failed
                 scope = replace(scope, days=None, last_catalogue=None) if key in failed else scope
+            # The days for checks that name no others; the version before anything is looked at.
+            days = day_span(scope.days.first, scope.days.last) if scope.days else {}
+            version = check_context.lake.snapshot(table).version
+            looked_at = {**days, **({} if version is None else {"version": version})}
             with phase(f"checks of {table.layer}"):
                 result = check.compute(scope)
-            # For checks that name no other days.
-            looked_at = day_span(scope.days.first, scope.days.last) if scope.days else {}
             yield dg.AssetCheckResult(
                 asset_key=key.asset_key,
                 check_name=key.name,

@@ -20,6 +20,7 @@ from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables import meta
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES, QUARANTINE
 from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.transforms.masking import masked_path
 from bridge_cart_assets.transforms.outcomes import accounting_totals, latest_days
 from bridge_cart_assets.transforms.quarantine_summary import refusals_by_reason
 
@@ -52,7 +53,7 @@ def run_metadata(
         (meta.GOLD_BUILDS, recorded_builds(lake)),
         (meta.ACCOUNTING, accounting_totals(accounting, order_sources)),
         (meta.ACCOUNTING_DAYS, latest_days(accounting)),
-        (meta.INTAKE_FINDINGS, latest_findings(lake)),
+        (meta.INTAKE_FINDINGS, _masked(latest_findings(lake))),
         (meta.QUARANTINE, refusals_by_reason(lake.snapshot(QUARANTINE).scan())),
     )
 
@@ -96,6 +97,11 @@ def verdicts(instance: dg.DagsterInstance, tables: Sequence[Table]) -> pl.DataFr
     return pl.DataFrame(rows, schema=meta.CHECKS.dtypes)
 
 
+def _masked(findings: pl.DataFrame) -> pl.DataFrame:
+    """Findings whose files are not named after somebody."""
+    return findings.with_columns(pl.col("object").map_elements(masked_path, return_dtype=pl.String))
+
+
 def _declared(table: Table, check: Check) -> dict[str, object]:
     return {
         "layer": table.layer,
@@ -113,6 +119,8 @@ def _figures(evaluation: dg.AssetCheckEvaluation) -> Iterator[tuple[str, object]
     yield "passed", evaluation.passed
     yield "says", evaluation.description
     yield "covers", figures.get("covers")
+    if isinstance(version := figures.get("version"), int):
+        yield "version", version
     for name in _NUMBERS:
         figure = figures.get(name)
         if isinstance(figure, int | float):

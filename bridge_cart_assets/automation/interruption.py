@@ -18,6 +18,8 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
+from bridge_cart_assets.leftovers import remove_leftovers
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # What the last words may take, and what a worker has to end by itself.
 _LAST_WORDS_SECONDS = 3
@@ -124,11 +126,13 @@ def _end(received: signal.Signals) -> None:
 
 def _exit_later(received: signal.Signals) -> None:
     threading.Event().wait(_LAST_WORDS_SECONDS)
+    remove_leftovers()
     # Without a flush: the work may hold the stream, blocked by a reader that does not read.
     os._exit(128 + received)
 
 
 def _exit(received: signal.Signals) -> None:
+    remove_leftovers()
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()

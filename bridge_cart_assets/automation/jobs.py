@@ -15,6 +15,7 @@ from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES
 from bridge_cart_assets.sources import Source
 
 CHECK = "check"
+MAINTENANCE_JOB = "maintenance"
 # Dagster prints every event of a run by default, thousands of lines for a year of days.
 QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
 
@@ -35,7 +36,7 @@ shop_job = asset_job(
     "shop_day", dg.AssetSelection.groups(SHOP), description="One more day of the synthetic shop."
 )
 maintenance_job = asset_job(
-    "maintenance",
+    MAINTENANCE_JOB,
     dg.AssetSelection.groups(MAINTENANCE),
     description="Small files put together, superfluous ones removed.",
 )

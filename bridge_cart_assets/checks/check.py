@@ -13,7 +13,7 @@ from typing import TypeVar
 import polars as pl
 
 from bridge_cart_assets.batch_days import DayRange, today
-from bridge_cart_assets.lake.catalogue_base import changed_since
+from bridge_cart_assets.lake.catalogue_base import changed_since_checked
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.findings import findings_in, findings_of_days
 from bridge_cart_assets.pipeline.persons import with_keys
@@ -136,7 +136,7 @@ class CheckContext:
         if snapshot.rows < WORTH_ROWS:
             return None
         since = self.once(
-            ("changed", table.path, snapshot.version), lambda: changed_since(path, snapshot)
+            ("changed", table.path, snapshot.version), lambda: changed_since_checked(path, snapshot)
         )
         return None if since is None else Rows(*since)
 

@@ -114,7 +114,9 @@ def _net_revenue(context: CheckContext) -> CheckResult:
     of_features = customers.select(pl.sum("net_revenue")).collect(engine="streaming").item()
     # The days begin with the first sale.
     lines = of_customers(up_to(context.rows(PURCHASES), as_of))
-    early = refunds(lines).filter(pl.col("purchase_day") < pl.lit(first)) if first else lines
+    early = refunds(lines)
+    if first:
+        early = early.filter(pl.col("purchase_day") < pl.lit(first))
     early_refunds = early.select("customer_id", "net_amount").collect(engine="streaming")
     with_sale = early_refunds.filter(pl.lit(value=False))
     if early_refunds.height:

@@ -11,6 +11,7 @@ from decimal import Decimal
 import polars as pl
 
 from bridge_cart_assets.checks.check import CheckContext, CheckResult
+from bridge_cart_assets.ingestion.erased_records import CODE as ERASED
 from bridge_cart_assets.pipeline.findings import FileFinding, by_file
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES
@@ -26,9 +27,11 @@ _COUNTED = ("sale", "refund")
 def few_refused(context: CheckContext) -> CheckResult:
     """No file, and no batch day of a topic's partition, has too large a share of refused records.
 
-    A batch day has no larger share than the worst of its files.
+    Records of erased persons say nothing about a file. A batch day has no larger share than the
+    worst of its files.
     """
-    refused = by_file(context.findings().filter(pl.col("kind") == "refused"))
+    is_refused = (pl.col("kind") == "refused") & (pl.col("subject") != ERASED)
+    refused = by_file(context.findings().filter(is_refused))
     bound = THRESHOLDS.refused_share
     over = [file for file in refused if file.records > bound * file.of_records]
     worst = max((file.records / file.of_records for file in refused), default=0.0)

@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from bridge_cart_assets.automation.interruption import exit_on_signals
+from bridge_cart_assets.cli.person_verbs import erase, export
 from bridge_cart_assets.cli.read_verbs import report, sql, status, try_file
 from bridge_cart_assets.cli.repair_verbs import doctor, topics
 from bridge_cart_assets.cli.run_verbs import check, rebuild, retrain, run
@@ -33,7 +34,11 @@ def cli(context: click.Context, debug: bool) -> None:
     context.meta["debug"] = debug
 
 
-for verb in (generate, run, check, retrain, rebuild, status, sql, report, try_file, doctor, topics):
+VERBS = (
+    *(generate, run, check, retrain, rebuild, status, sql, report, try_file, doctor, topics),
+    *(export, erase),
+)
+for verb in VERBS:
     cli.add_command(verb)
 
 

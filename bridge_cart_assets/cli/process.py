@@ -12,6 +12,7 @@ import threading
 from typing import NoReturn
 
 from bridge_cart_assets.cli.command import main
+from bridge_cart_assets.private_files import keep_files_private
 
 # Objects that come and do not go before Python looks for cycles among them; 700 is its default.
 _GARBAGE_AFTER = 50_000
@@ -23,6 +24,7 @@ def program() -> NoReturn:
     A million objects of libraries stay until the end. To look for garbage among them took a tenth
     of the CPU time of a short run, and to take them apart at the end half a second.
     """
+    keep_files_private()
     gc.set_threshold(_GARBAGE_AFTER)
     try:
         main()

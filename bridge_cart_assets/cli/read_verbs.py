@@ -39,15 +39,15 @@ def status(settings: Settings, as_json: bool) -> None:
 @interruptible
 def sql(settings: Settings, statement: str, form: str) -> None:
     """Ask the lakehouse in DuckDB's SQL, read-only."""
-    from bridge_cart_assets.lake.query import QueryRefusedError, query
+    from bridge_cart_assets.lake.query import QueryRefusedError, reading
     from bridge_cart_assets.terminal.rows import print_rows
     from bridge_cart_assets.terminal.style import console
 
     try:
-        answer = query(settings.catalogue, statement)
+        with reading(settings.catalogue, statement, settings.sql_memory) as rows:
+            print_rows(rows, form, console())
     except QueryRefusedError as refusal:
         raise CommandError(str(refusal)) from refusal
-    print_rows(answer, form, console())
 
 
 @click.command()

@@ -17,6 +17,7 @@ def doctor(settings: Settings) -> None:
     from bridge_cart_assets.pipeline.losses import missing_records
     from bridge_cart_assets.pipeline.recovery import reopen
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
+    from bridge_cart_assets.terminal.escaping import printable
     from bridge_cart_assets.terminal.losses import losses_in_lines
 
     lake = Lake(settings.lake, settings.storage_options)
@@ -35,9 +36,9 @@ def doctor(settings: Settings) -> None:
     again = list(reopen(lake, findings, listed_files(settings)))
     lost, waiting = losses_in_lines(settings, lake, listed_files(settings), missing)
     for line in (*again, *waiting):
-        click.echo(f"due     {line}")
+        click.echo(f"due     {printable(line)}")
     for line in lost:
-        click.echo(f"LOST    {line}")
+        click.echo(f"LOST    {printable(line)}")
     if lost:
         raise CommandError(
             "records that silver has counted are neither in raw nor in landing\n"

@@ -82,6 +82,25 @@ def read_csv(
     return ParsedRecords(records, unknown, missing_of(header.names, source)), used
 
 
+def record_starts(block: bytes, layout: Layout, header: Header, source: Source) -> list[int]:
+    """Where each record of whole lines begins, as `read_csv` tells records apart.
+
+    Args:
+        block: the lines up to where `read_csv` has read them.
+        layout: how the file is written.
+        header: its columns.
+        source: whose records they are.
+    """
+    lines = split(block, layout, source.encoding)
+    begin = "\0begin"
+    lines = lines.with_columns(
+        (pl.col(SIZE).cast(pl.Int64) + 1).cum_sum().shift(1, fill_value=0).alias(begin)
+    )
+    if b'"' in block:
+        lines, _ = _join(lines, layout, header, is_last=True)
+    return lines[begin].to_list()
+
+
 def _judge(lines: pl.DataFrame, layout: Layout, header: Header) -> pl.DataFrame:
     """What can be said of a line without reading it."""
     text = pl.col(TEXT)
@@ -182,15 +201,20 @@ def _join(
     if not torn:
         return lines, 0
     # Bytes up to the end of each line, the line ends included.
-    ends = (lines[SIZE].cast(pl.Int64) + 1).cum_sum()
-    starts = [ends[i] - lines[SIZE][i] - 1 for i in torn]
+    line_ends = (lines[SIZE].cast(pl.Int64) + 1).cum_sum()
+    # A file may have a quote in every line: one by one they are taken from lists, not from columns.
+    ends = line_ends.gather(torn).to_list()
+    starts = (line_ends - lines[SIZE].cast(pl.Int64) - 1).gather(torn).to_list()
+    all_texts = lines[TEXT]
+    torn_texts = all_texts.gather(torn).to_list()
     merged: dict[int, int] = {}
     texts: list[str] = []
     at = 0
     while at + 1 < len(torn):
         first, last = torn[at], torn[at + 1]
-        if ends[last] - 1 - starts[at] <= MAX_RECORD_BYTES:
-            record = layout.end.decode().join(lines[TEXT][first : last + 1])
+        if ends[at + 1] - 1 - starts[at] <= MAX_RECORD_BYTES:
+            between = all_texts[first + 1 : last] if first + 1 < last else ()
+            record = layout.end.decode().join((torn_texts[at], *between, torn_texts[at + 1]))
             fields = _fields(record.removesuffix("\r"), header.delimiter)
             if fields is not None and header.fit(fields) is not None:
                 merged[first] = last
@@ -199,8 +223,9 @@ def _join(
                 continue
         at += 1
     left = 0
-    if at < len(torn) and not is_last and ends[-1] - starts[at] <= MAX_RECORD_BYTES:
-        left = ends[-1] - starts[at]
+    size = int(line_ends[-1])
+    if at < len(torn) and not is_last and size - starts[at] <= MAX_RECORD_BYTES:
+        left = size - starts[at]
         lines = lines.head(torn[at])
     return _merged(lines, layout, merged, texts), left
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from tempfile import TemporaryFile
 
 from bridge_cart_assets.ingestion.landing import LandedFile, Stored
@@ -46,6 +47,10 @@ HEAD_BYTES = 1024**2
 # or an attack, and 10 MB of it would keep a run busy for 10 GB.
 MAX_RATIO = 200
 HARMLESS_BYTES = 64 * 1024**2
+# Nor has a record ever taken less than a byte, packed as it may be.
+HARMLESS_RECORDS = 1_000_000
+# As many as the widest sheet of a workbook has.
+MAX_COLUMNS = 16_384
 # Unpacked bytes of a file that are in hand at a time, and packed bytes that are read at a time.
 READ_BYTES = 4 * 1024**2
 READ_PACKED_BYTES = 256 * 1024
@@ -61,6 +66,50 @@ class FileRefusedError(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
+
+
+def refuse_unpacked(unpacked: int, stored: int) -> None:
+    """Refuse a file that unpacks to more than records do.
+
+    Args:
+        unpacked: its bytes when they are unpacked, as far as they are known.
+        stored: its bytes as they lie there.
+
+    Raises:
+        FileRefusedError: TOO_LARGE.
+    """
+    if unpacked > max(HARMLESS_BYTES, MAX_RATIO * stored):
+        raise FileRefusedError(
+            "TOO_LARGE",
+            f"unpacks to more than {MAX_RATIO} times its {stored:,} bytes, which no records do: "
+            "land it unpacked if it is right",
+        )
+
+
+def refuse_too_many_records(records: int, stored: int) -> None:
+    """Refuse a file with more records than bytes.
+
+    Raises:
+        FileRefusedError: TOO_LARGE.
+    """
+    if records > max(HARMLESS_RECORDS, stored):
+        raise FileRefusedError(
+            "TOO_LARGE",
+            f"has {records:,} records or more in {stored:,} bytes, which no export has: land it "
+            "as plain text if it is right",
+        )
+
+
+def refuse_too_many_columns(columns: int) -> None:
+    """Refuse a file with more columns than any sheet has.
+
+    Raises:
+        FileRefusedError: TOO_LARGE.
+    """
+    if columns > MAX_COLUMNS:
+        raise FileRefusedError(
+            "TOO_LARGE", f"has {columns:,} columns, and {MAX_COLUMNS:,} are allowed"
+        )
 
 
 def is_shortage(error: BaseException) -> bool:
@@ -160,16 +209,11 @@ class Opened:
             start += len(piece)
 
     def _unpacked(self, stored: Iterator[bytes]) -> Iterator[bytes]:
-        allowed = max(HARMLESS_BYTES, MAX_RATIO * self.size)
+        unpacked, size = 0, self.size
         try:
             for piece in inflate(stored):
-                allowed -= len(piece)
-                if allowed < 0:
-                    raise FileRefusedError(
-                        "TOO_LARGE",
-                        f"unpacks to more than {MAX_RATIO} times its {self.size:,} bytes, which no "
-                        "records do: land it unpacked if it is right",
-                    )
+                unpacked += len(piece)
+                refuse_unpacked(unpacked, size)
                 yield piece
         except zlib.error as error:
             if "data check" in str(error) or "length check" in str(error):
@@ -198,7 +242,7 @@ def open_file(file: LandedFile) -> Iterator[Opened]:
     # A link or a pipe may have taken its place since the look: neither followed nor waited for.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        descriptor = os.open(file.path, flags)
+        descriptor = _open_below(file, flags)
     except OSError as error:
         if is_shortage(error):
             raise
@@ -240,6 +284,34 @@ def _local_copy(stored: Stored) -> _LocalCopy:
         ) from error
     copy.file.flush()
     return copy
+
+
+def _open_below(file: LandedFile, flags: int) -> int:
+    """Open a file folder by folder: none on the way may be a link, now either.
+
+    Up to the landing zone links are somebody's own.
+    """
+    steps = file.object.count("/") + 1
+    # The source's folder is the first that may not be one.
+    steps += file.path.parts[-steps - 1] == file.source
+    *folders, name = file.path.parts[-steps:]
+    at = os.open(Path(*file.path.parts[:-steps]), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for folder in folders:
+            below = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            parent = at
+            try:
+                at = os.open(folder, below, dir_fd=parent)
+            except OSError as error:
+                if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                    raise
+                raise FileRefusedError(
+                    "NOT_A_REGULAR_FILE", "its path leads over a link: land a copy"
+                ) from error
+            os.close(parent)
+        return os.open(name, flags, dir_fd=at)
+    finally:
+        os.close(at)
 
 
 def read_file(file: LandedFile) -> Content:

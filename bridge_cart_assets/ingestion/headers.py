@@ -10,7 +10,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from bridge_cart_assets.ingestion.files import HEAD_BYTES, FileRefusedError
+from bridge_cart_assets.ingestion.files import (
+    HEAD_BYTES,
+    FileRefusedError,
+    refuse_too_many_columns,
+)
 from bridge_cart_assets.ingestion.raw_rows import (
     TEXT,
     lacking_columns,
@@ -61,7 +65,7 @@ def read_header(head: bytes, layout: Layout, source: Source) -> Header:
         source: which columns may be meant.
 
     Raises:
-        FileRefusedError: HEADER_MISMATCH.
+        FileRefusedError: HEADER_MISMATCH or TOO_LARGE.
     """
     # It is one limit for the whole process: what a field may hold must not depend on who set it.
     csv.field_size_limit(MAX_RECORD_BYTES)
@@ -76,6 +80,8 @@ def read_header(head: bytes, layout: Layout, source: Source) -> Header:
         delimiters = _DELIMITERS if declared is None else (declared, *_DELIMITERS)
         for stop, is_strict in _stops(text, start, layout.end):
             record = text[start:stop]
+            # Before any of them costs something.
+            refuse_too_many_columns(max(record.count(d.encode()) for d in delimiters) + 1)
             delimiter, spelt = _fields(record, layout, source, delimiters, is_strict)
             names = match_column_names(spelt, source)
             if not lacking_columns(names, source):

@@ -10,9 +10,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
+from pathlib import Path
 
 import polars as pl
 
+from bridge_cart_assets.ingestion.attempts import MOST_DEATHS, Attempts, attempts
+from bridge_cart_assets.ingestion.erased_records import ErasedNames, without_content
 from bridge_cart_assets.ingestion.files import Content, FileRefusedError, read_file
 from bridge_cart_assets.ingestion.ingest_large_file import stage_large_file
 from bridge_cart_assets.ingestion.landing import LandedFile
@@ -98,6 +101,8 @@ def ingest_files(
     run_id: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
     within: Callable[[LandedFile, int, int], None] = lambda file, done, total: None,
+    notes: Path | None = None,
+    hash_key: bytes | None = None,
 ) -> FilesTaken:
     """Take in landed files, in commits of at most 64 MiB of them, or of one large one.
 
@@ -108,10 +113,26 @@ def ingest_files(
         run_id: Dagster run that takes them.
         progress: gets the number of files done and of all files; after a part of a large file too.
         within: gets how much of a large file is read, and of how much (bytes; rows of Parquet).
+        notes: folder in which a process notes the files that it has in hand (`attempts`).
+        hash_key: by which records of erased persons are recognised.
     """
+    with attempts(notes, source.name) as tried:
+        return _ingest(lake, source, files, run_id, progress, within, hash_key, tried)
+
+
+def _ingest(
+    lake: Lake,
+    source: Source,
+    files: Sequence[LandedFile],
+    run_id: str,
+    progress: Callable[[int, int], None],
+    within: Callable[[LandedFile, int, int], None],
+    hash_key: bytes | None,
+    tried: Attempts,
+) -> FilesTaken:
     taken = FilesTaken()
     done = 0
-    for group in _groups(files, source):
+    for group in _groups(files, tried):
         now = datetime.now(UTC)
         first = group[0]
         if first.is_large and isinstance(first.found, Content):
@@ -120,10 +141,13 @@ def ingest_files(
                 within(file, part, total)
                 progress(n, len(files))
 
-            outcome = _ingest_large(lake, source, first.file, first.found, run_id, report)
+            outcome = _ingest_large(
+                lake, source, first.file, first.found, run_id, report, hash_key, tried
+            )
         else:
             inspected = _read(group, source)
-            outcome = retry_on_conflict(partial(_commit, lake, source, inspected, run_id))
+            tried.parsed(opened.file for opened in group)
+            outcome = retry_on_conflict(partial(_commit, lake, source, inspected, run_id, hash_key))
             # The next ones are read while this name still holds them.
             inspected.clear()
         upsert_files(lake, outcome, run_id, now)
@@ -135,12 +159,21 @@ def ingest_files(
     return taken
 
 
-def _groups(files: Sequence[LandedFile], source: Source) -> Iterator[list[_Opened]]:
-    """The files in the order of their days, opened; those that go into a commit together."""
+def _groups(files: Sequence[LandedFile], tried: Attempts) -> Iterator[list[_Opened]]:
+    """The files in the order of their days, opened; those that go into a commit together.
+
+    Files that a run had in hand when it died come last, each alone.
+    """
     group: list[_Opened] = []
     size = lines = 0
-    for file in sorted(files, key=lambda f: (f.batch_day, f.object)):
-        opened = _open(file)
+    for file in sorted(files, key=lambda f: (tried.deaths(f) > 0, f.batch_day, f.object)):
+        if tried.deaths(file):
+            if group:
+                yield group
+                group, size, lines = [], 0, 0
+            yield [_open(file, tried)]
+            continue
+        opened = _open(file, tried)
         more, records = opened.size, opened.lines
         is_full = size + more > COMMIT_BYTES or lines + records > COMMIT_RECORDS
         if group and (is_full or opened.is_large):
@@ -155,7 +188,17 @@ def _groups(files: Sequence[LandedFile], source: Source) -> Iterator[list[_Opene
         yield group
 
 
-def _open(file: LandedFile) -> _Opened:
+def _open(file: LandedFile, tried: Attempts) -> _Opened:
+    if tried.deaths(file) >= MOST_DEATHS:
+        return _Opened(
+            file,
+            FileRefusedError(
+                "TOO_LARGE",
+                "a run died while it read this file, and another one that read it alone: land it "
+                "in smaller files; it is tried again when it changes",
+            ),
+        )
+    tried.opening(file)
     try:
         content = read_file(file)
         with refuse_on_unexpected_error():
@@ -203,24 +246,40 @@ def _ingest_large(
     content: Content,
     run_id: str,
     progress: Callable[[int, int], None],
+    hash_key: bytes | None,
+    tried: Attempts,
 ) -> list[FileRecord]:
     raw = lake.snapshot(source.raw)
     known = same_bytes(lake, file, content.fingerprint)
     if known and raw.transaction(transaction_of(content.fingerprint)) is not None:
-        return retry_on_conflict(partial(_commit, lake, source, [_InspectedFile(known)], run_id))
+        tried.parsed([file])
+        inspected = [_InspectedFile(known)]
+        return retry_on_conflict(partial(_commit, lake, source, inspected, run_id, hash_key))
+    erased = ErasedNames.of(lake, hash_key)
     with raw.stage() as staged:
         try:
-            seen = stage_large_file(staged, raw, source, file, content, run_id, progress)
+            seen = stage_large_file(staged, raw, source, file, content, run_id, progress, erased)
         except FileRefusedError as refusal:
             return [_refused(file, refusal).seen]
+        finally:
+            tried.parsed([file])
         inspected = [_InspectedFile(seen, staged)]
-        return retry_on_conflict(partial(_commit, lake, source, inspected, run_id))
+        return retry_on_conflict(
+            partial(_commit, lake, source, inspected, run_id, hash_key, erased.version)
+        )
 
 
 def _commit(
-    lake: Lake, source: Source, group: Sequence[_InspectedFile], run_id: str
+    lake: Lake,
+    source: Source,
+    group: Sequence[_InspectedFile],
+    run_id: str,
+    hash_key: bytes | None,
+    staged_by: int | None = None,
 ) -> list[FileRecord]:
     raw = lake.snapshot(source.raw)
+    # Looked at after raw: an erasure writes them first, and then commits to raw.
+    erased = ErasedNames.of(lake, hash_key)
     version = (raw.version or 0) + 1
     fingerprints = [look.seen.fingerprint for look in group if look.seen.fingerprint]
     taken = raw.transactions([transaction_of(fingerprint) for fingerprint in fingerprints])
@@ -249,8 +308,30 @@ def _commit(
         transactions = {transaction_of(fingerprint): version for fingerprint in new}
         latest = max(seen.file.batch_day for seen in outcome if seen.is_new and seen.version)
         as_of = max(filter(None, (raw.as_of, latest)))
-        _append(raw, new.values(), Commit(run_id, as_of, transactions))
+        rows = {
+            fingerprint: (provenance, _emptied(provenance, records, source, erased, staged_by))
+            for fingerprint, (provenance, records) in new.items()
+        }
+        _append(raw, rows.values(), Commit(run_id, as_of, transactions))
     return outcome
+
+
+def _emptied(
+    provenance: FileProvenance,
+    records: pl.DataFrame | StagedFiles,
+    source: Source,
+    erased: ErasedNames,
+    staged_by: int | None,
+) -> pl.DataFrame | StagedFiles:
+    """The records of a file; of erased persons' the places only."""
+    if isinstance(records, StagedFiles):
+        if staged_by != erased.version:
+            raise CommitConflictError(f"a person was erased while {provenance.object} was read")
+        return records
+    if not erased.keys:
+        return records
+    rows = add_provenance([(provenance, records)], "", datetime.now(UTC))
+    return without_content(records, erased.among(rows, source), source)
 
 
 def _append(

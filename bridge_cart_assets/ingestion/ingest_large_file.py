@@ -14,7 +14,14 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from bridge_cart_assets.ingestion.files import Content, FileRefusedError, Opened, open_file
+from bridge_cart_assets.ingestion.erased_records import NOBODY, ErasedNames
+from bridge_cart_assets.ingestion.files import (
+    Content,
+    FileRefusedError,
+    Opened,
+    open_file,
+    refuse_too_many_records,
+)
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.ledger import FileRecord
 from bridge_cart_assets.ingestion.raw_rows import MOST_NAMES, FileProvenance, ParsedRecords
@@ -32,6 +39,7 @@ def stage_large_file(
     content: Content,
     run_id: str,
     progress: Callable[[int, int], None],
+    erased: ErasedNames = NOBODY,
 ) -> FileRecord:
     """Write the records of a large file where one commit can add them.
 
@@ -43,9 +51,11 @@ def stage_large_file(
         content: what reading it through has shown.
         run_id: Dagster run that takes it.
         progress: gets after each part how much of the file has been read, and how much there is.
+        erased: persons of whose records only the places are kept.
 
     Raises:
-        FileRefusedError: it cannot be read to its end, or has changed since it was read through.
+        FileRefusedError: it cannot be read to its end, has more records than bytes, or has changed
+            since it was read through.
     """
     now = datetime.now(UTC)
     provenance, done = _begun(raw, source, file, content.fingerprint)
@@ -53,8 +63,9 @@ def stage_large_file(
     records = quarantined = 0
     for part in _parts(file, content, source):
         rows = provenance.put(part.read, records, run_id, now)
-        staged.add(rows.slice(max(0, done - records)))
+        staged.add(erased.emptied(rows.slice(max(0, done - records)), source))
         records += rows.height
+        refuse_too_many_records(records, file.size)
         quarantined += part.read.quarantined
         columns.add(part.read)
         progress(part.stop, part.total)

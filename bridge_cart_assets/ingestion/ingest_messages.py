@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from bridge_cart_assets.batch_days import last_batch_day, local_day, today
+from bridge_cart_assets.ingestion.erased_records import ErasedNames
 from bridge_cart_assets.ingestion.kafka_admin import (
     consumer,
     days_at,
@@ -137,6 +138,7 @@ def ingest_messages(
     run_id: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
     zone: str = "UTC",
+    hash_key: bytes | None = None,
 ) -> MessagesTaken:
     """Take in the messages that the topic has now; those that come meanwhile are the next run's.
 
@@ -147,6 +149,7 @@ def ingest_messages(
         run_id: Dagster run that takes them.
         progress: gets the number of messages done and of all.
         zone: the shop's time zone, whose days batch days are.
+        hash_key: by which records of erased persons are recognised.
 
     Raises:
         BrokersUnreachableError: the brokers do not answer, or refuse us.
@@ -173,7 +176,7 @@ def ingest_messages(
                 reached = {by_number[n]: offset for n, offset in batch.reached.items()}
                 written = retry_on_conflict(
                     lambda rows=rows, all_=idle | reached: _commit(
-                        lake, source, rows, all_, run_id, zone
+                        lake, source, rows, all_, run_id, zone, hash_key
                     )  # type: ignore[misc]
                 )
                 for position, offset in reached.items():
@@ -333,6 +336,7 @@ def _commit(
     reached: Mapping[Position, int],
     run_id: str,
     zone: str,
+    hash_key: bytes | None,
 ) -> pl.DataFrame:
     """Add the rows that raw does not have yet; returns them."""
     raw = lake.snapshot(source.raw)
@@ -344,7 +348,7 @@ def _commit(
             of_it = pl.col("_fingerprint") == position.fingerprint
             is_new &= ~of_it | (pl.col("_pos") >= stored)
         transactions |= transactions_of(position, max(offset, stored or 0))
-    new = rows.filter(is_new)
+    new = ErasedNames.of(lake, hash_key).emptied(rows.filter(is_new), source)
     latest = last_batch_day(zone)
     days = [day for day in new["_batch_day"].unique() if day <= latest]
     as_of = max(filter(None, (raw.as_of, *days)), default=None)

@@ -18,7 +18,6 @@ import polars as pl
 
 from bridge_cart_assets.ingestion.raw_rows import (
     CODE,
-    MOST_NAMES,
     POS,
     RESCUED,
     TEXT,
@@ -26,6 +25,7 @@ from bridge_cart_assets.ingestion.raw_rows import (
     as_raw,
     match_column_names,
     require,
+    shown_names,
 )
 from bridge_cart_assets.sources import Source
 
@@ -82,7 +82,7 @@ def read_json(texts: pl.DataFrame, source: Source, is_file: bool) -> ParsedRecor
         require(names, source)
     records = as_raw(judged, source)
     missing = [n for n in source.columns if is_readable and not records[n].count()]
-    return ParsedRecords(records, sorted(unknown)[:MOST_NAMES], missing)
+    return ParsedRecords(records, shown_names(unknown), missing)
 
 
 def _shapes(texts: pl.Series) -> list[Sequence[str]]:

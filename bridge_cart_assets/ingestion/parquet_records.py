@@ -5,7 +5,7 @@ here: what the values mean (`transforms.cleaning`).
 """
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -25,10 +25,12 @@ from bridge_cart_assets.ingestion.raw_rows import (
     unknown_of,
 )
 from bridge_cart_assets.sources import Source
+from bridge_cart_assets.transforms.masking import masked_name
 
 _MAGIC = b"PAR1"
 _MOST_DIGITS = 38
 _IN_A_GROUP = 3
+_LONGEST_NUMBER = 24
 # Up to here each whole number has a float of its own; above, several ids become one.
 _EXACT = 2.0**53
 # Stands before bytes that are no text. It is in no id.
@@ -67,15 +69,73 @@ def read_parquet(data: bytes, source: Source) -> ParsedRecords:
     return _records(_reading(lambda: pl.read_parquet(io.BytesIO(data)), schema), source)
 
 
-def read_rows(path: str, start: int, rows: int, source: Source) -> ParsedRecords:
+def text_bytes_of(data: bytes) -> int:
+    """How many bytes the values of a small file are as texts.
+
+    Raises:
+        FileRefusedError: UNREADABLE.
+    """
+    return _text_bytes(_reading(lambda: pl.read_parquet(io.BytesIO(data))))
+
+
+def read_rows(
+    path: str, start: int, rows: int, source: Source, most: int
+) -> Iterator[tuple[ParsedRecords, int]]:
     """Read some rows of a file.
+
+    A value of a dictionary is in memory once, however many rows have it, until it becomes a text
+    of each. So the rows are cut before that.
+
+    Args:
+        path: the file.
+        start: rows that are left out.
+        rows: how many are read.
+        source: whose records they are.
+        most: so many bytes of text at a time, unless one row has more.
+
+    Yields:
+        Records, and how many bytes their texts are.
 
     Raises:
         FileRefusedError: UNREADABLE or HEADER_MISMATCH.
     """
     scan = partial(pl.scan_parquet, path, glob=False, hive_partitioning=False)
     frame = _reading(lambda: scan().slice(start, rows).collect(), lambda: scan().collect_schema())
-    return _records(frame, source)
+    for piece, size in _pieces(frame, most):
+        yield _records(piece, source), size
+
+
+def _pieces(frame: pl.DataFrame, most: int) -> Iterator[tuple[pl.DataFrame, int]]:
+    """The rows in pieces whose values are at most so many bytes as texts, or one row."""
+    size = _text_bytes(frame)
+    if size <= most or frame.height <= 1:
+        yield frame, size
+        return
+    half = frame.height // 2
+    yield from _pieces(frame.head(half), most)
+    yield from _pieces(frame.tail(frame.height - half), most)
+
+
+def _text_bytes(frame: pl.DataFrame) -> int:
+    return sum(_size_as_text(column) for column in frame.get_columns())
+
+
+def _size_as_text(column: pl.Series) -> int:
+    dtype = column.dtype
+    if isinstance(dtype, pl.Struct):
+        return _text_bytes(column.struct.unnest())
+    if isinstance(dtype, (pl.Array, pl.List)):
+        return _size_as_text(column.cast(pl.List(dtype.inner)).drop_nulls().explode())
+    if isinstance(dtype, (pl.Categorical, pl.Enum)):
+        counts = column.rename("value").value_counts(name="rows")
+        sizes = counts["value"].cast(pl.String).str.len_bytes().cast(pl.Int64)
+        return int((sizes * counts["rows"]).sum())
+    if dtype == pl.String:
+        return int(column.str.len_bytes().cast(pl.Int64).sum())
+    if dtype == pl.Binary:
+        # In hexadecimal where they are no text.
+        return 2 * int(column.bin.size().cast(pl.Int64).sum())
+    return _LONGEST_NUMBER * column.len()
 
 
 def _reading(
@@ -97,8 +157,9 @@ def _too_precise(schema: Callable[[], Mapping[str, pl.DataType]]) -> FileRefused
             if isinstance(dtype, pl.Decimal) and dtype.precision > _MOST_DIGITS:
                 return FileRefusedError(
                     "UNREADABLE",
-                    f"{name} has a precision of {dtype.precision} digits, and Parquet is read up "
-                    f"to {_MOST_DIGITS}: export it as decimal({_MOST_DIGITS}, {dtype.scale})",
+                    f"{masked_name(name)} has a precision of {dtype.precision} digits, and Parquet "
+                    f"is read up to {_MOST_DIGITS}: "
+                    f"export it as decimal({_MOST_DIGITS}, {dtype.scale})",
                 )
     return None
 

@@ -6,6 +6,7 @@ to the columns of a raw table. Does not belong here: how a record is recognised 
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,6 +17,7 @@ import polars as pl
 
 from bridge_cart_assets.ingestion.files import FileRefusedError
 from bridge_cart_assets.sources import Source
+from bridge_cart_assets.transforms.masking import masked_name
 
 # Names of our own beside a file's columns, such as no header has (a header with a NUL may have
 # anything: hence the length).
@@ -155,12 +157,16 @@ def unclear_names(spelt: Sequence[str], source: Source) -> str:
     Returns:
         Their names, or nothing.
     """
-    named = [name for name in spelt if name]
+    named = Counter(name for name in spelt if name)
     known = _meanings(tuple(source.columns), tuple(source.aliases.items()))
-    meant = [known.get(spelling_key(n)) for n in named if n not in source.columns]
-    twice = {name for name in named if named.count(name) > 1}
-    twice |= {n for n in meant if n is not None and meant.count(n) > 1 and n not in named}
-    return ", ".join(sorted(twice))
+    meant: Counter[str] = Counter()
+    for name, times in named.items():
+        own = None if name in source.columns else known.get(spelling_key(name))
+        if own is not None:
+            meant[own] += times
+    twice = {name for name, times in named.items() if times > 1}
+    twice |= {name for name, times in meant.items() if times > 1 and name not in named}
+    return ", ".join(shown_names(twice))
 
 
 def lacking_columns(columns: Iterable[str], source: Source) -> str:
@@ -182,22 +188,25 @@ def require(columns: Iterable[str], source: Source) -> None:
 def _shown(names: Sequence[str]) -> str:
     """Names for people: not too many, not too long, and no character that a screen obeys.
 
-    In a file without a header the names are somebody's data: addresses are not shown.
+    In a file without a header the names are somebody's data.
     """
     shown = [
-        "…@…"
-        if "@" in name
-        else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name[:_SHOWN_LENGTH])
+        "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name[:_SHOWN_LENGTH])
         + ("…" if len(name) > _SHOWN_LENGTH else "")
-        for name in names[:_SHOWN_NAMES]
+        for name in map(masked_name, names[:_SHOWN_NAMES])
     ]
     rest = len(names) - len(shown)
     return ", ".join(shown) + (f" and {rest:,} more" if rest else "")
 
 
+def shown_names(unknown: Iterable[str]) -> list[str]:
+    """Names of unknown columns as they are recorded outside raw: sorted, masked, not too many."""
+    return sorted({masked_name(name) for name in unknown})[:MOST_NAMES]
+
+
 def unknown_of(header: Iterable[str], source: Source) -> list[str]:
     """The columns that the source does not have."""
-    return sorted(set(header) - source.columns.keys())[:MOST_NAMES]
+    return shown_names(set(header) - source.columns.keys())
 
 
 def missing_of(header: Iterable[str], source: Source) -> list[str]:

@@ -16,7 +16,7 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from bridge_cart_assets.ingestion import files, text_decoding
-from bridge_cart_assets.ingestion.csv_records import read_csv
+from bridge_cart_assets.ingestion.csv_records import read_csv, record_starts
 from bridge_cart_assets.ingestion.file_kinds import PARQUET, WORKBOOK, disguise, is_json
 from bridge_cart_assets.ingestion.files import (
     HEAD_BYTES,
@@ -24,17 +24,20 @@ from bridge_cart_assets.ingestion.files import (
     FileRefusedError,
     Opened,
     is_shortage,
+    refuse_unpacked,
 )
 from bridge_cart_assets.ingestion.headers import Header, read_header
 from bridge_cart_assets.ingestion.json_records import read_json
 from bridge_cart_assets.ingestion.json_values import JsonValues, spans_lines
+from bridge_cart_assets.ingestion.parquet_footer import declared_size, refuse_costly
 from bridge_cart_assets.ingestion.parquet_records import (
     count_rows,
     read_parquet,
     read_rows,
     refuse_cut_off,
+    text_bytes_of,
 )
-from bridge_cart_assets.ingestion.raw_rows import MOST_NAMES, ParsedRecords
+from bridge_cart_assets.ingestion.raw_rows import MOST_NAMES, SIZE, ParsedRecords
 from bridge_cart_assets.ingestion.text_decoding import (
     Layout,
     classify_lines,
@@ -49,6 +52,8 @@ from bridge_cart_assets.sources import Source
 
 # Short lines, and most of all Parquet, can be a great many records in a few bytes.
 PART_RECORDS = 200_000
+# In memory the smallest parts of a value of JSON take thirty times as much.
+MAX_VALUE_BYTES = 24 * 1024**2
 _NAMED_AS = {
     "csv": "delimited text",
     "ndjson": "lines of JSON",
@@ -186,7 +191,7 @@ def is_large(content: Content) -> bool:
     """Whether a file has to be read in parts.
 
     Raises:
-        FileRefusedError: TRUNCATED or UNREADABLE, of Parquet.
+        FileRefusedError: TRUNCATED, UNREADABLE or TOO_LARGE, of Parquet.
     """
     _refuse_disguised(content)
     if not content.is_whole:
@@ -194,11 +199,20 @@ def is_large(content: Content) -> bool:
     if content.format == "xlsx":
         return unpacked_size(content.data) > _SMALL_WORKBOOK_BYTES
     if content.format == "parquet":
-        refuse_cut_off(content.data, content.data)
-        return count_rows(content.data) > PART_RECORDS
+        return _is_large_parquet(content.data)
     if content.format == "json":
         return content.data.count(b",") > PART_RECORDS
     return max(map(content.data.count, (b"\n", b"\r"))) > PART_RECORDS
+
+
+def _is_large_parquet(data: bytes) -> bool:
+    refuse_cut_off(data, data)
+    declared = declared_size(data)
+    refuse_costly(declared, len(data))
+    if max(declared.rows, count_rows(data)) > PART_RECORDS:
+        return True
+    # What the footer cannot exclude is measured: a dictionary seldom is one value for all rows.
+    return declared.texts > files.PART_BYTES and text_bytes_of(data) > files.PART_BYTES
 
 
 def read_parts(content: Content, opened: Opened, source: Source) -> Iterator[Part]:
@@ -226,14 +240,58 @@ def read_parts(content: Content, opened: Opened, source: Source) -> Iterator[Par
     return _text_parts(text, opened, content.size)
 
 
+@dataclass(frozen=True)
+class TextRecords:
+    """The records of a text file with the bytes that they are.
+
+    Attributes:
+        beginning: what stands before the first record.
+        are_values: whether they are values of JSON, with something between them, and no lines.
+        parts: the records part by part, each with its bytes.
+    """
+
+    beginning: bytes
+    are_values: bool
+    parts: Iterator[tuple[ParsedRecords, list[bytes]]]
+
+
+def read_with_bytes(content: Content, opened: Opened, source: Source) -> TextRecords:
+    """Read the records of a text file part by part, each with the bytes that it is.
+
+    Args:
+        content: what reading the file through has shown.
+        opened: the same file.
+        source: whose records they are.
+
+    Raises:
+        FileRefusedError: HEADER_MISMATCH, TRUNCATED or UNREADABLE.
+    """
+    _refuse_disguised(content)
+    text = _Text(content, source, keeps_bytes=True)
+    parts = (
+        _text_parts(text, opened, content.size)
+        if text.values is None
+        else _values_parts(text, text.values, opened, content.size)
+    )
+    with_bytes = ((part.read, text.pieces) for part in parts)
+    return TextRecords(content.data[: text.start], text.values is not None, with_bytes)
+
+
 def _parquet_parts(opened: Opened, source: Source) -> Iterator[Part]:
     refuse_cut_off(opened.stored(0, 4), opened.stored(opened.size - 4, 4))
+    declared = declared_size(opened.path)
+    refuse_costly(declared, opened.size)
     rows = count_rows(opened.path)
     share = files.PART_BYTES // files.PARQUET_SHARE
-    size = max(1, min(PART_RECORDS, rows * share // opened.size))
+    size = max(1, min(PART_RECORDS, rows * share // max(opened.size, declared.unpacked)))
+    unpacked = 0
     for start in range(0, max(rows, 1), size):
-        stop = min(rows, start + size)
-        yield Part(read_rows(opened.path, start, size, source), stop, rows)
+        stop = start
+        for read, more in read_rows(opened.path, start, size, source, files.PART_BYTES):
+            unpacked += more
+            refuse_unpacked(unpacked, opened.size)
+            stop += read.records.height
+            yield Part(read, stop, rows)
 
 
 def _workbook_parts(opened: Opened, source: Source) -> Iterator[Part]:
@@ -260,7 +318,10 @@ def _joined(parts: Sequence[ParsedRecords], source: Source) -> ParsedRecords:
 class _Text:
     """A text file: how it is written, its header, where its records begin."""
 
-    def __init__(self, content: Content, source: Source) -> None:
+    def __init__(self, content: Content, source: Source, keeps_bytes: bool = False) -> None:
+        # The bytes of each record that was read last, as they stand in the file.
+        self.pieces: list[bytes] = []
+        self._keeps_bytes = keeps_bytes
         self._source = source
         is_csv = content.format == "csv"
         self.layout: Layout = layout_of(content.data, may_quote=is_csv)
@@ -278,16 +339,33 @@ class _Text:
     def read(self, block: bytes, start: int, is_last: bool) -> tuple[ParsedRecords, int]:
         """The records of whole lines of UTF-8, and how many of its bytes they are."""
         if self._header is not None:
-            return read_csv(block, self.layout, self._header, self._source, is_last)
+            read, used = read_csv(block, self.layout, self._header, self._source, is_last)
+            if self._keeps_bytes:
+                done = block[:used]
+                starts = record_starts(done, self.layout, self._header, self._source)
+                self._cut(done, starts if read.records.height else [])
+            return read, used
         texts = split(block, self.layout, self._source.encoding)
+        if self._keeps_bytes:
+            ends = (texts[SIZE].cast(pl.Int64) + 1).cum_sum()
+            self._cut(block, ends.shift(1, fill_value=0).to_list())
         stripped = without_cr(texts, self.layout)
         return self._objects(stripped, start == self.start), len(block)
 
     def read_values(self, values: Sequence[bytes], is_beginning: bool = True) -> ParsedRecords:
         """The records of values of JSON, the first of the file or others."""
         texts = pl.Series(text_decoding.TEXT, values, dtype=pl.Binary)
+        if self._keeps_bytes:
+            self.pieces = [self.layout.stored(value) for value in values]
         judged = classify_lines(texts, self.layout, self._source.encoding)
         return self._objects(judged, is_beginning)
+
+    def _cut(self, block: bytes, starts: Sequence[int]) -> None:
+        """Keep the bytes of each record."""
+        ends = [*starts[1:], len(block)]
+        self.pieces = [
+            self.layout.stored(block[start:end]) for start, end in zip(starts, ends, strict=False)
+        ]
 
     def _objects(self, texts: pl.DataFrame, is_beginning: bool) -> ParsedRecords:
         # The names of a large file are judged by its first part.
@@ -344,8 +422,8 @@ def _values_parts(text: _Text, values: JsonValues, opened: Opened, size: int) ->
         found, used = values.split(block, is_whole, PART_RECORDS)
         is_last = is_whole and used == len(block)
         if not found and not is_last:
-            if window > text_decoding.KEPT_BYTES:
-                raise FileRefusedError("TOO_LARGE", "one value of its JSON is larger than 64 MiB")
+            if window >= min(text_decoding.KEPT_BYTES, MAX_VALUE_BYTES):
+                raise FileRefusedError("TOO_LARGE", "one value of its JSON is larger than 24 MiB")
             wanted = window + files.PART_BYTES
         cut = window if used == len(block) else len(layout.stored(block[:used]))
         del buffer[:cut], block

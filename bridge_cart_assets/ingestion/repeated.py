@@ -15,6 +15,7 @@ from bridge_cart_assets.ingestion.ledger import transaction_of
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.ops import FILES
+from bridge_cart_assets.transforms.masking import masked_path
 
 MOST_LINES = 10
 
@@ -37,8 +38,11 @@ class RepeatedFile:
 
     def __str__(self) -> str:
         """For people."""
-        known = "" if self.taken_as is None else f" as {self.taken_as} of {self.batch_day}"
-        return f"{self.source}/{self.object} adds nothing: its content was taken{known}"
+        known = ""
+        if self.taken_as is not None:
+            known = f" as {masked_path(self.taken_as)} of {self.batch_day}"
+        name = f"{self.source}/{masked_path(self.object)}"
+        return f"{name} adds nothing: its content was taken{known}"
 
 
 def repeated_files(lake: Lake, source: Source, run_id: str) -> list[RepeatedFile]:

@@ -14,6 +14,7 @@ from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.ops import FILES
+from bridge_cart_assets.transforms.masking import masked_name
 
 # So many days before are what messages are compared with: what has come with them is no news.
 LOOKED_BACK = 30
@@ -49,7 +50,11 @@ def drift_of_files(lake: Lake) -> pl.DataFrame:
         )
         .collect()
     )
-    names = pl.Series([names_in(text) for text in rows["names"]], dtype=pl.List(pl.String))
+    # A ledger of version 0.1 has names as they are.
+    names = pl.Series(
+        [[masked_name(name) for name in names_in(text)] for text in rows["names"]],
+        dtype=pl.List(pl.String),
+    )
     return (
         rows.with_columns(column=names)
         .explode("column")
@@ -116,7 +121,8 @@ def drift_of_messages(lake: Lake, source: Source, first: date, last: date) -> pl
     ).collect()
     if not facts["files"][0]:
         return pl.DataFrame(schema=_DRIFT)
-    names = pl.DataFrame(drifted, schema=["column", "kind"], orient="row")
+    masked = {(masked_name(name), kind) for name, kind in drifted}
+    names = pl.DataFrame(sorted(masked), schema=["column", "kind"], orient="row")
     return (
         names.join(facts, how="cross")
         .with_columns(source=pl.lit(source.name))

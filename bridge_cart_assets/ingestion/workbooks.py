@@ -15,10 +15,11 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import polars as pl
 
 from bridge_cart_assets.ingestion.csv_records import refuse_repeated_header
-from bridge_cart_assets.ingestion.files import FileRefusedError
+from bridge_cart_assets.ingestion.files import FileRefusedError, refuse_unpacked
 from bridge_cart_assets.ingestion.headers import Header, header_row
 from bridge_cart_assets.ingestion.raw_rows import (
     CODE,
@@ -35,12 +36,22 @@ from bridge_cart_assets.sources import Source
 # In memory a workbook takes about twice as much: the cells of one sheet, and their texts.
 MAX_UNPACKED_BYTES = 512 * 1024**2
 PIECE_BYTES = 4 * 1024**2
+# A sheet is read as a rectangle up to its last row and column, however few cells it has.
+MAX_CELLS = 20_000_000
+# A text that many cells share is in memory once for each of them.
+MAX_SHARED_BYTES = 512 * 1024**2
 _ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\b[^<>]*\st=["'])e(["'])""")
 _LONG_NUMBER = re.compile(
     rb"""<((?:\w+:)?)c\b((?:(?!\st=)[^<>])*)(?:\st=["']n["'])?((?:(?!\st=)[^<>])*)>"""
     rb"""((?:<(?:\w+:)?f\b[^<>]*/>|<(?:\w+:)?f\b[^<>]*>[^<]*</(?:\w+:)?f>)?)"""
     rb"""(<(?:\w+:)?v>-?(?:[0-9]{16,}|[0-9](?:\.[0-9]+)?[eE]\+?(?:1[5-9]|[2-9][0-9]|[0-9]{3}))<)"""
 )
+# Where a row or a cell says that it stands: `r="7"`, `r="AB7"`.
+_PLACE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{0,4})([0-9]{1,8})["']""")
+_SHARED_CELL = re.compile(
+    rb"""<(?:\w+:)?c\b[^<>]*\st\s*=\s*["']s["'][^<>]*>\s*<(?:\w+:)?v>\s*([0-9]{1,9})\s*<"""
+)
+_SHARED_TEXT = re.compile(rb"""<(?:\w+:)?si\b[^<>]*?(?:/>|>.*?</(?:\w+:)?si>)""", re.DOTALL)
 _NO_CELLS = ("xl/sharedStrings.xml", "xl/styles.xml")
 # A cell with a time and no day: such a workbook counts days from here.
 _NO_DAY = r"^(?:1899-12-3[01]|1904-01-01) (\d\d:\d\d:\d\d)$"
@@ -147,6 +158,8 @@ def _with_texts(data: bytes) -> bytes:
                     f"a workbook of more than {MAX_UNPACKED_BYTES // 1024**2} MiB unpacked: land "
                     "its sheets as .csv",
                 )
+            refuse_unpacked(sum(entry.file_size for entry in entries), len(data))
+            _refuse_costly(archive)
             changed = {
                 entry.filename
                 for entry in entries
@@ -165,6 +178,75 @@ def _with_texts(data: bytes) -> bytes:
         raise FileRefusedError("BAD_CHECKSUM", f"the workbook is damaged: {error}") from error
     except (NotImplementedError, RuntimeError) as error:
         raise FileRefusedError("UNREADABLE", f"the workbook cannot be unpacked: {error}") from error
+
+
+def _refuse_costly(archive: zipfile.ZipFile) -> None:
+    """Refuse a workbook whose few bytes are a great many cells or texts.
+
+    Which part is a sheet its own relations say, so every part is looked at.
+
+    Raises:
+        FileRefusedError: TOO_LARGE.
+    """
+    # Sizes of the shared texts; not looked at as long as all cells could have the longest.
+    sizes: np.ndarray | None = None
+    longest = max((entry.file_size for entry in archive.infolist()), default=0)
+    shared = 0
+    for entry in archive.infolist():
+        rows = columns = 0
+        for piece in _tagged_pieces(archive, entry):
+            for letters, digits in set(_PLACE.findall(piece)):
+                rows = max(rows, int(digits))
+                columns = max(columns, _column(letters))
+            if rows * columns > MAX_CELLS:
+                raise FileRefusedError(
+                    "TOO_LARGE",
+                    f"a sheet reaches to row {rows:,} and column {columns:,}, and {MAX_CELLS:,} "
+                    "cells are allowed: remove the stray cell, or land it as .csv",
+                )
+            cells = np.array(_SHARED_CELL.findall(piece), dtype=np.int64)
+            if sizes is None and shared + len(cells) * longest > MAX_SHARED_BYTES:
+                sizes = _shared_sizes(archive)
+                longest = int(sizes.max(initial=0))
+            if shared + len(cells) * longest > MAX_SHARED_BYTES and sizes is not None:
+                shared += int(sizes[cells[cells < len(sizes)]].sum())
+            else:
+                shared += len(cells) * longest
+            if shared > MAX_SHARED_BYTES:
+                raise FileRefusedError(
+                    "TOO_LARGE",
+                    f"the texts of its cells are more than {MAX_SHARED_BYTES // 1024**2} MiB: "
+                    "land its sheets as .csv",
+                )
+
+
+def _tagged_pieces(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """A part of the workbook in pieces that end where a tag begins."""
+    with archive.open(entry) as part:
+        rest = b""
+        while piece := part.read(PIECE_BYTES):
+            rest += piece
+            cut = rest.rfind(b"</") if len(rest) > PIECE_BYTES else len(rest)
+            if cut > 0:
+                yield rest[:cut]
+                rest = rest[cut:]
+        yield rest
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return number
+
+
+def _shared_sizes(archive: zipfile.ZipFile) -> "np.ndarray":
+    """Bytes of each shared text, of the part that has most of them."""
+    found: list[int] = []
+    for entry in archive.infolist():
+        sizes = [len(match[0]) for match in _SHARED_TEXT.finditer(archive.read(entry))]
+        found = max(found, sizes, key=len)
+    return np.array(found, dtype=np.int64)
 
 
 def _rewritten(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[tuple[bytes, bytes]]:

@@ -20,11 +20,13 @@ from bridge_cart_assets.lake.catalogue_base import (
     kept_tables,
     mark_as_built,
     take_over,
+    write_ahead_of,
 )
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.duckdb_types import escaped, sql_type
 from bridge_cart_assets.lake.local_copies import copy_files, remove_unused
 from bridge_cart_assets.lake.snapshot import Snapshot
+from bridge_cart_assets.leftovers import leftover
 from bridge_cart_assets.tables.table import Table
 
 # Folder beside the catalogue: copies of what its views read, when the lake lies in a store.
@@ -43,6 +45,8 @@ def build_catalogue(
     finished_at: datetime,
     run_metadata: Iterable[tuple[Table, pl.DataFrame]] = (),
     zone: str = "UTC",
+    *,
+    takes_over: bool = True,
 ) -> int:
     """Build the catalogue and replace the old one.
 
@@ -57,6 +61,8 @@ def build_catalogue(
         finished_at: when that was (UTC).
         run_metadata: small tables of the schema `meta` with their rows.
         zone: the time zone whose days these are.
+        takes_over: whether tables may be brought up to date in a copy of the old file. In its
+            free pages rows live on that are gone, so not while a person is erased.
 
     Returns:
         The number of rows copied.
@@ -64,9 +70,12 @@ def build_catalogue(
     path.parent.mkdir(parents=True, exist_ok=True)
     copies: list[Path] = []
     snapshots = lake.snapshots((*copied, *viewed, *others))
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".catalogue-") as folder:
+    with (
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=".catalogue-") as folder,
+        leftover(Path(folder)),
+    ):
         new = Path(folder) / path.name
-        kept = kept_tables(path, snapshots[: len(copied)])
+        kept = kept_tables(path, snapshots[: len(copied)]) if takes_over else {}
         if kept and not take_over(path, new, kept):
             kept = {}
         with duckdb.connect() as connection:
@@ -95,6 +104,8 @@ def build_catalogue(
             connection.execute("COMMIT")
             connection.execute("DETACH c")
         mark_as_built(new, finished_at)
+        # What another program wrote to the old file and did not end would be done to the new one.
+        write_ahead_of(path).unlink(missing_ok=True)
         os.replace(new, path)
     remove_unused(path.parent / COPIES, copies)
     return rows + sum(one.came.height for one in kept.values())

@@ -71,6 +71,7 @@ class _Recorded:
     commit_digest: str
     changed: int
     columns: Mapping[str, str]
+    is_checked: bool
 
 
 def commit_digest(snapshot: Snapshot, version: int | None = None) -> str | None:
@@ -83,19 +84,30 @@ def commit_digest(snapshot: Snapshot, version: int | None = None) -> str | None:
     return None if entry is None else hashlib.sha256(entry).hexdigest()
 
 
+def write_ahead_of(path: Path) -> Path:
+    """Where DuckDB keeps what it has not yet written into a file."""
+    return path.with_name(f"{path.name}.wal")
+
+
 def mark_as_built(path: Path, finished_at: datetime) -> None:
     """Make the moment that is written in a file its time of change."""
     moment = _in_microseconds(finished_at) * _MICROSECONDS
     os.utime(path, ns=(moment, moment))
 
 
-def changed_since(path: Path, snapshot: Snapshot) -> tuple[pl.DataFrame, pl.DataFrame] | None:
-    """The rows of a table that came and went since a catalogue was built; None when it is unknown.
+def changed_since_checked(
+    path: Path, snapshot: Snapshot
+) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    """The rows of a table that came and went since the version that a catalogue has of it.
 
-    It is unknown when the catalogue is not believed, or when much has changed.
+    None when it is unknown, because the catalogue is not believed or much has changed, and when
+    that version has not passed all its blocking checks: a run that was killed may have left it, and
+    a run of the catalogue alone may have published it.
     """
     copied = _recorded_tables(path).get(snapshot.table.path) if path.exists() else None
-    return None if copied is None else _changes(snapshot, copied)
+    if copied is None or not copied.is_checked:
+        return None
+    return _changes(snapshot, copied)
 
 
 def kept_tables(path: Path, snapshots: Sequence[Snapshot]) -> dict[str, Kept]:
@@ -143,6 +155,8 @@ def take_over(old: Path, new: Path, kept: Mapping[str, Kept]) -> bool:
 
 def _recorded_tables(path: Path) -> dict[str, _Recorded]:
     """What a catalogue says of its tables; nothing when it is not as this program has left it."""
+    if write_ahead_of(path).exists():
+        return {}
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
             [(finished,)] = connection.execute("SELECT finished_at FROM meta.run").fetchall()
@@ -152,6 +166,7 @@ def _recorded_tables(path: Path) -> dict[str, _Recorded]:
                 "SELECT layer || '/' || name, version, commit_digest, rows_changed"
                 " FROM meta.tables WHERE commit_digest IS NOT NULL"
             ).fetchall()
+            checked = _checked_versions(connection)
             columns = connection.execute(
                 "SELECT schema_name || '/' || table_name, column_name, data_type"
                 " FROM duckdb_columns() WHERE NOT internal ORDER BY column_index"
@@ -162,9 +177,25 @@ def _recorded_tables(path: Path) -> dict[str, _Recorded]:
     for table, name, data_type in columns:
         of_table.setdefault(table, {})[name] = data_type
     return {
-        table: _Recorded(version, digest, changed, of_table.get(table, {}))
+        table: _Recorded(
+            version, digest, changed, of_table.get(table, {}), checked.get(table) == version
+        )
         for table, version, digest, changed in versions
     }
+
+
+def _checked_versions(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """The version of each table that has passed all its blocking checks."""
+    try:
+        rows = connection.execute(
+            "SELECT layer || '/' || name, any_value(version) FROM meta.checks"
+            " WHERE severity = 'blocking' GROUP BY ALL"
+            " HAVING bool_and(coalesce(passed, false)) AND count(version) = count(*)"
+            " AND count(DISTINCT version) = 1"
+        ).fetchall()
+    except duckdb.CatalogException:  # built by something else than a run
+        return {}
+    return dict(rows)
 
 
 def _kept(snapshot: Snapshot, copied: _Recorded) -> Kept | None:

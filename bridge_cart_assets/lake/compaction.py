@@ -81,13 +81,19 @@ def rows_of(
     ).collect()
 
 
-def removals(files: pl.DataFrame, table: Table) -> list[RemoveAction]:
-    """The removal of files whose rows lie elsewhere from now on."""
+def removals(files: pl.DataFrame, table: Table, *, data_change: bool = False) -> list[RemoveAction]:
+    """The removal of files whose rows lie elsewhere from now on.
+
+    Args:
+        files: the rows of the files that go.
+        table: the table they are of.
+        data_change: whether their rows are not what is elsewhere now.
+    """
     now = int(time.time() * 1_000)
     return [
         RemoveAction(
             path=file["path"],
-            data_change=False,
+            data_change=data_change,
             deletion_timestamp=now,
             size=file["size_bytes"],
             partition_values={

@@ -136,7 +136,9 @@ def _properties(table: Table, uri: str) -> dict[str, str | None]:
     measured = [
         name
         for name, dtype in table.dtypes.items()
-        if name not in table.pii and name not in table.partition_by and not dtype.is_nested()
+        if name not in table.without_statistics
+        and name not in table.partition_by
+        and not dtype.is_nested()
     ]
     every = _CHECKPOINT_EVERY_IN_A_STORE if is_uri(uri) else _CHECKPOINT_EVERY
     properties: dict[str, str | None] = {

@@ -37,11 +37,11 @@ def writing(table: Table, rows: pl.DataFrame) -> WriterProperties:
     varied = _varied(sample) if sample.height >= _FEWEST else set[str]()
     properties = {
         name: ColumnProperties(
-            statistics_enabled="NONE" if name in table.pii else None,
+            statistics_enabled="NONE" if name in table.without_statistics else None,
             dictionary_enabled=False if name in varied else None,
         )
         for name in table.dtypes
-        if name in table.pii or name in varied
+        if name in table.without_statistics or name in varied
     }
     is_small = rows.height < _FEW_ROWS * _files(table, rows)
     return WriterProperties(

@@ -4,7 +4,7 @@ Belongs here: what is a question and what would write. Does not belong here: how
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +13,11 @@ from typing import Any
 
 import duckdb
 
+from bridge_cart_assets.lake.fence import attach_fenced, sql_name
+
+# What a question may take of the memory, unless a setting says otherwise.
+MEMORY = "2GB"
+_FETCHED_ROWS = 10_000
 # A join on a range is called a MERGE too, and writes nothing.
 _WRITING = re.compile(
     r'"name": "(?!PIECEWISE_MERGE_JOIN")'
@@ -32,41 +37,92 @@ class Answer:
     rows: list[tuple[Any, ...]]
 
 
+@dataclass(frozen=True)
+class AnswerRows:
+    """Column names, and the rows some thousand at a time."""
+
+    columns: list[str]
+    batches: Iterator[Sequence[tuple[Any, ...]]]
+
+
 def query(catalogue: Path, statement: str) -> Answer:
     """Answer one SELECT over the schemas gold, silver, ops and meta.
 
     Raises:
-        QueryRefusedError: there is no catalogue, the SQL is wrong, or it would write.
+        QueryRefusedError: there is no catalogue, the SQL is wrong, it would write, or it would
+            read anything else.
     """
     with asking(catalogue) as ask:
         return ask(statement)
 
 
 @contextmanager
-def asking(catalogue: Path) -> Iterator[Callable[[str], Answer]]:
+def asking(catalogue: Path, memory: str = MEMORY) -> Iterator[Callable[[str], Answer]]:
     """A way to ask several questions of the same state of the catalogue, as `query` answers one.
+
+    Args:
+        catalogue: the DuckDB file.
+        memory: what DuckDB may take of it, as it spells that: 2GB.
+
+    Raises:
+        QueryRefusedError: there is no catalogue, it cannot be opened, or a question is refused.
+    """
+    with _opened(catalogue, memory) as connection:
+        yield partial(_answer, connection)
+
+
+@contextmanager
+def reading(catalogue: Path, statement: str, memory: str = MEMORY) -> Iterator[AnswerRows]:
+    """The answer to one SELECT, of which only some rows are in memory at a time.
+
+    Raises:
+        QueryRefusedError: as `query` does, also while rows are read.
+    """
+    with _opened(catalogue, memory) as connection:
+        yield _rows(connection, statement)
+
+
+@contextmanager
+def _opened(catalogue: Path, memory: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The catalogue behind the fence.
 
     Raises:
         QueryRefusedError: there is no catalogue, it cannot be opened, or a question is refused.
     """
     if not catalogue.exists():
         raise QueryRefusedError(f"there is no catalogue {catalogue}: run bridge-cart run first")
+    name = catalogue.stem
     try:
-        with duckdb.connect(str(catalogue), read_only=True) as connection:
+        with attach_fenced(catalogue, name, config={"memory_limit": memory}) as connection:
+            connection.execute(f"USE {sql_name(name)}")
             # Else moments come in the time zone of the machine, where DuckDB knows zones at all.
             with suppress(duckdb.CatalogException):
                 connection.execute("SET TimeZone = 'UTC'")
-            yield partial(_answer, connection)
+            # It goes to stdout, among the rows.
+            connection.execute("SET enable_progress_bar = false")
+            connection.execute("SET lock_configuration = true")
+            yield connection
+    except duckdb.OutOfMemoryException as error:
+        raise QueryRefusedError(
+            f"the question takes more than {memory} of memory: ask for less, or set "
+            "BRIDGE_CART_SQL_MEMORY"
+        ) from error
     except duckdb.Error as error:
         first = " ".join(str(error).split("\n\n")[0].split())
         raise QueryRefusedError(first) from error
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, statement: str) -> Answer:
+    rows = _rows(connection, statement)
+    return Answer(rows.columns, [row for batch in rows.batches for row in batch])
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, statement: str) -> AnswerRows:
     _only_questions(connection, statement)
     cursor = connection.execute(statement)
     columns = [column[0] for column in cursor.description or []]
-    return Answer(columns, cursor.fetchall())
+    # All at once would keep other threads, the one that hears Ctrl-C too, from doing anything.
+    return AnswerRows(columns, iter(lambda: cursor.fetchmany(_FETCHED_ROWS), []))
 
 
 def _only_questions(connection: duckdb.DuckDBPyConnection, statement: str) -> None:

@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from bridge_cart_assets.lake import compaction, staging, vacuum
+from bridge_cart_assets.lake import compaction, history, staging, vacuum
 from bridge_cart_assets.lake.changes import Change
 from bridge_cart_assets.lake.commits import (
     AS_OF,
@@ -306,6 +306,57 @@ class Snapshot:
             small = compaction.removals(pl.concat(groups), self.table)
             larger = staged.additions(data_change=False)
             return self._commit_staged(staged, [*larger, *small], commit)
+
+    def rewrite(
+        self,
+        change: Callable[[pl.DataFrame], pl.DataFrame | None],
+        days: Collection[date],
+        commit: Commit,
+    ) -> int:
+        """Put other rows in the place of those of some files, in one commit.
+
+        Of a table that is partitioned by days. Nothing of it is in the change feed.
+
+        Args:
+            change: gets the rows of a file; returns those that take their place, or None when they
+                stay as they are.
+            days: the partitions that are looked at.
+            commit: what is written down.
+
+        Returns:
+            How many files were rewritten.
+
+        Raises:
+            CommitConflictError: the table has moved on; nothing is written.
+        """
+        if self._handle is None:
+            return 0
+        column = f"partition.{self.table.partition_by[0]}"
+        files = self.files.filter(pl.col(column).cast(pl.Date).is_in(list(days)))
+        rewritten = []
+        with self.stage(staging.COMPACTED) as staged:
+            for file in files.iter_slices(1):
+                rows = change(compaction.rows_of(file, self.table, self.uri, self._options))
+                if rows is not None:
+                    staged.add(rows)
+                    rewritten.append(file)
+            if rewritten:
+                gone = compaction.removals(pl.concat(rewritten), self.table, data_change=True)
+                self._commit_staged(staged, [*staged.additions(data_change=True), *gone], commit)
+        return len(rewritten)
+
+    def forget_history(self) -> int:
+        """Keep nothing but this version, which has to be the latest; see `lake.history`.
+
+        Returns:
+            How many files were removed.
+        """
+        if self._handle is None:
+            return 0
+        removed = history.forget_history(self._load(), self._files)
+        self._handle = self._load()
+        self._share(self._handle)
+        return removed
 
     @contextmanager
     def stage(self, prefix: str = staging.STAGED) -> Iterator[StagedFiles]:

@@ -95,6 +95,33 @@ class FolderFiles:
         """Remove a folder with all that is in it, as far as it is there."""
         shutil.rmtree(self.folder / path, ignore_errors=True)
 
+    def paths(self) -> list[str]:
+        """All files below the table, the log's too."""
+        found = (path for path in self.folder.rglob("*") if path.is_file())
+        return sorted(path.relative_to(self.folder).as_posix() for path in found)
+
+    def force_log(self) -> None:
+        """Have what is in the log survive a power cut."""
+        log = self.folder / LOG
+        for path in (*(file for file in log.iterdir() if file.is_file()), log):
+            fsync_path(path)
+
+    def replace_entry(self, version: int, text: str) -> None:
+        """Put another entry in the place of one, whole."""
+        entry = entry_of(self.folder, version)
+        beside = entry.with_name(f".{entry.name}.new")
+        beside.write_text(text, encoding="utf-8")
+        fsync_path(beside)
+        os.replace(beside, entry)
+        fsync_path(entry.parent)
+
+    def remove_empty_folders(self) -> None:
+        """Remove folders below the table in which nothing is left, but for the log's."""
+        folders = [path for path in self.folder.rglob("*") if path.is_dir()]
+        for folder in sorted(folders, reverse=True):
+            if folder.name != LOG and not any(folder.iterdir()):
+                folder.rmdir()
+
     def set_aside(self, version: int) -> None:
         """Take an entry out of the log, and keep it beside."""
         aside = self.folder / LOG / TORN
@@ -181,6 +208,21 @@ class StoreFiles:
         found = [o.path for o in self._store.objects(f"{self._prefix}/{path}")]
         if found:
             self._store.delete(found)
+
+    def paths(self) -> list[str]:
+        """All files below the table, the log's too."""
+        below = len(self._prefix) + 1
+        return [found.path[below:] for found in self._store.objects(self._prefix)]
+
+    def force_log(self) -> None:
+        """Nothing: a store keeps what it has acknowledged."""
+
+    def replace_entry(self, version: int, text: str) -> None:
+        """Put another entry in the place of one, whole."""
+        self._store.write(f"{self._prefix}/{LOG}/{version:020}.json", text.encode())
+
+    def remove_empty_folders(self) -> None:
+        """Nothing: a store has no folders."""
 
     def set_aside(self, version: int) -> None:
         """Take an entry out of the log, and keep it beside."""

@@ -84,7 +84,12 @@ def refresh_silver(
     """Take in what is new and fold what is pending."""
     settings = settings or SilverSettings()
     for source in sources:
-        take_in_source(lake, source, landing, run_id, brokers=brokers, zone=settings.timezone)
+        take_in_source(
+            *(lake, source, landing, run_id),
+            brokers=brokers,
+            zone=settings.timezone,
+            identity_key=settings.identity_key,
+        )
     due = pending_days(lake, sources)
     fold_due_days(lake, sources, due, run_id, settings=settings, engine=engine)
 

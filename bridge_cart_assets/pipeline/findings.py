@@ -28,6 +28,7 @@ from bridge_cart_assets.tables.silver import (
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.folding import PURCHASE_KEY
 from bridge_cart_assets.transforms.intake_findings import KINDS, intake_findings
+from bridge_cart_assets.transforms.masking import masked_path
 from bridge_cart_assets.transforms.outcomes import LATEST_DAYS
 
 _TABLES = (
@@ -81,7 +82,8 @@ class FileFinding:
         noun = "record" if self.of_records == 1 else "records"
         day = "" if str(self.batch_day) in self.object else f" of {self.batch_day}"
         words = (
-            f"{self.source}/{self.object}{day}: {self.records:,} of {self.of_records:,} {noun} "
+            f"{self.source}/{masked_path(self.object)}{day}: "
+            f"{self.records:,} of {self.of_records:,} {noun} "
             f"{KINDS[self.kind]}{_money(self.amount)}"
         )
         names = [name for name, *_ in self.parts if name]

@@ -17,7 +17,7 @@ record stands (`transforms.folding`), or who is one person (`transforms.identiti
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import polars as pl
@@ -70,6 +70,26 @@ class FoldResult:
 
 
 @dataclass(frozen=True)
+class RecordSet:
+    """Accepted records, as silver keeps them.
+
+    Attributes:
+        lines: order lines, customer_id as received.
+        profiles: profiles, customer_id as received.
+    """
+
+    lines: pl.DataFrame = field(default_factory=lambda: PURCHASE_REPEATS.empty().drop("fate"))
+    profiles: pl.DataFrame = field(default_factory=lambda: CUSTOMER_REPEATS.empty().drop("fate"))
+
+    @property
+    def identities(self) -> pl.Series:
+        """Whose they are."""
+        of_lines = self.lines.select(identity=identity_of_line())
+        of_profiles = self.profiles.select(identity="customer_id")
+        return pl.concat([of_lines, of_profiles]).drop_nulls().unique()["identity"]
+
+
+@dataclass(frozen=True)
 class _Place:
     """A table of current records and the table of its superseded ones, opened in this order.
 
@@ -96,6 +116,12 @@ class _Place:
         """The profiles of some accounts."""
         return self.rows(accounts.rename({"customer_id": _RECEIVED}), accounts)
 
+    def left_of(self, identities: pl.Series, gone: pl.DataFrame) -> pl.DataFrame:
+        """The order lines of some identities, customer_id as received, without those that go."""
+        current = as_received(_lines_of(self.current_at, identities)).select(gone.columns)
+        superseded = _lines_of(self.superseded_at, identities, "customer_id").select(gone.columns)
+        return without(pl.concat([current, superseded]), gone)
+
     def write(self, before: Folded, after: Folded, commit: Commit, *, even_if_empty: bool) -> None:
         """Make rows `before` rows `after`, in up to three commits."""
         superseded = diff(self.superseded_at.table, before.superseded, after.superseded)
@@ -115,6 +141,7 @@ def fold_records(
     commit: Commit,
     whole_order_in: WholeOrder | None = None,
     first_lines: FirstLines | None = None,
+    gone: RecordSet | None = None,
 ) -> FoldResult:
     """Fold records into silver, and let silver follow the identities that they change.
 
@@ -126,6 +153,7 @@ def fold_records(
         commit: what is written down with the rows.
         whole_order_in: what holds all lines of an order.
         first_lines: in the place of `lines`, all lines of a source that an engine has folded.
+        gone: records that are taken out of silver.
 
     Raises:
         NotFirstError: silver has lines of that source.
@@ -137,12 +165,17 @@ def fold_records(
     identities_at = lake.snapshot(IDENTITIES)
 
     key = ORDER_KEY if whole_order_in is not None else PURCHASE_KEY
-    keys = of_lines.keys(lines, key)
+    gone = gone or RecordSet()
+    concerned = gone.identities
+    keys = of_lines.keys(pl.concat([lines.select(key), gone.lines.select(key)]), key)
     lines_before = of_lines.rows(keys, keys)
-    line_records = _records(lines, lines_before)
+    line_records = _records(lines, lines_before, gone.lines)
     folded = fold_purchases(line_records, whole_order_in)
 
-    accounts = of_profiles.keys(profiles, ("customer_id",))
+    accounts = of_profiles.keys(
+        pl.concat([profiles.select("customer_id"), concerned.rename("customer_id").to_frame()]),
+        ("customer_id",),
+    )
     profiles_before = of_profiles.of_accounts(accounts)
     earlier = moved_since(
         identities_at, following.followed, of_lines.current_at, of_profiles.current_at
@@ -150,12 +183,17 @@ def fold_records(
     found = update_identities(
         identities_at,
         of_lines.current_at,
-        FoldedLines(line_records, folded.current, lines_before.current)
+        FoldedLines(
+            pl.concat([line_records, of_lines.left_of(concerned, gone.lines)]),
+            folded.current,
+            lines_before.current,
+        )
         if first_lines is None
         else FoldedLines(first_lines.records, first_lines.addressed, lines_before.current),
-        _records(profiles, profiles_before),
+        _records(profiles, profiles_before, gone.profiles),
         following.hash_key,
         commit,
+        concerned.to_list(),
     )
     moved = pl.concat([earlier, found.moved]).unique()
     is_moved = moved.height > 0
@@ -164,15 +202,17 @@ def fold_records(
         others = _not_own(identities_at)
         first_lines.write(lake, of_lines.current_at, of_lines.superseded_at, others, commit)
     has_read_lines = found.is_changed and (lines.height > 0 or found.has_read_lines)
-    if lines.height or is_moved or has_read_lines:
+    if lines.height or gone.lines.height or is_moved or has_read_lines:
         _write_lines(
             *(of_lines, identities_at, lines_before, folded, moved, commit),
             even_if_empty=is_moved or has_read_lines,
         )
     touched = _origins(folded)
-    if profiles.height or is_moved:
+    if profiles.height or concerned.len() or is_moved:
         touched |= _fold_profiles(
             *(of_profiles, identities_at, profiles, profiles_before, moved, commit),
+            gone=gone.profiles,
+            accounts=accounts,
             even_if_empty=is_moved or found.is_changed,
         )
     return FoldResult(touched, identities_at.version)
@@ -184,11 +224,19 @@ def _not_own(identities_at: Snapshot) -> pl.DataFrame:
     return rows.select("identity", "person_id").collect()
 
 
-def _records(accepted: pl.DataFrame, before: Folded) -> pl.DataFrame:
+def _records(accepted: pl.DataFrame, before: Folded, gone: pl.DataFrame) -> pl.DataFrame:
     """All records of some keys, customer_id as received; the same one may occur twice."""
     columns = accepted.columns
     current = as_received(before.current).select(columns)
-    return pl.concat([accepted, current, before.superseded.select(columns)])
+    stored = pl.concat([current, before.superseded.select(columns)])
+    return pl.concat([accepted, without(stored, gone.select(columns))])
+
+
+def without(records: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
+    """The records that are not among those that go."""
+    if not gone.height:
+        return records
+    return records.join(gone, on=records.columns, how="anti", nulls_equal=True)
 
 
 def _write_lines(
@@ -225,13 +273,13 @@ def _write_lines(
     )
 
 
-def _lines_of(lines_at: Snapshot, identities: pl.Series) -> pl.DataFrame:
-    """The lines of some identities."""
+def _lines_of(lines_at: Snapshot, identities: pl.Series, received: str = _RECEIVED) -> pl.DataFrame:
+    """The lines of some identities; `received` is the column with the customer_id as received."""
     if not identities.len():
         return lines_at.table.empty()
     names = identities.unique()
     guests = names.filter(names.str.starts_with(GUEST)).str.strip_prefix(GUEST)
-    account = pl.col(_RECEIVED)
+    account = pl.col(received)
     of_account = account.is_in(names.implode())
     of_guest = account.is_null() & pl.col("email_key").is_in(guests.implode())
     return lines_at.scan().filter(of_account | of_guest).collect()
@@ -254,6 +302,8 @@ def _fold_profiles(
     moved: pl.DataFrame,
     commit: Commit,
     *,
+    gone: pl.DataFrame,
+    accounts: pl.DataFrame,
     even_if_empty: bool,
 ) -> set[tuple[str, date]]:
     """Fold the profiles of all accounts of the persons concerned, as if each person were one.
@@ -265,12 +315,15 @@ def _fold_profiles(
         before: what the tables have of their accounts.
         moved: identities that have or had another person.
         commit: what is written down with the rows.
+        gone: profiles that are taken out.
+        accounts: the accounts of `before`.
         even_if_empty: whether to commit without a change of rows.
 
     Returns:
         Sources and batch days whose counts may have changed.
     """
-    accounts = accepted.select(identity="customer_id").unique()
+    accounts = pl.concat([accepted.select("customer_id"), accounts]).unique()
+    accounts = accounts.rename({"customer_id": "identity"})
     concerned = pl.concat([accounts, moved.select("identity")]).unique()
     persons = pl.concat([person_of(identities_at, concerned), moved])
     of_persons = rows_with_keys(identities_at, persons.select("person_id").unique())
@@ -282,7 +335,7 @@ def _fold_profiles(
     both = Folded(
         pl.concat([before.current, more.current]), pl.concat([before.superseded, more.superseded])
     )
-    records = _records(accepted, both).rename({"customer_id": _RECEIVED})
+    records = _records(accepted, both, gone).rename({"customer_id": _RECEIVED})
     owned = records.join(
         members.rename({"identity": _RECEIVED, "person_id": "customer_id"}), on=_RECEIVED
     )

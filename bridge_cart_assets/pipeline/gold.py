@@ -127,6 +127,13 @@ class Recipe:
         return (*own, *(self.reads or self.deps))
 
     @property
+    def made_from(self) -> tuple[Table, ...]:
+        """All tables whose rows it may get: where one is wrong, it must not follow."""
+        follow = self.follow
+        fed = () if follow is None or follow.feed is None else (follow.feed,)
+        return (*self.deps, *self.reads, *(follow.reads if follow else ()), *fed)
+
+    @property
     def is_internal(self) -> bool:
         """Whether only other tables of gold need it."""
         return self.table in INTERNAL

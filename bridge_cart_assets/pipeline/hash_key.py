@@ -43,6 +43,15 @@ def hash_key_in(path: Path | None) -> bytes | None:
     return key
 
 
+def existing_key_in(path: Path) -> bytes | None:
+    """The key in a file; None when there is none yet.
+
+    Raises:
+        HashKeyError: the file has no key, or cannot be read.
+    """
+    return hash_key_in(path) if path.exists() else None
+
+
 def _make(path: Path) -> None:
     """Write a new key beside, and link it into place: of two runs the first one's counts."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,10 +18,13 @@ from bridge_cart_assets.ingestion.repeated import (
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.object_store import ObjectStore
+from bridge_cart_assets.pipeline.hash_key import existing_key_in
+from bridge_cart_assets.pipeline.persons import refuse_other_key
 from bridge_cart_assets.pipeline.plan import ALL_ARRIVALS, FILES, MESSAGES
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.ops import TABLES as OPS_TABLES
+from bridge_cart_assets.transforms.masking import masked_path
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class Intake:
         """Files that were refused or had been taken, and unknown columns of messages."""
         refused = self.files.refused if self.files else ()
         lines = [
-            f"{source.name}/{seen.file.object} was refused: {seen.reason}, {seen.detail}"
+            f"{source.name}/{masked_path(seen.file.object)} was refused: "
+            f"{seen.reason}, {seen.detail}"
             for seen in refused
         ]
         lines += repeats_in_lines(self.repeated)
@@ -82,6 +86,8 @@ def take_in_source(
     arrivals: frozenset[str] = ALL_ARRIVALS,
     progress: ProgressCallback = silent,
     zone: str = "UTC",
+    notes: Path | None = None,
+    identity_key: Path | None = None,
 ) -> Intake:
     """Take in a source's new files and messages.
 
@@ -95,7 +101,11 @@ def take_in_source(
         arrivals: `FILES`, `MESSAGES` or both.
         progress: gets a line for every commit.
         zone: the shop's time zone, whose days batch days are.
+        notes: folder of notes on the files in hand, by which a run knows what others died of.
+        identity_key: the file with the key by which records of erased persons are recognised.
     """
+    hash_key = None if identity_key is None else existing_key_in(identity_key)
+    refuse_other_key(lake, hash_key)
     refuse_torn(lake, (source.raw, *OPS_TABLES))
     files = messages = None
     repeated: Sequence[RepeatedFile] = ()
@@ -109,8 +119,10 @@ def take_in_source(
             run_id,
             progress=lambda done, total: progress(f"{source.raw.path}: {done} of {total} files"),
             within=lambda file, done, total: progress(
-                f"{source.raw.path}: {file.object}: {done:,} of {total:,}"
+                f"{source.raw.path}: {masked_path(file.object)}: {done:,} of {total:,}"
             ),
+            notes=notes,
+            hash_key=hash_key,
         )
         if files.repeated:
             repeated = repeated_files(lake, source, run_id)
@@ -124,5 +136,6 @@ def take_in_source(
                 f"{source.raw.path}: {done:,} of {total:,} messages"
             ),
             zone=zone,
+            hash_key=hash_key,
         )
     return Intake(files, messages, repeated)

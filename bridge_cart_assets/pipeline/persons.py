@@ -9,14 +9,17 @@ Belongs here: reading and writing silver/identities. Does not belong here: who i
 """
 
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import polars as pl
 
 from bridge_cart_assets.lake.changes import diff
 from bridge_cart_assets.lake.commits import Commit
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.snapshot import FeedGoneError, Snapshot
 from bridge_cart_assets.pipeline.hash_key import HashKeyError
+from bridge_cart_assets.tables.ops import ERASED
 from bridge_cart_assets.tables.silver import IDENTITIES
 from bridge_cart_assets.transforms.addresses import address_key
 from bridge_cart_assets.transforms.folding import PURCHASE_KEY
@@ -66,6 +69,20 @@ class Following:
         return cls(hash_key, identities.transaction(FOLLOWED))
 
 
+def refuse_other_key(lake: Lake, hash_key: bytes | None) -> None:
+    """Refuse a key by which records of persons who were erased would not be recognised.
+
+    Raises:
+        HashKeyError: it is another one than when they were erased.
+    """
+    known_by = lake.snapshot(ERASED).transaction(HASH_KEY)
+    if hash_key is not None and known_by not in (None, number_of_key(hash_key)):
+        raise HashKeyError(
+            "the key of the hashes is not the one by which erased persons are recognised: put the "
+            "identity.key of the data folder back"
+        )
+
+
 def number_of_key(hash_key: bytes | None) -> int:
     """A number by which a key can be recognised; 0 without one."""
     if hash_key is None:
@@ -111,6 +128,7 @@ def update_identities(
     profiles: pl.DataFrame,
     hash_key: bytes | None,
     commit: Commit,
+    recounted: Collection[str] = (),
 ) -> FoundPersons:
     """Bring silver/identities up to date with some records.
 
@@ -121,11 +139,15 @@ def update_identities(
         profiles: all records of some accounts, customer_id as received.
         hash_key: the key of the addresses' hashes, if there is one.
         commit: what is written down with the rows.
+        recounted: identities of which records have gone, and all that are left are among `lines`
+            and `profiles`: what is stored of them counts no more, and one without a record goes.
     """
     keyed = profiles.with_columns(email_key=address_key(pl.col("email"), hash_key))
     named = named_identities(lines.records, keyed)
-    stored = rows_with_keys(at, named.select("identity"))
-    beside = with_stored(named, stored)
+    again = pl.DataFrame({"identity": list(recounted)}, schema={"identity": pl.String})
+    stored = rows_with_keys(at, pl.concat([named.select("identity"), again]).unique())
+    gone = stored.join(named, on="identity", how="anti")
+    beside = with_stored(named, stored.join(again, on="identity", how="anti"))
     by_orders = beside.filter("by_orders")["identity"]
     elsewhere = _addressed_lines(lines_at, by_orders).join(
         lines.before, on=PURCHASE_KEY, how="anti"
@@ -133,11 +155,12 @@ def update_identities(
     standing = pl.concat(rows.select(ADDRESS_OF_LINE) for rows in (lines.current, elsewhere))
     now = members(beside, latest_addresses(standing))
     changed = now.join(stored, on=_MEMBER, how="anti", nulls_equal=True)
-    earlier = stored.join(changed, on="identity", how="semi")
+    earlier = pl.concat([stored.join(changed, on="identity", how="semi"), gone])
     keys = pl.concat([changed.select("email_key"), earlier.select("email_key")])
     sharing = rows_with_keys(at, keys.drop_nulls().unique())
     rows_before = pl.concat([earlier, sharing.join(earlier, on="identity", how="anti")])
-    others = rows_before.join(changed, on="identity", how="anti").select(_MEMBER)
+    left = pl.concat([changed.select("identity"), gone.select("identity")])
+    others = rows_before.join(left, on="identity", how="anti").select(_MEMBER)
     rows_after = persons(pl.concat([changed, others]))
     change = diff(IDENTITIES, rows_before, rows_after)
     number = {HASH_KEY: number_of_key(hash_key)}

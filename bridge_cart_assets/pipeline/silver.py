@@ -26,11 +26,11 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline.cleaned_records import batches, clean_in_parts
-from bridge_cart_assets.pipeline.fold import fold_records
+from bridge_cart_assets.pipeline.fold import FoldResult, RecordSet, fold_records, without
 from bridge_cart_assets.pipeline.hash_key import hash_key_in
 from bridge_cart_assets.pipeline.losses import missing_records
 from bridge_cart_assets.pipeline.pending import arrived_days, latest_day, pending_days
-from bridge_cart_assets.pipeline.persons import FOLLOWED, Following
+from bridge_cart_assets.pipeline.persons import FOLLOWED, Following, as_received
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
 from bridge_cart_assets.pipeline.remembered_settings import remember_settings
 from bridge_cart_assets.pipeline.spread_silver import (
@@ -70,6 +70,8 @@ def fold_due_days(
     progress: ProgressCallback = silent,
     settings: SilverSettings | None = None,
     engine: Engine | None = None,
+    *,
+    is_raw_rewritten: bool = False,
 ) -> None:
     """Fold the due batch days of each source, then record as_of in every silver table.
 
@@ -81,6 +83,8 @@ def fold_due_days(
         progress: gets a line for every batch of days.
         settings: what the rows are made with; a lake keeps those of its first rows.
         engine: where records are cleaned and folded; in this process without.
+        is_raw_rewritten: whether silver may have records of these days that raw has no more, or
+            has otherwise. They are looked for, and taken out.
 
     Raises:
         EngineError: the engine failed.
@@ -96,7 +100,10 @@ def fold_due_days(
     for source in sources:
         records = arrived_days(lake, source)
         for batch in _batches(lake, source, records, due[source.name], engine):
-            fold_days(lake, source, batch, run_id, settings, following, engine)
+            fold_days(
+                *(lake, source, batch, run_id, settings, following, engine),
+                is_raw_rewritten=is_raw_rewritten,
+            )
             progress(f"silver: {source.name} up to {max(batch)}")
     record_as_of(lake, run_id, following)
 
@@ -162,6 +169,8 @@ def fold_days(
     settings: SilverSettings | None = None,
     following: Following | None = None,
     engine: Engine | None = None,
+    *,
+    is_raw_rewritten: bool = False,
 ) -> None:
     """Clean the raw records of some days and fold them into silver; idempotent.
 
@@ -173,6 +182,7 @@ def fold_days(
         settings: what the rows are made with.
         following: what the run knows of persons, when it folds more than these days.
         engine: where records are cleaned and folded; in this process without.
+        is_raw_rewritten: as `fold_due_days` has it.
 
     When another run brings more records of these days meanwhile, they are folded again: what is
     counted must be what was folded.
@@ -182,7 +192,9 @@ def fold_days(
     """
     settings = settings or SilverSettings()
     known = following or Following.of(lake.snapshot(IDENTITIES), hash_key_in(settings.identity_key))
-    fold = partial(_fold_arrived, lake, source, days, run_id, settings, known, engine)
+    fold = partial(
+        _fold_arrived, lake, source, days, run_id, settings, known, engine, is_raw_rewritten
+    )
     if not any(fold() for _ in range(_ATTEMPTS)):
         raise CommitConflictError(
             f"{source.raw.path} kept getting records of {min(days)} to {max(days)}"
@@ -197,6 +209,7 @@ def _fold_arrived(
     settings: SilverSettings,
     following: Following,
     engine: Engine | None,
+    is_raw_rewritten: bool,
 ) -> bool:
     """Fold what raw has now of some days; whether it still had the same when all was counted."""
     arrived = lake.snapshot(source.raw)
@@ -218,19 +231,21 @@ def _fold_arrived(
             arrived, counts, source, settings, following.hash_key
         )
     commit = Commit(run_id)
-    try:
-        result = retry_on_conflict(
-            partial(
-                fold_records,
-                lake,
-                _accepted(purchases, PURCHASE_REPEATS),
-                _accepted(customers, CUSTOMER_REPEATS),
-                following,
-                commit,
-                source.whole_order_in,
-                first_lines,
-            )
+    accepted = RecordSet(
+        _accepted(purchases, PURCHASE_REPEATS), _accepted(customers, CUSTOMER_REPEATS)
+    )
+
+    def fold() -> FoldResult:
+        came, gone = accepted, None
+        if is_raw_rewritten:
+            came, gone = _unlike_raw(lake, source, days, accepted)
+        whole = source.whole_order_in
+        return fold_records(
+            lake, came.lines, came.profiles, following, commit, whole, first_lines, gone
         )
+
+    try:
+        result = retry_on_conflict(fold)
     except NotFirstError:
         return False
     touched = {(source.name, day) for day in days} | result.touched
@@ -255,7 +270,24 @@ def _fold_arrived(
 
 
 def _accepted(cleaned: pl.DataFrame | None, repeats: Table) -> pl.DataFrame:
-    return repeats.empty().drop("fate") if cleaned is None else cleaned
+    nothing = repeats.empty().drop("fate")
+    return nothing if cleaned is None else cleaned.select(nothing.columns)
+
+
+def _unlike_raw(
+    lake: Lake, source: Source, days: Sequence[date], accepted: RecordSet
+) -> tuple[RecordSet, RecordSet]:
+    """The records of some days that silver lacks, and those that it has and should not have."""
+    both = ((PURCHASES, accepted.lines), (CUSTOMERS, accepted.profiles))
+    came, gone = [], []
+    for table, records in both:
+        of_days = (pl.col("source") == source.name) & pl.col("batch_day").is_in(list(days))
+        current = lake.snapshot(table).scan().filter(of_days).collect()
+        repeats = lake.snapshot(_REPEATS[table.path]).scan().filter(of_days).collect()
+        stored = pl.concat([as_received(current).select(records.columns), repeats.drop("fate")])
+        came.append(without(records, stored))
+        gone.append(without(stored, records))
+    return RecordSet(*came), RecordSet(*gone)
 
 
 def record_as_of(lake: Lake, run_id: str, following: Following | None = None) -> None:

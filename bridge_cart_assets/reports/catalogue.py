@@ -5,19 +5,17 @@ asked (see the `queries` of each page).
 """
 
 import atexit
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 import duckdb
 
+from bridge_cart_assets.lake.fence import attach_fenced
 from bridge_cart_assets.tables.gold import TABLES
 from bridge_cart_assets.tables.table import Table
 
@@ -32,15 +30,11 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     # with Python's own part the server stays below 300 MB
     "memory_limit": "96MB",
     "preserve_insertion_order": False,
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
 }
 # Seconds after the last answer when the file is let go.
 IDLE_SECONDS = 10.0
-_LITERAL = re.compile(r"'((?:[^']|'')*)'")
 # What is read from silver: orders, and which ids are one person. Neither has a name or an address.
 _VIEWS = ("purchases", "identities")
-_FILE_OF = {view: re.compile(rf"^[^*?\[]*/silver/{view}/[^*?\[]+\.parquet$") for view in _VIEWS}
 
 
 class NoCatalogueError(RuntimeError):
@@ -203,56 +197,11 @@ def _close_all() -> None:
         file.close()
 
 
-@cache
-def _spill_folder() -> TemporaryDirectory[str]:
-    """Where an export goes that sorts more than the memory holds; no other user can look into it.
-
-    Left to itself DuckDB spills into the folder that people happen to be in.
-    """
-    return TemporaryDirectory(prefix="bridge-cart-report-")
-
-
 def _attached(path: Path) -> duckdb.DuckDBPyConnection:
-    """The file, attached to a database in memory of its own.
-
-    DuckDB shares one instance among all connections to a path, which would go on showing a file
-    that has been replaced since.
-    """
+    """The file, behind the fence."""
     if not path.is_file():
         raise UnreadableCatalogueError(f"{path} is not a file")
-    connection = duckdb.connect(
-        ":memory:", config={**_CONFIG, "temp_directory": _spill_folder().name}
-    )
     try:
-        connection.execute(f"ATTACH {literal(str(path))} AS catalogue (READ_ONLY)")
-        allowed = ", ".join(literal(file) for file in _silver_files(connection))
-        connection.execute(f"SET allowed_paths = [{allowed}]")
-        connection.execute("SET enable_external_access = false")
+        return attach_fenced(path, "catalogue", _VIEWS, _CONFIG)
     except duckdb.Error as error:
-        connection.close()
         raise UnreadableCatalogueError(str(error).splitlines()[0]) from error
-    return connection
-
-
-def _silver_files(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """The files of silver that the catalogue's views name: all that is opened besides it.
-
-    A name with a pattern in it could stand for other files, so it is left out.
-    """
-    files = []
-    for view, is_of_view in _FILE_OF.items():
-        found = connection.execute(
-            "SELECT sql FROM duckdb_views() WHERE database_name = 'catalogue' "
-            "AND schema_name = 'silver' AND view_name = $1",
-            [view],
-        ).fetchone()
-        literals = _LITERAL.findall(found[0]) if found else []
-        paths = (text.replace("''", "'") for text in literals)
-        files += [path for path in paths if is_of_view.search(path)]
-    return files
-
-
-def literal(text: str) -> str:
-    """A text as it stands in SQL, for where it cannot be bound."""
-    quoted = text.replace("'", "''")
-    return f"'{quoted}'"

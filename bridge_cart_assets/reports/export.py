@@ -7,19 +7,17 @@ Belongs here: how a cell is written. Does not belong here: which tables may be e
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 
 import polars as pl
 
+from bridge_cart_assets.lake.csv_cells import guarded
 from bridge_cart_assets.reports.catalogue import CatalogueFile
 from bridge_cart_assets.tables.table import Table
 
 # Rows that are fetched from DuckDB, and written as CSV, at a time.
 FETCH_ROWS = 5_000
-_FORMULA = re.compile(r"[=+\-@\t\r]")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def csv_lines(catalogue: CatalogueFile, table: Table) -> Iterator[str]:
@@ -52,9 +50,7 @@ def cell(value: object) -> str:
         return value.isoformat()
     if isinstance(value, list):
         return json.dumps(value)
-    text = str(value)
-    is_text = isinstance(value, str)
-    return f"'{text}" if is_text and _FORMULA.match(text) and not _is_number(text) else text
+    return guarded(value) if isinstance(value, str) else str(value)
 
 
 def csv_text(rows: Sequence[Sequence[str]]) -> str:
@@ -62,10 +58,6 @@ def csv_text(rows: Sequence[Sequence[str]]) -> str:
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue()
-
-
-def _is_number(text: str) -> bool:
-    return _NUMBER.fullmatch(text) is not None
 
 
 def _selected(name: str, dtype: pl.DataType) -> str:

@@ -29,19 +29,37 @@ HEADERS = {
 }
 
 
+class Hosts:
+    """The host names that are answered: the loopback ones and some more.
+
+    One of them standing for every address (0.0.0.0) admits IP addresses, which cannot be rebound,
+    but no further names.
+    """
+
+    def __init__(self, hosts: Iterable[str] = ()) -> None:
+        """Take the names besides the loopback ones."""
+        names = {host.strip("[]").lower() for host in hosts}
+        self._names = LOOPBACK | names
+        self._any_address = not names.isdisjoint(EVERY_ADDRESS)
+
+    def __contains__(self, host: str) -> bool:
+        """Whether a Host header, with its port, is one of them."""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        if any(character in host for character in "/?#@\\"):
+            return False
+        return name in self._names or (self._any_address and _is_address(name))
+
+
 class Guard:
     """Answers known hosts only, with the headers above."""
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str] = ()) -> None:
-        """Take the host names that are answered besides the loopback ones.
-
-        One of them standing for every address (0.0.0.0) admits IP addresses, which cannot be
-        rebound, but no further names.
-        """
+        """Take the host names that are answered besides the loopback ones."""
         self.app = app
-        names = {host.strip("[]").lower() for host in hosts}
-        self.names = LOOPBACK | names
-        self.any_address = not names.isdisjoint(EVERY_ADDRESS)
+        self.hosts = Hosts(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -58,17 +76,8 @@ class Guard:
             await send(message)
 
         host = Headers(scope=scope).get("host", "")
-        app: ASGIApp = self.app if self._is_known(host) else _REFUSAL
+        app: ASGIApp = self.app if host in self.hosts else _REFUSAL
         await app(scope, receive, send_with_headers)
-
-    def _is_known(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
-        if any(character in host for character in "/?#@\\"):
-            return False
-        return name in self.names or (self.any_address and _is_address(name))
 
 
 def _is_address(name: str) -> bool:

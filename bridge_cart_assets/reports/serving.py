@@ -9,6 +9,7 @@ import socket
 import uvicorn
 
 from bridge_cart_assets.reports.app import create_app
+from bridge_cart_assets.reports.connections import limits
 from bridge_cart_assets.reports.security import EVERY_ADDRESS
 from bridge_cart_assets.settings import Settings
 
@@ -51,6 +52,7 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
             proxy_headers=False,
             lifespan="off",
             ws="none",
+            **limits(),
             timeout_graceful_shutdown=3,
         )
     )

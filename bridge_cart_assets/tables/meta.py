@@ -57,6 +57,7 @@ class Checks(Schema):
         "whole tables, the batch days that the run touched, or what changed since the last run",
         nullable=True,
     )
+    version = integer("Version of the table that it was evaluated on", nullable=True)
     evaluated_at = timestamp("When it was evaluated", nullable=True)
     run_id = text("Dagster run that evaluated it", nullable=True)
 

@@ -83,4 +83,22 @@ REBUILDS = Table(
     description="Rebuilds of silver and gold, with those that have not been completed yet.",
 )
 
-TABLES = (FILES, OFFSETS, REBUILDS)
+
+class Erased(Schema):
+    """One row per id or address of an erased person, as a keyed hash.
+
+    No row says whose it is, nor which rows are of one person. A rebuild keeps it.
+    """
+
+    kind = text("account (a customer_id), address (of e-mail) or order (source and id)", key=True)
+    name_key = text("Keyed hash of it; the key lies in the data folder", key=True, pii=True)
+    erased_at = timestamp("When the erasure began (the clock)")
+
+
+ERASED = Table(
+    path="ops/erased",
+    schema=Erased,
+    description="What is never taken in again, because its person was erased; as keyed hashes.",
+)
+
+TABLES = (FILES, OFFSETS, REBUILDS, ERASED)

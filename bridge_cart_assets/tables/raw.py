@@ -55,6 +55,6 @@ def raw_table(source: str, columns: Mapping[str, str]) -> Table:
     return Table(
         path=f"raw/{source}",
         schema=schema,
-        description=f"Every record of the source {source} as received; never rewritten.",
+        description=f"Every record of the source {source} as received; only `erase` rewrites it.",
         partition_by=("_batch_day",),
     )

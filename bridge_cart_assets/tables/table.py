@@ -81,6 +81,16 @@ class Table:
         return tuple(n for n, c in self.columns.items() if not c.nullable)
 
     @cached_property
+    def without_statistics(self) -> tuple[str, ...]:
+        """Columns whose smallest and largest value tell who is in a file; files too have names.
+
+        >>> from bridge_cart_assets.tables.silver import QUARANTINE
+        >>> QUARANTINE.without_statistics
+        ('object', 'value', 'raw')
+        """
+        return tuple(n for n, c in self.columns.items() if c.pii or n == "object")
+
+    @cached_property
     def pii(self) -> tuple[str, ...]:
         """Columns by which a person could be recognised."""
         return tuple(n for n, c in self.columns.items() if c.pii)

@@ -15,6 +15,7 @@ from bridge_cart_assets.pipeline.dry_run import DryRun
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.sources.source import CUSTOMER_COLUMNS, PURCHASE_COLUMNS
 from bridge_cart_assets.tables.silver import PURCHASES
+from bridge_cart_assets.terminal.escaping import printable
 from bridge_cart_assets.terminal.style import (
     BAD,
     QUIET,
@@ -66,7 +67,7 @@ def _show_record(found: DryRun, source: Source, record: dict[str, Any], console:
         return
     lines = _of_record(found.conformed, "_pos", record["_pos"])
     if record["_status"] == "quarantined":
-        console.print(Text(f"refused: {record['_error_code']}, {record['_error']}", BAD))
+        console.print(_plain_text(f"refused: {record['_error_code']}, {record['_error']}", BAD))
     elif not lines:
         console.print(Text("no line: counted as blank", QUIET))
     for line in lines:
@@ -161,7 +162,7 @@ def _show_columns(found: DryRun, console: Console) -> None:
         if names:
             console.print(Text(f"\n{title}: {_listed(names)}"))
     if found.taken is not None:
-        console.print(Text(f"\n{found.taken}", WARN))
+        console.print(Text.assemble("\n", _plain_text(f"{found.taken}", WARN)))
 
 
 def _of_record(frame: pl.DataFrame, column: str, place: int) -> list[dict[str, Any]]:
@@ -184,8 +185,11 @@ def _listed(names: Sequence[str]) -> str:
 
 def _plain(value: object) -> str:
     """A value without characters that a screen obeys."""
-    text = "–" if value is None else f"{value}".removesuffix("+00:00")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return printable("–" if value is None else f"{value}".removesuffix("+00:00"))
+
+
+def _plain_text(text: str, style: str) -> Text:
+    return Text(_plain(text), style)
 
 
 def _cut(value: object, width: int, style: str = "") -> Text:

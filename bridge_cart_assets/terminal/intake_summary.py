@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge_cart_assets.pipeline.findings import FileFinding, findings_in_lines, sums_in_words
+from bridge_cart_assets.terminal.escaping import printable
 from bridge_cart_assets.terminal.messages import say_warning
 from bridge_cart_assets.terminal.style import BAD, WARN, heading
 
@@ -35,4 +36,4 @@ def show_findings(
     ]
     lines = findings_in_lines(file_findings, _MOST_LINES, rest_in)
     for mark, line in zip_longest(marks, lines, fillvalue=""):
-        on.print(Text.assemble(mark, line), soft_wrap=True)
+        on.print(Text.assemble(mark, printable(line)), soft_wrap=True)

@@ -5,16 +5,17 @@ import os
 import click
 
 from bridge_cart_assets.object_store import StoreError, store_problem
+from bridge_cart_assets.terminal.escaping import printable, printable_lines
 
 
 def say_error(text: str) -> None:
     """An error, after which the command ends."""
-    click.echo(f"error: {text}", err=True)
+    click.echo(f"error: {printable_lines(text)}", err=True)
 
 
 def say_warning(text: str) -> None:
     """Something to look at; the command goes on."""
-    click.echo(f"warning: {text}", err=True)
+    click.echo(f"warning: {printable(text)}", err=True)
 
 
 def words_for(error: BaseException) -> str:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from bridge_cart_assets.automation.latest_state import REFRESH
+from bridge_cart_assets.pipeline.open_erasure import no_erasure
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import Source
+from bridge_cart_assets.terminal.escaping import EscapingConsole, printable
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -45,11 +47,14 @@ class Turn:
         scope: "RunScope",
         sources: Sequence[Source] = (),
         config: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> "Outcome":
         """Run raw of some sources, and silver, gold and the catalogue."""
         from bridge_cart_assets.automation.jobs import refresh_selection
 
-        return self._run(REFRESH, scope.tags, refresh_selection(sources), config)
+        return self._run(
+            REFRESH, {**scope.tags, **(tags or {})}, refresh_selection(sources), config
+        )
 
     def check(self) -> "Outcome":
         """Run all checks over whole tables."""
@@ -98,30 +103,42 @@ def refuse_without_engine(settings: Settings) -> None:
 
 
 @contextmanager
-def turn(settings: Settings, wait_seconds: float) -> Iterator[Turn]:
+def turn(settings: Settings, wait_seconds: float, *, is_erasing: bool = False) -> Iterator[Turn]:
     """The turn of this process to run jobs, once no other run is under way.
 
     Runs whose process is gone are ended, and named on stderr.
 
+    Args:
+        settings: where things lie.
+        wait_seconds: how long to wait for others at most.
+        is_erasing: whether this process erases a person. It waits for runs of all jobs, and has
+            seen to it already that no other one has its turn meanwhile.
+
     Raises:
+        ErasureOpenError: an erasure is not complete.
         DagsterStateError: Dagster's state cannot be used.
         WaitedTooLongError: another run is still under way.
     """
-    console = Console(stderr=True)
+    console = EscapingConsole(stderr=True)
     with console.status("loading Dagster"), phase("loading Dagster"):
         from bridge_cart_assets.automation.instance import dagster_home, dagster_instance
+        from bridge_cart_assets.automation.jobs import CHECK, MAINTENANCE_JOB
         from bridge_cart_assets.automation.waiting import Obstacles, wait_for_turn, watching_locks
 
     say = partial(_say, console)
     with watching_locks(dagster_home(settings), say), ExitStack() as stack:
+        if not is_erasing:
+            stack.enter_context(no_erasure(settings, wait_seconds, say))
         with phase("Dagster: opening history"):
             instance = stack.enter_context(dagster_instance(settings))
         with phase("waiting for other runs"):
             obstacles = wait_for_turn(instance, REFRESH, wait_seconds, say)
+            for job in (CHECK, MAINTENANCE_JOB) if is_erasing else ():
+                wait_for_turn(instance, job, wait_seconds, say)
         for dead in obstacles.dead:
             say(f"ended {dead}; this run goes on from what it had committed")
         yield Turn(settings, instance, console, was_free=obstacles == Obstacles())
 
 
 def _say(console: Console, line: str) -> None:
-    console.print(line, highlight=False, soft_wrap=True, markup=False)
+    console.print(printable(line), highlight=False, soft_wrap=True, markup=False)

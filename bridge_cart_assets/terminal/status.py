@@ -32,6 +32,7 @@ from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.meta import INTAKE_FINDINGS
 from bridge_cart_assets.tables.ops import OFFSETS
 from bridge_cart_assets.tables.silver import ACCOUNTING
+from bridge_cart_assets.terminal.escaping import printable
 from bridge_cart_assets.terminal.intake_summary import show_findings
 from bridge_cart_assets.terminal.style import (
     BAD,
@@ -46,6 +47,7 @@ from bridge_cart_assets.terminal.style import (
     mark,
 )
 from bridge_cart_assets.thresholds import THRESHOLDS
+from bridge_cart_assets.transforms.masking import masked_path
 from bridge_cart_assets.transforms.outcomes import LATEST_DAYS
 from bridge_cart_assets.transforms.source_days import latest_of_orders, orders_stopped
 
@@ -257,13 +259,16 @@ def _show_files(found: dict[str, Any], on: Console) -> None:
         on.print(
             Text.assemble(
                 ("refused ", WARN),
-                f"{file['source']}/{file['object']}: {file['reason']}, {file['detail']}",
+                printable(
+                    f"{file['source']}/{masked_path(file['object'])}: "
+                    f"{file['reason']}, {file['detail']}"
+                ),
             ),
             soft_wrap=True,
         )
     for column in unknown:
         on.print(
-            f"unknown column {column['source']}.{column['column']} in "
+            f"unknown column {column['source']}.{printable(column['column'])} in "
             f"{column['files']:,} files or partitions since {column['first_day']}, "
             "kept in _rescued",
             soft_wrap=True,
@@ -286,7 +291,7 @@ def _show_checks(checks: list[dict[str, Any]], on: Console) -> None:
         on.print(
             Text.assemble(
                 ("FAIL ", BAD) if check["blocking"] else ("warn ", WARN),
-                f"{check['table']} {check['check']}: {check['says']}",
+                printable(f"{check['table']} {check['check']}: {check['says']}"),
             ),
             soft_wrap=True,
         )

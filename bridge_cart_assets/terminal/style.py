@@ -15,6 +15,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from bridge_cart_assets.terminal.escaping import EscapingConsole
 from bridge_cart_assets.thresholds import THRESHOLDS
 
 Number = int | float | Decimal
@@ -30,8 +31,8 @@ _ENDLESS = 10_000
 
 def console() -> Console:
     """The console of stdout. Colours only in a terminal, and none with NO_COLOR."""
-    there = Console(highlight=False)
-    return there if there.is_terminal else Console(width=_ENDLESS, highlight=False)
+    there = EscapingConsole(highlight=False)
+    return there if there.is_terminal else EscapingConsole(width=_ENDLESS, highlight=False)
 
 
 def heading(on: Console, title: str, remark: str = "") -> None:

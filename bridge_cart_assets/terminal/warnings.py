@@ -63,10 +63,12 @@ def warn_refused(settings: Settings, lake: "Lake") -> None:
     from bridge_cart_assets.ingestion.landing import unknown_folders
     from bridge_cart_assets.ingestion.ledger import refused_in_landing
     from bridge_cart_assets.sources import SOURCES
+    from bridge_cart_assets.transforms.masking import masked_path
 
     for row in refused_in_landing(lake, listed_files(settings)).iter_rows(named=True):
         say_warning(
-            f"{row['source']}/{row['object']} was refused: {row['reason']}, {row['detail']}"
+            f"{row['source']}/{masked_path(row['object'])} was refused: "
+            f"{row['reason']}, {row['detail']}"
         )
     names = {source.name for source in SOURCES}
     for folder in unknown_folders(settings.landing_zone, names):

@@ -10,7 +10,7 @@ import bridge_cart_assets
 ROOT = Path(bridge_cart_assets.__file__).parent
 # From the roof to the cellar; rooms on one floor do not know each other.
 FLOORS = (
-    {"__main__", "demo", "dev", "dictionary"},
+    {"__main__", "demo", "dev", "dictionary", "webserver"},
     {"cli"},
     {"terminal"},
     {"automation.run_in_process"},
@@ -26,7 +26,7 @@ FLOORS = (
     {"lake"},
     {"tables"},
     {"partitions"},
-    {"settings", "batch_days", "thresholds"},
+    {"settings", "batch_days", "thresholds", "leftovers", "private_files"},
     {"object_store"},
 )
 PURE = {

@@ -16,9 +16,12 @@ from bridge_cart_assets.assets import gold as assets_gold
 from bridge_cart_assets.assets.run_scope import RunScope
 from bridge_cart_assets.automation.jobs import QUIET, refresh_selection
 from bridge_cart_assets.batch_days import DayRange
+from bridge_cart_assets.checks import check as checks_check
 from bridge_cart_assets.checks.check import CheckContext
 from bridge_cart_assets.checks.registry import checks_of
 from bridge_cart_assets.definitions import build_defs
+from bridge_cart_assets.lake.changes import Change
+from bridge_cart_assets.lake.commits import Commit
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import range_tags
 from bridge_cart_assets.pipeline.gold import Built, Recipe, update_table
@@ -28,6 +31,7 @@ from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_FEATURES,
+    CUSTOMER_HISTORY,
     CUSTOMER_VALUE,
     KPIS_DAILY,
     SEGMENT_METRICS,
@@ -147,11 +151,54 @@ def test_a_failed_check_within_gold_holds_back_what_is_built_from_its_table(
 
     assert not result.success
     built = {key for key in materialized(result) if key.startswith("gold/")}
-    assert {"gold/customer_features", "gold/kpis_daily", "gold/sales_daily"} <= built
-    # From the table itself, and from tables that are built from it.
-    assert built.isdisjoint({"gold/segment_model", "gold/customer_value", "gold/segment_metrics"})
+    assert {"gold/customer_features", "gold/cohort_retention", "gold/sales_daily"} <= built
+    # From the table itself, and from tables that are built from it, as the KPIs' ranking is.
+    behind = {"segment_model", "customer_value", "segment_metrics", "kpis_daily"}
+    assert built.isdisjoint({f"gold/{name}" for name in behind})
     assert "catalogue" not in materialized(result)
     assert before == (version(begun, CUSTOMER_VALUE), version(begun, SEGMENT_METRICS))
+
+
+def test_what_failed_on_its_own_is_looked_at_whole_by_the_next_run(
+    begun: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks_check, "WORTH_ROWS", 1)
+    land(begun, "2024-01-02", *(f"P{n},D{n},2024-01-02,{n + 5}" for n in range(5)))
+    assert run(begun, instance).success
+    history = Lake(begun.lake).snapshot(CUSTOMER_HISTORY)
+    twice = history.read().head(1)
+    history.apply(
+        Change(twice, twice.clear(), twice.clear().select(CUSTOMER_HISTORY.key)),
+        Commit("another program", history.as_of),
+    )
+    jobs = build_defs(begun)
+    # Published, and found.
+    published = jobs.resolve_job_def("refresh").execute_in_process(
+        instance=instance, asset_selection=[dg.AssetKey("catalogue")]
+    )
+    found = jobs.resolve_job_def("check").execute_in_process(
+        instance=instance, raise_on_error=False
+    )
+    assert (published.success, found.success) == (True, False)
+
+    land(begun, "2024-01-03", "O3,C3,2024-01-03,30")
+    result = run(begun, instance)
+
+    wrong = {c.check_name for c in result.get_asset_check_evaluations() if not c.passed}
+    assert not result.success
+    assert {"keys_unique", "intervals_touch"} <= wrong
+
+
+def test_a_shop_whose_lines_are_all_pending_has_a_catalogue(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    folder = settings.landing / "purchases"
+    folder.mkdir(parents=True)
+    line = "O1,C1,2024-01-01,10,pending\n"
+    (folder / "2024-01-01.csv").write_text(HEADER.replace("\n", ",status\n") + line)
+    result = run(settings, instance)
+    assert result.success
+    assert "catalogue" in materialized(result)
 
 
 @pytest.mark.slow

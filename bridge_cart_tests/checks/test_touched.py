@@ -16,6 +16,7 @@ from bridge_cart_assets.lake.changes import Change
 from bridge_cart_assets.lake.commits import Commit
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.tables.gold import CUSTOMER_HISTORY
+from bridge_cart_assets.tables.meta import CHECKS
 from bridge_cart_assets.tables.silver import IDENTITIES
 from bridge_cart_assets.tables.table import Table
 
@@ -69,8 +70,19 @@ class Shop:
         )
         self.lake.snapshot(table).apply(change, Commit("run", FIRST))
 
-    def complete_run(self) -> "Shop":
-        """What a run does when all checks have passed."""
+    def complete_run(self, *, passed: bool = True, checked: Sequence[int | None] = ()) -> "Shop":
+        """What a run does at its end, having looked at these versions of the tables."""
+        tables = (IDENTITIES, CUSTOMER_HISTORY)
+        versions = checked or [self.lake.snapshot(table).version for table in tables]
+        verdicts = [
+            {
+                **{"layer": table.layer, "name": table.name, "check_name": check.name},
+                **{"meaning": "", "severity": "blocking", "passed": passed, "version": version},
+            }
+            for table, version in zip(tables, versions, strict=True)
+            for check in checks_of(table)
+            if check.blocking
+        ]
         build_catalogue(
             self.catalogue,
             self.lake,
@@ -79,6 +91,7 @@ class Shop:
             [],
             "run",
             datetime.now(UTC),
+            [(CHECKS, pl.DataFrame(verdicts, schema=CHECKS.dtypes))],
         )
         return self
 
@@ -196,3 +209,23 @@ def test_without_a_catalogue_or_with_much_changed_all_rows_are_looked_at(shop: S
     shop.catalogue.unlink()
     context = CheckContext(shop.lake, last_catalogue=shop.catalogue)
     assert context.changed(IDENTITIES) is None
+
+
+def test_what_a_catalogue_has_without_being_checked_is_looked_at_whole(shop: Shop) -> None:
+    """As after a run that was killed before its checks, and one of the catalogue alone."""
+    checked = [shop.lake.snapshot(table).version for table in (IDENTITIES, CUSTOMER_HISTORY)]
+    shop.change(CUSTOMER_HISTORY, inserts=[state(0)])
+    shop.complete_run(checked=checked)
+    shop.change(CUSTOMER_HISTORY, inserts=[state(MANY)])
+
+    context = CheckContext(shop.lake, last_catalogue=shop.catalogue)
+    wrong = {c.name for c in checks_of(CUSTOMER_HISTORY) if not c.compute(context).passed}
+
+    assert context.changed(CUSTOMER_HISTORY) is None
+    assert "keys_unique" in wrong
+
+
+def test_what_has_failed_a_check_is_looked_at_whole(shop: Shop) -> None:
+    shop.complete_run(passed=False)
+    shop.change(CUSTOMER_HISTORY, inserts=[state(MANY)])
+    assert CheckContext(shop.lake, last_catalogue=shop.catalogue).changed(CUSTOMER_HISTORY) is None

@@ -228,3 +228,28 @@ def test_a_pipe_that_takes_a_files_place_after_the_look_is_not_waited_for(land: 
 
 def _never(*arguments: object) -> int:
     raise AssertionError(f"opened: {arguments}")
+
+
+@pytest.mark.parametrize("swapped", ["customers", "customers/week", "customers/week/day"])
+def test_a_folder_that_became_a_link_is_not_followed(tmp_path: Path, swapped: str) -> None:
+    """Swapped between the look and the opening, as a program may that writes to the folder."""
+    landing = tmp_path / "landing"
+    for root in (landing, tmp_path / "elsewhere"):
+        folder = root / "customers" / "week" / "day"
+        folder.mkdir(parents=True)
+        (folder / "a.csv").write_text("customer_id\n1\n")
+    [file] = list_landing(landing, "customers")
+    assert read_file(file).size
+    (landing / swapped).rename(tmp_path / "away")
+    (landing / swapped).symlink_to(tmp_path / "elsewhere" / swapped)
+    with pytest.raises(FileRefusedError, match="leads over a link") as refusal:
+        read_file(file)
+    assert refusal.value.reason == "NOT_A_REGULAR_FILE"
+
+
+def test_the_landing_zone_itself_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real" / "customers").mkdir(parents=True)
+    (tmp_path / "real" / "customers" / "a.csv").write_text("customer_id\n1\n")
+    (tmp_path / "landing").symlink_to(tmp_path / "real")
+    [file] = list_landing(tmp_path / "landing", "customers")
+    assert read_file(file).size

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from bridge_cart_assets.ingestion import ingest_messages as module
 from bridge_cart_assets.ingestion import kafka_admin
+from bridge_cart_assets.ingestion.erased_records import ErasedNames, HashKeyMissingError
 from bridge_cart_assets.ingestion.ingest_messages import (
     MessagesTaken,
     estimated_batch_days,
@@ -39,8 +40,10 @@ from bridge_cart_assets.ingestion.kafka_admin import (
 from bridge_cart_assets.ingestion.offsets import MessagesLostError, Position, accept_loss, positions
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.snapshot import Snapshot
+from bridge_cart_assets.pipeline.erasure import remember_names
 from bridge_cart_assets.sources.purchases import PURCHASES
 from bridge_cart_assets.tables.ops import OFFSETS
+from bridge_cart_assets.transforms.erased_names import ACCOUNT, name_key
 from bridge_cart_tests.kafka.broker import Broker
 from bridge_cart_tests.kafka.mock import MockCluster, Request
 from bridge_cart_tests.kafka.producing import Message, produce
@@ -962,3 +965,18 @@ def test_a_right_that_is_missing_ends_the_reading_at_once(desk: Desk) -> None:
 
     assert time.monotonic() - began < 5
     assert desk.version is None
+
+
+def test_a_replay_brings_no_erased_person_back(desk: Desk) -> None:
+    key = b"k" * 32
+    names = ErasedNames({ACCOUNT: {name_key(ACCOUNT, "C9", key)}}, key)
+    remember_names(desk.lake, names, datetime(2024, 1, 1, tzinfo=UTC))
+    desk.send_bytes(order(1, customer_id="C1"), order(2, customer_id="C9"), b"C9 {")
+    with pytest.raises(HashKeyMissingError):
+        desk.take()
+    taken = ingest_messages(desk.lake, PURCHASES, desk.brokers, "run", hash_key=key)
+    assert (taken.records, taken.quarantined) == (3, 2)
+    raw = desk.raw()
+    assert raw["_error_code"].to_list() == [None, "ERASED", "ERASED"]
+    assert raw["customer_id"].to_list() == ["C1", None, None]
+    assert raw["_raw"].null_count() == 3

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from bridge_cart_assets.lake import catalogue_base
 from bridge_cart_assets.lake.catalogue import build_catalogue
+from bridge_cart_assets.lake.catalogue_base import write_ahead_of
 from bridge_cart_assets.lake.changes import diff
 from bridge_cart_assets.lake.commits import Commit
 from bridge_cart_assets.lake.delta import Lake
@@ -208,6 +211,19 @@ def test_whatever_lies_in_its_place_the_new_one_has_the_rows_of_the_tables(
     written = in_its_place(shop)
     assert (shop.build(), shop.is_right()) == (written, True)
     assert sorted(p.name for p in shop.path.parent.glob("*duckdb*")) == ["bridge_cart.duckdb"]
+
+
+def test_what_another_program_left_half_done_is_not_done_to_the_new_file(shop: Shop) -> None:
+    """DuckDB replays what lies beside a file of that name, whichever file it is by then."""
+    path = str(shop.path)
+    edited = f"duckdb.connect({path!r}).execute('DELETE FROM gold.visits WHERE rowid = 5')"
+    program = f"import duckdb, os; c = {edited}; os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", program], check=False)
+    assert write_ahead_of(shop.path).exists()
+    shop.change(("v00", "2024-01", 99))
+    shop.build()
+    assert not write_ahead_of(shop.path).exists()
+    assert shop.is_right()
 
 
 def test_a_table_with_other_columns_than_before_is_copied_whole(shop: Shop) -> None:

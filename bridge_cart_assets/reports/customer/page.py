@@ -13,7 +13,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from bridge_cart_assets.reports.catalogue import Catalogue, literal
+from bridge_cart_assets.lake.fence import literal
+from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import segment_colour
 from bridge_cart_assets.reports.customer import queries
 from bridge_cart_assets.reports.customer.timeline import Timeline, timeline

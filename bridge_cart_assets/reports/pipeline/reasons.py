@@ -30,6 +30,10 @@ OF_RECORDS = {
     "LINE_TOO_LONG": Reason(
         "The line is longer than 8 MiB.", "Look for a quote that is not closed."
     ),
+    "ERASED": Reason(
+        "Its person was erased; nothing of the record is kept but its place.",
+        "Nothing: it is counted so that the counts of its file stay true.",
+    ),
     "MISSING_ORDER_ID": Reason("There is no order id.", _CORRECT),
     "BAD_ORDER_ID": Reason("The order id is no id.", _NOT_AN_ID),
     "MISSING_CUSTOMER_ID": Reason("A profile has no customer id.", _CORRECT),

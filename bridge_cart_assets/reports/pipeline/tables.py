@@ -40,6 +40,7 @@ from bridge_cart_assets.reports.segments.queries import SegmentDrift
 from bridge_cart_assets.reports.tables import Column, Sheet, column
 from bridge_cart_assets.tables.meta import GOLD_BUILDS, INTAKE_FINDINGS
 from bridge_cart_assets.transforms.intake_findings import KINDS
+from bridge_cart_assets.transforms.masking import masked_path
 
 _FAILED, _WARNING, _PASSED, _OPEN = "is-failed", "is-warning", "is-passed", "is-open"
 _AS_A_WHOLE = "the whole record"
@@ -243,7 +244,7 @@ def findings(found: Sequence[FindingRow], is_there: bool) -> Sheet:
         "findings",
         "Findings by file",
         (
-            column("object", "File", words),
+            column("object", "File", words, of=lambda f: masked_path(f.object)),
             column("source", "Source", words),
             column("batch_day", "Batch day", day),
             column("kind", "What became of it", words, of=lambda f: KINDS[f.kind]),
@@ -309,7 +310,7 @@ def refused_files(found: Sequence[RefusedFile]) -> Sheet:
         "refused-files",
         "Refused files",
         (
-            column("object", "File", words),
+            column("object", "File", words, of=lambda f: masked_path(f.object)),
             column("source", "Source", words),
             column("batch_day", "Batch day", day),
             column("bytes", "Bytes", count, of="size"),

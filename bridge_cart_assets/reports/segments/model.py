@@ -7,7 +7,7 @@ themselves (see `profiles`).
 from collections.abc import Sequence
 from datetime import date
 
-from bridge_cart_assets.reports.catalogue import literal
+from bridge_cart_assets.lake.fence import literal
 from bridge_cart_assets.reports.formatting import count, day, grouped, three_decimals, words
 from bridge_cart_assets.reports.segments.queries import ModelVersion, SegmentDrift
 from bridge_cart_assets.reports.tables import Sheet, column

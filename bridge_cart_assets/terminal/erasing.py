@@ -1,0 +1,166 @@
+"""Erasures at the terminal: keeping others out, the run by which gold follows, the receipt.
+
+Belongs here: the order of the steps that need the lake, Dagster and the data folder. Does not
+belong here: what a step does (`pipeline.erasure`, `automation.dagster_traces`).
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.object_store import is_uri
+from bridge_cart_assets.pipeline.open_erasure import (
+    ERASING_TAG,
+    Erasure,
+    begin_erasure,
+    erasing_alone,
+    is_erasing,
+    open_erasure,
+)
+from bridge_cart_assets.settings import Settings
+
+
+class ErasureFailedError(RuntimeError):
+    """A step of an erasure failed; the message says which, and how to go on."""
+
+
+def refuse_unreachable(settings: Settings) -> None:
+    """Refuse an erasure that could not reach everything, before it begins.
+
+    Raises:
+        ErasureFailedError: files land in an object store, or Dagster's history lies in Postgres.
+    """
+    if is_uri(settings.landing_at):
+        raise ErasureFailedError(
+            f"files land in {settings.landing_at}, an object store, where this version cannot take "
+            "records out of them\nnothing was erased"
+        )
+    from bridge_cart_assets.automation.instance import dagster_home
+
+    instance = dagster_home(settings) / "dagster.yaml"
+    if instance.exists() and "postgres" in instance.read_text():
+        raise ErasureFailedError(
+            f"Dagster's history lies in Postgres ({instance}), where this version cannot clean it\n"
+            "nothing was erased"
+        )
+
+
+def erase_persons(
+    settings: Settings, ids: Sequence[str], wait_seconds: float
+) -> Iterator[dict[str, Any]]:
+    """Erase persons, and before them those of an erasure that was cut off; a receipt for each.
+
+    Raises:
+        UnknownPersonError: nothing is stored about one of them; nobody is erased then.
+        ErasureFailedError: a step failed; the next call or run goes on.
+    """
+    say = partial(_say, Console(stderr=True))
+    with erasing_alone(settings, wait_seconds, say):
+        yield from _finish(settings, wait_seconds)
+        yield _complete(settings, begin_erasure(settings, ids), wait_seconds)
+
+
+def finish_erasure(settings: Settings, wait_seconds: float) -> None:
+    """Complete an erasure that was cut off, if there is one, and tell so on stderr."""
+    if not is_erasing(settings):
+        return
+    say = partial(_say, Console(stderr=True))
+    with erasing_alone(settings, wait_seconds, say):
+        for receipt in _finish(settings, wait_seconds):
+            say(f"completed an erasure that was cut off: {receipt_file(settings, receipt)}")
+
+
+def receipt_file(settings: Settings, receipt: dict[str, Any]) -> Path:
+    """Where a receipt lies."""
+    return settings.data / "erasures" / f"{receipt['receipt']}.json"
+
+
+def _finish(settings: Settings, wait_seconds: float) -> Iterator[dict[str, Any]]:
+    erasure = open_erasure(settings)
+    if erasure is not None:
+        yield _complete(settings, erasure, wait_seconds)
+
+
+def _complete(settings: Settings, erasure: Erasure, wait_seconds: float) -> dict[str, Any]:
+    from bridge_cart_assets.assets.run_scope import RunScope
+    from bridge_cart_assets.automation.dagster_traces import forget_words
+    from bridge_cart_assets.automation.instance import dagster_home
+    from bridge_cart_assets.batch_days import DayRange
+    from bridge_cart_assets.lake.doctor import refuse_torn
+    from bridge_cart_assets.pipeline.erasure import erase_rows, forget_versions
+    from bridge_cart_assets.pipeline.hash_key import hash_key_in
+    from bridge_cart_assets.pipeline.pending import latest_day
+    from bridge_cart_assets.pipeline.person_data import counts_about
+    from bridge_cart_assets.pipeline.person_index import find_persons
+    from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
+    from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
+    from bridge_cart_assets.terminal.running import turn
+
+    lake = Lake(settings.lake, settings.storage_options)
+    console = Console(stderr=True)
+    with turn(settings, wait_seconds, is_erasing=True) as this_turn:
+        with console.status("erasing") as spinner:
+            progress = spinner.update
+            if erasure.index is None:
+                try:
+                    refuse_torn(lake, STORED_TABLES)
+                    refuse_other_settings(lake, settings.silver)
+                    key = hash_key_in(settings.hash_key) or b""
+                    erasure.index = find_persons(lake, erasure.ids, key, progress)
+                except BaseException:
+                    # Nothing was removed, so there is nothing to go on with.
+                    erasure.close(settings)
+                    raise
+                erasure.counts = counts_about(lake, erasure.index)
+                erasure.save(settings)
+            index = erasure.index
+            files = erase_rows(lake, settings, index, erasure.began, progress)
+        as_of = latest_day(lake)
+        if as_of is not None:
+            today = DayRange(as_of, as_of)
+            scope = RunScope(today, pending_in=today)
+            outcome = this_turn.refresh(scope, tags={ERASING_TAG: erasure.receipt})
+            if not outcome.success:
+                checks = [f"{c.check_name}: {c.description}" for c in outcome.failed_checks]
+                cause = [*outcome.problems, *checks, f"see run {outcome.run_id}"][0]
+                raise ErasureFailedError(
+                    f"gold could not follow the erasure: {cause}\n"
+                    "mend the cause; bridge-cart run goes on with it"
+                )
+        with console.status("erasing") as spinner:
+            removed = forget_versions(lake, settings, spinner.update)
+    with console.status("erasing") as spinner:
+        traces = forget_words(dagster_home(settings), index.words, spinner.update)
+    receipt = {
+        "receipt": erasure.receipt,
+        "began": erasure.began.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "persons": len(index.persons),
+        "ids": len(index.identities),
+        "rows": erasure.counts,
+        "landing": {"files": files.files, "records": files.records},
+        "earlier_files": removed,
+        "dagster": traces,
+        "not_rewritten": files.left,
+    }
+    _write(receipt_file(settings, receipt), receipt)
+    erasure.close(settings)
+    return receipt
+
+
+def _write(path: Path, receipt: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(json.dumps(receipt, indent=2) + "\n")
+    os.replace(beside, path)
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True, markup=False)
