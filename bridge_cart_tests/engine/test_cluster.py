@@ -1,12 +1,10 @@
 """The tables of a run on two executors are those of a run without an engine.
 
 The short form is one task of Spark at a time, which reads, groups, adds up and writes. The long
-form (`make test-engines`) has whole runs: further days, executors and drivers that die, a rival,
-and real data.
+form (`make test-engines`) has whole runs: further days, executors and drivers that die, and a rival.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -149,12 +147,6 @@ def test_a_run_goes_on_when_an_executor_is_killed(
     assert killed
     assert killed[0] not in executors()
     assert unequal(expected, lake) == []
-
-
-@pytest.mark.engines
-def test_real_sales_are_equal(cluster: Cluster, tmp_path: Path, online_retail: Path) -> None:
-    shutil.copytree(online_retail, tmp_path / "landing" / "online_retail")
-    assert unequal(take_in(tmp_path, None), take_in(tmp_path, cluster, "other")) == []
 
 
 DRIVER = """
