@@ -1,7 +1,7 @@
 """The tables of a run on two executors are those of a run without an engine.
 
 The short form is one task of Spark at a time, which reads, groups, adds up and writes. The long
-form (`make test-engines`) has whole runs: further days, executors and drivers that die, and a rival.
+form (`make test-engines`) has whole runs: further days, executors and drivers that die, a rival.
 """
 
 import os
