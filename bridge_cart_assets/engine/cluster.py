@@ -99,7 +99,6 @@ class Cluster:
         Raises:
             EngineError: the work failed.
         """
-        from pyspark.sql import functions as F  # noqa: N812 - its own name
         from pyspark.sql.pandas.types import from_arrow_schema
 
         empty = function(*(given.narrowed(_nothing(given)) for given in inputs))
@@ -109,9 +108,11 @@ class Cluster:
             grouped = self._grouped(inputs, self._buckets(inputs))
             schema = from_arrow_schema(_arrow(empty).schema)
             contributions = grouped.applyInArrow(lambda bucket: call(bucket), schema)  # noqa: PLW0108
-            sums = [F.sum(name).alias(name) for name in empty.columns if name not in by]
-            added = contributions.groupBy(*by).agg(*sums).toArrow()
-        return pl.DataFrame(added).select(empty.columns).cast(empty.schema)
+            # By name: a server of Spark Connect does not take the functions of a session without.
+            summed = [name for name in empty.columns if name not in by]
+            added = contributions.groupBy(*by).agg(dict.fromkeys(summed, "sum")).toArrow()
+        named = pl.DataFrame(added).rename({f"sum({name})": name for name in summed})
+        return named.select(empty.columns).cast(empty.schema)
 
     def stage(
         self,
