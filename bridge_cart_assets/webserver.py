@@ -122,11 +122,12 @@ def main() -> int:
     if sys.argv[1:2] == ["dev"]:
         run_dev()
     else:
-        _run_webserver(settings.dagster_hosts)
+        run_webserver(settings.dagster_hosts)
     return 0
 
 
-def _run_webserver(hosts: Iterable[str]) -> None:
+def run_webserver(hosts: Iterable[str]) -> None:
+    """Run `dagster-webserver`; its app answers these hosts, and that of its option."""
     from dagster_webserver import cli
 
     create: Callable[..., ASGIApp] = vars(cli)["create_app_from_workspace_process_context"]

@@ -53,7 +53,7 @@ def test_generated_files_are_the_owners_alone(tmp_path: Path) -> None:
 def test_dagsters_processes_keep_files_private(
     start: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webserver, "_run_webserver", lambda hosts: None)
+    monkeypatch.setattr(webserver, "run_webserver", lambda hosts: None)
     monkeypatch.setattr(sys, "argv", ["webserver"])
     monkeypatch.setenv("BRIDGE_CART_DATA", str(tmp_path))
     before = os.umask(0)

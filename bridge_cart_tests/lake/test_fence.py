@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
+from bridge_cart_assets.lake import query as query_module
 from bridge_cart_assets.lake.fence import attach_fenced
-from bridge_cart_assets.lake.query import QueryRefusedError, _opened, query, reading
+from bridge_cart_assets.lake.query import QueryRefusedError, asking, query, reading
 
 
 @pytest.fixture
@@ -90,12 +92,16 @@ def test_what_is_spilled_goes_where_only_its_owner_looks(catalogue: Path) -> Non
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_settings_stay_as_they_are(catalogue: Path) -> None:
-    with (
-        pytest.raises(QueryRefusedError, match="locked"),
-        _opened(catalogue, "64MB") as connection,
-    ):
-        connection.execute("SET memory_limit = '8GB'")
+def test_settings_stay_as_they_are(catalogue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+
+    def attach(*args: Any, **kwargs: Any) -> duckdb.DuckDBPyConnection:
+        opened.append(attach_fenced(*args, **kwargs))
+        return opened[0]
+
+    monkeypatch.setattr(query_module, "attach_fenced", attach)
+    with asking(catalogue), pytest.raises(duckdb.Error, match="locked"):
+        opened[0].execute("SET memory_limit = '8GB'")
 
 
 def test_memory_is_that_of_the_setting(catalogue: Path) -> None:

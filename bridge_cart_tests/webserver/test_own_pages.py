@@ -148,7 +148,7 @@ def test_dagsters_own_command_serves_it_guarded(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cli, create, lambda context: f"app of {context}")
     monkeypatch.setattr(cli, "main", lambda: served.append(vars(cli)[create]("x")))
     monkeypatch.setattr(sys, "argv", ["x", "--host", "bound.example"])
-    webserver._run_webserver(["shop.example"])
+    webserver.run_webserver(["shop.example"])
     [app] = served
     assert isinstance(app, OwnPagesOnly)
     assert vars(app)["app"] == "app of x"
