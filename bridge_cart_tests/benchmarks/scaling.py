@@ -64,9 +64,7 @@ SHOPS = (
 def figures(shop: Shop) -> dict[str, str]:
     """What it takes, by what it is."""
     raw = shop.lines * RAW_LINE + shop.customers * shop.profiles * RAW_PROFILE
-    silver = shop.lines * SILVER_LINE + shop.customers * (
-        IDENTITY + shop.profiles * SILVER_PROFILE
-    )
+    silver = shop.lines * SILVER_LINE + shop.customers * (IDENTITY + shop.profiles * SILVER_PROFILE)
     gold = shop.customers * (HISTORY_ROWS + REPLACED_ROWS * (1 + KEPT * shop.runs_a_day))
     catalogue = shop.customers * CATALOGUE_ROWS
     commits = max(shop.runs_a_day, shop.lines_a_day * LANDED_LINE / shop.raw_commit)
