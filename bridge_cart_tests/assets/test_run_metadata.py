@@ -156,4 +156,4 @@ def test_the_tables_of_meta_are_declared_with_their_meanings(shop: tuple[Lake, P
         sql = f"SELECT * FROM meta.{table.name} LIMIT 0"
         columns = ask(path, f"SELECT column_name FROM (DESCRIBE {sql})")
         assert [name for (name,) in columns] == list(table.columns)
-    assert pl.DataFrame(schema=meta.CHECKS.dtypes).width == 16
+    assert pl.DataFrame(schema=meta.CHECKS.dtypes).width == 17

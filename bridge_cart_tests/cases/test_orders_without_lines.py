@@ -88,6 +88,7 @@ DELIVERIES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ORDERS)
 @pytest.mark.parametrize("batches", [(1, 1, 1), (1, 2), (2, 1)])
 def test_an_order_that_comes_again_without_lines_has_none_in_any_order_of_arrival(

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge_cart_assets.checks.anomalies import against_trailing, against_weekday, fresh
@@ -210,6 +210,7 @@ def test_one_order_that_is_far_too_large_is_seen_though_it_is_one() -> None:
     assert not weekday(wrong).passed
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 400), min_size=4, max_size=8), st.integers(0, 400))
 def test_the_median_is_never_unusual_and_the_currency_does_not_matter(
     before: list[int], value: int

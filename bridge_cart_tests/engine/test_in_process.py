@@ -96,6 +96,7 @@ class Rival(InProcess):
         return super().stage(output, finish, table, root, options)
 
 
+@pytest.mark.slow
 def test_another_writer_in_the_middle_of_an_engines_fold_doubles_nothing(tmp_path: Path) -> None:
     land(tmp_path)
     rival: Engine = Rival(tmp_path)
@@ -103,6 +104,7 @@ def test_another_writer_in_the_middle_of_an_engines_fold_doubles_nothing(tmp_pat
     assert rival.has_met  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", [PURCHASE_REPEATS, PURCHASES], ids=lambda table: table.name)
 def test_a_crash_between_the_commits_of_an_engines_fold_is_made_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: object

@@ -41,6 +41,7 @@ def name_in_history(home: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> N
     captured.write_text(f"{text}\n7 customers\n")
 
 
+@pytest.mark.slow
 def test_a_person_is_shown_erased_and_never_seen_again(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

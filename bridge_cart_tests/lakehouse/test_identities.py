@@ -308,6 +308,7 @@ def test_any_order_and_batching_give_what_a_rebuild_gives(
     shutil.rmtree(folder.root)
 
 
+@pytest.mark.slow
 @LAW
 @given(files=deliveries(), deaths=st.lists(st.integers(0, 8), max_size=3))
 def test_a_run_that_dies_between_two_commits_loses_and_leaves_nothing(
@@ -330,6 +331,7 @@ def test_a_run_that_dies_between_two_commits_loses_and_leaves_nothing(
     shutil.rmtree(folder.root)
 
 
+@pytest.mark.slow
 @LAW
 @given(files=deliveries(), commits=st.integers(0, 14), ends=st.booleans())
 def test_a_run_that_another_run_comes_into_gives_the_same(
