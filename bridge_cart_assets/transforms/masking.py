@@ -10,9 +10,11 @@ import re
 from datetime import datetime
 
 MASK = "…"
-_ADDRESS = re.compile(r"[^\s@/\\,;:<>()\"']+@[^\s@/\\,;:<>()\"']+")
-# Digits in a row, or with what people write between them.
-_NUMBER = re.compile(r"(?<![^\W_])(\+|00(?=[1-9]))?\(?[0-9](?:[ ().\-/]{0,2}[0-9]){6,}(?![^\W_])")
+# It begins where a word does: tried at every letter, a long name would take hours.
+_LETTER = r"[^\s@/\\,;:<>()\"']"
+_ADDRESS = re.compile(rf"(?<!{_LETTER}){_LETTER}++@{_LETTER}+")
+# Digits in a row (forty and more are no number of anybody), or with what people write between them.
+_NUMBER = re.compile(r"(?<![^\W_])(\+|00(?=[1-9]))?\(?[0-9](?:[ ().\-/]{0,2}[0-9]){6,40}(?![^\W_])")
 _DAYS = ("%Y-%m-%d", "%Y%m%d", "%d-%m-%Y", "%d.%m.%Y", "%Y.%m.%d", "%Y/%m/%d", "%d/%m/%Y")
 _CARD_DIGITS = range(13, 20)
 
