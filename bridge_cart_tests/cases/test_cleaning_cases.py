@@ -269,6 +269,7 @@ def test_a_line_of_another_currency_than_the_shops_is_refused(
     assert lake.snapshot(KPIS_DAILY).read()["revenue_all"].sum() == Decimal("28.00")
 
 
+@pytest.mark.slow
 def test_lines_taken_before_the_currency_was_set_are_named_until_a_rebuild(
     tmp_path: Path, command: Command
 ) -> None:

@@ -156,6 +156,7 @@ def test_a_file_without_a_day_in_its_name_is_of_the_local_day_of_its_time(
     assert lake.snapshot(PURCHASES).read()["batch_day"].to_list() == [date.fromisoformat(day)]
 
 
+@pytest.mark.slow
 def test_another_zone_is_refused_and_a_rebuild_adopts_it(tmp_path: Path, command: Command) -> None:
     (tmp_path / "landing").symlink_to(CASES / "time-zone")
     here = {"BRIDGE_CART_TIMEZONE": HERE, "BRIDGE_CART_START_DATE": "2023-01-01"}

@@ -32,6 +32,7 @@ from bridge_cart_tests.faults.extent import COMMAND_KILLS
 from bridge_cart_tests.lakehouse.tables import differences
 
 
+@pytest.mark.slow
 def test_killed_once_in_each_phase_and_run_again(tmp_path: Path) -> None:
     """Each run is killed in the next phase, so that each begins after a dead one."""
     rounds = Rounds(tmp_path / "data")
