@@ -32,6 +32,7 @@ from bridge_cart_assets.ingestion.file_transactions import is_taken, taken_by, t
 from bridge_cart_assets.ingestion.files import FileRefusedError, open_file
 from bridge_cart_assets.ingestion.landing import LandedFile, landed_file, list_landing
 from bridge_cart_assets.ingestion.ledger import IN_RAW
+from bridge_cart_assets.ingestion.retracted_files import retracted_folders
 from bridge_cart_assets.ingestion.rewriting import RewrittenFile, rewrite_file
 from bridge_cart_assets.lake.catalogue import COPIES
 from bridge_cart_assets.lake.changes import Change
@@ -196,6 +197,7 @@ def rewrite_landing(
         new = landed_file(source.name, settings.landing / source.name, file.path, settings.timezone)
         if row is not None and new is not None and row["state"] in IN_RAW:
             rows.append(_followed(lake, source, row, new, found))
+    _rewrite_retracted(lake, settings, source, index, names, done)
     for path in _not_there_yet(settings.landing / source.name):
         if _contains(path, index.words):
             done.left[str(path.relative_to(settings.landing))] = "it is still being landed"
@@ -204,6 +206,28 @@ def rewrite_landing(
         changed = pl.DataFrame(known, schema=FILES.dtypes)
         change = Change(FILES.empty(), changed, FILES.empty())
         retry_on_conflict(lambda: lake.snapshot(FILES).apply(change, Commit(RUN)))
+
+
+def _rewrite_retracted(
+    lake: Lake,
+    settings: Settings,
+    source: Source,
+    index: PersonIndex,
+    names: ErasedNames,
+    done: ErasedFiles,
+) -> None:
+    """Take records out of a source's files that were taken back, and may be landed again."""
+    for folder in retracted_folders(settings.landing):
+        for file in list_landing(folder, source.name, settings.timezone):
+            try:
+                found = rewrite_file(file, source, names, partial(announce, lake, source))
+            except FileRefusedError as refusal:
+                if _names_somebody(file, index.words):
+                    name = f"{folder.name}/{source.name}/{file.object}"
+                    done.left[name] = f"it could not be read: {refusal}"
+                continue
+            done.files += bool(found.erased)
+            done.records += found.erased
 
 
 def announce(lake: Lake, source: Source, rewritten: RewrittenFile) -> None:

@@ -28,11 +28,14 @@ from bridge_cart_assets.pipeline.open_operations import (
     lake_shared,
     refuse_while_open,
 )
+from bridge_cart_assets.pipeline.open_retraction import begin_retraction
 from bridge_cart_assets.pipeline.person_data import counts_about, data_of, files_of
 from bridge_cart_assets.pipeline.person_index import UnknownPersonError, find_persons
 from bridge_cart_assets.pipeline.plan import plan
 from bridge_cart_assets.pipeline.rebuild import clear
+from bridge_cart_assets.pipeline.retraction import take_back
 from bridge_cart_assets.pipeline.stored_tables import PERSONAL_TABLES, STORED_TABLES
+from bridge_cart_assets.pipeline.taken_objects import find_object
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import ERASED, FILES
@@ -40,11 +43,12 @@ from bridge_cart_assets.tables.silver import (
     ACCOUNTING,
     IDENTITIES,
     INTERNAL,
+    PURCHASE_REPEATS,
     PURCHASES,
     QUARANTINE,
 )
 from bridge_cart_tests.erasure.byte_search import found_in
-from bridge_cart_tests.erasure.shop import PERSON, WORDS, land, land_later
+from bridge_cart_tests.erasure.shop import PERSON, WORDS, land, land_later, write
 from bridge_cart_tests.lakehouse.tables import WITHOUT_MODEL, contents, differences, stale_tables
 
 EVERY_TABLE = (*WITHOUT_MODEL, *INTERNAL)
@@ -283,6 +287,46 @@ def test_cut_off_anywhere_the_next_call_completes_it(
     assert differences(wanted, contents(lake_of(copied), EVERY_TABLE)) == []
     assert stale_tables(lake_of(copied)) == []
     assert plan(copied, lake_of(copied)).files == ()
+
+
+def test_a_file_that_was_taken_back_is_rewritten_too(copied: Settings) -> None:
+    names = ("purchases/2024-01-05.parquet", "purchases/2024-01-03.csv.gz")
+    for name in names:
+        begun = begin_retraction(copied, name)
+        begun.taken = find_object(lake_of(copied), copied, name)
+        take_back(lake_of(copied), copied, begun)
+        begun.close(copied)
+    index = find_persons(lake_of(copied), [PERSON[0]], b"key")
+    shown = data_of(lake_of(copied), copied.landing, index, b"key")["landing"]
+    assert {f"_retracted/{name}" for name in names} <= set(shown)
+    erase(copied, PERSON[0])
+    assert found_in(copied.data, WORDS) == []
+    # What others have in it can be landed again.
+    away = copied.landing / "_retracted" / names[0]
+    away.rename(copied.landing / names[0])
+    refresh(copied)
+    assert "O8" in set(lake_of(copied).snapshot(PURCHASES).read()["order_id"])
+
+
+def test_cut_off_between_two_commits_the_other_record_stands_once(tmp_path: Path) -> None:
+    """Of an order that was first another's: their record stands again, and is counted once."""
+    settings = Settings(data=tmp_path, lake=str(tmp_path / "lake"), start_date=date(2024, 1, 1))
+    line = "order_id,customer_id,purchase_date,purchase_amount"
+    write(settings.landing / "purchases/2024-01-02.csv", f"{line}\nO1,C2,2024-01-02,5\n")
+    write(settings.landing / "purchases/2024-01-03.csv", f"{line}\nO1,PX-100,2024-01-02,5\n")
+    lake = lake_of(settings)
+    refresh_silver(lake, settings.landing, settings=settings.silver)
+    index = find_persons(lake, [PERSON[0]], hash_key_in(settings.hash_key) or b"")
+    # The order stands as it was, and is among the superseded ones still.
+    disturbed = cut_off_after(Snapshot.apply, 5)
+    with patch.object(Snapshot, "apply", disturbed), pytest.raises(KilledError):
+        erasure.erase_rows(lake, settings, index, BEGAN)
+    assert lake.snapshot(PURCHASE_REPEATS).rows == 1
+    erasure.erase_rows(lake, settings, index, BEGAN, is_resumed=True)
+    assert lake.snapshot(PURCHASES).read()["customer_id"].to_list() == ["C2"]
+    assert lake.snapshot(PURCHASE_REPEATS).rows == 0
+    counts = lake.snapshot(ACCOUNTING).read().sort("batch_day")
+    assert counts.select("quarantined", "accepted", "superseded").rows() == [(0, 1, 0), (1, 0, 0)]
 
 
 def test_an_address_that_others_have_too_stays_theirs(copied: Settings) -> None:
