@@ -193,6 +193,18 @@ class ObjectStore:
             except PreconditionError as error:
                 raise FileNotFoundError(f"{path} was replaced") from error
 
+    def move(self, path: str, to: str) -> None:
+        """Give an object another path; in between it has both.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        import obstore
+
+        with store_errors(self.uri):
+            obstore.copy(self._client, path, to)
+        self.delete([path])
+
     def delete(self, paths: Sequence[str]) -> None:
         """Remove objects; those that are not there are passed over."""
         import obstore

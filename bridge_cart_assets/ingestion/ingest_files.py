@@ -16,6 +16,7 @@ import polars as pl
 
 from bridge_cart_assets.ingestion.attempts import MOST_DEATHS, Attempts, attempts
 from bridge_cart_assets.ingestion.erased_records import ErasedNames, without_content
+from bridge_cart_assets.ingestion.file_transactions import is_taken, taken_by, transaction_of
 from bridge_cart_assets.ingestion.files import Content, FileRefusedError, read_file
 from bridge_cart_assets.ingestion.ingest_large_file import stage_large_file
 from bridge_cart_assets.ingestion.landing import LandedFile
@@ -23,7 +24,6 @@ from bridge_cart_assets.ingestion.ledger import (
     FileRecord,
     already_ingested,
     same_bytes,
-    transaction_of,
     upsert_files,
     without_records,
 )
@@ -251,7 +251,7 @@ def _ingest_large(
 ) -> list[FileRecord]:
     raw = lake.snapshot(source.raw)
     known = same_bytes(lake, file, content.fingerprint)
-    if known and raw.transaction(transaction_of(content.fingerprint)) is not None:
+    if known and is_taken(raw, content.fingerprint):
         tried.parsed([file])
         inspected = [_InspectedFile(known)]
         return retry_on_conflict(partial(_commit, lake, source, inspected, run_id, hash_key))
@@ -282,7 +282,7 @@ def _commit(
     erased = ErasedNames.of(lake, hash_key)
     version = (raw.version or 0) + 1
     fingerprints = [look.seen.fingerprint for look in group if look.seen.fingerprint]
-    taken = raw.transactions([transaction_of(fingerprint) for fingerprint in fingerprints])
+    taken = taken_by(raw, fingerprints)
     standing = _ingested_names(lake, raw, source, [look.seen for look in group], taken)
     outcome: list[FileRecord] = []
     new: dict[str, tuple[FileProvenance, pl.DataFrame | StagedFiles]] = {}
@@ -291,7 +291,7 @@ def _commit(
         if fingerprint is None:
             outcome.append(seen)
             continue
-        before = taken.get(transaction_of(fingerprint))
+        before = taken.get(fingerprint)
         if before is None and fingerprint not in new:
             if look.rows is None:
                 raise CommitConflictError(f"{source.raw.path} was put back by another run")
@@ -355,9 +355,7 @@ def _ingested_names(
 ) -> set[tuple[str, str]]:
     """Fingerprint and object of those files of a group that had been taken before by this name."""
     known = [
-        (seen, seen.fingerprint)
-        for seen in group
-        if seen.fingerprint and transaction_of(seen.fingerprint) in taken
+        (seen, seen.fingerprint) for seen in group if seen.fingerprint and seen.fingerprint in taken
     ]
     named = [(fingerprint, seen.file.batch_day) for seen, fingerprint in known if seen.records]
     standing = already_ingested(raw, named)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from bridge_cart_assets.ingestion.erased_records import NOBODY, ErasedNames
+from bridge_cart_assets.ingestion.file_transactions import part_records_of
 from bridge_cart_assets.ingestion.files import (
     Content,
     FileRefusedError,
@@ -90,7 +91,7 @@ def _begun(
     It has some when version 0.1 was killed within the file: it took each part in a commit of its
     own. The others then come under the name that these have.
     """
-    done = raw.transaction(f"part-records:{fingerprint}") or 0
+    done = raw.transaction(part_records_of(fingerprint)) or 0
     own = FileProvenance(source.name, file.object, fingerprint, file.batch_day)
     if not done:
         return own, 0

@@ -7,12 +7,13 @@ the raw table's own commits, and a ledger that was lost is written again from th
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import polars as pl
 
+from bridge_cart_assets.ingestion.file_transactions import taken_by
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.lake.changes import Change
 from bridge_cart_assets.lake.commits import Commit, retry_on_conflict
@@ -24,6 +25,8 @@ from bridge_cart_assets.tables.ops import FILES
 # States of files whose records raw has. A row of version 0.1 may say `partial`: it had taken some
 # of the records, and such a file is new.
 IN_RAW = ("taken", "repeated")
+# The state of a file that was taken back.
+RETRACTED = "retracted"
 _SIGNATURE = ["source", "object", "size", "modified_ns", "changed_ns"]
 
 
@@ -126,18 +129,18 @@ def not_in_raw(lake: Lake) -> pl.DataFrame:
     That is so after a raw table was lost, or put back to an earlier state.
     """
     rows = lake.snapshot(FILES).scan().filter(pl.col("state").is_in(IN_RAW)).collect()
-    names = {
-        source: {transaction_of(f) for f in of_source["fingerprint"].drop_nulls()}
+    fingerprints = {
+        source: set(of_source["fingerprint"].drop_nulls())
         for (source,), of_source in rows.group_by("source")
     }
     there = {
-        source.name: lake.snapshot(source.raw).transactions(names[source.name])
+        source.name: taken_by(lake.snapshot(source.raw), fingerprints[source.name])
         for source in SOURCES
-        if source.name in names
+        if source.name in fingerprints
     }
     return rows.filter(
         [
-            fingerprint is None or transaction_of(fingerprint) not in there[source]
+            fingerprint is None or fingerprint not in there[source]
             for source, fingerprint in rows["source", "fingerprint"].iter_rows()
         ]
     )
@@ -148,6 +151,58 @@ def forget(lake: Lake, rows: pl.DataFrame, run_id: str) -> None:
     if rows.height:
         change = Change(FILES.empty(), FILES.empty(), rows.select(FILES.key))
         retry_on_conflict(lambda: lake.snapshot(FILES).apply(change, Commit(run_id)))
+
+
+def mark_retracted(
+    lake: Lake,
+    source: str,
+    fingerprints: Collection[str],
+    lies_in: Mapping[str, str | None],
+    present: Iterable[LandedFile],
+    run_id: str,
+    now: datetime,
+) -> None:
+    """Write down that files were taken back; done again it changes nothing.
+
+    A file that had been found to be a repetition of one of them is not one any more. It is
+    forgotten, so that it is taken, and where its bytes are gone it counts as taken back too.
+
+    Args:
+        lake: where the ledger lies.
+        source: whose files.
+        fingerprints: of the contents whose records have left raw.
+        lies_in: the names that were taken back, with the place where the file lies now, if it does.
+        present: the files in the landing zone.
+        run_id: written down with the rows.
+        now: when they were taken back.
+    """
+
+    def write() -> int:
+        snapshot = lake.snapshot(FILES)
+        of_source = pl.col("source") == source
+        is_named = pl.col("object").is_in(list(lies_in))
+        is_same = pl.col("fingerprint").is_in(list(fingerprints)) & (pl.col("state") == "repeated")
+        found = snapshot.scan().filter(of_source & (is_named | is_same)).collect()
+        lies_here = in_landing(found, present) & ~found["object"].is_in(list(lies_in))
+        gone = found.filter(~lies_here & (found["state"] != RETRACTED))
+        rows = gone.with_columns(
+            state=pl.lit(RETRACTED),
+            reason=pl.lit(None, pl.String),
+            detail=pl.col("object").replace_strict(lies_in, default=None, return_dtype=pl.String),
+            version=pl.lit(None, pl.Int64),
+            seen_at=pl.lit(now),
+            run_id=pl.lit(run_id),
+        )
+        change = Change(FILES.empty(), FILES.conform(rows), found.filter(lies_here))
+        return snapshot.apply(change, Commit(run_id))
+
+    retry_on_conflict(write)
+
+
+def retracted_files(lake: Lake) -> pl.DataFrame:
+    """The files that were taken back and have not been taken since, the latest first."""
+    ledger = lake.snapshot(FILES).scan().filter(pl.col("state") == RETRACTED)
+    return ledger.sort("seen_at", "source", "object", descending=[True, False, False]).collect()
 
 
 def in_landing(rows: pl.DataFrame, listed: Iterable[LandedFile]) -> pl.Series:
@@ -161,14 +216,6 @@ def in_landing(rows: pl.DataFrame, listed: Iterable[LandedFile]) -> pl.Series:
     return pl.Series(
         [pair in lying for pair in rows["source", "fingerprint"].iter_rows()], dtype=pl.Boolean
     )
-
-
-def transaction_of(fingerprint: str) -> str:
-    """The transaction of a raw table by which a file's bytes are known to have been taken.
-
-    Its value is the commit that has the last of its records.
-    """
-    return f"file:{fingerprint}"
 
 
 def already_ingested(raw: Snapshot, files: Iterable[tuple[str, date]]) -> set[tuple[str, str]]:

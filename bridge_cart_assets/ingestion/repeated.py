@@ -10,8 +10,8 @@ from datetime import date
 
 import polars as pl
 
+from bridge_cart_assets.ingestion.file_transactions import is_taken
 from bridge_cart_assets.ingestion.landing import LandedFile
-from bridge_cart_assets.ingestion.ledger import transaction_of
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.tables.ops import FILES
@@ -77,7 +77,7 @@ def taken_before(
     lake: Lake, source: Source, file: LandedFile, fingerprint: str
 ) -> RepeatedFile | None:
     """A file whose bytes raw has, under which name and batch day; None when raw has them not."""
-    if lake.snapshot(source.raw).transaction(transaction_of(fingerprint)) is None:
+    if not is_taken(lake.snapshot(source.raw), fingerprint):
         return None
     known = _named_by_raw(lake, source, [fingerprint])
     return RepeatedFile(source.name, file.object, *known.get(fingerprint, (None, None)))

@@ -20,7 +20,13 @@ from typing import IO, Literal
 import polars as pl
 
 from bridge_cart_assets.ingestion.erased_records import ErasedNames
-from bridge_cart_assets.ingestion.files import Content, Opened, open_file, read_file
+from bridge_cart_assets.ingestion.files import (
+    Content,
+    FileRefusedError,
+    Opened,
+    open_file,
+    read_file,
+)
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.raw_rows import FileProvenance, ParsedRecords
 from bridge_cart_assets.ingestion.readers import read_parts, read_with_bytes
@@ -92,6 +98,19 @@ def rewrite_file(
         return rewritten
     finally:
         beside.unlink(missing_ok=True)
+
+
+def records_of_persons(file: LandedFile, source: Source, names: ErasedNames) -> int:
+    """How many records of some persons a landed file has; none when it cannot be read."""
+    try:
+        content = read_file(file)
+        count = _Count(file, source, names, content.fingerprint)
+        with open_file(file) as opened:
+            for part in read_parts(content, opened, source):
+                count.stays(part.read)
+    except FileRefusedError:
+        return 0
+    return count.erased
 
 
 class _Count:

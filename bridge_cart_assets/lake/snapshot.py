@@ -315,7 +315,8 @@ class Snapshot:
     ) -> int:
         """Put other rows in the place of those of some files, in one commit.
 
-        Of a table that is partitioned by days. Nothing of it is in the change feed.
+        Of a table that is partitioned by days. Nothing of it is in the change feed. Where all rows
+        stay as they are, there is a commit only if it has something else to record.
 
         Args:
             change: gets the rows of a file; returns those that take their place, or None when they
@@ -340,8 +341,10 @@ class Snapshot:
                 if rows is not None:
                     staged.add(rows)
                     rewritten.append(file)
+            gone: list[RemoveAction] = []
             if rewritten:
                 gone = compaction.removals(pl.concat(rewritten), self.table, data_change=True)
+            if rewritten or not self._has_recorded(commit):
                 self._commit_staged(staged, [*staged.additions(data_change=True), *gone], commit)
         return len(rewritten)
 

@@ -56,6 +56,23 @@ def population_stability(then: Sequence[float], now: Sequence[float]) -> float:
     return float(((after - before) * np.log(after / before)).sum())
 
 
+def models_up_to(models: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
+    """The segment models that were trained on what is there: those of a later day count no more.
+
+    The latest batch day goes back when the file that brought it is taken back.
+
+    Args:
+        models: rows of gold/segment_model.
+        as_of: latest batch day in silver.
+
+    >>> days = [date(2024, 1, 31), date(2024, 6, 30)]
+    >>> models = pl.LazyFrame({"model_version": [1, 2], "trained_as_of": days})
+    >>> models_up_to(models, date(2024, 2, 1)).collect()["model_version"].to_list()
+    [1]
+    """
+    return models.filter(pl.col("trained_as_of") <= as_of)
+
+
 def training_states(purchases: pl.LazyFrame, models: pl.LazyFrame) -> pl.DataFrame:
     """The customers at the training of the latest segment model, by silver as it is now.
 
@@ -86,7 +103,8 @@ def updated_training_states(
         models: rows of gold/segment_model.
     """
     kept = earlier.join(changes.buyers.lazy(), on="customer_id", how="anti").collect()
-    again = training_states(changes.of_buyers.now.lazy(), models)
+    now = models_up_to(models, changes.as_of)
+    again = training_states(changes.of_buyers.now.lazy(), now)
     return pl.concat([kept, TRAINING_STATES.conform(again)])
 
 

@@ -8,7 +8,12 @@ from datetime import date
 
 import polars as pl
 
-from bridge_cart_assets.models.drift import drift_between, has_rested, retraining_due
+from bridge_cart_assets.models.drift import (
+    drift_between,
+    has_rested,
+    models_up_to,
+    retraining_due,
+)
 from bridge_cart_assets.models.segment_history import with_new_model
 from bridge_cart_assets.tables.gold import MODEL_DRIFT
 
@@ -24,7 +29,7 @@ def segment_models(
     """The rows of gold/segment_model, with one version more if one is due or asked for.
 
     Args:
-        earlier: rows of gold/segment_model as they are.
+        earlier: rows of gold/segment_model as they are; those of a day after as_of go.
         features: rows of gold/customer_features.
         training: rows of gold/training_states.
         as_of: latest batch day in silver; a new version applies from this day on.
@@ -41,7 +46,7 @@ def segment_models(
     >>> models.collect()["trained_because"].to_list()
     ['first', 'asked']
     """
-    models = earlier.collect()
+    models = models_up_to(earlier, as_of).collect()
     if not features.select(pl.len()).collect().item():
         return models
     because = retraining_due(models, MODEL_DRIFT.empty(), as_of)

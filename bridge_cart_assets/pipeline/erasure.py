@@ -28,9 +28,11 @@ from urllib.parse import unquote
 import polars as pl
 
 from bridge_cart_assets.ingestion.erased_records import ErasedNames, without_content
+from bridge_cart_assets.ingestion.file_transactions import is_taken, taken_by, transaction_of
 from bridge_cart_assets.ingestion.files import FileRefusedError, open_file
 from bridge_cart_assets.ingestion.landing import LandedFile, landed_file, list_landing
-from bridge_cart_assets.ingestion.ledger import IN_RAW, transaction_of
+from bridge_cart_assets.ingestion.ledger import IN_RAW
+from bridge_cart_assets.ingestion.retracted_files import retracted_folders
 from bridge_cart_assets.ingestion.rewriting import RewrittenFile, rewrite_file
 from bridge_cart_assets.lake.catalogue import COPIES
 from bridge_cart_assets.lake.changes import Change
@@ -72,6 +74,8 @@ def erase_rows(
     index: PersonIndex,
     began: datetime,
     progress: ProgressCallback = silent,
+    *,
+    is_resumed: bool = False,
 ) -> ErasedFiles:
     """Take persons out of landing, raw and silver; done again it changes nothing.
 
@@ -81,6 +85,7 @@ def erase_rows(
         index: who they are, and where their records were.
         began: when the erasure began.
         progress: gets a line now and then.
+        is_resumed: whether it was begun before, and cut off.
     """
     hash_key = hash_key_in(settings.hash_key)
     assert hash_key is not None  # noqa: S101 - there is a file, so there is a key
@@ -95,7 +100,11 @@ def erase_rows(
         if due[source.name]:
             progress(f"{source.raw.path}: emptying their records")
             retry_on_conflict(partial(empty_records, lake, source, names, due[source.name]))
-    fold_due_days(lake, SOURCES, due, RUN, progress, settings.silver, is_raw_rewritten=True)
+    fold_due_days(
+        *(lake, SOURCES, due, RUN, progress, settings.silver),
+        is_raw_rewritten=True,
+        is_resumed=is_resumed,
+    )
     return done
 
 
@@ -188,6 +197,7 @@ def rewrite_landing(
         new = landed_file(source.name, settings.landing / source.name, file.path, settings.timezone)
         if row is not None and new is not None and row["state"] in IN_RAW:
             rows.append(_followed(lake, source, row, new, found))
+    _rewrite_retracted(lake, settings, source, index, names, done)
     for path in _not_there_yet(settings.landing / source.name):
         if _contains(path, index.words):
             done.left[str(path.relative_to(settings.landing))] = "it is still being landed"
@@ -198,15 +208,37 @@ def rewrite_landing(
         retry_on_conflict(lambda: lake.snapshot(FILES).apply(change, Commit(RUN)))
 
 
+def _rewrite_retracted(
+    lake: Lake,
+    settings: Settings,
+    source: Source,
+    index: PersonIndex,
+    names: ErasedNames,
+    done: ErasedFiles,
+) -> None:
+    """Take records out of a source's files that were taken back, and may be landed again."""
+    for folder in retracted_folders(settings.landing):
+        for file in list_landing(folder, source.name, settings.timezone):
+            try:
+                found = rewrite_file(file, source, names, partial(announce, lake, source))
+            except FileRefusedError as refusal:
+                if _names_somebody(file, index.words):
+                    name = f"{folder.name}/{source.name}/{file.object}"
+                    done.left[name] = f"it could not be read: {refusal}"
+                continue
+            done.files += bool(found.erased)
+            done.records += found.erased
+
+
 def announce(lake: Lake, source: Source, rewritten: RewrittenFile) -> None:
     """Let raw know the new bytes of a file that it has taken: its other records are there."""
 
     def write() -> None:
         raw = lake.snapshot(source.raw)
-        name = transaction_of(rewritten.after)
-        if raw.transaction(transaction_of(rewritten.before)) is None or raw.transaction(name):
+        taken = taken_by(raw, (rewritten.before, rewritten.after))
+        if rewritten.before not in taken or rewritten.after in taken:
             return
-        known = {name: (raw.version or 0) + 1}
+        known = {transaction_of(rewritten.after): (raw.version or 0) + 1}
         raw.append(source.raw.empty(), Commit(RUN, raw.as_of, known))
 
     retry_on_conflict(write)
@@ -220,7 +252,7 @@ def _followed(
     found: RewrittenFile,
 ) -> dict[str, object] | None:
     """The ledger's row of a file that was rewritten, now or before the erasure was cut off."""
-    is_known = lake.snapshot(source.raw).transaction(transaction_of(found.after)) is not None
+    is_known = is_taken(lake.snapshot(source.raw), found.after)
     if _signature(row) == file.signature or not is_known:
         return None
     return {

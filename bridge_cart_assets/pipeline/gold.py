@@ -23,6 +23,7 @@ from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.models.customer_value import customer_value, value_model
 from bridge_cart_assets.models.drift import (
     drift_between,
+    models_up_to,
     training_states,
     updated_training_states,
 )
@@ -159,7 +160,9 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
         Recipe(
             TRAINING_STATES,
             (PURCHASES, models),
-            lambda purchases, models, as_of: training_states(purchases, models),
+            lambda purchases, models, as_of: training_states(
+                purchases, models_up_to(models, as_of)
+            ),
             follow=Follow(updated_training_states, reads=(models,), is_of_model=True),
         ),
         Recipe(

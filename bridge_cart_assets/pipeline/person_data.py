@@ -10,7 +10,10 @@ from typing import Any
 
 import polars as pl
 
+from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.ingestion.ledger import IN_RAW
+from bridge_cart_assets.ingestion.retracted_files import retracted_folders
+from bridge_cart_assets.ingestion.rewriting import records_of_persons
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.person_index import PersonIndex, records_of
 from bridge_cart_assets.pipeline.stored_tables import PERSONAL_TABLES
@@ -63,7 +66,8 @@ def data_of(lake: Lake, landing: Path, index: PersonIndex, hash_key: bytes) -> d
 
     Returns:
         person_ids, identities, addresses; `tables`: by path the rows of raw, silver and gold;
-        `landing`: the files that brought the records and still lie there.
+        `landing`: the files that brought the records and still lie there, and those with such
+        records that were taken back.
     """
     tables: dict[str, list[dict[str, Any]]] = {}
     for source in SOURCES:
@@ -76,7 +80,10 @@ def data_of(lake: Lake, landing: Path, index: PersonIndex, hash_key: bytes) -> d
         "person_ids": sorted(index.persons),
         "identities": sorted(index.identities),
         "addresses": sorted(index.addresses),
-        "landing": [str(path) for path in files_of(lake, landing, index)],
+        "landing": [
+            str(path)
+            for path in (*files_of(lake, landing, index), *retracted_of(landing, index, hash_key))
+        ],
         "tables": tables,
     }
 
@@ -95,3 +102,15 @@ def files_of(lake: Lake, landing: Path, index: PersonIndex) -> list[Path]:
     )
     paths = (Path(source, name) for source, name in rows.iter_rows())
     return [path for path in paths if (landing / path).exists()]
+
+
+def retracted_of(landing: Path, index: PersonIndex, hash_key: bytes) -> list[Path]:
+    """The files with their records that were taken back, as paths below the landing zone."""
+    names = index.names(hash_key)
+    return [
+        file.path.relative_to(landing)
+        for folder in retracted_folders(landing)
+        for source in SOURCES
+        for file in list_landing(folder, source.name)
+        if records_of_persons(file, source, names)
+    ]

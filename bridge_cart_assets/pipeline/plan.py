@@ -25,6 +25,7 @@ from bridge_cart_assets.pipeline.remembered_settings import refuse_other_setting
 from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, STORED_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES, Source
+from bridge_cart_assets.tables.silver import ACCOUNTING
 
 # What raw takes in.
 FILES, MESSAGES = "files", "messages"
@@ -127,8 +128,8 @@ def plan(
         due[source.name] |= inside or {allowed_days.last for _ in come}
     days: set[date] = set().union(*due.values())
     if not days and not _is_served(settings, lake, versions):
-        as_of = latest_day(lake)
-        days = {as_of} if as_of else set()
+        # Without a day of silver any will do: it has become empty, and the catalogue has not.
+        days = {latest_day(lake) or allowed_days.last}
     waiting = {day for found in pending.values() for day in found}
     return Plan(
         days=DayRange.around(days) if days else None,
@@ -153,6 +154,9 @@ def _is_served(settings: Settings, lake: Lake, versions: Mapping[str, int | None
     """Whether the catalogue was built from the tables as they are now."""
     if not settings.catalogue.exists():
         return latest_day(lake) is None
+    if versions[ACCOUNTING.path] is None:
+        # Nothing was ever folded here: the catalogue is another lake's.
+        return True
     try:
         with duckdb.connect(str(settings.catalogue), read_only=True) as connection:
             rows = connection.execute("SELECT layer, name, version FROM meta.tables").fetchall()

@@ -56,6 +56,7 @@ from bridge_cart_assets.tables.silver import (
 )
 from bridge_cart_assets.tables.table import Table
 from bridge_cart_assets.transforms.accounting import account
+from bridge_cart_assets.transforms.folding import RECORD
 from bridge_cart_assets.transforms.local_time import start_of_day
 
 _ATTEMPTS = 8
@@ -72,6 +73,7 @@ def fold_due_days(
     engine: Engine | None = None,
     *,
     is_raw_rewritten: bool = False,
+    is_resumed: bool = False,
 ) -> None:
     """Fold the due batch days of each source, then record as_of in every silver table.
 
@@ -85,6 +87,7 @@ def fold_due_days(
         engine: where records are cleaned and folded; in this process without.
         is_raw_rewritten: whether silver may have records of these days that raw has no more, or
             has otherwise. They are looked for, and taken out.
+        is_resumed: whether that was begun before, and cut off.
 
     Raises:
         EngineError: the engine failed.
@@ -105,6 +108,9 @@ def fold_due_days(
                 is_raw_rewritten=is_raw_rewritten,
             )
             progress(f"silver: {source.name} up to {max(batch)}")
+    if is_resumed and following is not None:
+        progress("silver: looking at what was cut off")
+        _fold_left_behind(lake, sources, run_id, following)
     record_as_of(lake, run_id, following)
 
 
@@ -288,6 +294,42 @@ def _unlike_raw(
         came.append(without(records, stored))
         gone.append(without(stored, records))
     return RecordSet(*came), RecordSet(*gone)
+
+
+def _fold_left_behind(
+    lake: Lake, sources: Sequence[Source], run_id: str, following: Following
+) -> None:
+    """Complete folds that took records out of silver and were cut off.
+
+    Such a fold is known by the records that it takes out. Once these are gone it is not met again:
+    records that stand in their place may be left among the superseded ones too, and the days of
+    these records are not counted yet.
+    """
+    commit = Commit(run_id)
+    for source in sources:
+        lines, profiles = (_found_twice(lake, source, table) for table in (PURCHASES, CUSTOMERS))
+        if lines.height or profiles.height:
+            whole = source.whole_order_in
+            fold = partial(fold_records, lake, lines, profiles, following, commit, whole)
+            followed = retry_on_conflict(fold).followed
+        else:
+            followed = following.followed
+        following.followed = followed
+    accounted = lake.snapshot(ACCOUNTING).scan().select("source", "batch_day").collect()
+    for source in sources:
+        days = set(accounted.filter(source=source.name)["batch_day"])
+        seen = lake.snapshot(source.raw)
+        count = partial(update_accounting, lake, source, seen, (), days, commit)
+        if days:
+            retry_on_conflict(count)
+
+
+def _found_twice(lake: Lake, source: Source, table: Table) -> pl.DataFrame:
+    """A source's records that stand and are among the superseded ones, as these have them."""
+    of_source = pl.col("source") == source.name
+    current = lake.snapshot(table).scan().filter(of_source).select(RECORD)
+    repeats = lake.snapshot(_REPEATS[table.path]).scan().filter(of_source)
+    return repeats.join(current, on=RECORD, how="semi").drop("fate").collect()
 
 
 def record_as_of(lake: Lake, run_id: str, following: Following | None = None) -> None:

@@ -18,11 +18,12 @@ class Files(Schema):
     changed_ns = integer("Time of the last change of the file's entry, nanoseconds since 1970")
     batch_day = day("Batch day of the file")
     state = text(
-        "taken, repeated (its bytes had been taken under another name) or refused; partial when "
-        "version 0.1 took some of its records: the next run takes the others"
+        "taken, repeated (its bytes had been taken under another name), refused, or retracted (its "
+        "records have left raw again); partial when version 0.1 took some of its records: the next "
+        "run takes the others"
     )
     reason = text("Why it was refused: a reason code", nullable=True)
-    detail = text("The same for people", nullable=True)
+    detail = text("The same for people; where a retracted file lies", nullable=True)
     fingerprint = text("SHA-256 of the bytes; null when they could not be read", nullable=True)
     records = integer("Records in the file; null when refused", nullable=True)
     quarantined = integer("Of these, what could not be read as a record", nullable=True)

@@ -55,6 +55,7 @@ def raw_table(source: str, columns: Mapping[str, str]) -> Table:
     return Table(
         path=f"raw/{source}",
         schema=schema,
-        description=f"Every record of the source {source} as received; only `erase` rewrites it.",
+        description=f"Every record of the source {source} as received; only `erase` and `retract` "
+        "rewrite it.",
         partition_by=("_batch_day",),
     )

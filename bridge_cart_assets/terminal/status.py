@@ -18,7 +18,7 @@ from bridge_cart_assets.automation.state_files import latest_state
 from bridge_cart_assets.batch_days import today
 from bridge_cart_assets.checks.registry import checks_of
 from bridge_cart_assets.ingestion.landing import list_landing
-from bridge_cart_assets.ingestion.ledger import refused_in_landing
+from bridge_cart_assets.ingestion.ledger import refused_in_landing, retracted_files
 from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.lake.delta import Lake
@@ -52,6 +52,8 @@ from bridge_cart_assets.transforms.outcomes import LATEST_DAYS
 from bridge_cart_assets.transforms.source_days import latest_of_orders, orders_stopped
 
 _TABLES = (*RAW_TABLES, *PUBLISHED_TABLES)
+# Those that were taken back last are named.
+_MOST_RETRACTED = 3
 _COUNTS = ("records", "blank", "quarantined", "accepted", "duplicate", "superseded")
 
 
@@ -61,9 +63,10 @@ def collect(settings: Settings) -> dict[str, Any]:
     Returns:
         as_of; freshness by source (last_day, days_behind, brings_orders), and orders_stopped, which
         says so, or is null; tables by path (rows, version, as_of, days_behind, checks_passed,
-        checks_failed); accounting by source; files (refused ones); columns (that files have beyond
-        their source's, or lack); findings (what of the latest days' files is not in silver as they
-        say); topics;
+        checks_failed); accounting by source; files (refused ones); retracted (files that were taken
+        back, the latest first, with the place below landing where each lies); columns (that files
+        have beyond their source's, or lack); findings (what of the latest days' files is not in
+        silver as they say); topics;
         checks; last_run; rebuild (one that has not been completed, or null).
     """
     lake = Lake(settings.lake, settings.storage_options)
@@ -109,6 +112,10 @@ def collect(settings: Settings) -> dict[str, Any]:
         "accounting": _accounting(lake),
         "files": refused_in_landing(lake, listed)
         .select("source", "object", "batch_day", "reason", "detail", "seen_at")
+        .pipe(_plain),
+        "retracted": retracted_files(lake)
+        .select("source", "object", "batch_day", "records", "detail", "seen_at")
+        .rename({"detail": "lies_in", "seen_at": "retracted_at"})
         .pipe(_plain),
         "columns": _plain(_drift(lake)),
         "findings": _plain(latest_findings(lake)),
@@ -252,7 +259,7 @@ def _accounting_shown(accounting: dict[str, dict[str, Any]]) -> Shown:
 
 def _show_files(found: dict[str, Any], on: Console) -> None:
     unknown = [column for column in found["columns"] if column["kind"] == "unknown"]
-    if not found["files"] and not unknown:
+    if not found["files"] and not unknown and not found["retracted"]:
         return
     heading(on, "files")
     for file in found["files"]:
@@ -266,6 +273,17 @@ def _show_files(found: dict[str, Any], on: Console) -> None:
             ),
             soft_wrap=True,
         )
+    for file in found["retracted"][:_MOST_RETRACTED]:
+        lies_in = f", lies in {masked_path(file['lies_in'])}" if file["lies_in"] else ""
+        name = f"{file['source']}/{masked_path(file['object'])}"
+        on.print(
+            printable(f"retracted {name}: taken back on {file['retracted_at'][:16]} UTC{lies_in}"),
+            soft_wrap=True,
+            markup=False,
+        )
+    rest = len(found["retracted"]) - _MOST_RETRACTED
+    if rest > 0:
+        on.print(f"retracted {rest:,} more: see ops.files", markup=False)
     for column in unknown:
         on.print(
             f"unknown column {column['source']}.{printable(column['column'])} in "

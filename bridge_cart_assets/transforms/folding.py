@@ -17,7 +17,7 @@ PURCHASE_KEY = ("source", "order_id", "line_number")
 # Kind and fate of an order that came without a line.
 EMPTY = "empty"
 VERSION = ("version_at", "batch_day", "object", "pos", "fingerprint", "item")
-_RECORD = ("source", "fingerprint", "pos", "item")
+RECORD = ("source", "fingerprint", "pos", "item")
 # What names one delivery of a whole order.
 _DELIVERY: Mapping[WholeOrder, tuple[str, ...]] = {
     "file": ("version_at", "batch_day", "object", "fingerprint"),
@@ -74,7 +74,7 @@ def fold_purchases(records: pl.DataFrame, whole_order_in: WholeOrder | None = No
         alone, records = _alone(records, PURCHASE_KEY)
     else:
         alone = records.clear()
-    ordered = records.unique(_RECORD, keep="first").sort(VERSION)
+    ordered = records.unique(RECORD, keep="first").sort(VERSION)
     last = pl.struct(PURCHASE_KEY).is_last_distinct()
     if whole_order_in is not None:
         delivery = pl.struct(_DELIVERY[whole_order_in])
@@ -113,7 +113,7 @@ def fold_customers(records: pl.DataFrame) -> Folded:
     [(2, 'duplicate')]
     """
     alone, records = _alone(records, ("customer_id",))
-    ordered = records.unique(_RECORD, keep="first").sort(VERSION)
+    ordered = records.unique(RECORD, keep="first").sort(VERSION)
     moment = ("customer_id", "valid_from")
     last = pl.struct(moment).is_last_distinct()
     latest = ordered.filter(last).sort("customer_id", "valid_from")

@@ -21,20 +21,21 @@ from bridge_cart_assets.pipeline import erasure, silver
 from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
 from bridge_cart_assets.pipeline.hash_key import HashKeyError, hash_key_in
 from bridge_cart_assets.pipeline.losses import lost_files, missing_records
-from bridge_cart_assets.pipeline.open_erasure import (
-    Erasure,
-    ErasureOpenError,
-    begin_erasure,
-    erasing_alone,
-    no_erasure,
-    open_erasure,
-    refuse_while_erasing,
+from bridge_cart_assets.pipeline.open_erasure import Erasure, begin_erasure, open_erasure
+from bridge_cart_assets.pipeline.open_operations import (
+    OperationOpenError,
+    lake_alone,
+    lake_shared,
+    refuse_while_open,
 )
+from bridge_cart_assets.pipeline.open_retraction import begin_retraction
 from bridge_cart_assets.pipeline.person_data import counts_about, data_of, files_of
 from bridge_cart_assets.pipeline.person_index import UnknownPersonError, find_persons
 from bridge_cart_assets.pipeline.plan import plan
 from bridge_cart_assets.pipeline.rebuild import clear
+from bridge_cart_assets.pipeline.retraction import take_back
 from bridge_cart_assets.pipeline.stored_tables import PERSONAL_TABLES, STORED_TABLES
+from bridge_cart_assets.pipeline.taken_objects import find_object
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import ERASED, FILES
@@ -42,11 +43,12 @@ from bridge_cart_assets.tables.silver import (
     ACCOUNTING,
     IDENTITIES,
     INTERNAL,
+    PURCHASE_REPEATS,
     PURCHASES,
     QUARANTINE,
 )
 from bridge_cart_tests.erasure.byte_search import found_in
-from bridge_cart_tests.erasure.shop import PERSON, WORDS, land, land_later
+from bridge_cart_tests.erasure.shop import PERSON, WORDS, land, land_later, write
 from bridge_cart_tests.lakehouse.tables import WITHOUT_MODEL, contents, differences, stale_tables
 
 EVERY_TABLE = (*WITHOUT_MODEL, *INTERNAL)
@@ -71,12 +73,13 @@ def erase(settings: Settings, *ids: str) -> Erasure:
     """As the command does it, without Dagster; goes on with what was cut off."""
     lake = lake_of(settings)
     begun = open_erasure(settings) or begin_erasure(settings, ids)
+    is_resumed = begun.index is not None
     if begun.index is None:
         key = hash_key_in(settings.hash_key) or b""
         begun.index = find_persons(lake, begun.ids, key)
         begun.counts = counts_about(lake, begun.index)
         begun.save(settings)
-    erasure.erase_rows(lake, settings, begun.index, BEGAN)
+    erasure.erase_rows(lake, settings, begun.index, BEGAN, is_resumed=is_resumed)
     refresh_gold(lake)
     erasure.forget_versions(lake, settings)
     begun.close(settings)
@@ -286,6 +289,46 @@ def test_cut_off_anywhere_the_next_call_completes_it(
     assert plan(copied, lake_of(copied)).files == ()
 
 
+def test_a_file_that_was_taken_back_is_rewritten_too(copied: Settings) -> None:
+    names = ("purchases/2024-01-05.parquet", "purchases/2024-01-03.csv.gz")
+    for name in names:
+        begun = begin_retraction(copied, name)
+        begun.taken = find_object(lake_of(copied), copied, name)
+        take_back(lake_of(copied), copied, begun)
+        begun.close(copied)
+    index = find_persons(lake_of(copied), [PERSON[0]], b"key")
+    shown = data_of(lake_of(copied), copied.landing, index, b"key")["landing"]
+    assert {f"_retracted/{name}" for name in names} <= set(shown)
+    erase(copied, PERSON[0])
+    assert found_in(copied.data, WORDS) == []
+    # What others have in it can be landed again.
+    away = copied.landing / "_retracted" / names[0]
+    away.rename(copied.landing / names[0])
+    refresh(copied)
+    assert "O8" in set(lake_of(copied).snapshot(PURCHASES).read()["order_id"])
+
+
+def test_cut_off_between_two_commits_the_other_record_stands_once(tmp_path: Path) -> None:
+    """Of an order that was first another's: their record stands again, and is counted once."""
+    settings = Settings(data=tmp_path, lake=str(tmp_path / "lake"), start_date=date(2024, 1, 1))
+    line = "order_id,customer_id,purchase_date,purchase_amount"
+    write(settings.landing / "purchases/2024-01-02.csv", f"{line}\nO1,C2,2024-01-02,5\n")
+    write(settings.landing / "purchases/2024-01-03.csv", f"{line}\nO1,PX-100,2024-01-02,5\n")
+    lake = lake_of(settings)
+    refresh_silver(lake, settings.landing, settings=settings.silver)
+    index = find_persons(lake, [PERSON[0]], hash_key_in(settings.hash_key) or b"")
+    # The order stands as it was, and is among the superseded ones still.
+    disturbed = cut_off_after(Snapshot.apply, 5)
+    with patch.object(Snapshot, "apply", disturbed), pytest.raises(KilledError):
+        erasure.erase_rows(lake, settings, index, BEGAN)
+    assert lake.snapshot(PURCHASE_REPEATS).rows == 1
+    erasure.erase_rows(lake, settings, index, BEGAN, is_resumed=True)
+    assert lake.snapshot(PURCHASES).read()["customer_id"].to_list() == ["C2"]
+    assert lake.snapshot(PURCHASE_REPEATS).rows == 0
+    counts = lake.snapshot(ACCOUNTING).read().sort("batch_day")
+    assert counts.select("quarantined", "accepted", "superseded").rows() == [(0, 1, 0), (1, 0, 0)]
+
+
 def test_an_address_that_others_have_too_stays_theirs(copied: Settings) -> None:
     # Six accounts have it, so it is no person's; five of them would be one.
     erase(copied, "S1")
@@ -337,16 +380,16 @@ def test_what_is_to_be_erased_is_written_down_for_its_owner_only(copied: Setting
     assert again.index.words == begun.index.words
     assert again.index.days == begun.index.days
     assert (copied.data / "erasing.json").stat().st_mode & 0o777 == 0o600
-    with pytest.raises(ErasureOpenError):
-        refuse_while_erasing(copied, {})
+    with pytest.raises(OperationOpenError):
+        refuse_while_open(copied, {})
     begun.close(copied)
-    refuse_while_erasing(copied, {})
+    refuse_while_open(copied, {})
 
 
 def test_runs_and_erasures_keep_out_of_each_others_way(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path)
-    shared, alone = (partial(lock, settings, 0, print) for lock in (no_erasure, erasing_alone))
-    with shared(), shared(), pytest.raises(ErasureOpenError), alone():
+    shared, alone = (partial(lock, settings, 0, print) for lock in (lake_shared, lake_alone))
+    with shared(), shared(), pytest.raises(OperationOpenError), alone():
         pass
-    with alone(), pytest.raises(ErasureOpenError), shared():
+    with alone(), pytest.raises(OperationOpenError), shared():
         pass

@@ -54,6 +54,7 @@ def found(*checks: dict[str, Any], **others: Any) -> dict[str, Any]:
         "rebuild": None,
         "timezone": "UTC",
         "files": [],
+        "retracted": [],
         "columns": [],
         "findings": [],
         "topics": [],
@@ -135,6 +136,18 @@ def test_refused_files_unknown_columns_and_topics_are_named() -> None:
     )
     [line] = [text for text in shown if text.startswith("bridge-cart.purchases-0")]
     assert line.split()[1:] == ["12,345", "9", "0", "–"]
+
+
+def test_the_files_that_were_taken_back_last_are_named() -> None:
+    file = {"source": "purchases", "retracted_at": "2024-02-01 12:30:00.000000+00:00"}
+    files = [{**file, "object": f"{n}.csv", "lies_in": None} for n in range(2, 6)]
+    first = {**file, "object": "1.csv", "lies_in": "_retracted/purchases/1.csv"}
+    shown = printed(found(retracted=[first, *files]))
+    assert (
+        "retracted purchases/1.csv: taken back on 2024-02-01 12:30 UTC, "
+        "lies in _retracted/purchases/1.csv" in shown
+    )
+    assert "retracted 2 more: see ops.files" in shown
 
 
 def test_files_that_silver_has_otherwise_are_named_ten_at_most() -> None:
