@@ -169,7 +169,7 @@ def no_erasure(
     Raises:
         ErasureOpenError: an erasure is under way for longer than was to be waited.
     """
-    with _locked(settings, fcntl.LOCK_SH, wait_seconds, say, "an erasure"):
+    with _locked(settings, fcntl.LOCK_SH, wait_seconds, say, "an erasure or migration"):
         if is_erasing(settings):
             raise ErasureOpenError("an erasure was cut off\nfinish it with: bridge-cart run")
         yield
@@ -184,7 +184,7 @@ def erasing_alone(
     Raises:
         ErasureOpenError: somebody does for longer than was to be waited.
     """
-    with _locked(settings, fcntl.LOCK_EX, wait_seconds, say, "another run or erasure"):
+    with _locked(settings, fcntl.LOCK_EX, wait_seconds, say, "another run, erasure or migration"):
         yield
 
 

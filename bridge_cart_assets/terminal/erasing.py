@@ -104,7 +104,7 @@ def _complete(settings: Settings, erasure: Erasure, wait_seconds: float) -> dict
 
     lake = Lake(settings.lake, settings.storage_options)
     console = EscapingConsole(stderr=True)
-    with turn(settings, wait_seconds, is_erasing=True) as this_turn:
+    with turn(settings, wait_seconds, is_alone=True) as this_turn:
         with console.status("erasing") as spinner:
             progress = spinner.update
             if erasure.index is None:

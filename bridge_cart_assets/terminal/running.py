@@ -102,8 +102,13 @@ def refuse_without_engine(settings: Settings) -> None:
         engine.check()
 
 
+def say_on_console(line: str) -> None:
+    """A line of progress on stderr."""
+    _say(EscapingConsole(stderr=True), line)
+
+
 @contextmanager
-def turn(settings: Settings, wait_seconds: float, *, is_erasing: bool = False) -> Iterator[Turn]:
+def turn(settings: Settings, wait_seconds: float, *, is_alone: bool = False) -> Iterator[Turn]:
     """The turn of this process to run jobs, once no other run is under way.
 
     Runs whose process is gone are ended, and named on stderr.
@@ -111,8 +116,8 @@ def turn(settings: Settings, wait_seconds: float, *, is_erasing: bool = False) -
     Args:
         settings: where things lie.
         wait_seconds: how long to wait for others at most.
-        is_erasing: whether this process erases a person. It waits for runs of all jobs, and has
-            seen to it already that no other one has its turn meanwhile.
+        is_alone: whether this process erases a person or migrates. It waits for runs of all jobs,
+            and has seen to it already that no other one has its turn meanwhile.
 
     Raises:
         ErasureOpenError: an erasure is not complete.
@@ -127,13 +132,13 @@ def turn(settings: Settings, wait_seconds: float, *, is_erasing: bool = False) -
 
     say = partial(_say, console)
     with watching_locks(dagster_home(settings), say), ExitStack() as stack:
-        if not is_erasing:
+        if not is_alone:
             stack.enter_context(no_erasure(settings, wait_seconds, say))
         with phase("Dagster: opening history"):
             instance = stack.enter_context(dagster_instance(settings))
         with phase("waiting for other runs"):
             obstacles = wait_for_turn(instance, REFRESH, wait_seconds, say)
-            for job in (CHECK, MAINTENANCE_JOB) if is_erasing else ():
+            for job in (CHECK, MAINTENANCE_JOB) if is_alone else ():
                 wait_for_turn(instance, job, wait_seconds, say)
         for dead in obstacles.dead:
             say(f"ended {dead}; this run goes on from what it had committed")
