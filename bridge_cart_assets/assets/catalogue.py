@@ -10,6 +10,7 @@ from bridge_cart_assets.batch_days import DayRange, last_batch_day
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
+from bridge_cart_assets.pipeline.lake_format import refuse_other_format
 from bridge_cart_assets.pipeline.open_operations import ERASURE, refuse_while_open
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.pipeline.rebuild import finish_rebuild
@@ -39,6 +40,7 @@ def catalogue_asset(condition: dg.AutomationCondition[dg.AssetKey]) -> dg.Assets
         settings: dg.ResourceParam[Settings],
     ) -> dg.MaterializeResult[None]:
         refuse_while_open(settings, context.run.tags)
+        refuse_other_format(lake)
         now = datetime.now(UTC)
         raw = [source.raw for source in SOURCES]
         partitions = DayRange(settings.start_date, last_batch_day(settings.timezone))

@@ -16,6 +16,7 @@ from bridge_cart_assets.assets.asset_specs import OWNERS
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.maintenance import Done, maintain, versions_served
 from bridge_cart_assets.lake.vacuum import TOMBSTONE_RETENTION
+from bridge_cart_assets.pipeline.lake_format import refuse_other_format
 from bridge_cart_assets.pipeline.open_operations import refuse_while_open
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.table import Table
@@ -51,6 +52,7 @@ def maintenance_asset(tables: Sequence[Table]) -> dg.AssetsDefinition:
         settings: dg.ResourceParam[Settings],
     ) -> dg.MaterializeResult[None]:
         refuse_while_open(settings, context.run.tags)
+        refuse_other_format(lake)
         done = maintain(
             lake,
             tables,

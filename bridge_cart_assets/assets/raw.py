@@ -11,6 +11,7 @@ from bridge_cart_assets.batch_days import DayRange, last_batch_day
 from bridge_cart_assets.checks.check import CheckContext
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.intake import take_in_source
+from bridge_cart_assets.pipeline.lake_format import refuse_other_format
 from bridge_cart_assets.pipeline.open_operations import refuse_while_open
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
@@ -34,6 +35,7 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
         settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         refuse_while_open(settings, context.run.tags)
+        refuse_other_format(lake)
         refuse_other_settings(lake, settings.silver)
         scope = RunScope.from_tags(context.run.tags)
         checked_days = scope.days

@@ -10,6 +10,7 @@ from bridge_cart_assets.assets.run_scope import RunScope
 from bridge_cart_assets.checks.check import CheckContext
 from bridge_cart_assets.engine.engine import Engine
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.lake_format import refuse_other_format
 from bridge_cart_assets.pipeline.open_operations import refuse_while_open
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
@@ -41,6 +42,7 @@ def silver_assets(
         settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         refuse_while_open(settings, context.run.tags)
+        refuse_other_format(lake)
         refuse_other_settings(lake, settings.silver)
         scope = RunScope.from_tags(context.run.tags)
         checked_days = scope.days

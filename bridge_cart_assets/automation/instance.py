@@ -6,13 +6,15 @@ it is; on Postgres, see deploy/dagster.yaml.
 """
 
 import hashlib
+import io
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import dagster as dg
+from alembic.util import CommandError
 
 from bridge_cart_assets.automation.instance_file import INSTANCE_FILE
 from bridge_cart_assets.automation.state_files import damaged_files
@@ -93,16 +95,75 @@ def refuse_other_version(home: Path, instance: dg.DagsterInstance) -> None:
     Raises:
         DagsterStateError: there is one.
     """
+    if (revisions := other_revisions(instance)) is not None:
+        raise DagsterStateError(
+            f"Dagster's state in {home} was written by another version of Dagster "
+            f"(revision {revisions[0]}, here {revisions[1]})\n"
+            "if that one was older: bridge-cart migrate; else install it again, or move "
+            "the folder away and run again (docs/operations.md#dagsters-state)"
+        )
+
+
+def other_revisions(instance: dg.DagsterInstance) -> tuple[str | None, str] | None:
+    """The revision of a database that another version of Dagster wrote, and the one here."""
     storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
     for storage in storages:
         revisions = storage.alembic_version() if storage is not None else None
-        if revisions and revisions[0] != revisions[1]:
+        if revisions and revisions[0] != revisions[1] and revisions[1] is not None:
+            return revisions[0], str(revisions[1])
+    return None
+
+
+def other_revisions_in(settings: Settings) -> tuple[str | None, str] | None:
+    """The same of the state that there is; None where there is none yet.
+
+    Raises:
+        DagsterStateError: it cannot be used.
+    """
+    home = dagster_home(settings)
+    refuse_damaged(home)
+    with _opened(home) as instance:
+        return other_revisions(instance)
+
+
+def upgrade_state(settings: Settings) -> None:
+    """Bring the databases of an older version of Dagster to this one's columns and indexes.
+
+    Each step looks first whether it has been done, so one that was cut off is done again.
+
+    Raises:
+        DagsterStateError: they are of a later version, or cannot be used.
+    """
+    home = dagster_home(settings)
+    refuse_damaged(home)
+    with _opened(home) as instance:
+        revisions = other_revisions(instance)
+        if revisions is None:
+            return
+        # Dagster prints how far it is.
+        said = io.StringIO()
+        try:
+            with redirect_stdout(said), redirect_stderr(said):
+                instance.upgrade()
+        except CommandError as error:
             raise DagsterStateError(
-                f"Dagster's state in {home} was written by another version of Dagster "
-                f"(revision {revisions[0]}, here {revisions[1]})\n"
-                "if that one was older: dagster instance migrate; else install it again, or move "
-                "the folder away and run again (docs/operations.md#dagsters-state)"
-            )
+                f"Dagster's state in {home} was written by a later version of Dagster (revision "
+                f"{revisions[0]}, which this one does not know)\n"
+                "install that version again, or move the folder away: the lake is not concerned"
+            ) from error
+        except Exception as error:
+            raise unusable(home, error) from error
+
+
+@contextmanager
+def _opened(home: Path) -> Iterator[dg.DagsterInstance]:
+    try:
+        opened = dg.DagsterInstance.get()
+    except Exception as error:
+        # Whatever stands in the way, it is in what Dagster keeps in that folder or database.
+        raise unusable(home, error) from error
+    with opened as instance:
+        yield instance
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -142,11 +203,6 @@ def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """
     home = dagster_home(settings)
     refuse_damaged(home)
-    try:
-        opened = dg.DagsterInstance.get()
-    except Exception as error:
-        # Whatever stands in the way, it is in what Dagster keeps in that folder or database.
-        raise unusable(home, error) from error
-    with opened as instance:
+    with _opened(home) as instance:
         refuse_other_version(home, instance)
         yield instance

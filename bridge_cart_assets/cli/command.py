@@ -11,6 +11,7 @@ import click
 
 from bridge_cart_assets.automation.interruption import exit_on_signals
 from bridge_cart_assets.cli.file_verbs import retract
+from bridge_cart_assets.cli.migrate_verb import migrate
 from bridge_cart_assets.cli.person_verbs import erase, export
 from bridge_cart_assets.cli.read_verbs import report, sql, status, try_file
 from bridge_cart_assets.cli.repair_verbs import doctor, topics
@@ -37,7 +38,7 @@ def cli(context: click.Context, debug: bool) -> None:
 
 VERBS = (
     *(generate, run, check, retrain, rebuild, status, sql, report, try_file, doctor, topics),
-    *(export, erase, retract),
+    *(export, erase, retract, migrate),
 )
 for verb in VERBS:
     cli.add_command(verb)

@@ -93,12 +93,15 @@ def run(
 def check(settings: Settings, wait: float) -> None:
     """Run all asset checks over whole tables."""
     from bridge_cart_assets.lake.delta import Lake
+    from bridge_cart_assets.pipeline.lake_format import refuse_other_format
     from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
     from bridge_cart_assets.terminal.alone import finish_operations
     from bridge_cart_assets.terminal.running import turn
 
+    lake = Lake(settings.lake, settings.storage_options)
+    refuse_other_format(lake)
     finish_operations(settings, wait)
-    refuse_other_settings(Lake(settings.lake, settings.storage_options), settings.silver)
+    refuse_other_settings(lake, settings.silver)
     with turn(settings, wait) as this_turn:
         outcome = this_turn.check()
     for verdict in outcome.checks:
@@ -121,15 +124,17 @@ def retrain(settings: Settings, wait: float) -> None:
     from bridge_cart_assets.batch_days import DayRange
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import refuse_torn
+    from bridge_cart_assets.pipeline.lake_format import refuse_other_format
     from bridge_cart_assets.pipeline.pending import latest_day
     from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
     from bridge_cart_assets.terminal.alone import finish_operations
     from bridge_cart_assets.terminal.running import refuse_without_engine, turn
 
+    lake = Lake(settings.lake, settings.storage_options)
+    refuse_other_format(lake)
     finish_operations(settings, wait)
     config = {"ops": {"gold": {"config": {"retrain": True}}}}
-    lake = Lake(settings.lake, settings.storage_options)
     with turn(settings, wait) as this_turn:
         refuse_torn(lake, STORED_TABLES)
         refuse_other_settings(lake, settings.silver)
@@ -139,7 +144,7 @@ def retrain(settings: Settings, wait: float) -> None:
         refuse_without_engine(settings)
         today = DayRange(as_of, as_of)
         scope = RunScope(today, pending_in=today)
-        _finish(settings, this_turn.refresh(scope, config=config))
+        finish(settings, this_turn.refresh(scope, config=config))
 
 
 @click.command()
@@ -155,6 +160,7 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import refuse_torn
     from bridge_cart_assets.pipeline.findings import by_file, latest_findings
+    from bridge_cart_assets.pipeline.lake_format import refuse_later_format, stored_format
     from bridge_cart_assets.pipeline.plan import plan
     from bridge_cart_assets.pipeline.rebuild import begin_rebuild, refuse_to_lose
     from bridge_cart_assets.pipeline.remembered_settings import adopt_settings_of_nothing
@@ -163,8 +169,9 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
     from bridge_cart_assets.terminal.alone import finish_operations
     from bridge_cart_assets.terminal.running import refuse_without_engine, turn
 
-    finish_operations(settings, wait)
     lake = Lake(settings.lake, settings.storage_options)
+    refuse_later_format(lake, stored_format(lake))
+    finish_operations(settings, wait)
     with turn(settings, wait) as this_turn:
         refuse_torn(lake, STORED_TABLES)
         partitions = DayRange(settings.start_date, last_batch_day(settings.timezone))
@@ -181,7 +188,7 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
             due = plan(settings, lake, arrivals=())
             outcome = this_turn.refresh(RunScope.of_plan(due))
         warn_unfinished_rebuild(lake)
-        _finish(settings, outcome, by_file(latest_findings(lake)))
+        finish(settings, outcome, by_file(latest_findings(lake)))
 
 
 def _refresh(
@@ -217,7 +224,7 @@ def _refresh(
         warn_repeated(lake, outcome.run_id)
         warn_missing(lake)
         warn_unfinished_rebuild(lake)
-        _finish(settings, outcome, findings)
+        finish(settings, outcome, findings)
     return due
 
 
@@ -230,7 +237,12 @@ def _say_nothing_new(settings: Settings, lake: "Lake", due: "Plan") -> None:
         click.echo(f"nothing new among {len(due.listed):,} files{topics}")
 
 
-def _finish(settings: Settings, outcome: "Outcome", findings: "Sequence[FileFinding]" = ()) -> None:
+def finish(settings: Settings, outcome: "Outcome", findings: "Sequence[FileFinding]" = ()) -> None:
+    """Say what a run came to.
+
+    Raises:
+        CommandError: it failed.
+    """
     if not outcome.success:
         raise CommandError(_failure(outcome))
     for warning in outcome.warnings:

@@ -155,13 +155,17 @@ def batch_day_of(name: str, modified_ns: int, zone: str = "UTC") -> date:
     A path with several dates names a period, and the file is of its end: what it brings of the
     days before was not there earlier.
     """
+    named = day_in_path(name)
+    return named or local_day(datetime.fromtimestamp(modified_ns / 1e9, tz=UTC), zone)
+
+
+def day_in_path(name: str) -> date | None:
+    """The latest day that a path names; None when it names none."""
     days = []
     for match in _ISO_DAY.finditer(name):
         with suppress(ValueError):
             days.append(date.fromisoformat(match[1]))
-    if days:
-        return max(days)
-    return local_day(datetime.fromtimestamp(modified_ns / 1e9, tz=UTC), zone)
+    return max(days, default=None)
 
 
 def _visible(folders: list[str], names: list[str], folder: str) -> list[str]:

@@ -127,7 +127,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, files: Sequ
     if files:
         order = "" if _is_in_order(snapshot) else ", ".join(f'"{n}"' for n in table.key)
         by_key = f" ORDER BY {order}" if order else ""
-        connection.execute(f"INSERT INTO {name} {_select(table, files)}{by_key}")
+        connection.execute(f"INSERT INTO {name} {_select(snapshot, files)}{by_key}")
     return snapshot.rows
 
 
@@ -146,7 +146,7 @@ def _is_in_order(snapshot: Snapshot) -> bool:
 def _view(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, files: Sequence[str]) -> None:
     table = snapshot.table
     if files:
-        select = _select(table, files)
+        select = _select(snapshot, files)
     else:
         nulls = ", ".join(f'NULL::{sql_type(t)} AS "{n}"' for n, t in table.dtypes.items())
         select = f"SELECT {nulls} WHERE false"
@@ -154,14 +154,22 @@ def _view(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, files: Sequ
     _comment(connection, "VIEW", table)
 
 
-def _select(table: Table, files: Iterable[str]) -> str:
+def _select(snapshot: Snapshot, files: Iterable[str]) -> str:
+    table = snapshot.table
     names = ", ".join(f'"{name}"' for name in table.dtypes)
     listed = ", ".join(f"'{escaped(uri)}'" for uri in files)
     options = "hive_partitioning = false"
     if table.partition_by:
         types = ", ".join(f"{n}: {sql_type(table.dtypes[n])}" for n in table.partition_by)
         options = f"hive_partitioning = true, hive_types = {{{types}}}"
-    return f"SELECT {names} FROM read_parquet([{listed}], {options})"  # noqa: S608 (own names)
+    if not snapshot.has_added_columns:
+        return f"SELECT {names} FROM read_parquet([{listed}], {options})"  # noqa: S608 (own names)
+    # Some files, or all, lack columns that the table got later.
+    nulls = ", ".join(f'NULL::{sql_type(t)} AS "{n}"' for n, t in table.dtypes.items())
+    return (
+        f"SELECT {names} FROM (SELECT {nulls} WHERE false UNION ALL BY NAME "  # noqa: S608
+        f"SELECT * FROM read_parquet([{listed}], {options}, union_by_name = true))"
+    )
 
 
 def _describe(

@@ -68,13 +68,15 @@ def write_rows(
     rows: pl.DataFrame,
     commit: Commit,
     mode: Literal["append", "overwrite"],
+    adds_columns: bool = False,
 ) -> None:
-    """Append rows, or put them in the place of all others."""
+    """Append rows, or put them in the place of all others; the table may get columns by it."""
     with conflicts_of(table):
         write_deltalake(
             handle,
             rows,
             mode=mode,
+            schema_mode="merge" if adds_columns else None,
             writer_properties=writing(table, rows),
             commit_properties=_properties(handle, commit),
         )

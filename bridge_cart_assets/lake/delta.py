@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from bridge_cart_assets.lake.delta_schema import renew_table
+from bridge_cart_assets.lake.delta_schema import renew_table, stored_columns
 from bridge_cart_assets.lake.open_tables import open_tables
 from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.lake.table_files import TableFiles, table_files
@@ -65,3 +65,7 @@ class Lake:
     def renew(self, table: Table) -> bool:
         """Empty a table that an earlier version wrote with other columns; whether it was one."""
         return renew_table(table, self.uri(table), self.storage_options)
+
+    def stored_columns(self, table: Table) -> frozenset[str]:
+        """The columns of a stored table, whatever is declared; none when there is no such table."""
+        return stored_columns(table, self.uri(table), self.storage_options)

@@ -16,6 +16,8 @@ from bridge_cart_assets.tables.table import SchemaMismatchError, Table
 _CHECKPOINT_EVERY = 20
 # Each entry behind the last checkpoint is a request or two whenever a table is opened.
 _CHECKPOINT_EVERY_IN_A_STORE = 5
+# In a column's metadata: the table had rows before it had the column.
+_ADDED = "bridge_cart.added"
 _PRIMITIVES: Mapping[type[pl.DataType], str] = {
     pl.String: "string",
     pl.Int64: "long",
@@ -59,15 +61,14 @@ def create_table(table: Table, uri: str, options: dict[str, str] | None) -> Delt
 def absent_columns(table: Table, handle: DeltaTable, uri: str) -> tuple[str, ...]:
     """The declared columns that a stored table of an earlier version lacks; they are null there.
 
-    Raw and ops are never written again, so they may lack columns that can be null.
+    Columns that can be null may be lacking. Gold may lack any, because it is made again.
 
     Raises:
         SchemaMismatchError: it differs in another way.
     """
     differences = _differences(table, handle)
     lacking = [name for name, stored in differences.items() if stored is None]
-    can_be_null = all(n in table.columns and table.columns[n].nullable for n in lacking)
-    may_lack = table.layer in ("raw", "ops") and can_be_null
+    may_lack = table.layer == "gold" or all(table.columns[n].nullable for n in lacking)
     if not differences or (may_lack and len(lacking) == len(differences)):
         return tuple(lacking)
     declared = _type_names(delta_schema(table))
@@ -82,8 +83,29 @@ def absent_columns(table: Table, handle: DeltaTable, uri: str) -> tuple[str, ...
 
 def add_columns(table: Table, handle: DeltaTable, names: Collection[str]) -> None:
     """Add declared columns to a stored table, in one commit; its rows have null there."""
-    fields = [field for field in delta_schema(table).fields if field.name in names]
+    fields = [
+        Field(field.name, field.type, nullable=True, metadata={**field.metadata, _ADDED: "true"})
+        for field in delta_schema(table).fields
+        if field.name in names
+    ]
     handle.alter.add_columns(fields)
+
+
+def has_added_columns(handle: DeltaTable) -> bool:
+    """Whether there may be files that lack columns of the table.
+
+    Delta's own overwrite that merges schemas leaves no mark, and no such files either.
+    """
+    return any(_ADDED in field.metadata for field in handle.schema().fields)
+
+
+def stored_columns(table: Table, uri: str, options: dict[str, str] | None) -> frozenset[str]:
+    """The columns of a stored table, whatever is declared; none when there is no such table."""
+    try:
+        handle = DeltaTable(uri, storage_options=options)
+    except TableNotFoundError:
+        return frozenset()
+    return frozenset(field.name for field in handle.schema().fields)
 
 
 def renew_table(table: Table, uri: str, options: dict[str, str] | None) -> bool:

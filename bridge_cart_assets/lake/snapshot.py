@@ -29,7 +29,12 @@ from bridge_cart_assets.lake.commits import (
     merge_rows,
     write_rows,
 )
-from bridge_cart_assets.lake.delta_schema import absent_columns, add_columns, create_table
+from bridge_cart_assets.lake.delta_schema import (
+    absent_columns,
+    add_columns,
+    create_table,
+    has_added_columns,
+)
 from bridge_cart_assets.lake.fsync import fsync_commit
 from bridge_cart_assets.lake.open_tables import OpenTable, OpenTables
 from bridge_cart_assets.lake.row_files import RowFiles
@@ -111,6 +116,17 @@ class Snapshot:
     def version(self) -> int | None:
         """Version of the table, None when there is none yet."""
         return None if self._handle is None else self._handle.version()
+
+    @property
+    def absent_columns(self) -> tuple[str, ...]:
+        """The declared columns that the stored table does not have yet; they are read as null."""
+        return self._lacking
+
+    @property
+    def has_added_columns(self) -> bool:
+        """Whether there may be files that lack some of the declared columns."""
+        added = self._handle is not None and has_added_columns(self._handle)
+        return added or bool(self._lacking)
 
     @property
     def table_id(self) -> str:
@@ -259,8 +275,12 @@ class Snapshot:
             order = list(self.table.key)
             if self.read().sort(order).equals(rows.sort(order)):
                 return self.version or 0
+        # Columns that came since are added in this commit: none of its rows is without them.
+        takes_up = bool(self._lacking)
         return self._commit(
-            lambda handle: write_rows(handle, self.table, rows, commit, "overwrite"), commit
+            lambda handle: write_rows(handle, self.table, rows, commit, "overwrite", takes_up),
+            commit,
+            adds_columns=takes_up,
         )
 
     def apply(self, change: Change, commit: Commit, *, even_if_empty: bool = False) -> int:
@@ -469,12 +489,21 @@ class Snapshot:
         known = all(self.transaction(n) == v for n, v in commit.transactions.items())
         return known and self.version is not None and self.as_of == (commit.as_of or self.as_of)
 
-    def _commit(self, write: Callable[[DeltaTable], None], commit: Commit) -> int:
-        """Write through the handle that was opened; the version that was committed."""
-        handle = self._existing_or_new()
+    def _commit(
+        self, write: Callable[[DeltaTable], None], commit: Commit, *, adds_columns: bool = False
+    ) -> int:
+        """Write through the handle that was opened; the version that was committed.
+
+        Args:
+            write: makes the commit.
+            commit: what it records.
+            adds_columns: whether it adds the columns that the table lacks; else they are before.
+        """
+        handle = self._existing_or_new(adds_columns=not adds_columns)
         planned_on = handle.version()
         known = self._opened.transactions(self.table, self.table_id, planned_on)
         write(handle)
+        self._lacking = ()
         version = self._fsync_commit(handle)
         if known is not None and version == planned_on + 1 and self._folder is None:
             added = commit_transactions(planned_on, commit)
@@ -489,7 +518,7 @@ class Snapshot:
             fsync_commit(self._folder, version, Path(self._root).parent)
         return version
 
-    def _existing_or_new(self) -> DeltaTable:
+    def _existing_or_new(self, *, adds_columns: bool = True) -> DeltaTable:
         for name in ("files", "_all_transactions"):
             self.__dict__.pop(name, None)
         if self._handle is not None and self._is_shared:
@@ -504,7 +533,7 @@ class Snapshot:
             if self._handle.version() > 0:
                 raise CommitConflictError(f"{self.table.path} was created by another run")
             self._fsync_commit(self._handle)
-        if self._lacking:
+        if self._lacking and adds_columns:
             with conflicts_of(self.table):
                 add_columns(self.table, self._handle, self._lacking)
             self._lacking = ()

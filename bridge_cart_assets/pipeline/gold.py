@@ -340,6 +340,8 @@ def _followed(
         raise WholeError("it has no rows yet")
     if inputs.is_rebuilding:
         raise WholeError("a rebuild is not complete")
+    if snapshot.absent_columns:
+        raise WholeError(f"it gets new columns: {', '.join(snapshot.absent_columns)}")
     seen = snapshot.transactions(list(recorded))
     as_of, seen_as_of = inputs.as_of, snapshot.as_of
     if seen.keys() != recorded.keys() or seen_as_of is None or as_of is None:
@@ -404,6 +406,6 @@ def _write_whole(snapshot: Snapshot, rows: pl.DataFrame, commit: Commit) -> int:
     record has changed. The other tables are small, or every row of them changes with as_of.
     """
     table = snapshot.table
-    if not table.interval_of or not snapshot.rows:
+    if not table.interval_of or not snapshot.rows or snapshot.absent_columns:
         return snapshot.replace(rows, commit)
     return snapshot.apply(diff(table, snapshot.read(), rows), commit)

@@ -19,6 +19,7 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.object_store import ObjectStore
 from bridge_cart_assets.pipeline.hash_key import existing_key_in
+from bridge_cart_assets.pipeline.lake_format import refuse_other_format
 from bridge_cart_assets.pipeline.persons import refuse_other_key
 from bridge_cart_assets.pipeline.plan import ALL_ARRIVALS, FILES, MESSAGES
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
@@ -105,6 +106,7 @@ def take_in_source(
         identity_key: the file with the key by which records of erased persons are recognised.
     """
     hash_key = None if identity_key is None else existing_key_in(identity_key)
+    refuse_other_format(lake)
     refuse_other_key(lake, hash_key)
     refuse_torn(lake, (source.raw, *OPS_TABLES))
     files = messages = None

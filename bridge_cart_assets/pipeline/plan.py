@@ -19,6 +19,7 @@ from bridge_cart_assets.ingestion.ledger import new_files
 from bridge_cart_assets.ingestion.offsets import MessagesLostError, Position
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.pipeline.lake_format import refuse_other_format
 from bridge_cart_assets.pipeline.pending import latest_day, pending_days
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
@@ -91,9 +92,11 @@ def plan(
         arrivals: what to take: files, messages, or neither but what raw already has.
 
     Raises:
+        OtherFormatError: another version wrote the lake.
         SettingsError: silver was made with other settings.
     """
     refuse_torn(lake, STORED_TABLES)
+    refuse_other_format(lake)
     refuse_other_settings(lake, settings.silver)
     versions = table_versions(lake)
     arrivals = frozenset(arrivals)

@@ -9,6 +9,13 @@ from bridge_cart_assets.lake.changes import diff
 from bridge_cart_assets.lake.commits import Commit, retry_on_conflict
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
+from bridge_cart_assets.pipeline.lake_format import (
+    CURRENT,
+    due_changes,
+    refuse_later_format,
+    remember_format,
+    stored_format,
+)
 from bridge_cart_assets.pipeline.losses import (
     counted_records,
     in_words,
@@ -18,6 +25,8 @@ from bridge_cart_assets.pipeline.losses import (
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
 from bridge_cart_assets.pipeline.pending import pending_days
 from bridge_cart_assets.pipeline.persons import ANY_KEY, HASH_KEY
+from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
+from bridge_cart_assets.pipeline.raw_migration import migrate_raw
 from bridge_cart_assets.pipeline.remembered_settings import adopted_settings
 from bridge_cart_assets.settings import SilverSettings
 from bridge_cart_assets.sources import SOURCES
@@ -78,14 +87,31 @@ def refuse_to_lose(lake: Lake, partitions: DayRange, accept_loss: bool = False) 
     )
 
 
-def begin_rebuild(lake: Lake, now: datetime, settings: SilverSettings | None = None) -> None:
+def begin_rebuild(
+    lake: Lake,
+    now: datetime,
+    settings: SilverSettings | None = None,
+    progress: ProgressCallback = silent,
+) -> None:
     """Write down that a rebuild has begun, empty silver and gold, and adopt the settings.
+
+    A lake of an earlier format gets this version's, raw too. It says that it is of the earlier one
+    until silver and gold are empty: when this is cut off, no run goes on with half of it.
 
     Args:
         lake: the tables.
         now: when that is.
         settings: what silver is made with from now on.
+        progress: gets a line now and then.
+
+    Raises:
+        OtherFormatError: the lake is of a later version.
     """
+    before = stored_format(lake)
+    refuse_later_format(lake, before)
+    is_earlier = before is not None and bool(due_changes(before))
+    if before is not None and is_earlier:
+        remember_format(lake, before, _RUN)
     records = sum(lake.snapshot(source.raw).rows for source in SOURCES)
     row = pl.DataFrame(
         [{"started_at": now, "raw_records": records, "finished_at": None, "run_id": None}],
@@ -94,6 +120,9 @@ def begin_rebuild(lake: Lake, now: datetime, settings: SilverSettings | None = N
     retry_on_conflict(lambda: lake.snapshot(REBUILDS).append(row, Commit(_RUN)))
     with adopted_settings(lake, settings or SilverSettings(), _RUN):
         clear(lake)
+    if is_earlier:
+        migrate_raw(lake, progress)
+    remember_format(lake, CURRENT, _RUN)
 
 
 def clear(lake: Lake) -> None:

@@ -32,6 +32,22 @@ def refuse_other_settings(lake: Lake, wanted: SilverSettings) -> None:
     _refuse(lake, remembered_settings(lake), wanted)
 
 
+def refuse_to_adopt(lake: Lake, wanted: SilverSettings) -> None:
+    """Refuse settings that differ from remembered ones, for a silver that is made again.
+
+    A lake that remembers none adopts them, and so does one whose rebuild was to change them.
+
+    Raises:
+        SettingsError: one differs.
+    """
+    for variable, value in wanted.by_variable.items():
+        made_with = remembered_settings(lake).get(variable)
+        if made_with not in (None, value):
+            raise SettingsError(
+                variable, value, f"the tables were made with {made_with!r}; set that to migrate"
+            )
+
+
 def remembered_settings(lake: Lake) -> dict[str, str | None]:
     """The values that silver was made with, by variable; null while a rebuild changes one."""
     return _remembered(lake.snapshot(SETTINGS))

@@ -28,6 +28,11 @@ from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline.cleaned_records import batches, clean_in_parts
 from bridge_cart_assets.pipeline.fold import FoldResult, RecordSet, fold_records, without
 from bridge_cart_assets.pipeline.hash_key import hash_key_in
+from bridge_cart_assets.pipeline.lake_format import (
+    CURRENT,
+    refuse_other_format,
+    remember_format,
+)
 from bridge_cart_assets.pipeline.losses import missing_records
 from bridge_cart_assets.pipeline.pending import arrived_days, latest_day, pending_days
 from bridge_cart_assets.pipeline.persons import FOLLOWED, Following, as_received
@@ -91,13 +96,16 @@ def fold_due_days(
 
     Raises:
         EngineError: the engine failed.
+        OtherFormatError: the rows that are there were made by another version.
         SettingsError: the rows that are there were made with other settings.
         HashKeyError: the key of the addresses' hashes cannot be read, or is another one.
     """
     settings = settings or SilverSettings()
     refuse_torn(lake, (*TABLES, *INTERNAL))
     following = None
+    refuse_other_format(lake)
     if any(due.values()):
+        remember_format(lake, CURRENT, run_id)
         remember_settings(lake, settings, run_id)
         following = Following.of(lake.snapshot(IDENTITIES), hash_key_in(settings.identity_key))
     for source in sources:

@@ -102,4 +102,20 @@ ERASED = Table(
     description="What is never taken in again, because its person was erased; as keyed hashes.",
 )
 
-TABLES = (FILES, OFFSETS, REBUILDS, ERASED)
+
+class Formats(Schema):
+    """One row per format that the lake has had; the highest one is that of its rows."""
+
+    number = integer("The format; see `pipeline.lake_format`", key=True)
+    change = text("The change that came with it")
+    since = timestamp("When the lake had it first, as far as it was written down (the clock)")
+    run_id = text("Run that wrote this down")
+
+
+FORMATS = Table(
+    path="ops/formats",
+    schema=Formats,
+    description="By which version's rules the tables are made: a later or earlier one is refused.",
+)
+
+TABLES = (FILES, OFFSETS, REBUILDS, ERASED, FORMATS)

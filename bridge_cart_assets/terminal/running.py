@@ -102,6 +102,11 @@ def refuse_without_engine(settings: Settings) -> None:
         engine.check()
 
 
+def say_on_console(line: str) -> None:
+    """A line of progress on stderr."""
+    _say(EscapingConsole(stderr=True), line)
+
+
 @contextmanager
 def turn(settings: Settings, wait_seconds: float, *, is_alone: bool = False) -> Iterator[Turn]:
     """The turn of this process to run jobs, once no other run is under way.

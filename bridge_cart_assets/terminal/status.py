@@ -23,6 +23,7 @@ from bridge_cart_assets.ingestion.offsets import latest_of_topic
 from bridge_cart_assets.ingestion.schema_drift import drift_of_files, drift_of_messages
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.findings import by_file, latest_findings
+from bridge_cart_assets.pipeline.lake_format import refuse_other_format
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
 from bridge_cart_assets.pipeline.pending import source_days
 from bridge_cart_assets.pipeline.remembered_settings import remembered_settings
@@ -68,8 +69,12 @@ def collect(settings: Settings) -> dict[str, Any]:
         have beyond their source's, or lack); findings (what of the latest days' files is not in
         silver as they say); topics;
         checks; last_run; rebuild (one that has not been completed, or null).
+
+    Raises:
+        OtherFormatError: another version wrote the lake.
     """
     lake = Lake(settings.lake, settings.storage_options)
+    refuse_other_format(lake)
     days = source_days(lake.snapshot(ACCOUNTING).scan())
     # The figures are of the zone that they were made with, whatever the environment says now.
     zone = remembered_settings(lake).get("BRIDGE_CART_TIMEZONE") or settings.timezone
