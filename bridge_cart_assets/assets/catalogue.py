@@ -10,7 +10,7 @@ from bridge_cart_assets.batch_days import DayRange, last_batch_day
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
-from bridge_cart_assets.pipeline.open_erasure import is_erasing, refuse_while_erasing
+from bridge_cart_assets.pipeline.open_operations import ERASURE, refuse_while_open
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.pipeline.rebuild import finish_rebuild
 from bridge_cart_assets.settings import Settings
@@ -38,7 +38,7 @@ def catalogue_asset(condition: dg.AutomationCondition[dg.AssetKey]) -> dg.Assets
         lake: dg.ResourceParam[Lake],
         settings: dg.ResourceParam[Settings],
     ) -> dg.MaterializeResult[None]:
-        refuse_while_erasing(settings, context.run.tags)
+        refuse_while_open(settings, context.run.tags)
         now = datetime.now(UTC)
         raw = [source.raw for source in SOURCES]
         partitions = DayRange(settings.start_date, last_batch_day(settings.timezone))
@@ -58,7 +58,7 @@ def catalogue_asset(condition: dg.AutomationCondition[dg.AssetKey]) -> dg.Assets
                 finished_at=now,
                 run_metadata=about_the_run,
                 zone=settings.timezone,
-                takes_over=not is_erasing(settings),
+                takes_over=not ERASURE.is_open(settings),
             )
         return dg.MaterializeResult(
             metadata={"rows_copied": rows, "path": dg.MetadataValue.path(str(settings.catalogue))}

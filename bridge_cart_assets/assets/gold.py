@@ -13,7 +13,7 @@ from bridge_cart_assets.engine.engine import Engine
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import Built, recipes, update_table
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
-from bridge_cart_assets.pipeline.open_erasure import refuse_while_erasing
+from bridge_cart_assets.pipeline.open_operations import refuse_while_open
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.gold import INTERNAL
@@ -49,7 +49,7 @@ def gold_assets(
         settings: dg.ResourceParam[Settings],
         config: Training,
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        refuse_while_erasing(settings, context.run.tags)
+        refuse_while_open(settings, context.run.tags)
         # Tables whose blocking check failed, and those that would be built from them.
         held: set[str] = set()
         all_built: dict[str, Built] = {}

@@ -16,7 +16,7 @@ from bridge_cart_assets.assets.asset_specs import OWNERS
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.maintenance import Done, maintain, versions_served
 from bridge_cart_assets.lake.vacuum import TOMBSTONE_RETENTION
-from bridge_cart_assets.pipeline.open_erasure import refuse_while_erasing
+from bridge_cart_assets.pipeline.open_operations import refuse_while_open
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.table import Table
 
@@ -50,7 +50,7 @@ def maintenance_asset(tables: Sequence[Table]) -> dg.AssetsDefinition:
         lake: dg.ResourceParam[Lake],
         settings: dg.ResourceParam[Settings],
     ) -> dg.MaterializeResult[None]:
-        refuse_while_erasing(settings, context.run.tags)
+        refuse_while_open(settings, context.run.tags)
         done = maintain(
             lake,
             tables,

@@ -11,7 +11,7 @@ from bridge_cart_assets.batch_days import DayRange, last_batch_day
 from bridge_cart_assets.checks.check import CheckContext
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.intake import take_in_source
-from bridge_cart_assets.pipeline.open_erasure import refuse_while_erasing
+from bridge_cart_assets.pipeline.open_operations import refuse_while_open
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
 from bridge_cart_assets.settings import Settings
@@ -33,7 +33,7 @@ def raw_asset(source: Source, days: dg.DailyPartitionsDefinition) -> dg.AssetsDe
         lake: dg.ResourceParam[Lake],
         settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        refuse_while_erasing(settings, context.run.tags)
+        refuse_while_open(settings, context.run.tags)
         refuse_other_settings(lake, settings.silver)
         scope = RunScope.from_tags(context.run.tags)
         checked_days = scope.days

@@ -10,7 +10,7 @@ from bridge_cart_assets.assets.run_scope import RunScope
 from bridge_cart_assets.checks.check import CheckContext
 from bridge_cart_assets.engine.engine import Engine
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.pipeline.open_erasure import refuse_while_erasing
+from bridge_cart_assets.pipeline.open_operations import refuse_while_open
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
 from bridge_cart_assets.pipeline.silver import due_days, fold_due_days
@@ -40,7 +40,7 @@ def silver_assets(
         lake: dg.ResourceParam[Lake],
         settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        refuse_while_erasing(settings, context.run.tags)
+        refuse_while_open(settings, context.run.tags)
         refuse_other_settings(lake, settings.silver)
         scope = RunScope.from_tags(context.run.tags)
         checked_days = scope.days

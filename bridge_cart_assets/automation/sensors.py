@@ -16,7 +16,7 @@ from bridge_cart_assets.automation.liveness import (
     under_way,
 )
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.pipeline.open_erasure import is_erasing
+from bridge_cart_assets.pipeline.open_operations import open_operation
 from bridge_cart_assets.pipeline.plan import FILES, MESSAGES, Plan, plan
 from bridge_cart_assets.settings import Settings
 
@@ -90,8 +90,8 @@ def arrival_sensor(
     ) -> dg.RunRequest | dg.SkipReason:
         for dead in end_dead_runs(context.instance):
             context.log.warning("ended %s", dead)
-        if is_erasing(settings):
-            return dg.SkipReason("an erasure is not complete: bridge-cart run finishes it")
+        if (found := open_operation(settings)) is not None:
+            return dg.SkipReason(f"{found.words} is not complete: bridge-cart run finishes it")
         if (record := under_way(context.instance, REFRESH)) is not None:
             return dg.SkipReason(f"{describe(record)} is under way")
         # Names, sizes, times and offsets only: a tick is cut off after a minute.

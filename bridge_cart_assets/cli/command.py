@@ -13,6 +13,7 @@ from bridge_cart_assets.automation.interruption import exit_on_signals
 from bridge_cart_assets.cli.person_verbs import erase, export
 from bridge_cart_assets.cli.read_verbs import report, sql, status, try_file
 from bridge_cart_assets.cli.repair_verbs import doctor, topics
+from bridge_cart_assets.cli.restore_verbs import restore
 from bridge_cart_assets.cli.run_verbs import check, rebuild, retrain, run
 from bridge_cart_assets.cli.shop_verbs import generate
 from bridge_cart_assets.settings import Settings, SettingsError
@@ -36,7 +37,7 @@ def cli(context: click.Context, debug: bool) -> None:
 
 VERBS = (
     *(generate, run, check, retrain, rebuild, status, sql, report, try_file, doctor, topics),
-    *(export, erase),
+    *(export, erase, restore),
 )
 for verb in VERBS:
     cli.add_command(verb)

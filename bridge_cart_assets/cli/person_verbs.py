@@ -55,6 +55,7 @@ def erase(
     """Remove a person from every layer, old files and logs included."""
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.pipeline.person_data import counts_about
+    from bridge_cart_assets.terminal.alone import having_the_lake
     from bridge_cart_assets.terminal.erasing import erase_persons, refuse_unreachable
 
     ids = _ids(customer_id, file)
@@ -66,8 +67,9 @@ def erase(
         for table, count in counts_about(lake, index).items():
             click.echo(f"  {table}: {count:,} rows")
         raise click.UsageError("nothing was removed: to erase this for good, add --yes")
-    for receipt in erase_persons(settings, ids, wait):
-        _say_receipt(receipt)
+    with having_the_lake(settings, wait):
+        receipt = erase_persons(settings, ids, wait)
+    _say_receipt(receipt)
 
 
 def _ids(customer_id: str | None, file: Path | None) -> list[str]:

@@ -60,7 +60,7 @@ def run(
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.pipeline.plan import plan
     from bridge_cart_assets.sources import SOURCES
-    from bridge_cart_assets.terminal.erasing import finish_erasure
+    from bridge_cart_assets.terminal.alone import finish_operations
 
     known = {source.name: source for source in SOURCES}
     if source_name is not None and source_name not in known:
@@ -68,7 +68,7 @@ def run(
     if first and last and first > last:
         raise click.UsageError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
     sources = SOURCES if source_name is None else (known[source_name],)
-    finish_erasure(settings, wait)
+    finish_operations(settings, wait)
     landing = settings.landing_zone
     if isinstance(landing, Path) and not landing.is_dir() and not settings.kafka:
         raise CommandError(
@@ -94,10 +94,10 @@ def check(settings: Settings, wait: float) -> None:
     """Run all asset checks over whole tables."""
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
-    from bridge_cart_assets.terminal.erasing import finish_erasure
+    from bridge_cart_assets.terminal.alone import finish_operations
     from bridge_cart_assets.terminal.running import turn
 
-    finish_erasure(settings, wait)
+    finish_operations(settings, wait)
     refuse_other_settings(Lake(settings.lake, settings.storage_options), settings.silver)
     with turn(settings, wait) as this_turn:
         outcome = this_turn.check()
@@ -124,10 +124,10 @@ def retrain(settings: Settings, wait: float) -> None:
     from bridge_cart_assets.pipeline.pending import latest_day
     from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
-    from bridge_cart_assets.terminal.erasing import finish_erasure
+    from bridge_cart_assets.terminal.alone import finish_operations
     from bridge_cart_assets.terminal.running import refuse_without_engine, turn
 
-    finish_erasure(settings, wait)
+    finish_operations(settings, wait)
     config = {"ops": {"gold": {"config": {"retrain": True}}}}
     lake = Lake(settings.lake, settings.storage_options)
     with turn(settings, wait) as this_turn:
@@ -160,10 +160,10 @@ def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
     from bridge_cart_assets.pipeline.remembered_settings import adopt_settings_of_nothing
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
     from bridge_cart_assets.sources import SOURCES
-    from bridge_cart_assets.terminal.erasing import finish_erasure
+    from bridge_cart_assets.terminal.alone import finish_operations
     from bridge_cart_assets.terminal.running import refuse_without_engine, turn
 
-    finish_erasure(settings, wait)
+    finish_operations(settings, wait)
     lake = Lake(settings.lake, settings.storage_options)
     with turn(settings, wait) as this_turn:
         refuse_torn(lake, STORED_TABLES)

@@ -1,4 +1,4 @@
-"""Erasures at the terminal: keeping others out, the run by which gold follows, the receipt.
+"""Erasures at the terminal: the run by which gold follows, the receipt.
 
 Belongs here: the order of the steps that need the lake, Dagster and the data folder. Does not
 belong here: what a step does (`pipeline.erasure`, `automation.dagster_traces`).
@@ -6,22 +6,15 @@ belong here: what a step does (`pipeline.erasure`, `automation.dagster_traces`).
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.object_store import is_uri
-from bridge_cart_assets.pipeline.open_erasure import (
-    ERASING_TAG,
-    Erasure,
-    begin_erasure,
-    erasing_alone,
-    is_erasing,
-    open_erasure,
-)
+from bridge_cart_assets.pipeline.open_erasure import Erasure, begin_erasure, open_erasure
+from bridge_cart_assets.pipeline.open_operations import ERASING_TAG
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.terminal.escaping import EscapingConsole
 
@@ -51,40 +44,27 @@ def refuse_unreachable(settings: Settings) -> None:
         )
 
 
-def erase_persons(
-    settings: Settings, ids: Sequence[str], wait_seconds: float
-) -> Iterator[dict[str, Any]]:
-    """Erase persons, and before them those of an erasure that was cut off; a receipt for each.
+def erase_persons(settings: Settings, ids: Sequence[str], wait_seconds: float) -> dict[str, Any]:
+    """Erase persons; the receipt. This process has the lake for itself (`terminal.alone`).
 
     Raises:
         UnknownPersonError: nothing is stored about one of them; nobody is erased then.
         ErasureFailedError: a step failed; the next call or run goes on.
     """
-    say = partial(_say, EscapingConsole(stderr=True))
-    with erasing_alone(settings, wait_seconds, say):
-        yield from _finish(settings, wait_seconds)
-        yield _complete(settings, begin_erasure(settings, ids), wait_seconds)
+    return _complete(settings, begin_erasure(settings, ids), wait_seconds)
 
 
-def finish_erasure(settings: Settings, wait_seconds: float) -> None:
-    """Complete an erasure that was cut off, if there is one, and tell so on stderr."""
-    if not is_erasing(settings):
-        return
-    say = partial(_say, EscapingConsole(stderr=True))
-    with erasing_alone(settings, wait_seconds, say):
-        for receipt in _finish(settings, wait_seconds):
-            say(f"completed an erasure that was cut off: {receipt_file(settings, receipt)}")
+def complete_erasure(settings: Settings, wait_seconds: float) -> Path | None:
+    """Complete an erasure that was cut off; where its receipt lies, or None without one."""
+    erasure = open_erasure(settings)
+    if erasure is None:
+        return None
+    return receipt_file(settings, _complete(settings, erasure, wait_seconds))
 
 
 def receipt_file(settings: Settings, receipt: dict[str, Any]) -> Path:
     """Where a receipt lies."""
     return settings.data / "erasures" / f"{receipt['receipt']}.json"
-
-
-def _finish(settings: Settings, wait_seconds: float) -> Iterator[dict[str, Any]]:
-    erasure = open_erasure(settings)
-    if erasure is not None:
-        yield _complete(settings, erasure, wait_seconds)
 
 
 def _complete(settings: Settings, erasure: Erasure, wait_seconds: float) -> dict[str, Any]:
@@ -104,7 +84,7 @@ def _complete(settings: Settings, erasure: Erasure, wait_seconds: float) -> dict
 
     lake = Lake(settings.lake, settings.storage_options)
     console = EscapingConsole(stderr=True)
-    with turn(settings, wait_seconds, is_erasing=True) as this_turn:
+    with turn(settings, wait_seconds, is_alone=True) as this_turn:
         with console.status("erasing") as spinner:
             progress = spinner.update
             if erasure.index is None:
@@ -159,7 +139,3 @@ def _write(path: Path, receipt: dict[str, Any]) -> None:
     beside = path.with_name(f".{path.name}.new")
     beside.write_text(json.dumps(receipt, indent=2) + "\n")
     os.replace(beside, path)
-
-
-def _say(console: EscapingConsole, line: str) -> None:
-    console.print(line, highlight=False, soft_wrap=True, markup=False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from bridge_cart_assets.automation.latest_state import REFRESH
-from bridge_cart_assets.pipeline.open_erasure import no_erasure
+from bridge_cart_assets.pipeline.open_operations import lake_shared
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import Source
@@ -103,7 +103,7 @@ def refuse_without_engine(settings: Settings) -> None:
 
 
 @contextmanager
-def turn(settings: Settings, wait_seconds: float, *, is_erasing: bool = False) -> Iterator[Turn]:
+def turn(settings: Settings, wait_seconds: float, *, is_alone: bool = False) -> Iterator[Turn]:
     """The turn of this process to run jobs, once no other run is under way.
 
     Runs whose process is gone are ended, and named on stderr.
@@ -111,11 +111,11 @@ def turn(settings: Settings, wait_seconds: float, *, is_erasing: bool = False) -
     Args:
         settings: where things lie.
         wait_seconds: how long to wait for others at most.
-        is_erasing: whether this process erases a person. It waits for runs of all jobs, and has
-            seen to it already that no other one has its turn meanwhile.
+        is_alone: whether this process has the lake for itself (`lake_alone`), and so has seen to it
+            already that no other one has its turn meanwhile. It waits for runs of all jobs.
 
     Raises:
-        ErasureOpenError: an erasure is not complete.
+        OperationOpenError: an erasure or a restore is not complete.
         DagsterStateError: Dagster's state cannot be used.
         WaitedTooLongError: another run is still under way.
     """
@@ -127,13 +127,13 @@ def turn(settings: Settings, wait_seconds: float, *, is_erasing: bool = False) -
 
     say = partial(_say, console)
     with watching_locks(dagster_home(settings), say), ExitStack() as stack:
-        if not is_erasing:
-            stack.enter_context(no_erasure(settings, wait_seconds, say))
+        if not is_alone:
+            stack.enter_context(lake_shared(settings, wait_seconds, say))
         with phase("Dagster: opening history"):
             instance = stack.enter_context(dagster_instance(settings))
         with phase("waiting for other runs"):
             obstacles = wait_for_turn(instance, REFRESH, wait_seconds, say)
-            for job in (CHECK, MAINTENANCE_JOB) if is_erasing else ():
+            for job in (CHECK, MAINTENANCE_JOB) if is_alone else ():
                 wait_for_turn(instance, job, wait_seconds, say)
         for dead in obstacles.dead:
             say(f"ended {dead}; this run goes on from what it had committed")

@@ -23,12 +23,14 @@ from bridge_cart_assets.pipeline.hash_key import HashKeyError, hash_key_in
 from bridge_cart_assets.pipeline.losses import lost_files, missing_records
 from bridge_cart_assets.pipeline.open_erasure import (
     Erasure,
-    ErasureOpenError,
     begin_erasure,
-    erasing_alone,
-    no_erasure,
     open_erasure,
-    refuse_while_erasing,
+)
+from bridge_cart_assets.pipeline.open_operations import (
+    OperationOpenError,
+    lake_alone,
+    lake_shared,
+    refuse_while_open,
 )
 from bridge_cart_assets.pipeline.person_data import counts_about, data_of, files_of
 from bridge_cart_assets.pipeline.person_index import UnknownPersonError, find_persons
@@ -337,16 +339,16 @@ def test_what_is_to_be_erased_is_written_down_for_its_owner_only(copied: Setting
     assert again.index.words == begun.index.words
     assert again.index.days == begun.index.days
     assert (copied.data / "erasing.json").stat().st_mode & 0o777 == 0o600
-    with pytest.raises(ErasureOpenError):
-        refuse_while_erasing(copied, {})
+    with pytest.raises(OperationOpenError):
+        refuse_while_open(copied, {})
     begun.close(copied)
-    refuse_while_erasing(copied, {})
+    refuse_while_open(copied, {})
 
 
 def test_runs_and_erasures_keep_out_of_each_others_way(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path)
-    shared, alone = (partial(lock, settings, 0, print) for lock in (no_erasure, erasing_alone))
-    with shared(), shared(), pytest.raises(ErasureOpenError), alone():
+    shared, alone = (partial(lock, settings, 0, print) for lock in (lake_shared, lake_alone))
+    with shared(), shared(), pytest.raises(OperationOpenError), alone():
         pass
-    with alone(), pytest.raises(ErasureOpenError), shared():
+    with alone(), pytest.raises(OperationOpenError), shared():
         pass

@@ -8,7 +8,8 @@ import pytest
 from bridge_cart_assets.batch_days import DayRange
 from bridge_cart_assets.definitions import build_defs
 from bridge_cart_assets.partitions import range_tags
-from bridge_cart_assets.pipeline.open_erasure import ErasureOpenError, begin_erasure
+from bridge_cart_assets.pipeline.open_erasure import begin_erasure
+from bridge_cart_assets.pipeline.open_operations import OperationOpenError
 from bridge_cart_assets.settings import Settings
 
 
@@ -30,7 +31,7 @@ def test_each_asset_refuses(settings: Settings, job: str, key: str) -> None:
     tags = range_tags(DayRange(day, day)) if job == "refresh" else {}
     with (
         dg.DagsterInstance.ephemeral() as instance,
-        pytest.raises(ErasureOpenError, match="bridge-cart run finishes it"),
+        pytest.raises(OperationOpenError, match="bridge-cart run finishes it"),
     ):
         found.execute_in_process(
             instance=instance, tags=tags, asset_selection=[dg.AssetKey(key.split("/"))]

@@ -1,0 +1,47 @@
+"""The lake for one process alone: what erasures and restores at the terminal have in common.
+
+Belongs here: keeping others out, and completing first what was cut off. Does not belong here: what
+an operation does (`erasing`, `restoring`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from rich.console import Console
+
+from bridge_cart_assets.pipeline.open_operations import lake_alone, open_operation
+from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.terminal.erasing import complete_erasure
+from bridge_cart_assets.terminal.escaping import EscapingConsole
+from bridge_cart_assets.terminal.restoring import complete_restore
+
+
+@contextmanager
+def having_the_lake(settings: Settings, wait_seconds: float) -> Iterator[None]:
+    """A time in which no other process runs a job at the terminal, erases or restores.
+
+    What was cut off is completed first, and said on stderr.
+
+    Raises:
+        OperationOpenError: others are under way for longer than was to be waited.
+        ErasureFailedError: an erasure could not be completed.
+    """
+    say = partial(_say, EscapingConsole(stderr=True))
+    with lake_alone(settings, wait_seconds, say):
+        if (moment := complete_restore(settings, wait_seconds)) is not None:
+            say(f"completed a restore that was cut off: the lake is what it was at {moment}")
+        if (receipt := complete_erasure(settings, wait_seconds)) is not None:
+            say(f"completed an erasure that was cut off: {receipt}")
+        yield
+
+
+def finish_operations(settings: Settings, wait_seconds: float) -> None:
+    """Complete an erasure or a restore that was cut off, if there is one."""
+    if open_operation(settings) is not None:
+        with having_the_lake(settings, wait_seconds):
+            pass
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True, markup=False)
