@@ -15,6 +15,7 @@ from bridge_cart_assets.cli.migrate_verb import migrate
 from bridge_cart_assets.cli.person_verbs import erase, export
 from bridge_cart_assets.cli.read_verbs import report, sql, status, try_file
 from bridge_cart_assets.cli.repair_verbs import doctor, topics
+from bridge_cart_assets.cli.restore_verbs import restore
 from bridge_cart_assets.cli.run_verbs import check, rebuild, retrain, run
 from bridge_cart_assets.cli.shop_verbs import generate
 from bridge_cart_assets.settings import Settings, SettingsError
@@ -38,7 +39,7 @@ def cli(context: click.Context, debug: bool) -> None:
 
 VERBS = (
     *(generate, run, check, retrain, rebuild, status, sql, report, try_file, doctor, topics),
-    *(export, erase, retract, migrate),
+    *(export, erase, retract, restore, migrate),
 )
 for verb in VERBS:
     cli.add_command(verb)

@@ -17,6 +17,8 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.table_files import read_entry
 from bridge_cart_assets.tables.table import Table
 
+# A note: the moment that a commit has brought the table back to.
+RESTORED_TO = "restored_to"
 _PREFIX = "bridge_cart."
 _BEGIN = '{"commitInfo"'
 # Between two commits of a run there is at most one of the nightly maintenance.
@@ -39,7 +41,10 @@ class CommitNotes:
 
 
 def latest_notes(lake: Lake, table: Table, name: str) -> CommitNotes | None:
-    """The latest commit of a table that has a note of this name; None when there is none."""
+    """The latest commit of a table that has a note of this name; None when there is none.
+
+    What was committed before the table was brought back to an earlier version is undone.
+    """
     files = lake.files(table)
     for version in reversed(files.versions()[-_LATEST:]):
         lines = read_entry(files, version).splitlines()
@@ -50,6 +55,8 @@ def latest_notes(lake: Lake, table: Table, name: str) -> CommitNotes | None:
             for key, value in commit.items()
             if key.startswith(_PREFIX)
         }
+        if RESTORED_TO in written:
+            return None
         if name in written:
             at = datetime.fromtimestamp(commit["timestamp"] / 1000, tz=UTC)
             return CommitNotes(written["run_id"], at, written)

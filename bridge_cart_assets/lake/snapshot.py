@@ -4,6 +4,7 @@ Belongs here: opening and scanning declared tables, and whole commits through wh
 not belong here: what the rows mean, or anything that knows Dagster.
 """
 
+import json
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from bridge_cart_assets.lake import compaction, history, staging, vacuum
+from bridge_cart_assets.lake import compaction, history, past_versions, staging, vacuum
 from bridge_cart_assets.lake.changes import Change
 from bridge_cart_assets.lake.commits import (
     AS_OF,
@@ -37,10 +38,11 @@ from bridge_cart_assets.lake.delta_schema import (
 )
 from bridge_cart_assets.lake.fsync import fsync_commit
 from bridge_cart_assets.lake.open_tables import OpenTable, OpenTables
+from bridge_cart_assets.lake.past_versions import FileEntry
 from bridge_cart_assets.lake.row_files import RowFiles
 from bridge_cart_assets.lake.staging import StagedFiles
 from bridge_cart_assets.lake.table_files import table_files
-from bridge_cart_assets.lake.transactions import all_transactions
+from bridge_cart_assets.lake.transactions import TAKEN_BACK, all_transactions, recorded
 from bridge_cart_assets.lake.vacuum import TOMBSTONE_RETENTION
 from bridge_cart_assets.object_store import StoreError, is_uri, store_problem
 from bridge_cart_assets.tables.table import Table
@@ -164,7 +166,8 @@ class Snapshot:
         if self._folder is None:
             # In a store delta-rs reads the log for each name.
             return self._all_transactions.get(name)
-        return self._handle.transaction_version(name)
+        version = self._handle.transaction_version(name)
+        return None if version == TAKEN_BACK else version
 
     def transactions(self, names: Collection[str]) -> dict[str, int]:
         """Versions stored for many application transactions; those never written are left out."""
@@ -420,6 +423,33 @@ class Snapshot:
             lambda handle: add_and_remove_files(handle, self.table, added, commit), commit
         )
 
+    def exchange_files(
+        self,
+        added: Iterable[FileEntry],
+        removed: Iterable[FileEntry],
+        commit: Commit,
+    ) -> int:
+        """Put files of earlier versions in the place of others, in one commit.
+
+        Its change feed has the rows that come and those that go. A commit without files records
+        transactions.
+
+        Args:
+            added: the log's entries of the files that come.
+            removed: of those that go.
+            commit: what is written down.
+
+        Raises:
+            CommitConflictError: the table has moved on; nothing is written.
+        """
+        actions: list[AddAction | RemoveAction] = [
+            staging.addition(json.dumps(entry), data_change=True) for entry in added
+        ]
+        actions += [past_versions.removal(entry) for entry in removed]
+        return self._commit(
+            lambda handle: add_and_remove_files(handle, self.table, actions, commit), commit
+        )
+
     def vacuum(self, keep: timedelta = TOMBSTONE_RETENTION, spare: int | None = None) -> list[str]:
         """Remove files that no version younger than `keep` needs, and those that no version has.
 
@@ -507,7 +537,8 @@ class Snapshot:
         version = self._fsync_commit(handle)
         if known is not None and version == planned_on + 1 and self._folder is None:
             added = commit_transactions(planned_on, commit)
-            self._opened.remember(self.table, self.table_id, version, {**known, **added})
+            holding = recorded({**known, **added})
+            self._opened.remember(self.table, self.table_id, version, holding)
         self._share(handle)
         return version
 

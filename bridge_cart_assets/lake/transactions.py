@@ -6,6 +6,10 @@ and the entries behind it costs the same as one such answer.
 
 `bridge_cart_tests/architecture/test_workarounds.py` notices when delta-rs can do it.
 
+Delta can set a transaction again and remove none. One that holds no more, because what it stood
+for was taken back (`pipeline.restoring`), is set to a value that none has otherwise, and counts as
+never written.
+
 Belongs here: reading transactions. Does not belong here: writing them (`commits`).
 """
 
@@ -16,13 +20,20 @@ import polars as pl
 
 from bridge_cart_assets.lake.table_files import TableFiles, checkpoint_of, read_entry
 
+# The version of a transaction that holds no more. JSON in any language can write it.
+TAKEN_BACK = -(2**53 - 1)
 _BEGIN = '{"txn"'
+
+
+def recorded(transactions: Mapping[str, int]) -> dict[str, int]:
+    """The transactions that hold, of all that were ever written."""
+    return {name: version for name, version in transactions.items() if version != TAKEN_BACK}
 
 
 def all_transactions(
     files: TableFiles, uri: str, version: int, options: Mapping[str, str] | None = None
 ) -> dict[str, int]:
-    """Every application transaction of a version, by name.
+    """Every application transaction that holds in a version, by name.
 
     Args:
         files: of the table.
@@ -47,4 +58,4 @@ def all_transactions(
         lines = read_entry(files, number).splitlines()
         said = [json.loads(line)["txn"] for line in lines if line.startswith(_BEGIN)]
         found |= {txn["appId"]: txn["version"] for txn in said}
-    return found
+    return recorded(found)

@@ -1,11 +1,12 @@
-"""Operations that rewrite raw: which one has begun and is not complete, and keeping runs away.
+"""Operations that change what the lake has taken in: which one is open, and keeping runs away.
 
 Belongs here: the files that say what is to be done, and the lock. Does not belong here: what they
-say (`open_erasure`, `open_retraction`), or doing it.
+say (`open_erasure`, `open_retraction`, `open_restore`), or doing it.
 
 A run must not be beside such an operation: it would commit files that an erasure takes for
-leftovers, or fold records that a retraction is about to take away. So a run at the terminal holds a
-lock that any number may share, and an operation holds it alone. What Dagster's daemon starts is
+leftovers, fold records that a retraction is about to take away, or write to a table that a restore
+is about to bring back. So a run at the terminal holds a lock that any number may share, and an
+operation, a migration too, holds it alone. What Dagster's daemon starts is
 refused by the file, which is there from before the operation waits for the last run until it is
 complete.
 """
@@ -28,6 +29,7 @@ ERASING_TAG = "bridge_cart/erasure"
 _POLL_SECONDS = 0.5
 _SILENT_SECONDS = 5
 _ONLY_OWNER = 0o600
+_OTHERS = "erasure, retraction, restore or migration"
 
 
 class OperationOpenError(RuntimeError):
@@ -85,7 +87,8 @@ class Operation:
 
 ERASURE = Operation("an erasure", "erasing.json")
 RETRACTION = Operation("a retraction", "retracting.json")
-_OPERATIONS = (RETRACTION, ERASURE)
+RESTORE = Operation("a restore", "restoring.json")
+_OPERATIONS = (RESTORE, RETRACTION, ERASURE)
 
 
 def open_operation(settings: Settings) -> Operation | None:
@@ -108,12 +111,12 @@ def refuse_while_open(settings: Settings, tags: Mapping[str, str]) -> None:
 def lake_shared(
     settings: Settings, wait_seconds: float, say: Callable[[str], None]
 ) -> Iterator[None]:
-    """A time in which nothing is erased or retracted; others may have it too.
+    """A time in which no operation is under way; others may have it too.
 
     Raises:
         OperationOpenError: an operation is under way for longer than was to be waited.
     """
-    with _locked(settings, fcntl.LOCK_SH, wait_seconds, say, "an erasure or a retraction"):
+    with _locked(settings, fcntl.LOCK_SH, wait_seconds, say, _OTHERS):
         found = open_operation(settings)
         if found is not None:
             raise OperationOpenError(f"{found.words} was cut off\nfinish it with: bridge-cart run")
@@ -124,13 +127,12 @@ def lake_shared(
 def lake_alone(
     settings: Settings, wait_seconds: float, say: Callable[[str], None]
 ) -> Iterator[None]:
-    """A time in which nobody else runs a job at the terminal, erases or retracts.
+    """A time in which no other process runs a job at the terminal or has an operation.
 
     Raises:
         OperationOpenError: somebody does for longer than was to be waited.
     """
-    whom = "another run, erasure or retraction"
-    with _locked(settings, fcntl.LOCK_EX, wait_seconds, say, whom):
+    with _locked(settings, fcntl.LOCK_EX, wait_seconds, say, f"another run, {_OTHERS}"):
         yield
 
 

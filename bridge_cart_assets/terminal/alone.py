@@ -1,7 +1,7 @@
-"""The lake for one process alone: what erasures and retractions at the terminal have in common.
+"""The lake for one process alone: what operations at the terminal have in common.
 
 Belongs here: keeping others out, and completing first what was cut off. Does not belong here: what
-an operation does (`erasing`, `retracting`).
+an operation does (`erasing`, `retracting`, `restoring`).
 """
 
 from collections.abc import Iterator
@@ -14,12 +14,13 @@ from bridge_cart_assets.pipeline.open_operations import lake_alone, open_operati
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.terminal.erasing import complete_erasure
 from bridge_cart_assets.terminal.escaping import EscapingConsole
+from bridge_cart_assets.terminal.restoring import complete_restore
 from bridge_cart_assets.terminal.retracting import complete_retraction
 
 
 @contextmanager
 def having_the_lake(settings: Settings, wait_seconds: float) -> Iterator[None]:
-    """A time in which no other process runs a job at the terminal, erases or retracts.
+    """A time in which no other process runs a job at the terminal or has an operation.
 
     What was cut off is completed first, and said on stderr.
 
@@ -29,6 +30,8 @@ def having_the_lake(settings: Settings, wait_seconds: float) -> Iterator[None]:
     """
     say = partial(_say, EscapingConsole(stderr=True))
     with lake_alone(settings, wait_seconds, say):
+        if (moment := complete_restore(settings, wait_seconds)) is not None:
+            say(f"completed a restore that was cut off: the lake is what it was at {moment}")
         if (retracted := complete_retraction(settings, wait_seconds)) is not None:
             say(f"completed a retraction that was cut off: {retracted}")
         if (receipt := complete_erasure(settings, wait_seconds)) is not None:
@@ -37,7 +40,7 @@ def having_the_lake(settings: Settings, wait_seconds: float) -> Iterator[None]:
 
 
 def finish_operations(settings: Settings, wait_seconds: float) -> None:
-    """Complete an erasure or a retraction that was cut off, if there is one."""
+    """Complete the operations that were cut off, if there are any."""
     if open_operation(settings) is not None:
         with having_the_lake(settings, wait_seconds):
             pass

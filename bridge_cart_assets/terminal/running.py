@@ -120,7 +120,7 @@ def turn(settings: Settings, wait_seconds: float, *, is_alone: bool = False) -> 
             already that no other one has its turn meanwhile. It waits for runs of all jobs.
 
     Raises:
-        OperationOpenError: an erasure or a retraction is not complete.
+        OperationOpenError: an erasure, retraction or restore is not complete.
         DagsterStateError: Dagster's state cannot be used.
         WaitedTooLongError: another run is still under way.
     """
