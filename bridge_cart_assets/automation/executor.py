@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import cache
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -53,10 +54,15 @@ class LeasedExecutor(dg.Executor):
         def farewell(received: signal.Signals) -> None:
             cancel(instance, run_id, received.name)
 
+        @cache
+        def say_once() -> None:
+            plan_context.log.info("waiting for another run that brings gold up to date")
+
         is_alone = _ALONE.intersection(execution_plan.step_keys_to_execute)
         with lease(instance, run_id), ending_late_workers(farewell):
             try:
-                alone = refreshing_alone(Settings.from_environment().data)
+                data = Settings.from_environment().data
+                alone = refreshing_alone(data, lambda _: say_once())
                 with alone if is_alone else nullcontext():
                     yield from self._inner.execute(plan_context, execution_plan)
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):

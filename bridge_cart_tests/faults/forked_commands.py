@@ -47,7 +47,7 @@ class ForkedCommand:
     def __init__(self, answers: "queue.Queue[int]", output: Path) -> None:
         self._answers = answers
         self._code: int | None = None
-        self.pid = answers.get(timeout=120)
+        self.pid = answers.get(timeout=900)
         self.output = output
 
     def poll(self) -> int | None:
@@ -92,7 +92,7 @@ class CommandServer:
     def __exit__(self, *_: object) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(timeout=60)
+        self._process.wait(timeout=900)
         self._listener.join()
         assert self._process.stdout is not None
         self._process.stdout.close()

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -171,6 +172,28 @@ def test_what_dagster_launches_has_the_lock_too(
     with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
         assert dg.execute_job(dg.reconstructable(job), instance).success
     assert (tmp_path / "seen").read_text() == str(is_alone)
+
+
+def test_what_dagster_launches_says_that_it_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_CART_DATA", str(tmp_path))
+    has_it = threading.Event()
+
+    def hold() -> None:
+        with refreshing_alone(tmp_path):
+            has_it.set()
+            time.sleep(1)
+
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        holder = threading.Thread(target=hold)
+        holder.start()
+        has_it.wait()
+        done = dg.execute_job(dg.reconstructable(gold_alone), instance)
+        holder.join()
+        said = [entry.user_message for entry in instance.all_logs(done.run_id)]
+    assert done.success
+    assert said.count("waiting for another run that brings gold up to date") == 1
 
 
 def test_the_refresh_job_has_these_steps(settings: Settings) -> None:

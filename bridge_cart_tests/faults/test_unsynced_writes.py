@@ -66,10 +66,10 @@ class Cuts:
         data = self.recording.data
         shutil.rmtree(data)
         write_folder(left, data)
-        self.found += [
-            f"cut at {place} of {self.recording.last}, {name}, seed {seed}: {problem}"
-            for problem in self._problems(place)
-        ]
+        problems = list(self._problems(place))
+        where = f"cut at {place} of {self.recording.last}, {name}, seed {seed}"
+        self.found += [f"{where}: {problem}" for problem in problems]
+        print(f"{where}: {problems or 'nothing lost'}", flush=True)
 
     def _problems(self, place: int) -> Iterator[str]:
         data = self.recording.data
