@@ -19,6 +19,8 @@ from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.silver import TABLES
 
+OP = "silver"
+
 
 def silver_assets(
     days: dg.DailyPartitionsDefinition,
@@ -30,7 +32,7 @@ def silver_assets(
     received = tuple(source.raw for source in sources)
 
     @dg.multi_asset(
-        name="silver",
+        name=OP,
         specs=[asset_spec(table, received, days=days, condition=condition) for table in TABLES],
         check_specs=[check for table in TABLES for check in check_specs(table)],
         can_subset=True,

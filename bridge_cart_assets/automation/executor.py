@@ -3,10 +3,15 @@
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from functools import cache
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from bridge_cart_assets.assets.catalogue import KEY as CATALOGUE
+from bridge_cart_assets.assets.gold import OP as GOLD
+from bridge_cart_assets.assets.silver import OP as SILVER
 from bridge_cart_assets.automation.interruption import ending_late_workers
 from bridge_cart_assets.automation.liveness import (
     FAILURE_REASON,
@@ -16,6 +21,7 @@ from bridge_cart_assets.automation.liveness import (
     lease,
 )
 from bridge_cart_assets.automation.retention import forget_old_runs
+from bridge_cart_assets.pipeline.refresh_lock import refreshing_alone
 from bridge_cart_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +29,8 @@ if TYPE_CHECKING:
     from dagster._core.execution.plan.plan import ExecutionPlan
     from dagster._core.execution.retries import RetryMode
 
+# While a run has one of these steps, another has none.
+_ALONE = frozenset({SILVER, GOLD, CATALOGUE.to_python_identifier()})
 _IN_PROCESS = dg.in_process_executor
 
 
@@ -46,9 +54,17 @@ class LeasedExecutor(dg.Executor):
         def farewell(received: signal.Signals) -> None:
             cancel(instance, run_id, received.name)
 
+        @cache
+        def say_once() -> None:
+            plan_context.log.info("waiting for another run that brings gold up to date")
+
+        is_alone = _ALONE.intersection(execution_plan.step_keys_to_execute)
         with lease(instance, run_id), ending_late_workers(farewell):
             try:
-                yield from self._inner.execute(plan_context, execution_plan)
+                data = Settings.from_environment().data
+                alone = refreshing_alone(data, lambda _: say_once())
+                with alone if is_alone else nullcontext():
+                    yield from self._inner.execute(plan_context, execution_plan)
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                 # Dagster takes an interrupted run for failed unless it was being canceled.
                 begin_to_cancel(instance, run_id, "a signal")

@@ -18,6 +18,7 @@ from alembic.util import CommandError
 
 from bridge_cart_assets.automation.instance_file import INSTANCE_FILE
 from bridge_cart_assets.automation.state_files import damaged_files
+from bridge_cart_assets.lake.fsync import fsync_path
 from bridge_cart_assets.settings import Settings
 
 # What earlier versions wrote: such a file was never changed by its user, so it follows.
@@ -180,10 +181,13 @@ def dagster_home(settings: Settings) -> Path:
     try:
         home.mkdir(parents=True, exist_ok=True)
         if not instance.exists() or _was_written_earlier(instance):
-            # Beside it first: others may be reading it.
+            # Beside it first: others may be reading it. And forced first: an empty file would
+            # stand for Dagster's own settings, with telemetry.
             new = home / f"dagster.yaml.{os.getpid()}"
             new.write_text(INSTANCE_FILE)
+            fsync_path(new)
             new.replace(instance)
+            fsync_path(home)
     except OSError as error:
         raise unusable(home, error) from error
     os.environ["DAGSTER_HOME"] = str(home)
@@ -191,7 +195,9 @@ def dagster_home(settings: Settings) -> Path:
 
 
 def _was_written_earlier(instance: Path) -> bool:
-    return hashlib.sha256(instance.read_bytes()).hexdigest() in _WRITTEN_EARLIER
+    """Whether an earlier version wrote it. It forced nothing: a power cut may have emptied it."""
+    written = instance.read_bytes()
+    return not written.strip(b"\0") or hashlib.sha256(written).hexdigest() in _WRITTEN_EARLIER
 
 
 @contextmanager

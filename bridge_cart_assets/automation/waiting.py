@@ -62,8 +62,8 @@ def wait_for_turn(
 ) -> Obstacles:
     """Wait until no living run of a job is under way; end the dead ones.
 
-    Two runs at once would be safe and would do the same work twice. So this is a courtesy: of two
-    that begin in the same moment none waits.
+    Of two that begin in the same moment none waits here: the second one waits for the lock
+    (`pipeline.refresh_lock`), without a word about whose it is.
 
     Args:
         instance: where the runs are kept.

@@ -102,7 +102,7 @@ def check(settings: Settings, wait: float) -> None:
     refuse_other_format(lake)
     finish_operations(settings, wait)
     refuse_other_settings(lake, settings.silver)
-    with turn(settings, wait) as this_turn:
+    with turn(settings, wait, only_looks=True) as this_turn:
         outcome = this_turn.check()
     for verdict in outcome.checks:
         mark = "ok  " if verdict.passed else ("FAIL" if verdict.blocking else "warn")

@@ -24,6 +24,7 @@ from bridge_cart_assets.lake.catalogue_base import (
 )
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.duckdb_types import escaped, sql_type
+from bridge_cart_assets.lake.fsync import fsync_path
 from bridge_cart_assets.lake.local_copies import copy_files, remove_unused
 from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.leftovers import leftover
@@ -106,7 +107,10 @@ def build_catalogue(
         mark_as_built(new, finished_at)
         # What another program wrote to the old file and did not end would be done to the new one.
         write_ahead_of(path).unlink(missing_ok=True)
+        # Forced like a commit: a run that says it is done is seen after a power cut too.
+        fsync_path(new)
         os.replace(new, path)
+        fsync_path(path.parent)
     remove_unused(path.parent / COPIES, copies)
     return rows + sum(one.came.height for one in kept.values())
 

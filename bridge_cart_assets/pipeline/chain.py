@@ -5,6 +5,7 @@ same order, each followed by its checks.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bridge_cart_assets.pipeline.gold import GOLD_TABLES, recipes, update_table
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.pipeline.intake import take_in_source
 from bridge_cart_assets.pipeline.pending import pending_days
+from bridge_cart_assets.pipeline.refresh_lock import refreshing_alone
 from bridge_cart_assets.pipeline.silver import fold_due_days
 from bridge_cart_assets.pipeline.stored_tables import RAW_TABLES
 from bridge_cart_assets.settings import Settings, SilverSettings
@@ -43,32 +45,34 @@ def run(
         sources: the sources to take in.
         brokers: how the Kafka brokers are reached; no messages without.
         discount_rate: by how much money is worth less in a year, as a share.
-        catalogue: the DuckDB file; none is built without.
+        catalogue: the DuckDB file; none is built without. With one, no other run of this machine is
+            beside this one.
         run_id: written down with each commit.
         settings: what silver is made with.
         engine: where the work on records and lines is done; in this process without.
     """
-    refresh_silver(
-        lake,
-        landing,
-        sources=sources,
-        brokers=brokers,
-        run_id=run_id,
-        settings=settings,
-        engine=engine,
-    )
-    refresh_gold(lake, discount_rate=discount_rate, run_id=run_id, engine=engine)
-    if catalogue is not None:
-        build_catalogue(
-            catalogue,
+    with nullcontext() if catalogue is None else refreshing_alone(catalogue.parent):
+        refresh_silver(
             lake,
-            GOLD_TABLES,
-            SILVER_TABLES,
-            RAW_TABLES,
-            run_id,
-            datetime.now(UTC),
-            zone=(settings or SilverSettings()).timezone,
+            landing,
+            sources=sources,
+            brokers=brokers,
+            run_id=run_id,
+            settings=settings,
+            engine=engine,
         )
+        refresh_gold(lake, discount_rate=discount_rate, run_id=run_id, engine=engine)
+        if catalogue is not None:
+            build_catalogue(
+                catalogue,
+                lake,
+                GOLD_TABLES,
+                SILVER_TABLES,
+                RAW_TABLES,
+                run_id,
+                datetime.now(UTC),
+                zone=(settings or SilverSettings()).timezone,
+            )
 
 
 def refresh_silver(

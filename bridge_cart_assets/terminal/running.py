@@ -4,7 +4,7 @@ Belongs here: what all verbs that run a job have in common. Does not belong here
 is (`cli`), or how a run is executed (`automation.run_in_process`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +15,7 @@ from rich.console import Console
 from bridge_cart_assets.automation.latest_state import REFRESH
 from bridge_cart_assets.pipeline.open_operations import lake_shared
 from bridge_cart_assets.pipeline.phases import phase
+from bridge_cart_assets.pipeline.refresh_lock import refreshing_alone
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.terminal.escaping import EscapingConsole, printable
@@ -108,7 +109,9 @@ def say_on_console(line: str) -> None:
 
 
 @contextmanager
-def turn(settings: Settings, wait_seconds: float, *, is_alone: bool = False) -> Iterator[Turn]:
+def turn(
+    settings: Settings, wait_seconds: float, *, is_alone: bool = False, only_looks: bool = False
+) -> Iterator[Turn]:
     """The turn of this process to run jobs, once no other run is under way.
 
     Runs whose process is gone are ended, and named on stderr.
@@ -118,6 +121,7 @@ def turn(settings: Settings, wait_seconds: float, *, is_alone: bool = False) -> 
         wait_seconds: how long to wait for others at most.
         is_alone: whether this process has the lake for itself (`lake_alone`), and so has seen to it
             already that no other one has its turn meanwhile. It waits for runs of all jobs.
+        only_looks: whether nothing is written, so that others may run beside it.
 
     Raises:
         OperationOpenError: an erasure, retraction or restore is not complete.
@@ -140,9 +144,24 @@ def turn(settings: Settings, wait_seconds: float, *, is_alone: bool = False) -> 
             obstacles = wait_for_turn(instance, REFRESH, wait_seconds, say)
             for job in (CHECK, MAINTENANCE_JOB) if is_alone else ():
                 wait_for_turn(instance, job, wait_seconds, say)
+            came_at_once = only_looks or stack.enter_context(
+                refreshing_alone(settings.data, partial(_still_waiting, wait_seconds, say))
+            )
         for dead in obstacles.dead:
             say(f"ended {dead}; this run goes on from what it had committed")
-        yield Turn(settings, instance, console, was_free=obstacles == Obstacles())
+        was_free = came_at_once and obstacles == Obstacles()
+        yield Turn(settings, instance, console, was_free)
+
+
+def _still_waiting(bound_seconds: float, say: Callable[[str], None], waited: float) -> None:
+    """Wait for a process that has its turn already, whose run Dagster does not know yet."""
+    from bridge_cart_assets.automation.waiting import WaitedTooLongError
+
+    if waited >= bound_seconds:
+        raise WaitedTooLongError(
+            f"another process is still bringing gold up to date after {bound_seconds:,.0f} s of "
+            "waiting\ntry again later, or wait longer: --wait SECONDS"
+        )
 
 
 def _say(console: Console, line: str) -> None:

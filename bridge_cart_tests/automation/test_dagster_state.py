@@ -172,7 +172,26 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path, command: Com
     assert len(done.stderr.strip().splitlines()) == 2
 
 
-@pytest.mark.parametrize("earlier", WRITTEN_EARLIER)
+def test_the_instance_file_is_forced_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut could leave it empty: Dagster's own settings then, with telemetry."""
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.delenv("DAGSTER_HOME")
+    file = tmp_path / "dagster" / "dagster.yaml"
+    forced: list[tuple[str, bool]] = []
+
+    def fsync(opened: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{opened}"))
+        forced.append((path.name, file.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    instance.dagster_home(Settings(data=tmp_path, lake=str(tmp_path / "lake")))
+    assert forced == [(f"dagster.yaml.{os.getpid()}", False), ("dagster", True)]
+
+
+# The last two are what a power cut left of those that were not forced.
+@pytest.mark.parametrize("earlier", [*WRITTEN_EARLIER, "", "\0" * 900])
 def test_an_unchanged_instance_file_of_an_earlier_version_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, earlier: str
 ) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bridge_cart_assets.lake import commits
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.lake.maintenance import maintain, versions_served
+from bridge_cart_assets.lake.maintenance import Done, maintain, versions_served
 from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 
 
@@ -28,10 +28,15 @@ def main() -> None:
     commits.CommitConflictError.__init__ = count  # type: ignore[method-assign, assignment]
     print("ready", flush=True)
     while not (data / "enough").exists():
-        served = versions_served(data / "bridge_cart.duckdb")
-        done = maintain(Lake(str(data / "lake")), STORED_TABLES, "upkeep", served=served)
+        done = maintain_once(data)
         with (data / "upkeep").open("a") as log:
             log.write("x" * sum(table.files_after < table.files_before for table in done))
+
+
+def maintain_once(data: Path) -> list[Done]:
+    """What the nightly job does."""
+    served = versions_served(data / "bridge_cart.duckdb")
+    return maintain(Lake(str(data / "lake")), STORED_TABLES, "upkeep", served=served)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The DuckDB file: what is in it, and that readers never see half of it."""
 
+import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -201,3 +202,19 @@ def test_the_lake_may_lie_in_any_folder(tmp_path: Path, folder: str) -> None:
 
 def files(paths: Iterable[Path]) -> list[str]:
     return sorted(path.name for path in paths)
+
+
+def test_a_new_catalogue_and_its_name_are_forced_to_disk(
+    lake: Lake, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a run says it has done stays after a power cut; what strace sees is in `faults`."""
+    forced: list[tuple[str, bool]] = []
+    inode = catalogue.stat().st_ino
+
+    def fsync(opened: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{opened}"))
+        forced.append((path.name, catalogue.stat().st_ino != inode))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    build(lake, catalogue, "run-2")
+    assert forced == [(catalogue.name, False), (catalogue.parent.name, True)]
