@@ -7,6 +7,7 @@ not belong here: what the rows mean, or anything that knows Dagster.
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -34,7 +35,7 @@ from bridge_cart_assets.lake.fsync import fsync_commit
 from bridge_cart_assets.lake.open_tables import OpenTable, OpenTables
 from bridge_cart_assets.lake.row_files import RowFiles
 from bridge_cart_assets.lake.staging import StagedFiles
-from bridge_cart_assets.lake.table_files import table_files
+from bridge_cart_assets.lake.table_files import read_entry, table_files
 from bridge_cart_assets.lake.transactions import all_transactions
 from bridge_cart_assets.lake.vacuum import TOMBSTONE_RETENTION
 from bridge_cart_assets.object_store import StoreError, is_uri, store_problem
@@ -244,7 +245,7 @@ class Snapshot:
                     staged.add(some)
                 return self.append_staged(staged, commit)
         return self._commit(
-            lambda handle: write_rows(handle, self.table, rows, commit, "append"), commit
+            lambda handle, commit: write_rows(handle, self.table, rows, commit, "append"), commit
         )
 
     def replace(self, frame: pl.DataFrame, commit: Commit) -> int:
@@ -260,7 +261,7 @@ class Snapshot:
             if self.read().sort(order).equals(rows.sort(order)):
                 return self.version or 0
         return self._commit(
-            lambda handle: write_rows(handle, self.table, rows, commit, "overwrite"), commit
+            lambda handle, commit: write_rows(handle, self.table, rows, commit, "overwrite"), commit
         )
 
     def apply(self, change: Change, commit: Commit, *, even_if_empty: bool = False) -> int:
@@ -277,7 +278,9 @@ class Snapshot:
             return self.version or 0
         if not change.updates.height and not change.deletes.height:
             return self.append(change.inserts, commit)
-        return self._commit(lambda handle: merge_rows(handle, self.table, change, commit), commit)
+        return self._commit(
+            lambda handle, commit: merge_rows(handle, self.table, change, commit), commit
+        )
 
     def is_scattered(self, target: int = compaction.TARGET_BYTES) -> bool:
         """Whether there are small files that `compact` would put together."""
@@ -394,7 +397,7 @@ class Snapshot:
         self.create_if_missing()
         added = [staging.addition(action, data_change=True) for action in actions]
         return self._commit(
-            lambda handle: add_and_remove_files(handle, self.table, added, commit), commit
+            lambda handle, commit: add_and_remove_files(handle, self.table, added, commit), commit
         )
 
     def vacuum(self, keep: timedelta = TOMBSTONE_RETENTION, spare: int | None = None) -> list[str]:
@@ -456,7 +459,8 @@ class Snapshot:
         staged.is_committed = True
         try:
             return self._commit(
-                lambda handle: add_and_remove_files(handle, self.table, actions, commit), commit
+                lambda handle, commit: add_and_remove_files(handle, self.table, actions, commit),
+                commit,
             )
         except CommitConflictError:
             staged.is_committed = False
@@ -466,18 +470,35 @@ class Snapshot:
         known = all(self.transaction(n) == v for n, v in commit.transactions.items())
         return known and self.version is not None and self.as_of == (commit.as_of or self.as_of)
 
-    def _commit(self, write: Callable[[DeltaTable], None], commit: Commit) -> int:
+    def _commit(self, write: Callable[[DeltaTable, Commit], None], commit: Commit) -> int:
         """Write through the handle that was opened; the version that was committed."""
         handle = self._existing_or_new()
         planned_on = handle.version()
         known = self._opened.transactions(self.table, self.table_id, planned_on)
-        write(handle)
+        attempt = replace(commit, attempt=uuid.uuid4().hex)
+        try:
+            write(handle, attempt)
+        except CommitConflictError:
+            if not self._has_written(planned_on + 1, attempt):
+                raise
+            handle = self._handle = self._load(planned_on + 1)
         version = self._fsync_commit(handle)
         if known is not None and version == planned_on + 1 and self._folder is None:
             added = commit_transactions(planned_on, commit)
             self._opened.remember(self.table, self.table_id, version, {**known, **added})
         self._share(handle)
         return version
+
+    def _has_written(self, version: int, attempt: Commit) -> bool:
+        """Whether a refused attempt is there all the same: a store wrote it and its answer was
+        lost, so the request was repeated and met its own entry."""
+        if self._folder is not None:
+            return False
+        try:
+            entry = read_entry(self._files, version)
+        except FileNotFoundError:
+            return False
+        return attempt.attempt in entry
 
     def _fsync_commit(self, handle: DeltaTable) -> int:
         """The version that was committed, once it would survive a power cut."""
