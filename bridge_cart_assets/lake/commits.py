@@ -33,6 +33,9 @@ AS_OF = "bridge-cart/as_of"
 # In a commit's metadata: how many transactions its log entry ends with, so that one that was cut
 # off between two lines can be recognised.
 TRANSACTIONS = "bridge_cart.transactions"
+# Also there: which attempt wrote the entry. A store may write one and lose the answer; the request
+# is then repeated, and refused because the entry is there.
+ATTEMPT = "bridge_cart.attempt"
 _ATTEMPTS = 8
 # Seconds before the second attempt at most; before each later one twice as many.
 RETRY_SECONDS = 0.02
@@ -54,12 +57,14 @@ class Commit:
         transactions: what has been taken in, by name and version, for instance the version of
             an upstream table or a file's fingerprint.
         notes: what people may want to know of the commit, by name (`lake.commit_notes` reads it).
+        attempt: what tells one attempt to write it from every other.
     """
 
     run_id: str
     as_of: date | None = None
     transactions: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    attempt: str = ""
 
 
 def write_rows(
@@ -165,6 +170,7 @@ def _properties(handle: DeltaTable, commit: Commit) -> CommitProperties:
     if commit.as_of is not None:
         metadata["bridge_cart.as_of"] = commit.as_of.isoformat()
     metadata[TRANSACTIONS] = str(len(transactions))
+    metadata[ATTEMPT] = commit.attempt
     return CommitProperties(
         custom_metadata=metadata,
         app_transactions=[Transaction(name, v) for name, v in transactions.items()],

@@ -154,11 +154,14 @@ def _delta_type(dtype: pl.DataType) -> PrimitiveType | ArrayType:
 
 
 def _properties(table: Table, uri: str) -> dict[str, str | None]:
-    # Statistics stay in the log after a row is gone: none on what tells a person.
+    # Statistics stay in the log after a row is gone: none on what tells a person. Raw is read by
+    # batch day, which is its partition, and keeps a file for each day for ever: statistics of its
+    # columns were three quarters of each checkpoint, and no reader asked for them.
     measured = [
         name
         for name, dtype in table.dtypes.items()
-        if name not in table.without_statistics
+        if table.layer != "raw"
+        and name not in table.without_statistics
         and name not in table.partition_by
         and not dtype.is_nested()
     ]

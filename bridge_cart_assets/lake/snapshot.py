@@ -8,6 +8,7 @@ import json
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +42,7 @@ from bridge_cart_assets.lake.open_tables import OpenTable, OpenTables
 from bridge_cart_assets.lake.past_versions import FileEntry
 from bridge_cart_assets.lake.row_files import RowFiles
 from bridge_cart_assets.lake.staging import StagedFiles
-from bridge_cart_assets.lake.table_files import table_files
+from bridge_cart_assets.lake.table_files import read_entry, table_files
 from bridge_cart_assets.lake.transactions import TAKEN_BACK, all_transactions, recorded
 from bridge_cart_assets.lake.vacuum import TOMBSTONE_RETENTION
 from bridge_cart_assets.object_store import StoreError, is_uri, store_problem
@@ -263,7 +264,7 @@ class Snapshot:
                     staged.add(some)
                 return self.append_staged(staged, commit)
         return self._commit(
-            lambda handle: write_rows(handle, self.table, rows, commit, "append"), commit
+            lambda handle, commit: write_rows(handle, self.table, rows, commit, "append"), commit
         )
 
     def replace(self, frame: pl.DataFrame, commit: Commit) -> int:
@@ -281,7 +282,9 @@ class Snapshot:
         # Columns that came since are added in this commit: none of its rows is without them.
         takes_up = bool(self._lacking)
         return self._commit(
-            lambda handle: write_rows(handle, self.table, rows, commit, "overwrite", takes_up),
+            lambda handle, commit: write_rows(
+                handle, self.table, rows, commit, "overwrite", takes_up
+            ),
             commit,
             adds_columns=takes_up,
         )
@@ -300,7 +303,9 @@ class Snapshot:
             return self.version or 0
         if not change.updates.height and not change.deletes.height:
             return self.append(change.inserts, commit)
-        return self._commit(lambda handle: merge_rows(handle, self.table, change, commit), commit)
+        return self._commit(
+            lambda handle, commit: merge_rows(handle, self.table, change, commit), commit
+        )
 
     def is_scattered(self, target: int = compaction.TARGET_BYTES) -> bool:
         """Whether there are small files that `compact` would put together."""
@@ -420,7 +425,7 @@ class Snapshot:
         self.create_if_missing()
         added = [staging.addition(action, data_change=True) for action in actions]
         return self._commit(
-            lambda handle: add_and_remove_files(handle, self.table, added, commit), commit
+            lambda handle, commit: add_and_remove_files(handle, self.table, added, commit), commit
         )
 
     def exchange_files(
@@ -447,7 +452,7 @@ class Snapshot:
         ]
         actions += [past_versions.removal(entry) for entry in removed]
         return self._commit(
-            lambda handle: add_and_remove_files(handle, self.table, actions, commit), commit
+            lambda handle, commit: add_and_remove_files(handle, self.table, actions, commit), commit
         )
 
     def vacuum(self, keep: timedelta = TOMBSTONE_RETENTION, spare: int | None = None) -> list[str]:
@@ -509,7 +514,8 @@ class Snapshot:
         staged.is_committed = True
         try:
             return self._commit(
-                lambda handle: add_and_remove_files(handle, self.table, actions, commit), commit
+                lambda handle, commit: add_and_remove_files(handle, self.table, actions, commit),
+                commit,
             )
         except CommitConflictError:
             staged.is_committed = False
@@ -520,7 +526,11 @@ class Snapshot:
         return known and self.version is not None and self.as_of == (commit.as_of or self.as_of)
 
     def _commit(
-        self, write: Callable[[DeltaTable], None], commit: Commit, *, adds_columns: bool = False
+        self,
+        write: Callable[[DeltaTable, Commit], None],
+        commit: Commit,
+        *,
+        adds_columns: bool = False,
     ) -> int:
         """Write through the handle that was opened; the version that was committed.
 
@@ -532,7 +542,13 @@ class Snapshot:
         handle = self._existing_or_new(adds_columns=not adds_columns)
         planned_on = handle.version()
         known = self._opened.transactions(self.table, self.table_id, planned_on)
-        write(handle)
+        attempt = replace(commit, attempt=uuid.uuid4().hex)
+        try:
+            write(handle, attempt)
+        except CommitConflictError:
+            if not self._has_written(planned_on + 1, attempt):
+                raise
+            handle = self._handle = self._load(planned_on + 1)
         self._lacking = ()
         version = self._fsync_commit(handle)
         if known is not None and version == planned_on + 1 and self._folder is None:
@@ -541,6 +557,17 @@ class Snapshot:
             self._opened.remember(self.table, self.table_id, version, holding)
         self._share(handle)
         return version
+
+    def _has_written(self, version: int, attempt: Commit) -> bool:
+        """Whether a refused attempt is there all the same: a store wrote it and its answer was
+        lost, so the request was repeated and met its own entry."""
+        if self._folder is not None:
+            return False
+        try:
+            entry = read_entry(self._files, version)
+        except FileNotFoundError:
+            return False
+        return attempt.attempt in entry
 
     def _fsync_commit(self, handle: DeltaTable) -> int:
         """The version that was committed, once it would survive a power cut."""

@@ -119,7 +119,9 @@ class StagedFiles:
         entries = (read_entry(self._files, version) for version in versions)
         lines = (line for entry in entries for line in entry.splitlines())
         added = (action["add"] for line in lines if "add" in (action := json.loads(line)))
-        return [json.dumps({**add, "path": f"{self._folder}/{add['path']}"}) for add in added]
+        # A store whose answer was lost has the entry, and one more that says the same.
+        once = {add["path"]: add for add in added}
+        return [json.dumps({**add, "path": f"{self._folder}/{path}"}) for path, add in once.items()]
 
     def tidy_up(self) -> None:
         """Remove the small table's log, and the files too unless a version may refer to them.

@@ -1,12 +1,13 @@
 """Days on which little happens, ten thousand of them: what grows, and what stays as it is.
 
-    python -m bridge_cart_tests.benchmarks.many_days FOLDER [--days 10000]
+    python -m bridge_cart_tests.benchmarks.many_days FOLDER [--days 10000] [--table raw/purchases]
 
 A small shop is taken in on the first day. On each later one the five ways in which tables are
 written make one commit each, through the same snapshots as a run: a file into raw, an order line
 and a count into silver, a table of gold replaced, one of them a row longer each day. Every four
-weeks all tables are maintained. The clock follows (libfaketime, Debian's package `faketime`), and
-files get the time of their day, so that logs and removed files expire as they would.
+weeks all tables are maintained. With `--table` only that table has commits and maintenance. The
+clock follows (libfaketime, Debian's package `faketime`), and files get the time of their day, so
+that logs and removed files expire as they would.
 
 Belongs here: sizes and times of the lake over days. Does not belong here: what a whole run costs
 (`side_by_side`), or Dagster's history, which is bounded by a number of runs (docs/operations.md).
@@ -46,10 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="thousands of days with little in each")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--days", type=int, default=10_000)
+    parser.add_argument("--table", action="append", default=[], metavar="PATH")
     asked = parser.parse_args(arguments)
     _under_a_clock_of_our_own(asked.folder)
     print("| " + " | ".join(_SHOWN) + " |", "| --: | --- |" + " --: |" * 5, sep="\n", flush=True)
-    for day, table, *figures in _days(asked.folder, asked.days):
+    for day, table, *figures in _days(asked.folder, asked.days, asked.table):
         texts = [f"{day:,}", str(table), *(f"{figure:,.4g}" for figure in figures)]
         texts += ["–"] * (len(_SHOWN) - len(texts))
         print("| " + " | ".join(texts) + " |", flush=True)
@@ -127,7 +129,7 @@ def _written(lake: "Lake") -> list[Written]:
     ]
 
 
-def _days(folder: Path, days: int) -> Iterator[tuple[float | str, ...]]:
+def _days(folder: Path, days: int, paths: Sequence[str]) -> Iterator[tuple[float | str, ...]]:
     from bridge_cart_assets.lake.catalogue import build_catalogue
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.maintenance import maintain, versions_served
@@ -141,7 +143,8 @@ def _days(folder: Path, days: int) -> Iterator[tuple[float | str, ...]]:
     chain.run(lake, folder / "landing", catalogue=catalogue)
     seen: set[Path] = set()
     _date(lake, _FIRST, seen)
-    tables = _written(lake)
+    tables = [table for table in _written(lake) if not paths or table.table.path in paths]
+    kept_up = [table.table for table in tables] if paths else STORED_TABLES
     maintained = 0.0
     for number in range(1, days):
         day = _FIRST + timedelta(days=number)
@@ -150,7 +153,7 @@ def _days(folder: Path, days: int) -> Iterator[tuple[float | str, ...]]:
             _date(lake, day, seen)
             _set_clock(folder, day)
             began = time.process_time()
-            maintain(lake, STORED_TABLES, str(number), served=versions_served(catalogue))
+            maintain(lake, kept_up, str(number), served=versions_served(catalogue))
             maintained = time.process_time() - began
             _date(lake, day, seen)
         if number + 1 in {*_MARKS, days}:
@@ -162,7 +165,7 @@ def _days(folder: Path, days: int) -> Iterator[tuple[float | str, ...]]:
                 yield (number + 1, table.table.path, seconds * 1e3, *table.sizes(lake))
             megabytes = catalogue.stat().st_size / 1e6
             yield (number + 1, f"the catalogue, {megabytes:.1f} MB, built", built * 1e3)
-            yield (number + 1, "maintenance, all tables", maintained * 1e3)
+            yield (number + 1, "maintenance of all of them", maintained * 1e3)
 
 
 def _land(file: Path) -> None:

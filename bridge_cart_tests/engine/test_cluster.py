@@ -5,6 +5,7 @@ form (`make test-engines`) has whole runs: further days, executors and drivers t
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,6 +124,20 @@ def test_a_run_on_two_executors_gives_the_tables_of_one_without(
 def test_further_days_too(cluster: Cluster, tmp_path: Path) -> None:
     for days in (SHOP.days, *LATER):
         land(tmp_path, days=days)
+        assert unequal(take_in(tmp_path, None), take_in(tmp_path, cluster, "other")) == []
+
+
+@pytest.mark.engines
+def test_online_retail_in_two_runs_too(
+    cluster: Cluster, online_retail: Path, tmp_path: Path
+) -> None:
+    """Half a million real lines in 305 files; the second run brings the last three."""
+    landing = tmp_path / "landing" / "online_retail"
+    landing.mkdir(parents=True)
+    files = sorted(online_retail.glob("*.csv"))
+    for arriving in (files[:-3], files[-3:]):
+        for file in arriving:
+            shutil.copy(file, landing)
         assert unequal(take_in(tmp_path, None), take_in(tmp_path, cluster, "other")) == []
 
 

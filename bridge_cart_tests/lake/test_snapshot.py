@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from bridge_cart_assets.lake.changes import Change, diff
 from bridge_cart_assets.lake.commits import Commit, CommitConflictError, retry_on_conflict
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.snapshot import Snapshot
+from bridge_cart_assets.tables.raw import raw_table
 from bridge_cart_assets.tables.table import SchemaMismatchError, Table
 from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
 
@@ -336,6 +337,19 @@ def test_the_log_has_no_statistics_of_what_tells_a_person(lake: Lake, table: Tab
         for kind in ("minValues", "maxValues", "nullCount"):
             assert "name" not in one[kind]
     assert "Name of" not in json.dumps(actions)
+
+
+def test_the_log_of_raw_counts_rows_and_has_no_other_statistics(lake: Lake) -> None:
+    """A file for each day stays there for ever, and no reader asks for its columns."""
+    table = raw_table("visits", {"visitor": "Who came"})
+    record = {name: "x" for name, dtype in table.dtypes.items() if dtype == pl.String}
+    for day in (1, 2):
+        received = {**record, "_batch_day": date(2024, 1, day), "_ingested_at": datetime.now(UTC)}
+        rows = pl.DataFrame([{**received, "_pos": pos} for pos in (1, 2)], schema=table.dtypes)
+        lake.snapshot(table).append(rows, RUN)
+    stats = [json.loads(a["add"]["stats"]) for a in log(lake, table) if "add" in a]
+    assert stats == [{"numRecords": 2, "minValues": {}, "maxValues": {}, "nullCount": {}}] * 2
+    assert lake.snapshot(table).rows == 4
 
 
 def test_the_files_have_no_statistics_of_what_tells_a_person(lake: Lake) -> None:

@@ -118,6 +118,7 @@ class Fault:
         code: the error's code in S3's words.
         seconds: waits so long before it answers.
         cut: closes the connection in the middle of the answer.
+        late: the server does what it was asked for, and only its answer is lost.
         concerns: which requests, by method and path.
         times: how many of them; all without a number.
     """
@@ -126,6 +127,7 @@ class Fault:
     code: str = ""
     seconds: float = 0.0
     cut: bool = False
+    late: bool = False
     concerns: Callable[[str, str], bool] = lambda method, path: True
     times: int = 1 << 30
 
@@ -171,6 +173,10 @@ def failing_proxy(server: Server) -> Iterator[Proxy]:
             answer = connection.getresponse()
             content = answer.read()
             headers = dict(answer.getheaders())
+            if fault and fault.late:
+                connection.close()
+                self.close_connection = True
+                return
             if fault and fault.cut:
                 headers["Content-Length"] = str(len(content))
                 self._answer(answer.status, headers, content[: len(content) // 2])

@@ -12,11 +12,13 @@ from bridge_cart_assets.ingestion.files import read_file
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.lake.commits import Commit
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.staging import FOLDERS
 from bridge_cart_assets.object_store import StoreError, object_store, store_problem
 from bridge_cart_assets.terminal.messages import words_for
-from bridge_cart_tests.lake.rows import VISITS, visits
+from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
 from bridge_cart_tests.stores.servers import SECRET, Fault, Proxy, Server, free_port
 from bridge_cart_tests.stores.shops import Command, StoredShop, where_the_secret_stands
+from bridge_cart_tests.stores.test_rivals_and_kills import WAYS, append
 
 ANNA, BO = visits(("anna", "2024-01", 1)), visits(("bo", "2024-01", 2))
 
@@ -27,6 +29,10 @@ def is_put(method: str, path: str) -> bool:
 
 def is_entry(method: str, path: str) -> bool:
     return method == "PUT" and "_delta_log" in path
+
+
+def is_entry_of_table(method: str, path: str) -> bool:
+    return is_entry(method, path) and not any(folder in path for folder in FOLDERS)
 
 
 DENIED = Fault(403, "AccessDenied")
@@ -52,7 +58,11 @@ def lake(server: Server, bucket: str, proxy: Proxy) -> Lake:
     ("fault", "word"),
     [
         (Fault(403, "AccessDenied"), "permission was denied"),
-        (Fault(403, "InvalidAccessKeyId"), "credentials are missing or not accepted"),
+        pytest.param(
+            Fault(403, "InvalidAccessKeyId"),
+            "credentials are missing or not accepted",
+            marks=pytest.mark.slow,
+        ),
         (Fault(403, "AccessDenied", concerns=is_put), "permission was denied (PUT)"),
         # What a server answers with 5xx is asked again for half a minute.
         pytest.param(FULL, "the store is full", marks=pytest.mark.engines),
@@ -82,12 +92,16 @@ def test_a_write_that_a_store_refuses_leaves_the_table_as_it_was(
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(503, "SlowDown", times=2),
-        Fault(500, "InternalError", concerns=is_entry, times=1),
-        Fault(cut=True, concerns=lambda method, path: method == "GET", times=1),
-        Fault(seconds=0.5, times=4),
+        pytest.param(Fault(503, "SlowDown", times=2), id="slow down", marks=pytest.mark.slow),
+        pytest.param(
+            Fault(500, "InternalError", concerns=is_entry, times=1), id="an entry that fails"
+        ),
+        pytest.param(
+            Fault(cut=True, concerns=lambda method, path: method == "GET", times=1),
+            id="a cut answer",
+        ),
+        pytest.param(Fault(seconds=0.5, times=4), id="slow", marks=pytest.mark.slow),
     ],
-    ids=["slow down", "an entry that fails", "a cut answer", "slow"],
 )
 def test_a_store_that_fails_for_a_moment_is_asked_again(
     lake: Lake, proxy: Proxy, fault: Fault
@@ -96,6 +110,27 @@ def test_a_store_that_fails_for_a_moment_is_asked_again(
     lake.snapshot(VISITS).append(BO, Commit("after all"))
     assert proxy.failed
     assert sorted(lake.snapshot(VISITS).read()["visitor"]) == ["anna", "bo"]
+
+
+@pytest.mark.parametrize(
+    "concerns", [is_entry_of_table, pytest.param(is_entry, marks=pytest.mark.slow)]
+)
+def test_a_commit_whose_answer_is_lost_is_there_once(
+    server: Server, bucket: str, proxy: Proxy, concerns: Callable[[str, str], bool]
+) -> None:
+    """The entry is put again, and refused because it is there: it is the writer's own."""
+    lake = Lake(f"s3://{bucket}/lake", server.environment(proxy.endpoint))
+    append(lake.snapshot(BY_MONTH), "first")
+    append(lake.snapshot(BY_MONTH), "second")
+    names = ["first", "second"]
+    for way in WAYS:
+        proxy.fault = Fault(late=True, concerns=concerns, times=1)
+        way(lake.snapshot(BY_MONTH), way.__name__)
+        assert proxy.fault.times == 0, "no answer was lost"
+        names.append(way.__name__)
+        snapshot = lake.snapshot(BY_MONTH)
+        assert sorted(snapshot.read()["visitor"]) == sorted(names)
+        assert snapshot.transactions(names[2:]) == dict.fromkeys(names[2:], 1)
 
 
 def test_a_landed_object_whose_connection_breaks_is_not_refused(

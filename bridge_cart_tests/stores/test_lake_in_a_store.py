@@ -9,24 +9,66 @@ import polars as pl
 import pytest
 
 from bridge_cart_assets.lake import local_copies
-from bridge_cart_assets.lake.catalogue import COPIES
+from bridge_cart_assets.lake.catalogue import COPIES, build_catalogue
 from bridge_cart_assets.lake.commits import Commit
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import heal
 from bridge_cart_assets.lake.maintenance import maintain
 from bridge_cart_assets.pipeline import chain
+from bridge_cart_assets.pipeline.gold import recipes, update_table
 from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
+from bridge_cart_assets.sources.purchases import PURCHASES as SOURCE
 from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES
-from bridge_cart_assets.tables.silver import PURCHASES
+from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES
+from bridge_cart_assets.tables.silver import TABLES as SILVER_TABLES
 from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
+from bridge_cart_tests.lake.test_maintenance import RUN_AT
 from bridge_cart_tests.lakehouse.tables import WITHOUT_MODEL, contents, differences
 from bridge_cart_tests.reports.conftest import browse
+from bridge_cart_tests.stores.deaths import Killed, dies_after
 from bridge_cart_tests.stores.servers import Server
 from bridge_cart_tests.stores.shops import Command, StoredShop, where_the_secret_stands
 
+FEATURES = next(recipe for recipe in recipes(0.0) if recipe.table is CUSTOMER_FEATURES)
 COUNT = "SELECT count(*) AS n FROM silver.purchases"
 
 
+def test_a_fold_that_dies_over_a_store_is_ended_by_the_next_one(
+    server: Server,
+    bucket: str,
+    tmp_path: Path,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The short form of the next test, and of those of kills: order lines, one table of gold."""
+    stored = StoredShop(tmp_path / "data", bucket, server)
+    stored.land(2)
+
+    def fold(lake: Lake) -> None:
+        chain.refresh_silver(lake, stored.landing, sources=[SOURCE], settings=stored.silver)
+
+    with monkeypatch.context() as patch:
+        dies_after(5, patch)
+        with pytest.raises(Killed):
+            fold(stored.lake)
+    assert stored.lake.snapshot(ACCOUNTING).version is None
+    beside = Lake(str(tmp_path / "local"))
+    for lake in (stored.lake, beside):
+        fold(lake)
+        update_table(lake, FEATURES, "run")
+    tables = (*SILVER_TABLES, CUSTOMER_FEATURES)
+    assert differences(contents(beside, tables), contents(stored.lake, tables)) == []
+    assert stored.without_doubles() == []
+
+    catalogue = stored.data / "bridge_cart.duckdb"
+    build_catalogue(catalogue, stored.lake, [CUSTOMER_FEATURES], SILVER_TABLES, [], "run", RUN_AT)
+    lines = beside.snapshot(PURCHASES).rows
+    asked = command("sql", COUNT, "--format", "json", **stored.environment)
+    assert json.loads(asked.stdout) == [{"n": lines}]
+    assert where_the_secret_stands(tmp_path, [asked.stdout, asked.stderr]) == []
+
+
+@pytest.mark.slow
 def test_the_command_over_a_store_does_what_it_does_over_a_folder(
     server: Server, bucket: str, tmp_path: Path, command: Command
 ) -> None:
@@ -42,13 +84,7 @@ def test_the_command_over_a_store_does_what_it_does_over_a_folder(
     assert not (data / "lake").exists()
 
     lines = beside.snapshot(PURCHASES).rows
-    asked = command(
-        "sql",
-        "SELECT count(*) AS n FROM silver.purchases",
-        "--format",
-        "json",
-        **stored.environment,
-    )
+    asked = command("sql", COUNT, "--format", "json", **stored.environment)
     assert json.loads(asked.stdout) == [{"n": lines}]
     told = command("status", "--json", **stored.environment)
     assert json.loads(told.stdout)["tables"]["silver/purchases"]["rows"] == lines
@@ -154,9 +190,6 @@ def test_what_a_table_is_asked_again_costs_one_request(lake: Lake, server: Serve
 def test_the_catalogue_fetches_a_file_once_and_lets_old_ones_go(
     lake: Lake, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bridge_cart_assets.lake.catalogue import build_catalogue
-    from bridge_cart_tests.lake.test_maintenance import RUN_AT
-
     path = tmp_path / "catalogue.duckdb"
 
     def build() -> dict[str, int]:

@@ -5,14 +5,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bridge_cart_assets.lake import snapshot as snapshot_module
 from bridge_cart_assets.lake.changes import Change
 from bridge_cart_assets.lake.commits import Commit, CommitConflictError, retry_on_conflict
 from bridge_cart_assets.lake.delta import Lake
@@ -23,6 +21,7 @@ from bridge_cart_tests.faults.command_rounds import random_moments
 from bridge_cart_tests.faults.laws import NATIVE
 from bridge_cart_tests.lake.rows import BY_MONTH, visits
 from bridge_cart_tests.lakehouse.tables import WITHOUT_MODEL, contents, differences
+from bridge_cart_tests.stores.deaths import Killed, dies_after
 from bridge_cart_tests.stores.servers import Server
 from bridge_cart_tests.stores.shops import Command, StoredShop, where_the_secret_stands
 
@@ -104,22 +103,8 @@ def test_of_two_writers_at_once_one_plans_again_and_both_are_there_once(
         assert snapshot.transactions(names) == dict.fromkeys(names, 1)
 
 
-class Killed(BaseException):
-    """Stands for the death of the process: nobody tidies up after it."""
-
-
-def dying(write: Callable[..., None], left: Iterator[int]) -> Callable[..., None]:
-    """A write after which the process dies when none is left."""
-
-    def call(*arguments: Any) -> None:
-        write(*arguments)
-        if not next(left):
-            raise Killed
-
-    return call
-
-
-@pytest.mark.parametrize("deaths", [(5,), pytest.param((2, 4, 7), marks=pytest.mark.engines)])
+@pytest.mark.engines
+@pytest.mark.parametrize("deaths", [(5,), (2, 4, 7)])
 def test_a_fold_that_dies_between_its_commits_is_done_by_the_next_run(
     server: Server,
     bucket: str,
@@ -136,11 +121,8 @@ def test_a_fold_that_dies_between_its_commits_is_done_by_the_next_run(
     beside = Lake(str(tmp_path / "local"))
     fold(beside)
     for last in deaths:
-        left = iter(range(last - 1, -1, -1))
         with monkeypatch.context() as patch:
-            for name in ("write_rows", "merge_rows"):
-                write = getattr(snapshot_module, name)
-                patch.setattr(snapshot_module, name, dying(write, left))
+            dies_after(last, patch)
             with pytest.raises(Killed):
                 fold(stored.lake)
     fold(stored.lake)
