@@ -21,6 +21,7 @@ class Thresholds:
         value_age: a value model is fitted again when it is so old.
         value_growth: and when there are so many more or fewer customers, as a share.
         value_agreement: what customers pay for an order, as a share of what Gamma-Gamma expects.
+        calibration_days: past days that a correction of the value model's forecasts learns from.
         calibration_error: mean gap between predicted and observed churn that is still calibrated.
         segments_fewest, segments_most: how many segments a model may have.
         segment_smallest, segment_largest: share of the customers that a segment may hold.
@@ -52,6 +53,7 @@ class Thresholds:
     value_age: timedelta = timedelta(days=7)
     value_growth: float = 0.10
     value_agreement: float = 0.50
+    calibration_days: int = 6
     calibration_error: float = 0.10
     segments_fewest: int = 3
     segments_most: int = 8

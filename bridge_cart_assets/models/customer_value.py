@@ -10,7 +10,7 @@ customers as they are. Its version is the as_of of the fit.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -28,13 +28,18 @@ from bridge_cart_assets.models.buy_till_you_die import (
     fit_gamma_gamma,
     fit_nbd,
 )
+from bridge_cart_assets.models.calibration import Calibration, fit_calibration
+from bridge_cart_assets.models.forecast import forecast, orders_per_day
 from bridge_cart_assets.models.likelihood import Fitted, Floats, parameters
+from bridge_cart_assets.models.past_days import per_day as per_day_of
+from bridge_cart_assets.models.past_days import recent_orders, to_learn_from
 from bridge_cart_assets.models.value_judgement import (
     DATA,
     NAIVE,
     VALUE,
     gamma_gamma_rejection,
     last_judged,
+    verdict_on_calibration,
     version_of,
     worse_than_naive,
 )
@@ -48,6 +53,7 @@ YEAR = 365
 # The year is discounted in quarters: within one the rate changes a value by about a hundredth.
 _QUARTERS = (0, 90, 182, 273, YEAR)
 _LOW, _HIGH = 1 / 3, 2 / 3
+ORDERS_PER_DAY = "orders_per_day"
 _KINDS: Mapping[str, type[BgNbd] | type[Nbd] | type[NaiveRate]] = {
     "bg_nbd": BgNbd,
     "nbd": Nbd,
@@ -69,15 +75,21 @@ class ValueModel:
 
     Attributes:
         version: the as_of of the training as YYYYMMDD.
-        orders: when customers order.
+        orders: on which days customers order.
+        orders_per_day: orders that the shop has on a customer's day with an order.
+        calibration: how its forecasts are corrected by the shop's past; None to leave them.
         value: the value of an order; None for each customer's own mean.
         status: fitted, or fallback and why.
+        why: why the forecasts are corrected, or are not.
     """
 
     version: int
     orders: Orders
+    orders_per_day: float
+    calibration: Calibration | None
     value: GammaGamma | None
     status: str
+    why: str
 
 
 def _up_to(models: pl.LazyFrame, as_of: date) -> pl.DataFrame:
@@ -89,18 +101,21 @@ def value_model(
     earlier: pl.LazyFrame,
     features: pl.LazyFrame,
     metrics: pl.LazyFrame,
+    purchases: pl.LazyFrame,
     as_of: date,
     *,
     asked: bool = False,
 ) -> pl.DataFrame:
     """The value models up to now, with one more when it is due.
 
-    The new one is the first of BG/NBD, NBD and the naive rate that nothing speaks against.
+    The new one is the first of BG/NBD, NBD and the naive rate that nothing speaks against. Its
+    forecasts are corrected by the shop's past where that was better when it was judged.
 
     Args:
         earlier: rows of gold/value_model as they are.
         features: rows of gold/customer_features.
         metrics: rows of gold/model_metrics; a model is due when it was judged after the last fit.
+        purchases: rows of silver/purchases; read when there is something to correct.
         as_of: latest batch day in silver.
         asked: whether a new version was asked for.
 
@@ -113,8 +128,10 @@ def value_model(
     >>> from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES, MODEL_METRICS
     >>> customer = {"customer_id": "C1", "frequency": 3, "tenure_days": 400}
     >>> features = pl.LazyFrame([customer], schema=CUSTOMER_FEATURES.dtypes)
-    >>> earlier, metrics = VALUE_MODEL.empty().lazy(), MODEL_METRICS.empty().lazy()
-    >>> value_model(earlier, features, metrics, as_of=date(2024, 1, 31)).rows()
+    >>> from bridge_cart_assets.tables.silver import PURCHASES
+    >>> tables = (VALUE_MODEL, MODEL_METRICS, PURCHASES)
+    >>> earlier, metrics, purchases = (table.empty().lazy() for table in tables)
+    >>> value_model(earlier, features, metrics, purchases, as_of=date(2024, 1, 31)).rows()
     []
     """
     customers, models = _histories(features), _up_to(earlier, as_of)
@@ -122,17 +139,47 @@ def value_model(
     if not is_due or not all(need.is_met for need in needs_of(customers)):
         return models
     kept = models.filter(pl.col("model_version") < version_of(as_of))
-    part, fitted, status = _orders_model(customers, metrics.collect(), as_of)
+    judged = metrics.collect()
+    part, fitted, status = _orders_model(customers, judged, as_of)
+    per_day = orders_per_day(customers)
+    corrected, reason = _calibration(part, fitted.model, per_day, judged, purchases, as_of)
     value, why = _value(customers)
-    rows = _rows(part, fitted, customers.height) + _rows(VALUE, value, customers.height)
     if why is not None:
         status = f"{'fallback:' if status == 'fitted' else f'{status};'} {why}"
+    count = customers.height
+    rows = _rows(part, fitted, count) + _rows(VALUE, value, count)
+    for name, values in {ORDERS_PER_DAY: {"mean": per_day}, **corrected}.items():
+        rows += _given(name, values, count)
     new = pl.DataFrame(rows, schema_overrides={"standard_error": pl.Float64}).with_columns(
         model_version=pl.lit(version_of(as_of), pl.Int64),
         trained_as_of=pl.lit(as_of),
         status=pl.lit(status),
+        calibration=pl.lit(reason),
     )
     return pl.concat([kept, VALUE_MODEL.conform(new)])
+
+
+def _calibration(
+    part: str,
+    model: Any,
+    per_day: float,
+    metrics: pl.DataFrame,
+    purchases: pl.LazyFrame,
+    as_of: date,
+) -> tuple[dict[str, dict[str, float]], str]:
+    """The parameters of the correction by part, and why there is one or none."""
+    verdict = verdict_on_calibration(metrics, as_of)
+    if part == NAIVE or not (verdict.chance or verdict.number):
+        return {}, verdict.why
+    days = per_day_of(purchases, as_of)
+    learnt = to_learn_from(days, as_of).learnt(days)
+    found = fit_calibration(learnt, model, per_day)
+    used = replace(
+        found,
+        chance=found.chance if verdict.chance else None,
+        number=found.number if verdict.number else None,
+    )
+    return used.rows(), verdict.why
 
 
 def _is_judged_since(metrics: pl.DataFrame, models: pl.DataFrame, as_of: date) -> bool:
@@ -148,13 +195,19 @@ def _is_judged_since(metrics: pl.DataFrame, models: pl.DataFrame, as_of: date) -
 
 
 def customer_value(
-    features: pl.LazyFrame, models: pl.LazyFrame, as_of: date, discount_rate: float
+    features: pl.LazyFrame,
+    models: pl.LazyFrame,
+    purchases: pl.LazyFrame,
+    as_of: date,
+    discount_rate: float,
 ) -> pl.DataFrame:
     """The value of each customer so far, and the expected one.
 
     Args:
         features: rows of gold/customer_features.
         models: rows of gold/value_model.
+        purchases: rows of silver/purchases; those of the last 90 days are read where the model's
+            forecasts are corrected.
         as_of: latest batch day in silver.
         discount_rate: how much less money is worth in a year, as a share.
 
@@ -162,15 +215,17 @@ def customer_value(
         The columns of gold/customer_value, by the latest model up to as_of. Without one the
         predictive ones are null and model_status says why.
 
-    By the naive rate, 2 repeat purchases in 60 days are 3 in 90. Three purchase days brought 60:
+    By the naive rate, 2 repeat purchases in 60 days are 3 in 90. Three orders brought 60:
 
     >>> from bridge_cart_assets.tables.gold import CUSTOMER_FEATURES
     >>> customer = {"customer_id": "C1", "frequency": 2, "tenure_days": 60}
-    >>> rows = [{**customer, "recency_days": 10, "net_revenue": 60}]
+    >>> rows = [{**customer, "recency_days": 10, "net_revenue": 60, "orders": 3}]
     >>> features = pl.LazyFrame(rows, schema=CUSTOMER_FEATURES.dtypes)
     >>> parts = {"part": ["own_rate", "gamma_gamma"], "parameter": "none", "value": 0.0}
     >>> models = pl.LazyFrame({**parts, "model_version": 20240131, "status": "fallback: a reason"})
-    >>> values = customer_value(features, models, date(2024, 1, 31), discount_rate=0.1)
+    >>> from bridge_cart_assets.tables.silver import PURCHASES
+    >>> purchases, day = PURCHASES.empty().lazy(), date(2024, 1, 31)
+    >>> values = customer_value(features, models, purchases, day, discount_rate=0.1)
     >>> values.select("expected_orders_90d", "expected_order_value", "churn_band").rows()
     [(3.0, Decimal('20.00'), 'low')]
     """
@@ -181,10 +236,15 @@ def customer_value(
     if model is None:
         unknown = [pl.lit(None, dtype=kind).alias(name) for name, kind in _PREDICTIONS.items()]
         valued, version, status = rows.with_columns(unknown), None, _not_fitted(customers)
+        why = "none: there is no model"
     else:
+        if model.calibration is not None:
+            recent = recent_orders(purchases, as_of).collect()
+            customers = customers.join(recent, on="customer_id", how="left", maintain_order="left")
+            customers = customers.with_columns(pl.col("orders_90d").fill_null(0))
         predicted = _predicted(model, customers, discount_rate)
         valued = pl.concat([rows, predicted], how="horizontal")
-        version, status = model.version, model.status
+        version, status, why = model.version, model.status, model.why
     churn = pl.col("churn_probability_90d")
     return CUSTOMER_VALUE.conform(
         valued.with_columns(
@@ -198,25 +258,22 @@ def customer_value(
             .then(pl.lit("high")),
             model_version=pl.lit(version, dtype=pl.Int64),
             model_status=pl.lit(status),
+            calibration=pl.lit(why),
         )
     )
 
 
 def _histories(features: pl.LazyFrame) -> pl.DataFrame:
-    """The history of each customer, with order_value: net revenue per purchase day, not below 0.
-
-    Orders of one day are one to BG/NBD, so the value goes by days as well: together they give the
-    money that is expected.
-    """
+    """The history of each customer, with order_value: net revenue per order, not below 0."""
     net = pl.col("net_revenue").cast(pl.Float64)
     return features.select(
         "customer_id",
         "frequency",
         "t_x",
-        "tenure_days",
+        *("tenure_days", "recency_days", "orders", "lines"),
         historic_clv="net_revenue",
         is_churned=pl.col("recency_days") >= WINDOW,
-        order_value=(net / (pl.col("frequency") + 1)).clip(lower_bound=0),
+        order_value=(net / pl.col("orders")).clip(lower_bound=0),
     ).collect()
 
 
@@ -247,24 +304,34 @@ def _value(customers: pl.DataFrame) -> tuple[Fitted[GammaGamma] | None, str | No
     if not paid.height:
         return None, "no customer has paid anything: an order is worth nothing"
     own = paid["order_value"].to_numpy()
-    fitted = fit_gamma_gamma((paid["frequency"] + 1).to_numpy().astype(np.float64), own)
+    fitted = fit_gamma_gamma(paid["orders"].to_numpy().astype(np.float64), own)
     why = gamma_gamma_rejection(fitted.model, own)
     return (fitted, None) if why is None else (None, why)
 
 
 def _rows(part: str, fitted: Fitted[Any] | None, customers: int) -> list[dict[str, object]]:
-    # What has no parameters is a row all the same: it is the model.
     found = parameters(fitted.model) if fitted else {}
+    # What has no parameters is a row all the same: it is the model.
+    if fitted is None or not found:
+        return _given(part, {"none": 0.0}, fitted.customers if fitted else customers)
+    likely = {"log_likelihood": fitted.log_likelihood}
+    return [
+        {**row, **likely, "standard_error": fitted.errors.get(str(row["parameter"]))}
+        for row in _given(part, found, fitted.customers)
+    ]
+
+
+def _given(part: str, values: Mapping[str, float], customers: int) -> list[dict[str, object]]:
     return [
         {
             "part": part,
             "parameter": name,
             "value": value,
-            "standard_error": fitted.errors.get(name) if fitted else None,
-            "log_likelihood": fitted.log_likelihood if fitted else None,
-            "trained_on": fitted.customers if fitted else customers,
+            "standard_error": None,
+            "log_likelihood": None,
+            "trained_on": customers,
         }
-        for name, value in (found or {"none": 0.0}).items()
+        for name, value in values.items()
     ]
 
 
@@ -279,16 +346,26 @@ def _from_rows(rows: pl.DataFrame) -> ValueModel | None:
     return ValueModel(
         version=rows["model_version"][0],
         orders=_KINDS[name](**({} if name == NAIVE else found[name])),
+        orders_per_day=found[ORDERS_PER_DAY]["mean"],
+        calibration=Calibration.of_rows(found),
         value=GammaGamma(**value) if "none" not in value else None,
         status=rows["status"][0],
+        why=rows["calibration"][0],
     )
 
 
 def _predicted(model: ValueModel, customers: pl.DataFrame, discount_rate: float) -> pl.DataFrame:
     seen = Histories.each(customers)
-    own = customers["order_value"].to_numpy()
-    value = own if model.value is None else model.value.expected_value(seen.x + 1, own)
-    expected = [model.orders.expected_orders(seen, days) for days in _QUARTERS[1:]]
+    paid = customers["order_value"].to_numpy()
+    orders = customers["orders"].to_numpy().astype(np.float64)
+    value = paid if model.value is None else model.value.expected_value(orders, paid)
+    own = forecast(model.orders, customers, model.orders_per_day)
+    told = own if model.calibration is None else model.calibration.applied(customers, own)
+    # The correction is of 90 days; what follows moves with it.
+    factor = model.orders_per_day * np.divide(
+        *(told.orders, own.orders), out=np.ones_like(own.orders), where=own.orders > 0
+    )
+    expected = [factor * model.orders.expected_orders(seen, days) for days in _QUARTERS[1:]]
     frame = pl.DataFrame(
         {
             "p_alive": model.orders.p_alive(seen),
@@ -296,7 +373,7 @@ def _predicted(model: ValueModel, customers: pl.DataFrame, discount_rate: float)
             "expected_orders_365d": expected[-1],
             "expected_order_value": value,
             "predicted_clv_365d": value * _discounted(expected, discount_rate),
-            "churn_probability_90d": model.orders.prob_no_order(seen, WINDOW),
+            "churn_probability_90d": told.no_order,
         }
     )
     cents = pl.selectors.by_name("expected_order_value", "predicted_clv_365d")

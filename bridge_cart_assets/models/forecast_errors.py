@@ -6,25 +6,28 @@ Belongs here: measures of one model. Does not belong here: what a model is judge
 
 import numpy as np
 
-from bridge_cart_assets.models.buy_till_you_die import Histories, Orders
+from bridge_cart_assets.models.forecast import Forecast
 from bridge_cart_assets.models.likelihood import Floats
-from bridge_cart_assets.transforms.windows import WINDOW
 
 _BINS = 10
+_RAREST = 1e-6
 
 
-def scores(model: Orders, seen: Histories, actual: Floats) -> dict[str, float]:
-    """The errors of a model's forecasts for the 90 days after.
+def scores(told: Forecast, actual: Floats) -> dict[str, float]:
+    """The errors of the forecasts for the 90 days after.
 
     Args:
-        model: fitted to the histories.
-        seen: every customer by itself.
-        actual: order days of each in the 90 days after.
+        told: the forecast of each customer.
+        actual: orders of each in these days.
 
     Returns:
         total_error: expected orders / orders - 1 (0 where no customer ordered and none was
             expected);
-        mae: mean absolute error of the orders of a customer;
+        mae: mean absolute error of the orders of a customer; least for who forecasts the median,
+            which is no order where most have none;
+        rmse: root of the mean squared error of them, least for who forecasts the mean;
+        poisson_deviance: mean deviance of them from Poisson counts, likewise, and less ruled by
+            the customers with the most orders;
         auc: chance that, of a customer with and a customer without an order, the latter has the
         higher churn_probability_90d (Hanley and McNeil 1982); absent when all do the same;
         brier: mean squared error of churn_probability_90d (Brier 1950);
@@ -34,26 +37,42 @@ def scores(model: Orders, seen: Histories, actual: Floats) -> dict[str, float]:
     One of two customers ordered again after 90 days, and does so once more. The naive rate gives
     this one the churn probability exp(-1) = 0.368, so the Brier score is 0.368 squared / 2:
 
-    >>> import polars as pl
-    >>> from bridge_cart_assets.models.buy_till_you_die import NaiveRate
-    >>> columns = {"frequency": [0, 1], "t_x": [0, 90], "tenure_days": [90, 90]}
-    >>> errors = scores(NaiveRate(), Histories.each(pl.DataFrame(columns)), np.array([0.0, 1.0]))
-    >>> errors["total_error"], errors["mae"], errors["auc"]
-    (0.0, 0.0, 1.0)
+    >>> told = Forecast(no_order=np.array([1, np.exp(-1)]), orders=np.array([0.0, 1.0]))
+    >>> errors = scores(told, np.array([0.0, 1.0]))
+    >>> errors["total_error"], errors["mae"], errors["rmse"], errors["auc"]
+    (0.0, 0.0, 0.0, 1.0)
     >>> round(errors["brier"], 4)
     0.0677
     """
-    expected, churn = model.expected_orders(seen, WINDOW), model.prob_no_order(seen, WINDOW)
+    expected, churn = told.orders, told.no_order
     gone = (actual == 0).astype(np.float64)
     total = float(actual.sum())
     found = {
         "total_error": float(expected.sum()) / total - 1 if total else float(expected.sum()),
         "mae": float(np.abs(expected - actual).mean()),
+        "rmse": float(np.sqrt(((expected - actual) ** 2).mean())),
+        "poisson_deviance": poisson_deviance(expected, actual),
         "brier": float(((churn - gone) ** 2).mean()),
         "calibration_error": calibration_error(churn, gone),
     }
     area = auc(churn, gone)
     return found if area is None else {**found, "auc": area}
+
+
+def poisson_deviance(expected: Floats, actual: Floats) -> float:
+    """2 (y ln(y / m) - (y - m)), the mean over customers; 0 where each had what was expected.
+
+    Nobody is expected to order less than once in a million windows: who had an order after a
+    forecast of none would make the mean infinite.
+
+    >>> poisson_deviance(np.array([2.0]), np.array([2.0]))
+    0.0
+    >>> round(poisson_deviance(np.array([1.0]), np.array([0.0])), 6)
+    2.0
+    """
+    least = np.maximum(expected, _RAREST)
+    logs = np.log(np.maximum(actual, 1.0) / least)
+    return float((2 * (actual * logs - (actual - least))).mean())
 
 
 def auc(score: Floats, is_positive: Floats) -> float | None:

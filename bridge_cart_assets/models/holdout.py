@@ -23,9 +23,13 @@ from bridge_cart_assets.models.buy_till_you_die import (
     fit_gamma_gamma,
     fit_nbd,
 )
+from bridge_cart_assets.models.calibration import fit_calibration
+from bridge_cart_assets.models.forecast import forecast, orders_per_day
 from bridge_cart_assets.models.forecast_errors import scores
 from bridge_cart_assets.models.likelihood import Floats
+from bridge_cart_assets.models.past_days import per_day, seen_until, to_judge_on
 from bridge_cart_assets.models.value_judgement import (
+    CALIBRATED,
     DATA,
     NAIVE,
     VALUE,
@@ -35,72 +39,11 @@ from bridge_cart_assets.models.value_judgement import (
 from bridge_cart_assets.models.value_requirements import Needed, needs_of
 from bridge_cart_assets.tables.gold import MODEL_METRICS
 from bridge_cart_assets.thresholds import THRESHOLDS
-from bridge_cart_assets.transforms.features import refunds, sales, up_to
 from bridge_cart_assets.transforms.windows import WINDOW
 
 Row = dict[str, Any]
-
-
-def seen_until(purchases: pl.LazyFrame, day: date, as_of: date) -> pl.DataFrame:
-    """The history of each customer at the end of a day, and the orders after it.
-
-    Args:
-        purchases: rows of silver/purchases.
-        day: the last day of the history.
-        as_of: the last day of the orders after it.
-
-    Returns:
-        One row per customer with a sale up to `day`, by customer: frequency, t_x, tenure_days,
-        order_value (net revenue per purchase day, not below 0); orders and revenue (of the days
-        after it; net of refunds).
-
-    >>> days = [date(2024, 1, 1), date(2024, 1, 11), date(2024, 2, 1), date(2024, 2, 5)]
-    >>> kinds = ["sale", "sale", "sale", "refund"]
-    >>> lines = {"purchase_day": days, "kind": kinds, "net_amount": [30, 10, 20, -5]}
-    >>> purchases = pl.LazyFrame({"customer_id": "C1", **lines})
-    >>> histories = seen_until(purchases, date(2024, 1, 31), as_of=date(2024, 2, 29))
-    >>> histories.select("frequency", "t_x", "tenure_days", "order_value").rows()
-    [(1, 10, 30, 20.0)]
-    >>> histories.select("orders", "revenue").rows()
-    [(1, 15.0)]
-    """
-    lines = up_to(purchases, as_of)
-    per_day = [
-        part.group_by("customer_id", "purchase_day").agg(pl.sum("net_amount"), is_sale=is_sale)
-        for part, is_sale in ((sales(lines), pl.lit(True)), (refunds(lines), pl.lit(False)))
-    ]
-    is_past, bought_on = pl.col("purchase_day") <= day, pl.col("purchase_day").filter("is_sale")
-    first = pl.col("first")
-    return (
-        pl.concat(per_day)
-        .group_by("customer_id", is_past=is_past)
-        .agg(
-            first=bought_on.min(),
-            last=bought_on.max(),
-            days=pl.col("is_sale").sum().cast(pl.Int64),
-            # Summed exactly: of floats the last digits would depend on the order of the rows.
-            money=pl.sum("net_amount").cast(pl.Float64),
-        )
-        .group_by("customer_id")
-        .agg(
-            pl.col("first", "last").filter("is_past").first(),
-            bought=pl.col("days").filter("is_past").sum(),
-            spent=pl.col("money").filter("is_past").sum(),
-            orders=pl.col("days").filter(~pl.col("is_past")).sum(),
-            revenue=pl.col("money").filter(~pl.col("is_past")).sum(),
-        )
-        .filter(pl.col("bought") > 0)
-        .sort("customer_id")
-        .select(
-            frequency=pl.col("bought") - 1,
-            t_x=(pl.col("last") - first).dt.total_days(),
-            tenure_days=(pl.lit(day) - first).dt.total_days(),
-            order_value=(pl.col("spent") / pl.col("bought")).clip(lower_bound=0),
-            orders="orders",
-            revenue="revenue",
-        )
-        .collect()
-    )
+# What a corrected forecast has to be better in than the model itself.
+_MEANS_OF_CALIBRATION = ("auc", "brier", "poisson_deviance")
 
 
 def value_metrics(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
@@ -117,19 +60,21 @@ def value_metrics(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
 
     >>> day = date(2024, 1, 1)
     >>> line = {"customer_id": ["C1"], "purchase_day": day, "kind": "sale", "net_amount": 10}
+    >>> line |= {"source": "purchases", "order_id": "O1"}
     >>> metrics = value_metrics(pl.LazyFrame(line), as_of=date(2024, 6, 28))
     >>> metrics.select("metric", "value", "passed").rows()
     [('customers', 1.0, False), ('history_days', 180.0, True), ('repeat_customers', 0.0, False)]
     """
-    now = seen_until(purchases, as_of, as_of)
+    days = per_day(purchases, as_of)
+    now = seen_until(days, as_of)
     if not now.height:
         return MODEL_METRICS.empty()
     data = data_metrics(needs_of(now), as_of)
     cut = as_of - timedelta(days=WINDOW)
-    then = seen_until(purchases, cut, as_of)
+    then = seen_until(days, cut)
     if not all(n.is_met for n in needs_of(then)):
         return data
-    return pl.concat([data, _metrics(list(_judged(then)), as_of, cut)])
+    return pl.concat([data, _metrics(list(_judged(days, then, cut)), as_of, cut)])
 
 
 def data_metrics(needed: Sequence[Needed], as_of: date) -> pl.DataFrame:
@@ -153,28 +98,52 @@ def _metrics(rows: Sequence[Row], as_of: date, trained_as_of: date) -> pl.DataFr
     )
 
 
-def _judged(then: pl.DataFrame) -> Iterator[Row]:
-    groups, each = Histories.of(then), Histories.each(then)
-    actual = then["orders"].to_numpy().astype(np.float64)
+def _judged(days: pl.DataFrame, then: pl.DataFrame, cut: date) -> Iterator[Row]:
+    groups, per_order_day = Histories.of(then), orders_per_day(then)
+    actual = then["later_orders"].to_numpy().astype(np.float64)
     bg_nbd, nbd = fit_bg_nbd(groups).model, fit_nbd(groups).model
     least = THRESHOLDS.drop_out_visible
     is_visible = bg_nbd.drop_out >= least
     yield _row("bg_nbd", "drop_out", bg_nbd.drop_out, f">= {least}", passed=is_visible)
-    naive = scores(NaiveRate(), each, actual)
+    naive = scores(forecast(NaiveRate(), then, per_order_day), actual)
     for metric, value in naive.items():
         yield _row(NAIVE, metric, value)
     models: dict[str, Orders] = {"bg_nbd": bg_nbd, "nbd": nbd}
     for name, model in models.items():
-        for metric, value in scores(model, each, actual).items():
+        for metric, value in scores(forecast(model, then, per_order_day), actual).items():
             gate, passed = _gate(metric, value, naive)
             yield _row(name, metric, value, gate, passed=passed)
     best = bg_nbd if is_visible else nbd
-    yield from _judged_value(then, best.expected_orders(each, WINDOW))
+    yield from _judged_calibration(days, then, best, cut)
+    yield from _judged_value(then, forecast(best, then, per_order_day).orders)
+
+
+def _judged_calibration(
+    days: pl.DataFrame, then: pl.DataFrame, model: Orders, cut: date
+) -> Iterator[Row]:
+    """Errors of the corrected forecast, each against that of the model's own."""
+    past, least = to_judge_on(days, cut), THRESHOLDS.calibration_days
+    count = len(past.days)
+    yield _row(CALIBRATED, "past_days", count, f">= {least}", passed=past.are_enough)
+    if not past.are_enough:
+        return
+    per_order_day = orders_per_day(then)
+    found = fit_calibration(past.learnt(days), model, per_order_day)
+    judged = past.judged(then)
+    own = forecast(model, judged, per_order_day)
+    actual = judged["later_orders"].to_numpy().astype(np.float64)
+    bounds = scores(own, actual)
+    for metric, value in scores(found.applied(judged, own), actual).items():
+        if metric in _MEANS_OF_CALIBRATION:
+            gate, passed = _gate(metric, value, bounds)
+            yield _row(CALIBRATED, metric, value, gate, passed=passed)
+        else:
+            yield _row(CALIBRATED, metric, value)
 
 
 def _judged_value(then: pl.DataFrame, expected: Floats) -> Iterator[Row]:
     """Errors of expected order values, against the payments of the 90 days."""
-    count = then["frequency"].to_numpy() + 1.0
+    count = then["orders"].to_numpy().astype(np.float64)
     own = then["order_value"].to_numpy()
     if not (own > 0).any():
         return
@@ -185,7 +154,7 @@ def _judged_value(then: pl.DataFrame, expected: Floats) -> Iterator[Row]:
     if not has_a_mean:
         return
     value = model.expected_value(count, own)
-    orders, revenue = then["orders"].to_numpy(), then["revenue"].to_numpy()
+    orders, revenue = then["later_orders"].to_numpy(), then["later_revenue"].to_numpy()
     came = orders > 0
     if came.any():
         paid = np.maximum(revenue[came] / orders[came], 0.0)
@@ -196,14 +165,16 @@ def _judged_value(then: pl.DataFrame, expected: Floats) -> Iterator[Row]:
         yield _row(VALUE, "revenue_total_error", float(expected @ value) / total - 1)
 
 
-def _gate(metric: str, value: float, naive: dict[str, float]) -> tuple[str, bool]:
-    """The bound of a metric: the naive rate's value, or that of calibration; and if it holds."""
+def _gate(metric: str, value: float, other: dict[str, float]) -> tuple[str | None, bool | None]:
+    """The bound of a metric, if it has one: another forecast's value, or that of calibration."""
     if metric == "calibration_error":
         bound = THRESHOLDS.calibration_error
         return f"<= {bound}", value <= bound
-    bound = naive[metric]
+    bound = other[metric]
     if metric == "auc":
         return f">= {bound:.6g}", value >= bound
+    if metric in ("mae", "rmse"):
+        return None, None
     if metric == "total_error":
         return f"within {abs(bound):.6g}", abs(value) <= abs(bound)
     return f"<= {bound:.6g}", value <= bound

@@ -4,7 +4,9 @@ Belongs here: reading the rows of gold/model_metrics on value. Does not belong h
 (`models.holdout`), or which model is used in the end (`models.customer_value`).
 """
 
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -14,6 +16,7 @@ from bridge_cart_assets.thresholds import THRESHOLDS, Thresholds
 from bridge_cart_assets.transforms.windows import WINDOW
 
 DATA, NAIVE, VALUE = "value_data", "own_rate", "gamma_gamma"
+CALIBRATED = "calibrated"
 # The score that decides whether a model is worse than the naive rate: it is least for those who
 # say what they believe, which neither the error of the total (one good guess) nor the mean
 # absolute error (most customers order nothing, so it likes zeros) is.
@@ -111,6 +114,60 @@ def worse_than_naive(metrics: pl.DataFrame, model: str, as_of: date) -> str | No
         f"{model} was worse than the naive rate on the last {WINDOW} days "
         f"(Brier score {values[model]:.4f}, naive {values[NAIVE]:.4f})"
     )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is corrected of the forecasts of the model of orders.
+
+    Attributes:
+        chance: whether the chance of an order is.
+        number: whether the expected number of orders is.
+        why: the reason, as gold/customer_value tells it.
+    """
+
+    chance: bool
+    number: bool
+    why: str
+
+
+def verdict_on_calibration(metrics: pl.DataFrame, as_of: date) -> Verdict:
+    """Whether corrected forecasts were better than the model's own when they were last judged.
+
+    Args:
+        metrics: rows of gold/model_metrics.
+        as_of: latest batch day in silver.
+
+    >>> rows = [("past_days", 9, ">= 6", True), ("brier", 0.1041, "<= 0.1055", True)]
+    >>> rows += [("auc", 0.8, ">= 0.79", True), ("poisson_deviance", 0.8, "<= 0.7", False)]
+    >>> columns = ["metric", "value", "gate", "passed"]
+    >>> metrics = pl.DataFrame(rows, schema=columns, orient="row").with_columns(
+    ...     model=pl.lit("calibrated"), model_version=20240131
+    ... )
+    >>> data = pl.DataFrame({"model": "value_data", "model_version": [20240131]})
+    >>> both = pl.concat([metrics, data], how="diagonal_relaxed")
+    >>> verdict_on_calibration(both, date(2024, 1, 31))  # doctest: +NORMALIZE_WHITESPACE
+    Verdict(chance=True, number=False, why='chance of an order corrected: Brier score 0.1041
+    (<= 0.1055) on the last 90 days; number of orders not: Poisson deviance 0.8 (<= 0.7)')
+    """
+    latest = metrics.filter(model=CALIBRATED, model_version=last_judged(metrics, as_of))
+    found = {row["metric"]: row for row in latest.iter_rows(named=True)}
+    if not found:
+        return Verdict(False, False, f"none: the last {WINDOW} days could not be forecast")
+    if DECISIVE not in found:
+        days, needed = int(found["past_days"]["value"]), THRESHOLDS.calibration_days
+        return Verdict(False, False, f"none: {days} past days to learn from, {needed} are needed")
+    chance, number = found[DECISIVE], found["poisson_deviance"]
+
+    def said(what: str, row: dict[str, Any], score: str) -> str:
+        verb = "corrected" if row["passed"] else "not"
+        return f"{what} {verb}: {score} {row['value']:.4g} ({row['gate']})"
+
+    why = (
+        f"{said('chance of an order', chance, 'Brier score')} on the last {WINDOW} days; "
+        f"{said('number of orders', number, 'Poisson deviance')}"
+    )
+    return Verdict(bool(chance["passed"]), bool(number["passed"]), why)
 
 
 def gamma_gamma_rejection(model: GammaGamma, own: Floats) -> str | None:

@@ -205,8 +205,15 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
             reads=(PURCHASES, models, MODEL_DRIFT, features),
             includes_previous_rows=True,
         ),
-        Recipe(VALUE_MODEL, (features, MODEL_METRICS), fitted, includes_previous_rows=True),
-        Recipe(CUSTOMER_VALUE, (features, VALUE_MODEL), worth),
+        Recipe(
+            *(VALUE_MODEL, (features, MODEL_METRICS), fitted),
+            reads=(features, MODEL_METRICS, PURCHASES),
+            includes_previous_rows=True,
+        ),
+        Recipe(
+            *(CUSTOMER_VALUE, (features, VALUE_MODEL), worth),
+            reads=(features, VALUE_MODEL, PURCHASES),
+        ),
         Recipe(
             *(KPI_MOVES, (PURCHASES,), kpi_moves),
             of_everybody=True,

@@ -64,6 +64,7 @@ class CustomerValue(Schema):
     is_churned = flag("No sale in the 90 days up to as_of")
     model_version = integer("Version of the value model", nullable=True)
     model_status = text("fitted, 'fallback: why' or 'not_fitted: why'")
+    calibration = text("What the shop's past corrects in the forecasts, and why", nullable=True)
 
 
 class CustomerSegments(Schema):
@@ -318,7 +319,11 @@ class ValueModel(Schema):
     """One row per version of the value model, part and parameter."""
 
     model_version = integer("Version: its as_of as a number, YYYYMMDD", key=True)
-    part = text("bg_nbd, nbd or own_rate (orders), gamma_gamma (order value)", key=True)
+    part = text(
+        "bg_nbd, nbd or own_rate (days with an order), orders_per_day, gamma_gamma (order value); "
+        "signal_mean, signal_scale, calibrated_chance, calibrated_orders (correction)",
+        key=True,
+    )
     parameter = text("Name of the parameter", key=True)
     value = number("Its estimate; days are the unit of time")
     standard_error = number("Its standard error; null where a bound was reached", nullable=True)
@@ -326,12 +331,15 @@ class ValueModel(Schema):
     trained_on = integer("Customers that the part was fitted to")
     log_likelihood = number("Log-likelihood of the part at its estimates", nullable=True)
     status = text("fitted, or 'fallback: why', as in gold/customer_value")
+    calibration = text("What is corrected and why, as in gold/customer_value", nullable=True)
 
 
 class ModelMetrics(Schema):
     """One row per model version and metric."""
 
-    model = text("The model: segments, bg_nbd, nbd, own_rate, gamma_gamma, value_data", key=True)
+    model = text(
+        "The model: segments, bg_nbd, nbd, own_rate, calibrated, gamma_gamma, value_data", key=True
+    )
     model_version = integer("Its version", key=True)
     metric = text("Name of the metric", key=True)
     value = number("Its value", nullable=True)

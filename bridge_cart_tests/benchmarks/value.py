@@ -32,10 +32,12 @@ from bridge_cart_assets.models.buy_till_you_die import (
     fit_nbd,
 )
 from bridge_cart_assets.models.customer_value import customer_value, value_model
+from bridge_cart_assets.models.forecast import Forecast, forecast, orders_per_day
 from bridge_cart_assets.models.forecast_errors import scores
-from bridge_cart_assets.models.holdout import seen_until
+from bridge_cart_assets.models.holdout import value_metrics
 from bridge_cart_assets.models.likelihood import Floats
-from bridge_cart_assets.tables.gold import MODEL_METRICS, VALUE_MODEL
+from bridge_cart_assets.models.past_days import per_day, seen_until
+from bridge_cart_assets.tables.gold import VALUE_MODEL
 from bridge_cart_assets.transforms.windows import WINDOW
 from bridge_cart_tests.generator.statistics.shops import SEEDS, clean, online_retail
 from bridge_cart_tests.models.cdnow import fetched, orders
@@ -79,7 +81,7 @@ def shops() -> Iterator[tuple[str, pl.DataFrame, date]]:
     """Each shop's name, sale lines (customer_id, purchase_day, net_amount) and last day."""
     with tempfile.TemporaryDirectory() as folder:
         sample = orders(fetched(Path(folder)))
-    sold = sample.rename({"day": "purchase_day", "amount": "net_amount"})
+    sold = sample.rename({"day": "purchase_day", "amount": "net_amount"}).with_row_index("order_id")
     yield "CDNOW, to 1998-06-30", sold, date(1998, 6, 30)
     yield "CDNOW, to 1997-12-31", sold, date(1997, 12, 31)
     for seed in SEEDS:
@@ -96,7 +98,7 @@ def shops() -> Iterator[tuple[str, pl.DataFrame, date]]:
 
 def _lines(sales: pl.DataFrame) -> pl.DataFrame:
     day = pl.col("purchase_date").dt.date()
-    return sales.select("customer_id", purchase_day=day, net_amount="revenue")
+    return sales.select("customer_id", "order_id", purchase_day=day, net_amount="revenue")
 
 
 def holdout() -> None:
@@ -105,11 +107,15 @@ def holdout() -> None:
     print("|---|--:|--:|---|--:|--:|--:|--:|--:|")
     for name, sold, last in shops():
         lines = sold.lazy().with_columns(
-            pl.col("net_amount").cast(pl.Decimal(18, 2)), kind=pl.lit("sale")
+            pl.col("net_amount").cast(pl.Decimal(18, 2)),
+            kind=pl.lit("sale"),
+            source=pl.lit("purchases"),
         )
-        then = seen_until(lines, last - timedelta(days=WINDOW), last)
-        groups, each = Histories.of(then), Histories.each(then)
-        actual = then["orders"].to_numpy().astype(np.float64)
+        cut = last - timedelta(days=WINDOW)
+        days = per_day(lines, last)
+        then = seen_until(days, cut)
+        groups, per_order_day = Histories.of(then), orders_per_day(then)
+        actual = then["later_orders"].to_numpy().astype(np.float64)
         bg_nbd = fit_bg_nbd(groups).model
         models: dict[str, Orders] = {
             f"BG/NBD (drop-out {bg_nbd.drop_out:.3f})": bg_nbd,
@@ -118,8 +124,10 @@ def holdout() -> None:
             "p_alive": AliveOrNot(bg_nbd),
             "90-day flag": Flag(),
         }
-        for model, one in models.items():
-            found = scores(one, each, actual)
+        told = {name: forecast(one, then, per_order_day) for name, one in models.items()}
+        told["corrected"] = corrected(lines.filter(pl.col("purchase_day") <= cut), then, cut)
+        for model, one in told.items():
+            found = scores(one, actual)
             cells = (
                 f"{found['total_error']:+.1%}",
                 f"{found['mae']:.3f}",
@@ -131,40 +139,68 @@ def holdout() -> None:
             print(f"| {name} | {then.height:,} | {gone} | {model} | {' | '.join(cells)} |")
 
 
+def corrected(lines: pl.LazyFrame, then: pl.DataFrame, cut: date) -> Forecast:
+    """What gold/customer_value says at the end of a day, from what was known then."""
+    spent = lines.group_by("customer_id").agg(net_revenue=pl.sum("net_amount"))
+    features = then.lazy().join(spent, on="customer_id")
+    metrics = value_metrics(lines, cut).lazy()
+    model = value_model(VALUE_MODEL.empty().lazy(), features, metrics, lines, cut)
+    value = customer_value(features, model.lazy(), lines, cut, 0.1)
+    told = then.join(value, on="customer_id", how="left", maintain_order="left")
+    return Forecast(
+        told["churn_probability_90d"].to_numpy(), told["expected_orders_90d"].to_numpy()
+    )
+
+
 def million() -> None:
     """Fit and score customers who do what BG/NBD says, seen for up to two years."""
     rng = np.random.default_rng(1)
     rate, leaves = rng.gamma(0.42, 1 / 20.0, MILLION), rng.beta(0.6, 2.6, MILLION)
     tenure = rng.integers(0, 730, MILLION).astype(np.float64)
-    count, last, now = np.zeros(MILLION), np.zeros(MILLION), np.zeros(MILLION)
+    now = np.zeros(MILLION)
     here = np.ones(MILLION, dtype=bool)
+    who, when = [np.arange(MILLION)], [np.zeros(MILLION)]
     while here.any():
         now += rng.exponential(size=MILLION) / rate
         here &= now < tenure
-        count[here] += 1
-        last[here] = now[here]
+        who.append(np.flatnonzero(here))
+        when.append(now[here])
         here &= rng.random(MILLION) >= leaves
-    frame = pl.DataFrame(
+    customer = np.concatenate(who)
+    since = np.floor(np.concatenate(when)) - tenure[customer]
+    as_of = date(2025, 12, 31)
+    lines = pl.DataFrame(
         {
-            "customer_id": [f"C{i:07}" for i in range(MILLION)],
-            "frequency": count.astype(np.int64),
-            "t_x": np.floor(last).astype(np.int64),
-            "tenure_days": tenure.astype(np.int64),
-            "recency_days": (tenure - np.floor(last)).astype(np.int64),
-            "net_revenue": np.round((count + 1) * rng.gamma(6.0, 5.0, MILLION), 2),
+            "customer_id": pl.Series(customer).cast(pl.String),
+            "net_amount": np.round(rng.gamma(6.0, 5.0, customer.size), 2),
+            "since": since.astype(np.int64),
         }
-    ).with_columns(pl.col("net_revenue").cast(pl.Decimal(18, 2)))
-    as_of, began = date(2025, 12, 31), time.perf_counter()
-    metrics = MODEL_METRICS.empty().lazy()
-    model = value_model(VALUE_MODEL.empty().lazy(), frame.lazy(), metrics, as_of)
-    fitted = time.perf_counter()
-    value = customer_value(frame.lazy(), model.lazy(), as_of, 0.1)
-    scored = time.perf_counter()
+    ).select(
+        "customer_id",
+        order_id=pl.int_range(pl.len()),
+        source=pl.lit("purchases"),
+        kind=pl.lit("sale"),
+        net_amount=pl.col("net_amount").cast(pl.Decimal(18, 2)),
+        purchase_day=pl.lit(as_of) + pl.duration(days="since"),
+    )
+    spent = lines.group_by("customer_id").agg(net_revenue=pl.sum("net_amount"))
+    features = seen_until(per_day(lines.lazy(), as_of), as_of).join(spent, on="customer_id").lazy()
+    made = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    began = time.process_time()
+    metrics = value_metrics(lines.lazy(), as_of)
+    judged = time.process_time()
+    model = value_model(VALUE_MODEL.empty().lazy(), features, metrics.lazy(), lines.lazy(), as_of)
+    fitted = time.process_time()
+    value = customer_value(features, model.lazy(), lines.lazy(), as_of, 0.1)
+    scored = time.process_time()
     print(model.select("part", "parameter", "value", "standard_error"))
     print(value.head(3))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    print(f"{value.height:,} customers: fitted in {fitted - began:.1f} s, scored in ", end="")
-    print(f"{scored - fitted:.1f} s; peak of the process {peak:.2f} GB, making them included")
+    print(
+        f"{value.height:,} customers, {lines.height:,} orders: judged in {judged - began:.1f}, "
+        f"fitted in {fitted - judged:.1f}, scored in {scored - fitted:.1f} CPU seconds; peak "
+        f"{peak:.2f} GB, {made:.2f} before"
+    )
 
 
 def main() -> None:

@@ -42,8 +42,11 @@ def fitted(
         metrics = metrics.with_columns(
             value=pl.when(model=name, metric="brier").then(score).otherwise("value")
         )
-    model = value_model(VALUE_MODEL.empty().lazy(), features, metrics.lazy(), as_of)
-    return model, CUSTOMER_VALUE.conform(customer_value(features, model.lazy(), as_of, rate))
+    model = value_model(
+        VALUE_MODEL.empty().lazy(), features, metrics.lazy(), purchases(lines), as_of
+    )
+    value = customer_value(features, model.lazy(), purchases(lines), as_of, rate)
+    return model, CUSTOMER_VALUE.conform(value)
 
 
 @pytest.fixture(scope="module")
@@ -179,33 +182,34 @@ def test_a_customer_who_gave_everything_back_is_expected_to_spend_less(lines: li
 
 
 def test_a_model_scores_until_the_next_one_is_due(lines: list[Line]) -> None:
-    features = customer_features(purchases(lines), customers(), AS_OF).lazy()
-    metrics = value_metrics(purchases(lines), AS_OF)
-    first = value_model(VALUE_MODEL.empty().lazy(), features, metrics.lazy(), AS_OF)
+    sold = purchases(lines)
+    features = customer_features(sold, customers(), AS_OF).lazy()
+    metrics = value_metrics(sold, AS_OF)
+    first = value_model(VALUE_MODEL.empty().lazy(), features, metrics.lazy(), sold, AS_OF)
     tomorrow = AS_OF + timedelta(days=1)
     for day in (AS_OF, tomorrow):
-        assert value_model(first.lazy(), features, metrics.lazy(), day).equals(first)
-    value = customer_value(features, first.lazy(), tomorrow, RATE)
+        assert value_model(first.lazy(), features, metrics.lazy(), sold, day).equals(first)
+    value = customer_value(features, first.lazy(), sold, tomorrow, RATE)
     assert set(value["model_status"]) == {"fitted"}
     assert set(value["model_version"]) == {20250304}
     # What is judged is fitted, and what is asked for.
     judged = pl.concat([metrics, value_metrics(purchases(lines), tomorrow)]).lazy()
     for both in (
-        value_model(first.lazy(), features, judged, tomorrow),
-        value_model(first.lazy(), features, metrics.lazy(), tomorrow, asked=True),
+        value_model(first.lazy(), features, judged, sold, tomorrow),
+        value_model(first.lazy(), features, metrics.lazy(), sold, tomorrow, asked=True),
     ):
         assert both["model_version"].unique().sort().to_list() == [20250304, 20250305]
     # On the day of the last fit other customers have come, and were judged.
     fewer = metrics.with_columns(
         value=pl.when(model="value_data", metric="customers").then(1.0).otherwise("value")
     )
-    again = value_model(first.lazy(), features, fewer.lazy(), AS_OF)
+    again = value_model(first.lazy(), features, fewer.lazy(), sold, AS_OF)
     assert again.equals(first), "equal features give an equal fit"
     spoilt = first.with_columns(value=pl.lit(0.5))
-    assert value_model(spoilt.lazy(), features, metrics.lazy(), AS_OF).equals(spoilt)
-    assert value_model(spoilt.lazy(), features, fewer.lazy(), AS_OF).equals(first)
+    assert value_model(spoilt.lazy(), features, metrics.lazy(), sold, AS_OF).equals(spoilt)
+    assert value_model(spoilt.lazy(), features, fewer.lazy(), sold, AS_OF).equals(first)
     # A model of tomorrow says nothing about today.
-    [status] = set(customer_value(features, both.lazy(), AS_OF, RATE)["model_version"])
+    [status] = set(customer_value(features, both.lazy(), sold, AS_OF, RATE)["model_version"])
     assert status == 20250304
 
 
@@ -266,9 +270,9 @@ def test_order_values_on_other_scales_are_not_expected_of_everybody(lines: list[
     assert set(model["part"]) == {"bg_nbd", "gamma_gamma"}
     assert model.filter(part="gamma_gamma")["parameter"].to_list() == ["none"]
     assert (value["predicted_clv_365d"] >= 0).all()
-    own = pl.col("historic_clv") / (pl.col("frequency") + 1)
+    own = pl.col("historic_clv") / pl.col("orders")
     features = customer_features(purchases(uneven), customers(), AS_OF)
-    paid = value.join(features.select("customer_id", "frequency"), on="customer_id")
+    paid = value.join(features.select("customer_id", "orders"), on="customer_id")
     assert paid.select(((pl.col("expected_order_value") - own).abs() <= 0.01).all()).item()
     metrics = value_metrics(purchases(uneven), AS_OF).filter(model="gamma_gamma")
     assert metrics.select("metric", "passed").rows() == [("agreement", False)]

@@ -17,9 +17,11 @@ from bridge_cart_assets.models.buy_till_you_die import (
     Orders,
     fit_bg_nbd,
 )
+from bridge_cart_assets.models.forecast import forecast, orders_per_day
 from bridge_cart_assets.models.forecast_errors import auc, calibration_error, scores
-from bridge_cart_assets.models.holdout import seen_until, value_metrics
+from bridge_cart_assets.models.holdout import value_metrics
 from bridge_cart_assets.models.metrics import model_metrics, segment_model_metrics
+from bridge_cart_assets.models.past_days import per_day, recent_orders, seen_until
 from bridge_cart_assets.models.value_judgement import worse_than_naive
 from bridge_cart_assets.tables.gold import MODEL_DRIFT, MODEL_METRICS, SEGMENT_MODEL
 from bridge_cart_assets.transforms.features import customer_features
@@ -48,20 +50,25 @@ def test_the_past_ends_with_its_day_and_the_future_with_as_of() -> None:
         line(30, amount="99.00"),
         line(12, "C2", amount="3.00"),
     ]
-    [row] = seen_until(purchases(lines), on(10), on(29)).rows(named=True)
+    [row] = seen_until(per_day(purchases(lines), on(29)), on(10)).rows(named=True)
     assert row == {
+        "customer_id": "C1",
         "frequency": 1,
         "t_x": 10,
         "tenure_days": 10,
-        "order_value": pytest.approx(10.0),
-        "orders": 1,
-        "revenue": pytest.approx(6.0),
+        "recency_days": 0,
+        "orders": 3,
+        "lines": 3,
+        "orders_90d": 3,
+        "order_value": pytest.approx(20 / 3),
+        "later_orders": 1,
+        "later_revenue": pytest.approx(6.0),
     }
 
 
 def test_an_order_value_is_not_below_zero_when_more_was_given_back_than_paid() -> None:
     lines = [line(0, amount="5.00"), line(1, amount="-8.00", kind="refund")]
-    assert seen_until(purchases(lines), on(5), on(9))["order_value"].to_list() == [0.0]
+    assert seen_until(per_day(purchases(lines), on(9)), on(5))["order_value"].to_list() == [0.0]
 
 
 @settings(max_examples=40, deadline=None)
@@ -74,19 +81,41 @@ def test_what_was_seen_is_what_counting_each_customer_gives(
     expected = []
     for customer in sorted({n["customer_id"] for n in lines}):
         own = [n for n in lines if n["customer_id"] == customer and n["purchase_day"] <= as_of]
-        bought = sorted({n["purchase_day"] for n in own if n["kind"] == "sale"})
-        past = [d for d in bought if d <= day]
-        if past:
-            given = [n for n in own if n["kind"] in ("sale", "refund")]
-            spent = sum(float(n["net_amount"]) for n in given if n["purchase_day"] <= day)
-            later = sum(float(n["net_amount"]) for n in given if n["purchase_day"] > day)
-            value = max(spent / len(past), 0.0)
-            counts = (len(past) - 1, (past[-1] - past[0]).days, (day - past[0]).days)
-            expected.append((*counts, value, len(bought) - len(past), later))
-    found = seen_until(purchases(lines), day, as_of).rows()
-    assert [row[:3] + row[4:5] for row in found] == [row[:3] + row[4:5] for row in expected]
-    for row, wanted in zip(found, expected, strict=True):
-        assert (row[3], row[5]) == pytest.approx((wanted[3], wanted[5]), abs=1e-6)
+        sold = [n for n in own if n["kind"] == "sale"]
+        orders = {(n["purchase_day"], n["source"], n["order_id"]) for n in sold}
+        bought = sorted({placed[0] for placed in orders if placed[0] <= day})
+        if not bought:
+            continue
+        past = [placed for placed in orders if placed[0] <= day]
+        recent = [placed for placed in past if placed[0] > day - timedelta(days=90)]
+        later = [placed for placed in orders if day < placed[0] <= day + timedelta(days=90)]
+        given = [n for n in own if n["kind"] in ("sale", "refund")]
+        spent = sum(float(n["net_amount"]) for n in given if n["purchase_day"] <= day)
+        earned = sum(
+            float(n["net_amount"])
+            for n in given
+            if day < n["purchase_day"] <= day + timedelta(days=90)
+        )
+        expected.append(
+            {
+                "customer_id": customer,
+                "frequency": len(bought) - 1,
+                "t_x": (bought[-1] - bought[0]).days,
+                "tenure_days": (day - bought[0]).days,
+                "recency_days": (day - bought[-1]).days,
+                "orders": len(past),
+                "lines": len([n for n in sold if n["purchase_day"] <= day]),
+                "orders_90d": len(recent),
+                "order_value": pytest.approx(max(spent / len(past), 0.0), abs=1e-6),
+                "later_orders": len(later),
+                "later_revenue": pytest.approx(earned, abs=1e-6),
+            }
+        )
+    found = per_day(purchases(lines), as_of)
+    assert seen_until(found, day).rows(named=True) == expected
+    at_last = dict(recent_orders(purchases(lines), as_of).collect().iter_rows())
+    seen = seen_until(found, as_of)
+    assert {n: m for n, m in seen.select("customer_id", "orders_90d").iter_rows() if m} == at_last
 
 
 def test_the_area_under_the_curve_is_the_share_of_pairs_in_order() -> None:
@@ -109,10 +138,13 @@ def test_equal_probabilities_are_one_bin_however_the_customers_are_sorted() -> N
 
 
 def test_scores_of_three_customers() -> None:
-    seen = Histories(np.array([9.0, 1, 0]), np.array([90.0, 10, 0]), np.full(3, 90.0), np.ones(3))
-    found = scores(NaiveRate(), seen, np.array([9.0, 0, 1]))
+    columns = {"frequency": [9, 1, 0], "t_x": [90, 10, 0], "tenure_days": 90}
+    found = scores(forecast(NaiveRate(), pl.DataFrame(columns)), np.array([9.0, 0, 1]))
     assert found["total_error"] == pytest.approx(0.0)
     assert found["mae"] == pytest.approx(2 / 3)
+    assert found["rmse"] == pytest.approx((2 / 3) ** 0.5)
+    # One was expected and none came: 2; one came where one in a million was expected.
+    assert found["poisson_deviance"] == pytest.approx((2 + 2 * (np.log(1e6) - 1 + 1e-6)) / 3)
     silent = np.exp([-9.0, -1, 0])
     assert found["brier"] == pytest.approx(((silent - [0, 1, 0]) ** 2).mean())
     assert found["auc"] == pytest.approx(0.5)
@@ -120,9 +152,9 @@ def test_scores_of_three_customers() -> None:
 
 @pytest.mark.parametrize("model", [Nbd(1.0, 90.0), BgNbd(1.0, 90.0, 0.5, 2.0)])
 def test_without_any_order_the_error_of_the_total_is_what_was_expected(model: Nbd) -> None:
-    seen = Histories(np.zeros(2), np.zeros(2), np.full(2, 30.0), np.ones(2))
-    found = scores(model, seen, np.zeros(2))
-    assert found["total_error"] == pytest.approx(model.expected_orders(seen, 90.0).sum())
+    told = forecast(model, pl.DataFrame({"frequency": [0, 0], "t_x": 0, "tenure_days": 30}))
+    found = scores(told, np.zeros(2))
+    assert found["total_error"] == pytest.approx(told.orders.sum())
     assert "auc" not in found
 
 
@@ -152,18 +184,21 @@ def test_bg_nbd_is_better_than_the_naive_rate_where_customers_drop_out(
     assert ours["calibration_error"] < 0.05
     assert abs(ours["total_error"]) < 0.3 * naive["total_error"]
     assert ours["drop_out"] > 0.01
-    passed = judged.filter(pl.col("model") == "bg_nbd")
-    assert passed["passed"].to_list() == [True] * passed.height
+    passed = judged.filter(pl.col("model") == "bg_nbd").drop_nulls("gate")
+    assert passed["passed"].to_list() == [True] * 6
     assert worse_than_naive(judged, "bg_nbd", AS_OF) is None
 
 
-def test_every_metric_of_a_model_has_a_gate_and_the_naive_rate_has_none(
+def test_what_a_model_is_asked_for_and_that_the_naive_rate_is_asked_for_nothing(
     judged: pl.DataFrame,
 ) -> None:
     gated = judged.filter(pl.col("gate").is_not_null())
-    assert set(gated["model"]) == {"value_data", "bg_nbd", "nbd", "gamma_gamma"}
+    assert set(gated["model"]) == {"value_data", "bg_nbd", "nbd", "calibrated", "gamma_gamma"}
     assert gated["passed"].null_count() == 0
-    assert judged.filter(model="own_rate")["passed"].null_count() == 5
+    assert judged.filter(model="own_rate")["passed"].null_count() == 7
+    # Least for who forecasts no order at all: it is said, and asks nothing.
+    of_orders = judged.filter(pl.col("model") != "gamma_gamma", metric="mae")
+    assert of_orders["gate"].to_list() == [None] * 4
     # The models were fitted to what was known 90 days before as_of.
     days = dict(judged.select("model", "trained_as_of").iter_rows())
     assert days["bg_nbd"] == AS_OF - timedelta(days=90)
@@ -260,23 +295,25 @@ def test_on_cdnow_the_churn_probability_is_better_than_what_people_use_instead(
 ) -> None:
     sold = (
         orders(cdnow_package)
+        .with_row_index("order_id")
         .lazy()
         .select(
-            "customer_id",
+            *("customer_id", "order_id"),
+            source=pl.lit("purchases"),
             purchase_day="day",
             net_amount=pl.col("amount").cast(pl.Decimal(18, 2)),
             kind=pl.lit("sale"),
         )
     )
-    then = seen_until(sold, last - timedelta(days=90), last)
-    actual = then["orders"].to_numpy().astype(float)
-    model = fit_bg_nbd(Histories.of(then)).model
-    ours = scores(model, Histories.each(then), actual)
+    then = seen_until(per_day(sold, last), last - timedelta(days=90))
+    actual = then["later_orders"].to_numpy().astype(float)
+    model, per_order_day = fit_bg_nbd(Histories.of(then)).model, orders_per_day(then)
+    ours = scores(forecast(model, then, per_order_day), actual)
     others: list[Orders] = [NaiveRate(), AliveOrNot(model), Flag()]
     assert then.height == 2_357
     assert ours["calibration_error"] < 0.05
     for other in others:
-        theirs = scores(other, Histories.each(then), actual)
+        theirs = scores(forecast(other, then, per_order_day), actual)
         assert ours["brier"] < 0.85 * theirs["brier"]
         assert ours["auc"] > theirs["auc"]
         assert ours["calibration_error"] < 0.5 * theirs["calibration_error"]
