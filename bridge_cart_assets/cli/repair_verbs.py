@@ -15,6 +15,7 @@ def doctor(settings: Settings) -> None:
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import heal
     from bridge_cart_assets.pipeline.losses import missing_records
+    from bridge_cart_assets.pipeline.open_operations import open_operation
     from bridge_cart_assets.pipeline.recovery import reopen
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
     from bridge_cart_assets.terminal.escaping import printable
@@ -32,6 +33,10 @@ def doctor(settings: Settings) -> None:
             f"{len(hopeless)} of {len(findings)} findings cannot be mended from the log\n"
             f"{hopeless[0].table}: {hopeless[0].remedy}"
         )
+    if (begun := open_operation(settings)) is not None:
+        # Until it is complete raw and silver do not agree, and nothing is lost.
+        click.echo(f"due     {begun.words} is not complete\nNext: bridge-cart run")
+        return
     missing = missing_records(lake)
     again = list(reopen(lake, findings, listed_files(settings)))
     lost, waiting = losses_in_lines(settings, lake, listed_files(settings), missing)

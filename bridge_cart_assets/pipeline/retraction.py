@@ -26,6 +26,7 @@ from bridge_cart_assets.ingestion.ledger import mark_retracted
 from bridge_cart_assets.ingestion.retracted_files import move_out
 from bridge_cart_assets.lake.commits import Commit, retry_on_conflict
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.object_store import StoreError
 from bridge_cart_assets.pipeline.losses import in_words, missing_records
 from bridge_cart_assets.pipeline.open_retraction import Retraction, TakenObject
 from bridge_cart_assets.pipeline.pending import arrived_days, latest_day
@@ -34,6 +35,7 @@ from bridge_cart_assets.pipeline.rebuild import clear
 from bridge_cart_assets.pipeline.silver import fold_due_days
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES, Source
+from bridge_cart_assets.transforms.masking import masked_path
 
 RUN = "retract"
 
@@ -73,6 +75,9 @@ def take_back(
         retraction: which file, and when it began.
         progress: gets a line now and then.
         is_resumed: whether it was begun before, and cut off.
+
+    Raises:
+        RetractionRefusedError: the file cannot be moved.
     """
     taken = retraction.taken
     assert taken is not None  # noqa: S101 - it is known before anything is done
@@ -102,14 +107,26 @@ def take_back(
 
 
 def move_file(settings: Settings, taken: TakenObject) -> None:
-    """Move the file out of its source's folder, if it still is the one that was taken."""
+    """Move the file out of its source's folder, if it still is the one that was taken.
+
+    Raises:
+        RetractionRefusedError: it cannot be moved. It is the first step, so nothing is done then.
+    """
     if taken.place is None:
         return
     landing = settings.landing_zone
     listed = list_landing(landing, taken.source, settings.timezone)
     for file in listed:
         if file.object == taken.object and file.signature[2:] == taken.entry:
-            move_out(landing, file, taken.place)
+            try:
+                move_out(landing, file, taken.place)
+            except (OSError, StoreError) as error:
+                why = getattr(error, "strerror", None) or str(error).splitlines()[0]
+                place = f"{masked_path(taken.place)} of the landing zone"
+                raise RetractionRefusedError(
+                    f"{masked_path(taken.name)} cannot be moved to {place}: {why}\n"
+                    "nothing was taken back"
+                ) from error
 
 
 def take_out_records(lake: Lake, source: Source, taken: TakenObject) -> int:

@@ -5,6 +5,7 @@ taking it back (`retraction`).
 """
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -198,7 +199,7 @@ def _known_names(lake: Lake) -> list[str]:
 def _refuse_topics(name: str, object_: str, source: Source | None) -> None:
     topics = [one.topic for one in SOURCES if one.topic]
     named = object_ if source is not None else name
-    if any(named == topic or named.startswith(f"{topic}-") for topic in topics):
+    if any(re.fullmatch(rf"{re.escape(topic)}(-\d+)?", named) for topic in topics):
         raise UnknownObjectError(
             f"{name} is a topic and no landed file: messages cannot be taken back\n"
             "send a correction of their records"

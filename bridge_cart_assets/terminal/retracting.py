@@ -71,7 +71,11 @@ def complete_retraction(settings: Settings, wait_seconds: float) -> Retracted | 
 def _complete(settings: Settings, retraction: Retraction, wait_seconds: float) -> Retracted:
     from bridge_cart_assets.lake.doctor import refuse_torn
     from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
-    from bridge_cart_assets.pipeline.retraction import refuse_losses, take_back
+    from bridge_cart_assets.pipeline.retraction import (
+        RetractionRefusedError,
+        refuse_losses,
+        take_back,
+    )
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
     from bridge_cart_assets.pipeline.taken_objects import effects_of, find_object
     from bridge_cart_assets.terminal.running import turn
@@ -81,24 +85,29 @@ def _complete(settings: Settings, retraction: Retraction, wait_seconds: float) -
     with turn(settings, wait_seconds, is_alone=True) as this_turn:
         with console.status("retracting") as spinner:
             is_resumed = retraction.taken is not None
-            if retraction.taken is None:
-                try:
-                    refuse_torn(lake, STORED_TABLES)
-                    refuse_other_settings(lake, settings.silver)
-                    taken = find_object(lake, settings, retraction.name)
+            try:
+                refuse_torn(lake, STORED_TABLES)
+                refuse_other_settings(lake, settings.silver)
+                taken = retraction.taken or find_object(lake, settings, retraction.name)
+                if not is_resumed:
                     refuse_losses(lake, taken)
-                except BaseException:
+            except BaseException:
+                if not is_resumed:
                     # Nothing was taken back, so there is nothing to go on with.
                     retraction.close(settings)
-                    raise
-                retraction.taken = taken
-                retraction.save(settings)
-            same = effects_of(lake, settings, retraction.taken).same
-            take_back(lake, settings, retraction, spinner.update, is_resumed=is_resumed)
+                raise
+            retraction.taken = taken
+            retraction.save(settings)
+            same = effects_of(lake, settings, taken).same
+            try:
+                take_back(lake, settings, retraction, spinner.update, is_resumed=is_resumed)
+            except RetractionRefusedError:
+                retraction.close(settings)
+                raise
         # Silver and raw agree: what is left to do is what any run does.
         retraction.close(settings)
-        _let_gold_follow(this_turn, lake, retraction.taken)
-    return Retracted(retraction.taken, tuple(same))
+        _let_gold_follow(this_turn, lake, taken)
+    return Retracted(taken, tuple(same))
 
 
 def _let_gold_follow(this_turn: Turn, lake: Lake, taken: TakenObject) -> None:

@@ -84,12 +84,26 @@ def test_a_run_completes_what_was_begun(command: Command, tmp_path: Path) -> Non
     folder = land_all(tmp_path)
     assert command("run").returncode == 0
     begin_retraction(folder.settings, WRONG)
+    assert "a retraction is not complete\nNext: bridge-cart run" in command("doctor").stdout
     again = command("run")
     assert again.returncode == 0, again.stderr
     assert f"completed a retraction that was cut off: {WRONG}, 7 records" in again.stderr
     assert not (tmp_path / "retracting.json").exists()
     never = folder_with(tmp_path / "never", GOOD.items(), gold=True)
     assert folder.unlike(never, WITH_GOLD) == []
+
+
+@pytest.mark.slow
+def test_a_file_that_cannot_be_moved_leaves_nothing_open(command: Command, tmp_path: Path) -> None:
+    folder = land_all(tmp_path)
+    assert command("run").returncode == 0
+    # A file where the folder should be.
+    folder.land("_retracted/purchases", "in the way")
+    refused = command("retract", WRONG, "--yes")
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 2)
+    assert "cannot be moved" in refused.stderr
+    assert not (tmp_path / "retracting.json").exists()
+    assert "nothing new" in command("run").stdout
 
 
 def test_runs_and_retractions_wait_for_each_other(command: Command, tmp_path: Path) -> None:

@@ -303,7 +303,7 @@ def test_a_place_that_is_taken_is_left_alone(folder: Folder) -> None:
 def test_a_folder_that_does_not_let_it_go_changes_nothing(folder: Folder, landed: Folder) -> None:
     with (
         patch.object(retracted_files.os, "rename", side_effect=PermissionError(13, "no")),
-        pytest.raises(PermissionError),
+        pytest.raises(RetractionRefusedError, match=r"cannot be moved to _retracted/.*: no"),
     ):
         folder.take_back(WRONG)
     assert folder.unlike(landed) == []
@@ -326,6 +326,7 @@ def test_days_of_which_raw_has_lost_records_are_left_alone(folder: Folder) -> No
         ("customers/2024-01-04.csv", "purchases/2024-01-04.csv"),
         ("purchases", "near it are purchases/"),
         ("purchases/bridge-cart.purchases-0", "messages cannot be taken back"),
+        ("purchases/bridge-cart.purchases-2024.csv", "no file was taken under the name"),
         ("bridge-cart.purchases-0", "messages cannot be taken back"),
         ("purchases/2024-01-09.csv", "has not been taken in yet"),
     ],
