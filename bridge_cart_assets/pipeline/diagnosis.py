@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import polars as pl
 
-from bridge_cart_assets.ingestion.ledger import IN_RAW
+from bridge_cart_assets.ingestion.ledger import IN_RAW, not_in_raw
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import Damage
 from bridge_cart_assets.lake.snapshot import DamagedTableError
@@ -198,9 +198,14 @@ def _stored_in(counts: tuple[str, ...], tables: tuple[Table, ...]) -> tuple[Tabl
 
 
 def _ledger_and_raw(lake: Lake) -> Iterator[Damage]:
-    """Landed files of which raw has fewer records than the ledger says."""
+    """Landed files of which raw has fewer records than the ledger says.
+
+    Files that raw has not taken at all are lost, or come again (`losses`, `recovery`).
+    """
+    key = ["source", "object"]
     ledger = lake.snapshot(FILES).scan().filter(pl.col("state") == IN_RAW[0])
-    said = ledger.select("source", "object", "records").collect()
+    said = ledger.select(*key, "records").collect()
+    said = said.join(not_in_raw(lake), on=key, how="anti")
     for source in SOURCES:
         mine = said.filter(pl.col("source") == source.name)
         if not mine.height:
