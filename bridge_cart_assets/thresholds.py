@@ -43,6 +43,7 @@ class Thresholds:
             may have been replaced within their own file.
         customer_orders, customer_share: from so many orders on, the share of them that one
             customer may have.
+        free_bytes: with less room on the disk of the data folder `doctor` says so.
         contribution_tolerance: the segments' shares add up to one within this (invariant 4).
     """
 
@@ -76,6 +77,7 @@ class Thresholds:
     superseded_in_file: int = 0
     customer_orders: int = 100
     customer_share: float = 0.10
+    free_bytes: int = 2**30
     contribution_tolerance: float = 1e-5
 
 

@@ -11,46 +11,57 @@ from bridge_cart_assets.terminal.warnings import listed_files
 @click.pass_obj
 @interruptible
 def doctor(settings: Settings) -> None:
-    """Look for what a power cut left behind and for lost records, and mend what can be mended."""
+    """Look for what is wrong with the lake, mend what can be, and say what mends the rest."""
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import heal
+    from bridge_cart_assets.pipeline.diagnosis import disagreements, orphans
     from bridge_cart_assets.pipeline.losses import missing_records
     from bridge_cart_assets.pipeline.open_operations import open_operation
     from bridge_cart_assets.pipeline.recovery import reopen
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
+    from bridge_cart_assets.terminal.diagnosis import around_the_tables, in_a_line, notes
     from bridge_cart_assets.terminal.escaping import printable
     from bridge_cart_assets.terminal.losses import losses_in_lines
 
     lake = Lake(settings.lake, settings.storage_options)
     findings = heal(lake, STORED_TABLES)
-    for finding in findings:
-        click.echo(
-            f"{'mended' if finding.mended else 'BROKEN'}  {finding.table}: {finding.problem}"
-        )
-    hopeless = [finding for finding in findings if not finding.mended]
-    if hopeless:
-        raise CommandError(
-            f"{len(hopeless)} of {len(findings)} findings cannot be mended from the log\n"
-            f"{hopeless[0].table}: {hopeless[0].remedy}"
-        )
-    if (begun := open_operation(settings)) is not None:
+    broken = {finding.table for finding in findings if not finding.mended}
+    begun = open_operation(settings)
+    if begun is None:
+        findings += disagreements(lake, settings, broken)
+    lost: list[str] = []
+    due: list[str] = []
+    is_hopeless = any(not finding.mended and not finding.is_due for finding in findings)
+    if begun is not None:
         # Until it is complete raw and silver do not agree, and nothing is lost.
-        click.echo(f"due     {begun.words} is not complete\nNext: bridge-cart run")
-        return
-    missing = missing_records(lake)
-    again = list(reopen(lake, findings, listed_files(settings)))
-    lost, waiting = losses_in_lines(settings, lake, listed_files(settings), missing)
-    for line in (*again, *waiting):
+        due.append(f"{begun.words} is not complete: bridge-cart run finishes it")
+    elif not is_hopeless:
+        missing = missing_records(lake)
+        due += reopen(lake, findings, listed_files(settings))
+        lost, waiting = losses_in_lines(settings, lake, listed_files(settings), missing)
+        due += waiting
+        findings += around_the_tables(settings, lake)
+        for line in (*orphans(lake), *notes(settings, lake)):
+            click.echo(f"note    {printable(line)}")
+    for finding in findings:
+        click.echo(printable(in_a_line(finding)))
+    for line in due:
         click.echo(f"due     {printable(line)}")
     for line in lost:
         click.echo(f"LOST    {printable(line)}")
+    hopeless = [finding for finding in findings if not finding.mended and not finding.is_due]
+    if hopeless:
+        raise CommandError(
+            f"{len(hopeless)} of {len(findings)} findings are left to mend\n"
+            f"{hopeless[0].table}: {hopeless[0].remedy}"
+        )
     if lost:
         raise CommandError(
             "records that silver has counted are neither in raw nor in landing\n"
             "land their files again, or put raw back from a backup; silver and gold still have "
             "them, so do not rebuild"
         )
-    click.echo("Next: bridge-cart run" if findings or again or waiting else "the lake is sound")
+    click.echo("Next: bridge-cart run" if findings or due else "the lake is sound")
 
 
 @click.command()

@@ -42,12 +42,14 @@ class Damage:
         problem: what is wrong.
         mended: whether it is no longer.
         remedy: what somebody should do; empty when nothing.
+        is_due: whether the next run mends it.
     """
 
     table: str
     problem: str
     mended: bool
     remedy: str = ""
+    is_due: bool = False
 
 
 def refuse_torn(lake: Lake, tables: Iterable[Table]) -> None:
@@ -119,9 +121,12 @@ def _drop_checkpoints(table: Table, files: TableFiles) -> Iterator[Damage]:
 def _lost(lake: Lake, table: Table, files: TableFiles) -> Iterator[Damage]:
     """Files of the current version that are gone or cut short: no power cut explains that."""
     remedy = (
-        "restore it from a backup, or move the table away and land its files again"
+        "go back to a state without it (bridge-cart restore --list), put it back from a backup, or "
+        "move the table away and land its files again"
         if table.layer == "raw"
-        else "move the table away, then bridge-cart rebuild"
+        else "move the table away: it is written again"
+        if table.layer == "ops"
+        else "bridge-cart rebuild makes silver and gold again from raw"
     )
     if _last_version(files) is None:
         return

@@ -21,10 +21,13 @@ from urllib.parse import unquote
 import polars as pl
 from deltalake.transaction import RemoveAction
 
+from bridge_cart_assets.lake.fsync import LOG
 from bridge_cart_assets.lake.table_files import TableFiles, checkpoint_of, read_entry
 from bridge_cart_assets.lake.transactions import recorded
 
 _PREFIX = "bridge_cart."
+# Of the actions in a checkpoint the field that each of its kind has.
+_NAMED_BY = {"metaData": "schemaString", "txn": "appId", "add": "path", "remove": "path"}
 _OF_FILES = ("path", "partitionValues", "size", "modificationTime", "stats")
 
 # What the log says of a file: path, partitionValues, size, modificationTime, stats.
@@ -149,6 +152,30 @@ class TableLog:
                     columns = {f["name"]: json.dumps(f["type"]) for f in fields}
         return PastVersion(version, files, recorded(transactions), columns)
 
+    @property
+    def reader_version(self) -> int:
+        """The version of the protocol that a reader must know."""
+        found = 0
+        for version in self._versions:
+            for action in self._actions(version):
+                found = max(found, action.get("protocol", {}).get("minReaderVersion", 0))
+        return found
+
+    def unknown_files(self) -> Mapping[str, int]:
+        """Files below the table that the log does not know, with their bytes."""
+        known: set[str] = set()
+        steps: list[Iterable[Mapping[str, Any]]] = []
+        if self._checkpoints and self._versions[0] > 0:
+            steps.append(self._in_checkpoint(max(self._checkpoints)))
+        steps += [self._actions(version) for version in self._versions]
+        for actions in steps:
+            for action in actions:
+                for kind in ("add", "remove", "cdc"):
+                    if kind in action:
+                        known.add(unquote(action[kind]["path"]))
+        below = (path for path in self._files.paths() if not path.startswith(f"{LOG}/"))
+        return self._files.sizes(path for path in below if unquote(path) not in known)
+
     @cached_property
     def _versions(self) -> list[int]:
         """The entries at the end of the log, without a gap."""
@@ -181,12 +208,12 @@ class TableLog:
     def _in_checkpoint(self, version: int) -> Iterator[Mapping[str, Any]]:
         path = f"{self._uri}/{checkpoint_of(version)}"
         kept = pl.scan_parquet(path, glob=False, storage_options=self._options)
-        for kind in ("metaData", "txn", "add"):
+        for kind in ("metaData", "txn", "remove", "add"):
             rows = kept.select(pl.col(kind)).filter(pl.col(kind).is_not_null()).collect()
             for row in rows.to_series():
-                if kind == "add" and row["path"] is not None:
+                if kind == "add" and row["path"]:
                     yield {"add": {**row, "partitionValues": dict(_pairs(row["partitionValues"]))}}
-                elif row[{"metaData": "schemaString", "txn": "appId", "add": "path"}[kind]]:
+                elif row[_NAMED_BY[kind]]:
                     yield {kind: row}
 
 

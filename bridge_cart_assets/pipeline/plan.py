@@ -26,6 +26,7 @@ from bridge_cart_assets.pipeline.remembered_settings import refuse_other_setting
 from bridge_cart_assets.pipeline.stored_tables import PUBLISHED_TABLES, STORED_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import SOURCES, Source
+from bridge_cart_assets.tables.gold import INTERNAL as GOLD_INTERNAL
 from bridge_cart_assets.tables.silver import ACCOUNTING
 
 # What raw takes in.
@@ -166,4 +167,7 @@ def _is_served(settings: Settings, lake: Lake, versions: Mapping[str, int | None
     except duckdb.Error:
         return False
     served = {f"{layer}/{name}": version for layer, name, version in rows}
+    if any(versions[table.path] is None for table in GOLD_INTERNAL):
+        # What the tables of gold follow is gone: somebody has removed it.
+        return latest_day(lake) is None
     return all(served.get(t.path) == versions[t.path] for t in PUBLISHED_TABLES)

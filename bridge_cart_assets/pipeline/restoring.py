@@ -18,7 +18,8 @@ Each table's commit depends only on its present version and on the one that it g
 restore that was cut off is done again from the beginning; what is done already has no difference.
 The tables go back in an order in which any beginning of it is a state that a run would heal, should
 somebody remove the file that says what is to be done: accounting first, so days count as pending;
-raw last, behind the ledger, so a file without a row there is found among raw's transactions.
+then who is one person, or rows of then would count as following the persons of now; raw last,
+behind the ledger, so a file without a row there is found among raw's transactions.
 
 Belongs here: which versions a moment means, whether they can be had, and the commits. Does not
 belong here: keeping others out (`open_operations`), or the runs of Dagster (`terminal.restoring`).
@@ -60,7 +61,7 @@ _ATTEMPTS = 3
 _ORDER: tuple[Table, ...] = tuple(
     dict.fromkeys(
         (
-            *(ACCOUNTING, SETTINGS, *SILVER_TABLES, *SILVER_INTERNAL),
+            *(ACCOUNTING, IDENTITIES, SETTINGS, *SILVER_TABLES, *SILVER_INTERNAL),
             *(*GOLD_INTERNAL, *GOLD_TABLES, *OPS_TABLES, *RAW_TABLES),
         )
     )

@@ -79,7 +79,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     # The figures are of the zone that they were made with, whatever the environment says now.
     zone = remembered_settings(lake).get("BRIDGE_CART_TIMEZONE") or settings.timezone
     as_of, here = latest_of_orders(days), today(zone)
-    state = _latest_state(settings)
+    state = recorded_in_dagster(settings)
     run = state.last_run
     checks = [
         {
@@ -137,7 +137,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _latest_state(settings: Settings) -> LatestState:
+def recorded_in_dagster(settings: Settings) -> LatestState:
     """What is in Dagster's history; Dagster is loaded only where nothing else can read it."""
     state = latest_state(settings, REFRESH)
     if state is None:

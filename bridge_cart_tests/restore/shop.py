@@ -63,8 +63,12 @@ class SmallShop:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def run(self) -> None:
+    def fold(self) -> None:
+        """A run as far as silver."""
         refresh_silver(self.lake, self.data / "landing", settings=self.settings.silver)
+
+    def run(self) -> None:
+        self.fold()
         refresh_gold(self.lake)
 
     def restore(self, moment: datetime) -> int:

@@ -84,7 +84,10 @@ def test_a_run_completes_what_was_begun(command: Command, tmp_path: Path) -> Non
     folder = land_all(tmp_path)
     assert command("run").returncode == 0
     begin_retraction(folder.settings, WRONG)
-    assert "a retraction is not complete\nNext: bridge-cart run" in command("doctor").stdout
+    assert (
+        "a retraction is not complete: bridge-cart run finishes it\nNext: bridge-cart run"
+        in command("doctor").stdout
+    )
     again = command("run")
     assert again.returncode == 0, again.stderr
     assert f"completed a retraction that was cut off: {WRONG}, 7 records" in again.stderr
