@@ -29,10 +29,11 @@ from bridge_cart_assets.lake.local_copies import copy_files, remove_unused
 from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.leftovers import leftover
 from bridge_cart_assets.tables.table import Table
-from bridge_cart_assets.transforms.masking import MASK
 
 # Folder beside the catalogue: copies of what its views read, when the lake lies in a store.
 COPIES = "copies"
+# What a personal column says where it has a value.
+_MASK = "…"
 # Fewer rows are sorted as quickly as one finds out that they need not be.
 _WORTH_LOOKING = 50_000
 
@@ -162,7 +163,7 @@ def _masked(table: Table, select: str) -> str:
         return select
     asked = f"coalesce(try_cast(getvariable('{UNMASKED}') AS BOOLEAN), false)"
     shown = ", ".join(
-        f"""CASE WHEN {asked} OR "{n}" IS NULL THEN "{n}" ELSE '{MASK}' END AS "{n}\""""
+        f"""CASE WHEN {asked} OR "{n}" IS NULL THEN "{n}" ELSE '{_MASK}' END AS "{n}\""""
         if n in table.masked
         else f'"{n}"'
         for n in table.dtypes
