@@ -35,16 +35,19 @@ def status(settings: Settings, as_json: bool) -> None:
     default="table",
     show_default=True,
 )
+@click.option("--unmasked", is_flag=True, help="Show the values of silver's personal columns.")
 @click.pass_obj
 @interruptible
-def sql(settings: Settings, statement: str, form: str) -> None:
+def sql(settings: Settings, statement: str, form: str, unmasked: bool) -> None:
     """Ask the lakehouse in DuckDB's SQL, read-only."""
     from bridge_cart_assets.lake.query import QueryRefusedError, reading
     from bridge_cart_assets.terminal.rows import print_rows
     from bridge_cart_assets.terminal.style import console
 
     try:
-        with reading(settings.catalogue, statement, settings.sql_memory) as rows:
+        with reading(
+            settings.catalogue, statement, settings.sql_memory, is_unmasked=unmasked
+        ) as rows:
             print_rows(rows, form, console())
     except QueryRefusedError as refusal:
         raise CommandError(str(refusal)) from refusal

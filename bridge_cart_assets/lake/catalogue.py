@@ -24,6 +24,7 @@ from bridge_cart_assets.lake.catalogue_base import (
 )
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.duckdb_types import escaped, sql_type
+from bridge_cart_assets.lake.fence import UNMASKED
 from bridge_cart_assets.lake.fsync import fsync_path
 from bridge_cart_assets.lake.local_copies import copy_files, remove_unused
 from bridge_cart_assets.lake.snapshot import Snapshot
@@ -32,6 +33,8 @@ from bridge_cart_assets.tables.table import Table
 
 # Folder beside the catalogue: copies of what its views read, when the lake lies in a store.
 COPIES = "copies"
+# What a personal column says where it has a value.
+_MASK = "…"
 # Fewer rows are sorted as quickly as one finds out that they need not be.
 _WORTH_LOOKING = 50_000
 
@@ -154,8 +157,22 @@ def _view(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, files: Sequ
     else:
         nulls = ", ".join(f'NULL::{sql_type(t)} AS "{n}"' for n, t in table.dtypes.items())
         select = f"SELECT {nulls} WHERE false"
-    connection.execute(f"CREATE VIEW c.{table.layer}.{table.name} AS {select}")
+    connection.execute(f"CREATE VIEW c.{table.layer}.{table.name} AS {_masked(table, select)}")
     _comment(connection, "VIEW", table)
+
+
+def _masked(table: Table, select: str) -> str:
+    """A question whose personal columns say only whether there is a value, unless asked for."""
+    if not table.masked:
+        return select
+    asked = f"coalesce(try_cast(getvariable('{UNMASKED}') AS BOOLEAN), false)"
+    shown = ", ".join(
+        f"""CASE WHEN {asked} OR "{n}" IS NULL THEN "{n}" ELSE '{_MASK}' END AS "{n}\""""
+        if n in table.masked
+        else f'"{n}"'
+        for n in table.dtypes
+    )
+    return f"SELECT {shown} FROM ({select})"  # noqa: S608 (own names)
 
 
 def _select(snapshot: Snapshot, files: Iterable[str]) -> str:

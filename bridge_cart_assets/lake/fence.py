@@ -25,6 +25,8 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     # Else a name in a question may be a variable of this program.
     "python_enable_replacements": False,
 }
+# A variable of a connection: whether the views of silver show their personal columns.
+UNMASKED = "bridge_cart_unmasked"
 _LITERAL = re.compile(r"'((?:[^']|'')*)'")
 
 

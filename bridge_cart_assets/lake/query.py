@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from bridge_cart_assets.lake.fence import attach_fenced, sql_name
+from bridge_cart_assets.lake.fence import UNMASKED, attach_fenced, sql_name
 
 # What a question may take of the memory, unless a setting says otherwise.
 MEMORY = "2GB"
@@ -72,18 +72,28 @@ def asking(catalogue: Path, memory: str = MEMORY) -> Iterator[Callable[[str], An
 
 
 @contextmanager
-def reading(catalogue: Path, statement: str, memory: str = MEMORY) -> Iterator[AnswerRows]:
+def reading(
+    catalogue: Path, statement: str, memory: str = MEMORY, *, is_unmasked: bool = False
+) -> Iterator[AnswerRows]:
     """The answer to one SELECT, of which only some rows are in memory at a time.
+
+    Args:
+        catalogue: the DuckDB file.
+        statement: the question.
+        memory: what DuckDB may take of it.
+        is_unmasked: whether silver's personal columns have their values.
 
     Raises:
         QueryRefusedError: as `query` does, also while rows are read.
     """
-    with _opened(catalogue, memory) as connection:
+    with _opened(catalogue, memory, is_unmasked=is_unmasked) as connection:
         yield _rows(connection, statement)
 
 
 @contextmanager
-def _opened(catalogue: Path, memory: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def _opened(
+    catalogue: Path, memory: str, *, is_unmasked: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """The catalogue behind the fence.
 
     Raises:
@@ -95,6 +105,8 @@ def _opened(catalogue: Path, memory: str) -> Iterator[duckdb.DuckDBPyConnection]
     try:
         with attach_fenced(catalogue, name, config={"memory_limit": memory}) as connection:
             connection.execute(f"USE {sql_name(name)}")
+            if is_unmasked:
+                connection.execute(f"SET VARIABLE {UNMASKED} = true")
             # Else moments come in the time zone of the machine, where DuckDB knows zones at all.
             with suppress(duckdb.CatalogException):
                 connection.execute("SET TimeZone = 'UTC'")

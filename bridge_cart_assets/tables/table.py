@@ -95,6 +95,18 @@ class Table:
         """Columns by which a person could be recognised."""
         return tuple(n for n, c in self.columns.items() if c.pii)
 
+    @cached_property
+    def masked(self) -> tuple[str, ...]:
+        """Columns whose values are shown to those only who ask for them.
+
+        A keyed hash stands in the place of a value already, and tables are joined by it.
+
+        >>> from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
+        >>> CUSTOMERS.masked, PURCHASES.pii, PURCHASES.masked
+        (('name', 'email', 'mobile', 'city'), ('email_key',), ())
+        """
+        return tuple(name for name in self.pii if not name.endswith("_key"))
+
     def meaning(self, column: str) -> str:
         """The one-line meaning of a column."""
         return self.columns[column].meaning

@@ -14,9 +14,11 @@ import pytest
 from bridge_cart_assets.lake.catalogue import build_catalogue
 from bridge_cart_assets.lake.commits import Commit
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.query import query, reading
 from bridge_cart_assets.sources.customers import CUSTOMERS
 from bridge_cart_assets.tables.gold import SEGMENT_MODEL
 from bridge_cart_assets.tables.meta import QUARANTINE, TIMES
+from bridge_cart_assets.tables.silver import CUSTOMERS as PROFILES
 from bridge_cart_assets.tables.silver import PURCHASES
 from bridge_cart_assets.tables.table import SchemaMismatchError, Table
 from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
@@ -218,3 +220,32 @@ def test_a_new_catalogue_and_its_name_are_forced_to_disk(
     monkeypatch.setattr(os, "fsync", fsync)
     build(lake, catalogue, "run-2")
     assert forced == [(catalogue.name, False), (catalogue.parent.name, True)]
+
+
+def test_personal_columns_of_silver_are_masked_unless_asked_for(lake: Lake, tmp_path: Path) -> None:
+    rows = (
+        PROFILES.empty()
+        .clear(1)
+        .with_columns(
+            name=pl.Series(["Ada"]), city=pl.Series([None], dtype=pl.String), country=pl.lit("Chad")
+        )
+    )
+    filled = rows.with_columns(
+        pl.lit("?" if dtype == pl.String() else 0).cast(dtype).alias(name)
+        for name, dtype in PROFILES.dtypes.items()
+        if name in PROFILES.not_null
+    )
+    lake.snapshot(PROFILES).replace(filled, Commit("run-1"))
+    path = tmp_path / "bridge_cart.duckdb"
+    build_catalogue(path, lake, [], [PROFILES], [], "run-1", AT)
+    asked = "SELECT name, city, country FROM silver.customers"
+    masked, clear = [("…", None, "Chad")], [("Ada", None, "Chad")]
+    assert ask(path, asked) == masked
+    assert query(path, asked).rows == masked
+    with reading(path, asked, is_unmasked=True) as answer:
+        assert [row for batch in answer.batches for row in batch] == clear
+    with duckdb.connect(str(path), read_only=True) as connection:
+        connection.execute("SET VARIABLE bridge_cart_unmasked = true")
+        assert connection.execute(asked).fetchall() == clear
+    # Nor is it found by what it is compared with.
+    assert ask(path, "SELECT count(*) FROM silver.customers WHERE name = 'Ada'") == [(0,)]
