@@ -15,6 +15,9 @@ from pathlib import Path
 
 import dagster as dg
 from alembic.util import CommandError
+from dagster._core.storage.sqlite import (
+    LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION as LAST_KNOWN_STAMPED,
+)
 
 from bridge_cart_assets.automation.instance_file import INSTANCE_FILE
 from bridge_cart_assets.automation.state_files import damaged_files
@@ -110,6 +113,12 @@ def other_revisions(instance: dg.DagsterInstance) -> tuple[str | None, str] | No
     storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
     for storage in storages:
         revisions = storage.alembic_version() if storage is not None else None
+        is_unstamped = revisions and revisions[0] == LAST_KNOWN_STAMPED
+        if storage is not None and is_unstamped and not instance.get_runs_count():
+            # A process died between making the tables and noting their revision: Dagster takes
+            # that for an older database.
+            instance.upgrade()
+            revisions = storage.alembic_version()
         if revisions and revisions[0] != revisions[1] and revisions[1] is not None:
             return revisions[0], str(revisions[1])
     return None

@@ -172,6 +172,21 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path, command: Com
     assert len(done.stderr.strip().splitlines()) == 2
 
 
+@pytest.mark.parametrize("name", ["index.db", "runs.db", "schedules.db"])
+def test_a_database_that_was_made_and_not_stamped_is_no_older_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: Path, name: str
+) -> None:
+    """A kill or a power cut between the two; Dagster would say that it is of another version."""
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.delenv("DAGSTER_HOME")
+    with closing(sqlite3.connect(copy_of(state, tmp_path) / name)) as connection:
+        connection.execute("DROP TABLE alembic_version")
+        connection.commit()
+    settings = Settings(data=tmp_path, lake=str(tmp_path / "lake"))
+    with instance.dagster_instance(settings) as opened:
+        assert opened.get_runs_count() == 0
+
+
 def test_the_instance_file_is_forced_before_it_has_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

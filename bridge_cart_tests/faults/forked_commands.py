@@ -158,12 +158,23 @@ def serve() -> None:
             print(children.pop(ended), os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _play(call: Mapping[str, Any]) -> None:
-    """What the child does, up to its end."""
+def run_chain() -> None:
+    """The whole chain over the data folder that the environment names."""
     from bridge_cart_assets import pipeline
-    from bridge_cart_assets.cli.process import program
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.settings import Settings
+
+    settings = Settings.from_environment()
+    pipeline.run(
+        *(Lake(settings.lake), settings.data / "landing"),
+        catalogue=settings.catalogue,
+        settings=settings.silver,
+    )
+
+
+def _play(call: Mapping[str, Any]) -> None:
+    """What the child does, up to its end."""
+    from bridge_cart_assets.cli.process import program
     from bridge_cart_tests.faults.maintenance import maintain_once
 
     try:
@@ -180,12 +191,7 @@ def _play(call: Mapping[str, Any]) -> None:
         if call["arguments"] == [MAINTAIN]:
             maintain_once(Path(os.environ["BRIDGE_CART_DATA"]))
         elif call["arguments"] == [CHAIN]:
-            settings = Settings.from_environment()
-            pipeline.run(
-                *(Lake(settings.lake), settings.data / "landing"),
-                catalogue=settings.catalogue,
-                settings=settings.silver,
-            )
+            run_chain()
         else:
             program()
         os._exit(0)
