@@ -75,8 +75,10 @@ test-kills: $(VENV)/installed-dev ## kills and signals of the real command and o
 test-faults: test-kills ## 200 kills of the real command, kills at every point, 200 sequences of 30 events, all other faults
 	@$(BIN)/python -m pytest $(FAULTS) $(addprefix --ignore=,$(TIMED)) -n 2 --dist worksteal -rP -m long
 
+# Where to look for them; CI runs those that take minutes and no broker (.ci/run).
+ENGINES ?= bridge_cart_tests
 test-engines: $(VENV)/installed-dev ## Spark, object stores, Postgres, Kafka and compose, with real servers
-	@$(BIN)/python -m pytest -m engines -rP
+	@$(BIN)/python -m pytest $(ENGINES) -m engines -rP
 
 # What is measured: `make bench CUSTOMERS=100000 DAYS=90 GROWTH=30,365,730 REPEATS=3`; also PEERS=dbt,
 # FORMAT=parquet, FOLDER=where, LARGE=1 (1 M customers, 20 M lines), UPDATE=1 (docs/performance.md).

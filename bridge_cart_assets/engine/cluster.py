@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from bridge_cart_assets.engine.engine import Frames, Keyed, Output, buckets_for
+from bridge_cart_assets.engine.engine import Frames, Keyed, Output, buckets_for, rows_of_a_task
 from bridge_cart_assets.engine.session import Session, failures
 from bridge_cart_assets.lake.row_files import RowFiles
 from bridge_cart_assets.lake.staging import stage_apart
@@ -30,9 +30,6 @@ _SPLIT = "bucket long, input int, rows binary"
 _GIVEN = "output int, rows binary"
 # Rows of one file that an executor writes.
 _FILE_ROWS = 500_000
-# Rows that a task reads at once, unless a single file has more. With fewer rows in a task there are
-# more tasks, and each of them cuts a part for every bucket.
-_TASK_ROWS = 500_000
 
 
 @dataclass(frozen=True)
@@ -159,8 +156,8 @@ class Cluster:
         if isinstance(given.rows, _There):
             return given.rows.rows.mapInArrow(_SplitParts(place, given, buckets), _SPLIT)
         if isinstance(given.rows, RowFiles):
-            share = -(-sum(given.rows.rows) // (2 * self._session.parallelism))
-            groups = given.rows.groups(min(share, _TASK_ROWS))
+            most = rows_of_a_task(sum(given.rows.rows), self._session.parallelism)
+            groups = given.rows.groups(most)
             tasks = spark.range(0, len(groups), 1, max(1, len(groups)))
             return tasks.mapInArrow(_SplitFiles(place, given, buckets, tuple(groups)), _SPLIT)
         assert isinstance(given.rows, pl.DataFrame)  # noqa: S101 - the outputs of others are not ours

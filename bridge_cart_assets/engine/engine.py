@@ -19,6 +19,9 @@ from bridge_cart_assets.tables.table import Table
 LOCAL = "local"
 # As many rows of a bucket are in the memory of one executor, a few times over.
 _BUCKET_ROWS = 200_000
+# Rows that a task reads at once, unless a single file has more. With fewer rows in a task there are
+# more tasks, and each of them cuts a part for every bucket.
+_TASK_ROWS = 500_000
 
 Frames = tuple[pl.DataFrame, ...]
 
@@ -241,6 +244,15 @@ def buckets_for(rows: int, parallelism: int) -> int:
     (4, 50)
     """
     return max(2 * parallelism, -(-rows // _BUCKET_ROWS))
+
+
+def rows_of_a_task(rows: int, parallelism: int) -> int:
+    """How many rows a task reads at once: a share of a few tasks for each core, but not too many.
+
+    >>> rows_of_a_task(541_909, parallelism=2), rows_of_a_task(10_000_000, parallelism=2)
+    (135478, 500000)
+    """
+    return min(_TASK_ROWS, -(-rows // (2 * parallelism)))
 
 
 def python_path() -> str:

@@ -55,6 +55,8 @@ class Damage:
 def refuse_torn(lake: Lake, tables: Iterable[Table]) -> None:
     """Refuse a lake in which a last commit is torn; looks at one log entry of each table.
 
+    In a store there is nothing to look for: see above, and docs/reliability.md.
+
     Raises:
         DamagedTableError: there is one.
     """
