@@ -17,14 +17,14 @@ def doctor(settings: Settings) -> None:
     from bridge_cart_assets.pipeline.diagnosis import disagreements, orphans
     from bridge_cart_assets.pipeline.losses import missing_records
     from bridge_cart_assets.pipeline.open_operations import open_operation
-    from bridge_cart_assets.pipeline.recovery import reopen
+    from bridge_cart_assets.pipeline.recovery import recount, reopen
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
     from bridge_cart_assets.terminal.diagnosis import around_the_tables, in_a_line, notes
     from bridge_cart_assets.terminal.escaping import printable
     from bridge_cart_assets.terminal.losses import losses_in_lines
 
     lake = Lake(settings.lake, settings.storage_options)
-    findings = heal(lake, STORED_TABLES)
+    findings = recount(lake, heal(lake, STORED_TABLES))
     broken = {finding.table for finding in findings if not finding.mended}
     begun = open_operation(settings)
     if begun is None:

@@ -5,15 +5,39 @@ finds what is due. Does not belong here: finding torn commits (`lake.doctor`).
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 from bridge_cart_assets.ingestion.landing import LandedFile
 from bridge_cart_assets.ingestion.ledger import forget, in_landing, not_in_raw
 from bridge_cart_assets.lake.commits import Commit, retry_on_conflict
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import Damage
+from bridge_cart_assets.lake.snapshot import DamagedTableError
 from bridge_cart_assets.tables.silver import ACCOUNTING
 
 _RUN = "doctor"
+
+
+def recount(lake: Lake, findings: Sequence[Damage]) -> list[Damage]:
+    """Empty an accounting that has lost rows: a fold of all days counts them again.
+
+    Returns:
+        The findings, with those of accounting mended.
+    """
+    is_lost = any(f.table == ACCOUNTING.path and not f.mended for f in findings)
+    if not is_lost:
+        return list(findings)
+    try:
+        empty = partial(_empty_accounting, lake)
+        retry_on_conflict(empty)
+    except DamagedTableError:
+        return list(findings)
+    return [replace(f, mended=True) if f.table == ACCOUNTING.path else f for f in findings]
+
+
+def _empty_accounting(lake: Lake) -> int:
+    return lake.snapshot(ACCOUNTING).replace(ACCOUNTING.empty(), Commit(_RUN))
 
 
 def reopen(lake: Lake, findings: Sequence[Damage], listed: Sequence[LandedFile]) -> Iterator[str]:
@@ -31,7 +55,5 @@ def reopen(lake: Lake, findings: Sequence[Damage], listed: Sequence[LandedFile])
     if again.height:
         yield f"{again.height:,} files are not in raw, lie in landing and will be taken again"
     if any(finding.table.startswith("silver/") and finding.mended for finding in findings):
-        retry_on_conflict(
-            lambda: lake.snapshot(ACCOUNTING).replace(ACCOUNTING.empty(), Commit(_RUN))
-        )
+        retry_on_conflict(partial(_empty_accounting, lake))
         yield "all days of silver will be folded again"

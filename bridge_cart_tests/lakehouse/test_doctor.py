@@ -106,7 +106,7 @@ IN_SILVER = [
     (folder_gone, PURCHASE_REPEATS, "rebuild"),
     (file_gone, PURCHASES, "rebuild"),
     (file_cut, CUSTOMERS, "rebuild"),
-    (file_gone, ACCOUNTING, "rebuild"),
+    (file_gone, ACCOUNTING, "run"),
 ]
 
 
