@@ -9,12 +9,16 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
+from bridge_cart_assets.batch_days import DayRange
+from bridge_cart_assets.lake import snapshot
 from bridge_cart_assets.lake.commits import Commit
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.pipeline.lake_format import (
     CURRENT,
     LAKE_FORMATS,
@@ -23,9 +27,12 @@ from bridge_cart_assets.pipeline.lake_format import (
     stored_format,
 )
 from bridge_cart_assets.pipeline.raw_migration import migrated_records
+from bridge_cart_assets.pipeline.rebuild import begin_rebuild, refuse_to_lose
 from bridge_cart_assets.pipeline.stored_tables import RAW_TABLES, STORED_TABLES
+from bridge_cart_assets.settings import SilverSettings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import FORMATS
+from bridge_cart_assets.tables.silver import TABLES as SILVER
 from bridge_cart_tests.conftest import environment_of
 from bridge_cart_tests.faults.command_rounds import random_moments
 from bridge_cart_tests.lakehouse.tables import (
@@ -52,7 +59,7 @@ def bridge_cart(data: Path, *arguments: str) -> "subprocess.CompletedProcess[str
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
 
 
@@ -224,6 +231,48 @@ def test_a_lake_that_only_lacks_columns_is_taken_over_by_the_next_run(
     assert differences(same, contents(lake, MODEL_DEPENDENT)) == []
 
 
+class CutOffError(Exception):
+    """The process ends here."""
+
+
+# Commits of a migration after which it is cut off: the format that there was, accounting alone
+# emptied, silver emptied, raw of one source rewritten, all but the format written.
+@pytest.mark.slow
+@pytest.mark.parametrize("commits", [1, 3, 9, 24, 30, 999])
+def test_cut_off_after_any_commit_it_is_refused_and_begins_again(
+    commits: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    unpack("0.1.0", data)
+    lake, landing = Lake(str(data / "lake")), data / "landing"
+    settings = SilverSettings(identity_key=with_key(data) / "identity.key")
+    left = iter(range(commits))
+    fsync = snapshot.fsync_commit
+
+    def cut_off(*arguments: Any) -> None:
+        fsync(*arguments)
+        if next(left, None) is None:
+            raise CutOffError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshot, "fsync_commit", cut_off)
+        try:
+            begin_rebuild(lake, datetime.now(UTC), settings)
+        except CutOffError:
+            with pytest.raises(OtherFormatError, match="bridge-cart migrate"):
+                refuse_other_format(lake)
+            with pytest.raises(OtherFormatError, match="bridge-cart migrate"):
+                refresh_silver(lake, landing, settings=settings)
+    if commits < 999:
+        refuse_to_lose(lake, DayRange(date(2023, 1, 1), date(2024, 12, 31)))
+        begin_rebuild(lake, datetime.now(UTC), settings)
+    refresh_silver(lake, landing, settings=settings)
+    new = Lake(str(tmp_path / "new"))
+    refresh_silver(new, landing, settings=settings)
+    assert differences(contents(new, SILVER), contents(lake, SILVER)) == []
+    assert differences(raw_contents(new), raw_contents(lake)) == []
+
+
 @pytest.mark.slow
 def test_killed_at_any_moment_it_is_migrated_by_the_next_call(
     tmp_path: Path, reference: Lake
@@ -259,19 +308,20 @@ def test_killed_at_any_moment_it_is_migrated_by_the_next_call(
 
 @pytest.mark.slow
 def test_a_run_beside_a_migration_waits_or_is_refused(tmp_path: Path) -> None:
-    unpack("0.1.0", tmp_path)
+    data = tmp_path / "shop"
+    unpack("0.1.0", data)
     migrating = subprocess.Popen(
         [sys.executable, "-m", "bridge_cart_assets", "migrate"],
-        env=environment_of(with_key(tmp_path)),
+        env=environment_of(with_key(data)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    lock = tmp_path / ".erasing.lock"
+    lock = data / ".erasing.lock"
     while not lock.exists() and migrating.poll() is None:
         time.sleep(0.02)
     beside = []
     while migrating.poll() is None:
-        beside.append(bridge_cart(tmp_path, "retrain", "--wait", "0"))
+        beside.append(bridge_cart(data, "retrain", "--wait", "0"))
     assert migrating.returncode == 0
     # The last one may have begun when the migration had ended.
     assert len(beside) > 1
@@ -282,17 +332,18 @@ def test_a_run_beside_a_migration_waits_or_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_dagsters_state_of_an_older_version_is_migrated(tmp_path: Path) -> None:
-    unpack("0.2-persons", tmp_path)
-    downgrade(tmp_path / "dagster")
-    said = bridge_cart(tmp_path, "check")
+    data = tmp_path / "shop"
+    unpack("0.2-persons", data)
+    downgrade(data / "dagster")
+    said = bridge_cart(data, "check")
     assert said.returncode == 1
     assert "bridge-cart migrate" in said.stderr
-    migrated = bridge_cart(tmp_path, "migrate")
+    migrated = bridge_cart(data, "migrate")
     assert migrated.returncode == 0, migrated.stderr
     assert "its databases go from revision" in migrated.stdout
-    assert bridge_cart(tmp_path, "check").returncode == 0
+    assert bridge_cart(data, "check").returncode == 0
     # Its history is there: three runs before, and the check.
-    assert len(json.loads(bridge_cart(tmp_path, "status", "--json").stdout)["checks"]) > 50
+    assert len(json.loads(bridge_cart(data, "status", "--json").stdout)["checks"]) > 50
 
 
 def downgrade(home: Path) -> None:
