@@ -12,13 +12,14 @@ from bridge_cart_assets.ingestion.files import read_file
 from bridge_cart_assets.ingestion.landing import list_landing
 from bridge_cart_assets.lake.commits import Commit
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.lake.staging import FOLDERS
+from bridge_cart_assets.lake.fsync import LOG
+from bridge_cart_assets.lake.staging import FOLDERS, STAGED
 from bridge_cart_assets.object_store import StoreError, object_store, store_problem
 from bridge_cart_assets.terminal.messages import words_for
 from bridge_cart_tests.lake.rows import BY_MONTH, VISITS, visits
 from bridge_cart_tests.stores.servers import SECRET, Fault, Proxy, Server, free_port
 from bridge_cart_tests.stores.shops import Command, StoredShop, where_the_secret_stands
-from bridge_cart_tests.stores.test_rivals_and_kills import WAYS, append
+from bridge_cart_tests.stores.test_rivals_and_kills import WAYS, append, stage
 
 ANNA, BO = visits(("anna", "2024-01", 1)), visits(("bo", "2024-01", 2))
 
@@ -33,6 +34,10 @@ def is_entry(method: str, path: str) -> bool:
 
 def is_entry_of_table(method: str, path: str) -> bool:
     return is_entry(method, path) and not any(folder in path for folder in FOLDERS)
+
+
+def is_second_entry_of_staged(method: str, path: str) -> bool:
+    return is_entry(method, path) and STAGED in path and path.endswith(f"{1:020}.json")
 
 
 DENIED = Fault(403, "AccessDenied")
@@ -131,6 +136,21 @@ def test_a_commit_whose_answer_is_lost_is_there_once(
         snapshot = lake.snapshot(BY_MONTH)
         assert sorted(snapshot.read()["visitor"]) == sorted(names)
         assert snapshot.transactions(names[2:]) == dict.fromkeys(names[2:], 1)
+
+
+@pytest.mark.slow
+def test_a_staged_file_whose_entry_is_there_twice_is_added_once(
+    server: Server, bucket: str, proxy: Proxy
+) -> None:
+    """The staged files' own log has nothing by which its writer is refused."""
+    lake = Lake(f"s3://{bucket}/lake", server.environment(proxy.endpoint))
+    append(lake.snapshot(BY_MONTH), "first")
+    proxy.fault = Fault(late=True, concerns=is_second_entry_of_staged, times=1)
+    stage(lake.snapshot(BY_MONTH), "staged")
+    assert proxy.fault.times == 0, "no answer was lost"
+    assert sorted(lake.snapshot(BY_MONTH).read()["visitor"]) == ["first", "staged"]
+    added = lake.files(BY_MONTH).read(f"{LOG}/{2:020}.json")
+    assert added.count(b'"add":') == 1
 
 
 def test_a_landed_object_whose_connection_breaks_is_not_refused(
