@@ -75,7 +75,7 @@ test-kills: $(VENV)/installed-dev ## kills and signals of the real command and o
 test-faults: test-kills ## 200 kills of the real command, kills at every point, 200 sequences of 30 events, all other faults
 	@$(BIN)/python -m pytest $(FAULTS) $(addprefix --ignore=,$(TIMED)) -n 2 --dist worksteal -rP -m long
 
-# Where to look for them; CI runs those that take minutes and no broker (.ci/run).
+# Where to look for them: `make test-engines ENGINES=bridge_cart_tests/stores` is a part that takes minutes.
 ENGINES ?= bridge_cart_tests
 test-engines: $(VENV)/installed-dev ## Spark, object stores, Postgres, Kafka and compose, with real servers
 	@$(BIN)/python -m pytest $(ENGINES) -m engines -rP
