@@ -346,11 +346,12 @@ def _from_rows(rows: pl.DataFrame) -> ValueModel | None:
     return ValueModel(
         version=rows["model_version"][0],
         orders=_KINDS[name](**({} if name == NAIVE else found[name])),
-        orders_per_day=found[ORDERS_PER_DAY]["mean"],
+        # Models of earlier versions knew days only, and were not corrected.
+        orders_per_day=found.get(ORDERS_PER_DAY, {"mean": 1.0})["mean"],
         calibration=Calibration.of_rows(found),
         value=GammaGamma(**value) if "none" not in value else None,
         status=rows["status"][0],
-        why=rows["calibration"][0],
+        why=rows["calibration"][0] or "none: the model is of an earlier version",
     )
 
 

@@ -102,6 +102,20 @@ def test_the_model_is_kept_as_parameters_with_standard_errors(
     assert model.filter(parameter="p")["value"][0] == pytest.approx(6.0, rel=0.15)
 
 
+def test_a_model_of_an_earlier_version_still_scores(
+    lines: list[Line], valued: tuple[pl.DataFrame, pl.DataFrame]
+) -> None:
+    model, _ = valued
+    parts = ("bg_nbd", "gamma_gamma")
+    earlier = model.filter(pl.col("part").is_in(parts)).with_columns(
+        calibration=pl.lit(None, pl.String)
+    )
+    features = customer_features(purchases(lines), customers(), AS_OF).lazy()
+    value = customer_value(features, earlier.lazy(), purchases(lines), AS_OF, RATE)
+    assert sum(CUSTOMER_VALUE.conform(value).null_count().row(0)) == 0
+    assert set(value["calibration"]) == {"none: the model is of an earlier version"}
+
+
 def test_bands_are_thirds_of_the_churn_probability(
     valued: tuple[pl.DataFrame, pl.DataFrame],
 ) -> None:
