@@ -96,19 +96,19 @@ class Calibration:
     def applied(self, customers: pl.DataFrame, own: Forecast) -> Forecast:
         """A model's own forecast, corrected.
 
-        Nobody is expected to order less often than the chance of one order says.
+        The expected number of orders is at least the chance of one.
 
         Args:
             customers: as `signals` takes them.
             own: the forecast.
         """
-        told = _with_intercept((signals(customers, own) - self.mean) / self.scale)
+        values = _with_intercept((signals(customers, own) - self.mean) / self.scale)
         no_order, orders = own.no_order, own.orders
         if self.chance is not None:
-            odds = _log_odds(own) + told @ self.chance
+            odds = _log_odds(own) + values @ self.chance
             no_order = 1 / (1 + np.exp(np.clip(odds, -600, 600)))
         if self.number is not None:
-            orders = orders * np.exp(np.clip(told @ self.number, -_MOST, _MOST))
+            orders = orders * np.exp(np.clip(values @ self.number, -_MOST, _MOST))
         return Forecast(no_order, np.maximum(orders, 1 - no_order))
 
     def rows(self) -> dict[str, dict[str, float]]:
@@ -155,11 +155,11 @@ def fit_calibration(
         np.concatenate([one.orders for one in forecasts]),
     )
     customers = pl.concat(past)
-    told = signals(customers, own)
-    mean, scale = told.mean(axis=0), told.std(axis=0)
+    values = signals(customers, own)
+    mean, scale = values.mean(axis=0), values.std(axis=0)
     # A signal that says the same of everybody says nothing.
     scale = np.where(scale > _RAREST, scale, 1.0)
-    standardised = _with_intercept((told - mean) / scale)
+    standardised = _with_intercept((values - mean) / scale)
     later = customers["later_orders"].to_numpy().astype(np.float64)
     odds, logs = _log_odds(own), np.log(np.maximum(own.orders, _RAREST))
 
@@ -177,20 +177,20 @@ def fit_calibration(
 
 
 def _climb(
-    told: Floats, differences: Callable[[Floats], tuple[Floats, Floats]], weight: float
+    values: Floats, differences: Callable[[Floats], tuple[Floats, Floats]], weight: float
 ) -> Floats:
     """The coefficients of the highest posterior, by Newton's method.
 
     Args:
-        told: the signals, with a column for the intercept.
+        values: the signals, with a column for the intercept.
         differences: for a correction, what came minus what is expected, and its variance.
         weight: how much a row counts.
     """
-    found = np.zeros(told.shape[1])
+    found = np.zeros(values.shape[1])
     for _ in range(_STEPS):
-        missing, variance = differences(told @ found)
-        gradient = weight * (told.T @ missing) - found / _PRIOR
-        curvature = weight * (told.T * variance) @ told + np.eye(found.size) / _PRIOR
+        missing, variance = differences(values @ found)
+        gradient = weight * (values.T @ missing) - found / _PRIOR
+        curvature = weight * (values.T * variance) @ values + np.eye(found.size) / _PRIOR
         # A step of 1 moves a forecast by the factor e; larger ones overshoot.
         step = np.clip(np.linalg.solve(curvature, gradient), -1.0, 1.0)
         found = found + step
@@ -205,8 +205,8 @@ def _log_odds(own: Forecast) -> Floats:
     return odds
 
 
-def _with_intercept(told: Floats) -> Floats:
-    return np.column_stack([np.ones(told.shape[0]), told])
+def _with_intercept(values: Floats) -> Floats:
+    return np.column_stack([np.ones(values.shape[0]), values])
 
 
 def _named(values: Floats | None) -> dict[str, float]:

@@ -361,10 +361,10 @@ def _predicted(model: ValueModel, customers: pl.DataFrame, discount_rate: float)
     orders = customers["orders"].to_numpy().astype(np.float64)
     value = paid if model.value is None else model.value.expected_value(orders, paid)
     own = forecast(model.orders, customers, model.orders_per_day)
-    told = own if model.calibration is None else model.calibration.applied(customers, own)
+    corrected = own if model.calibration is None else model.calibration.applied(customers, own)
     # The correction is of 90 days; what follows moves with it.
     factor = model.orders_per_day * np.divide(
-        *(told.orders, own.orders), out=np.ones_like(own.orders), where=own.orders > 0
+        *(corrected.orders, own.orders), out=np.ones_like(own.orders), where=own.orders > 0
     )
     expected = [factor * model.orders.expected_orders(seen, days) for days in _QUARTERS[1:]]
     frame = pl.DataFrame(
@@ -374,7 +374,7 @@ def _predicted(model: ValueModel, customers: pl.DataFrame, discount_rate: float)
             "expected_orders_365d": expected[-1],
             "expected_order_value": value,
             "predicted_clv_365d": value * _discounted(expected, discount_rate),
-            "churn_probability_90d": told.no_order,
+            "churn_probability_90d": corrected.no_order,
         }
     )
     cents = pl.selectors.by_name("expected_order_value", "predicted_clv_365d")

@@ -13,11 +13,11 @@ _BINS = 10
 _RAREST = 1e-6
 
 
-def scores(told: Forecast, actual: Floats) -> dict[str, float]:
+def scores(forecast: Forecast, actual: Floats) -> dict[str, float]:
     """The errors of the forecasts for the 90 days after.
 
     Args:
-        told: the forecast of each customer.
+        forecast: the forecast of each customer.
         actual: orders of each in these days.
 
     Returns:
@@ -37,14 +37,14 @@ def scores(told: Forecast, actual: Floats) -> dict[str, float]:
     One of two customers ordered again after 90 days, and does so once more. The naive rate gives
     this one the churn probability exp(-1) = 0.368, so the Brier score is 0.368 squared / 2:
 
-    >>> told = Forecast(no_order=np.array([1, np.exp(-1)]), orders=np.array([0.0, 1.0]))
-    >>> errors = scores(told, np.array([0.0, 1.0]))
+    >>> forecast = Forecast(no_order=np.array([1, np.exp(-1)]), orders=np.array([0.0, 1.0]))
+    >>> errors = scores(forecast, np.array([0.0, 1.0]))
     >>> errors["total_error"], errors["mae"], errors["rmse"], errors["auc"]
     (0.0, 0.0, 0.0, 1.0)
     >>> round(errors["brier"], 4)
     0.0677
     """
-    expected, churn = told.orders, told.no_order
+    expected, churn = forecast.orders, forecast.no_order
     gone = (actual == 0).astype(np.float64)
     total = float(actual.sum())
     found = {
@@ -62,8 +62,8 @@ def scores(told: Forecast, actual: Floats) -> dict[str, float]:
 def poisson_deviance(expected: Floats, actual: Floats) -> float:
     """2 (y ln(y / m) - (y - m)), the mean over customers; 0 where each had what was expected.
 
-    Nobody is expected to order less than once in a million windows: who had an order after a
-    forecast of none would make the mean infinite.
+    A forecast is at least one order in a million windows: an order after a forecast of none would
+    make the mean infinite.
 
     >>> poisson_deviance(np.array([2.0]), np.array([2.0]))
     0.0

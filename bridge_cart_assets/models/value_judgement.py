@@ -123,7 +123,7 @@ class Verdict:
     Attributes:
         chance: whether the chance of an order is.
         number: whether the expected number of orders is.
-        why: the reason, as gold/customer_value tells it.
+        why: the reason, as in gold/customer_value.
     """
 
     chance: bool

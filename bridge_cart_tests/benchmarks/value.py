@@ -133,9 +133,9 @@ def holdout(synthetic: bool = True) -> None:
             "p_alive": AliveOrNot(bg_nbd),
             "90-day flag": Flag(),
         }
-        told = {name: forecast(one, then, per_order_day) for name, one in models.items()}
-        told["corrected"] = corrected(lines.filter(pl.col("purchase_day") <= cut), then, cut)
-        for model, one in told.items():
+        forecasts = {name: forecast(one, then, per_order_day) for name, one in models.items()}
+        forecasts["corrected"] = corrected(lines.filter(pl.col("purchase_day") <= cut), then, cut)
+        for model, one in forecasts.items():
             found = scores(one, actual)
             cells = (
                 f"{found['total_error']:+.1%}",
@@ -156,9 +156,9 @@ def corrected(lines: pl.LazyFrame, then: pl.DataFrame, cut: date) -> Forecast:
     metrics = value_metrics(lines, cut).lazy()
     model = value_model(VALUE_MODEL.empty().lazy(), features, metrics, lines, cut)
     value = customer_value(features, model.lazy(), lines, cut, 0.1)
-    told = then.join(value, on="customer_id", how="left", maintain_order="left")
+    forecasts = then.join(value, on="customer_id", how="left", maintain_order="left")
     return Forecast(
-        told["churn_probability_90d"].to_numpy(), told["expected_orders_90d"].to_numpy()
+        forecasts["churn_probability_90d"].to_numpy(), forecasts["expected_orders_90d"].to_numpy()
     )
 
 

@@ -83,18 +83,18 @@ def test_without_coefficients_a_forecast_stays_what_it_was() -> None:
     own = forecast(MODEL, past)
     nothing = Calibration(found.mean, found.scale, np.zeros(13), np.zeros(13))
     for same in (nothing, Calibration(found.mean, found.scale, None, None)):
-        told = same.applied(past, own)
-        assert told.no_order == pytest.approx(own.no_order)
-        assert told.orders == pytest.approx(np.maximum(own.orders, 1 - own.no_order))
+        corrected = same.applied(past, own)
+        assert corrected.no_order == pytest.approx(own.no_order)
+        assert corrected.orders == pytest.approx(np.maximum(own.orders, 1 - own.no_order))
 
 
-def test_nobody_orders_less_often_than_the_chance_of_one_order_says() -> None:
+def test_the_expected_number_is_at_least_the_chance_of_one_order() -> None:
     past = shop(300, 0.2)
     found = fit_calibration([past], MODEL, 1.0)
-    told = Calibration(found.mean, found.scale, None, found.number).applied(
+    corrected = Calibration(found.mean, found.scale, None, found.number).applied(
         past, forecast(MODEL, past)
     )
-    assert (told.orders >= 1 - told.no_order).all()
+    assert (corrected.orders >= 1 - corrected.no_order).all()
 
 
 def test_extreme_customers_get_finite_forecasts() -> None:
@@ -108,9 +108,9 @@ def test_extreme_customers_get_finite_forecasts() -> None:
         tenure_days=pl.Series([10_001, 0]),
         recency_days=pl.Series([0, 0]),
     )
-    told = found.applied(wild, forecast(MODEL, wild))
-    assert np.isfinite(told.orders).all()
-    assert ((told.no_order >= 0) & (told.no_order <= 1)).all()
+    corrected = found.applied(wild, forecast(MODEL, wild))
+    assert np.isfinite(corrected.orders).all()
+    assert ((corrected.no_order >= 0) & (corrected.no_order <= 1)).all()
 
 
 def test_a_correction_is_read_back_from_its_rows() -> None:
@@ -249,8 +249,8 @@ def forecasts(sold: pl.LazyFrame, cut: date) -> Iterator[tuple[Forecast, np.ndar
     corrections = ("signal_mean", "signal_scale", "calibrated_chance", "calibrated_orders")
     for used in (model.filter(~pl.col("part").is_in(corrections)), model):
         value = customer_value(features, used.lazy(), known, cut, 0.1)
-        told = then.join(value, on="customer_id", how="left", maintain_order="left")
-        churn, expected = told["churn_probability_90d"], told["expected_orders_90d"]
+        corrected = then.join(value, on="customer_id", how="left", maintain_order="left")
+        churn, expected = corrected["churn_probability_90d"], corrected["expected_orders_90d"]
         yield Forecast(churn.to_numpy(), expected.to_numpy()), actual
 
 
@@ -258,7 +258,7 @@ def forecasts(sold: pl.LazyFrame, cut: date) -> Iterator[tuple[Forecast, np.ndar
 def test_on_cdnow_the_corrected_forecast_is_better_than_bg_nbd(
     cdnow: pl.LazyFrame, cut: date
 ) -> None:
-    own, ours = (scores(told, actual) for told, actual in forecasts(cdnow, cut))
+    own, ours = (scores(corrected, actual) for corrected, actual in forecasts(cdnow, cut))
     assert ours["auc"] > own["auc"]
     assert ours["brier"] < own["brier"]
     assert ours["calibration_error"] < own["calibration_error"]

@@ -152,9 +152,9 @@ def test_scores_of_three_customers() -> None:
 
 @pytest.mark.parametrize("model", [Nbd(1.0, 90.0), BgNbd(1.0, 90.0, 0.5, 2.0)])
 def test_without_any_order_the_error_of_the_total_is_what_was_expected(model: Nbd) -> None:
-    told = forecast(model, pl.DataFrame({"frequency": [0, 0], "t_x": 0, "tenure_days": 30}))
-    found = scores(told, np.zeros(2))
-    assert found["total_error"] == pytest.approx(told.orders.sum())
+    forecasts = forecast(model, pl.DataFrame({"frequency": [0, 0], "t_x": 0, "tenure_days": 30}))
+    found = scores(forecasts, np.zeros(2))
+    assert found["total_error"] == pytest.approx(forecasts.orders.sum())
     assert "auc" not in found
 
 
