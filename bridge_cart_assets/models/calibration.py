@@ -67,8 +67,8 @@ def signals(customers: pl.DataFrame, own: Forecast) -> Floats:
     >>> customers = pl.DataFrame({**columns, "lines": 2, "orders_90d": 2, "order_value": 9.0})
     >>> own = Forecast(np.array([0.5]), np.array([1.0]))
     >>> found = dict(zip(_SIGNALS, signals(customers, own)[0].tolist(), strict=True))
-    >>> found["order_odds"], found["ordered_in_30_days"], round(np.expm1(found["silence"]), 6)
-    (0.0, 1.0, 2.0)
+    >>> found["order_odds"], found["ordered_in_30_days"], round(float(np.exp(found["silence"])), 6)
+    (0.0, 1.0, 3.0)
     """
     frame = customers.with_columns(
         chance=pl.Series(np.clip(1 - own.no_order, _RAREST, 1 - _RAREST)),
@@ -86,6 +86,18 @@ class Calibration:
         mean, scale: of each signal, where it was fitted.
         chance: intercept and coefficients of the chance of an order; None to leave it.
         number: those of the number of orders; None to leave it.
+
+    A correction that doubles every number of orders, and leaves the chance of one:
+
+    >>> columns = {"frequency": [2], "tenure_days": 20, "recency_days": 20, "orders": 2}
+    >>> customers = pl.DataFrame({**columns, "lines": 2, "orders_90d": 2, "order_value": 9.0})
+    >>> coefficients = np.array([np.log(2)] + [0.0] * 12)
+    >>> twice = Calibration(np.zeros(12), np.ones(12), chance=None, number=coefficients)
+    >>> twice.applied(customers, Forecast(np.array([0.5]), np.array([1.0]))).orders.tolist()
+    [2.0]
+    >>> rows = twice.rows()
+    >>> sorted(rows), Calibration.of_rows(rows).number.tolist() == coefficients.tolist()
+    (['calibrated_orders', 'signal_mean', 'signal_scale'], True)
     """
 
     mean: Floats
@@ -148,6 +160,18 @@ def fit_calibration(
         past: `past_days.seen_until` of each of them; at least one, and at least one customer.
         model: whose forecasts are corrected.
         orders_per_day: as `forecast` takes it.
+
+    Ten customers of whom one order each was expected, and none came, are not expected to order as
+    often again. A prior holds against that:
+
+    >>> from bridge_cart_assets.models.buy_till_you_die import NaiveRate
+    >>> columns = {"frequency": [1] * 10, "t_x": 80, "tenure_days": 90, "recency_days": 10}
+    >>> more = {"orders": 2, "lines": 2, "orders_90d": 1, "order_value": 9.0, "later_orders": 0}
+    >>> past = pl.DataFrame({**columns, **more})
+    >>> found = fit_calibration([past], NaiveRate(), 1.0)
+    >>> corrected = found.applied(past, forecast(NaiveRate(), past)).orders[0]
+    >>> bool(0.5 < corrected < 0.9)
+    True
     """
     forecasts = [forecast(model, customers, orders_per_day) for customers in past]
     own = Forecast(

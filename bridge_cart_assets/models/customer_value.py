@@ -222,7 +222,8 @@ def customer_value(
     >>> rows = [{**customer, "recency_days": 10, "net_revenue": 60, "orders": 3}]
     >>> features = pl.LazyFrame(rows, schema=CUSTOMER_FEATURES.dtypes)
     >>> parts = {"part": ["own_rate", "gamma_gamma"], "parameter": "none", "value": 0.0}
-    >>> models = pl.LazyFrame({**parts, "model_version": 20240131, "status": "fallback: a reason"})
+    >>> reasons = {"status": "fallback: a reason", "calibration": "none: a reason"}
+    >>> models = pl.LazyFrame({**parts, **reasons, "model_version": 20240131})
     >>> from bridge_cart_assets.tables.silver import PURCHASES
     >>> purchases, day = PURCHASES.empty().lazy(), date(2024, 1, 31)
     >>> values = customer_value(features, models, purchases, day, discount_rate=0.1)

@@ -159,6 +159,16 @@ class PastDays:
         days: the past days, the latest first.
         learners: their customer_id.
         judges: customer_id of those whom it is judged on; everybody where None.
+
+    >>> day = date(2024, 1, 1)
+    >>> line = {"customer_id": ["C1", "C2"], "purchase_day": day, "kind": "sale"}
+    >>> ids = {"source": "purchases", "order_id": ["O1", "O2"], "net_amount": 5.0}
+    >>> days = per_day(pl.LazyFrame({**line, **ids}), day)
+    >>> past = PastDays([day], learners=pl.Series(["C1"]), judges=pl.Series(["C2"]))
+    >>> past.are_enough, [seen["customer_id"].to_list() for seen in past.learnt(days)]
+    (False, [['C1']])
+    >>> past.judged(seen_until(days, day))["customer_id"].to_list()
+    ['C2']
     """
 
     days: Sequence[date]
@@ -187,6 +197,13 @@ def to_learn_from(days: pl.DataFrame, last: date) -> PastDays:
     Args:
         days: as `per_day` gives them.
         last: the latest day that is known.
+
+    >>> line = {"customer_id": ["C1"], "purchase_day": date(2024, 1, 1), "kind": "sale"}
+    >>> ids = {"source": "purchases", "order_id": "O1", "net_amount": 5.0}
+    >>> days = per_day(pl.LazyFrame({**line, **ids}), date(2024, 12, 31))
+    >>> past = to_learn_from(days, date(2024, 6, 28))
+    >>> [day.isoformat() for day in past.days]
+    ['2024-03-30', '2024-03-16', '2024-03-02']
     """
     return PastDays(_evenly(days, last - timedelta(days=WINDOW)), _sample(_customers(days, last)))
 
@@ -200,6 +217,13 @@ def to_judge_on(days: pl.DataFrame, cut: date) -> PastDays:
     Args:
         days: as `per_day` gives them.
         cut: the last day before those that the forecast is about.
+
+    >>> line = {"customer_id": ["C1", "C2"], "purchase_day": date(2024, 1, 1), "kind": "sale"}
+    >>> ids = {"source": "purchases", "order_id": ["O1", "O2"], "net_amount": 5.0}
+    >>> days = per_day(pl.LazyFrame({**line, **ids}), date(2024, 12, 31))
+    >>> past = to_judge_on(days, date(2024, 6, 28))
+    >>> past.days[0].isoformat(), past.learners.to_list(), past.judges.to_list()
+    ('2024-06-14', ['C1'], ['C2'])
     """
     before = to_learn_from(days, cut)
     if before.are_enough:

@@ -117,7 +117,7 @@ def worse_than_naive(metrics: pl.DataFrame, model: str, as_of: date) -> str | No
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CalibrationVerdict:
     """What is corrected of the forecasts of the model of orders.
 
     Attributes:
@@ -131,7 +131,7 @@ class Verdict:
     why: str
 
 
-def verdict_on_calibration(metrics: pl.DataFrame, as_of: date) -> Verdict:
+def verdict_on_calibration(metrics: pl.DataFrame, as_of: date) -> CalibrationVerdict:
     """Whether corrected forecasts were better than the model's own when they were last judged.
 
     Args:
@@ -147,16 +147,21 @@ def verdict_on_calibration(metrics: pl.DataFrame, as_of: date) -> Verdict:
     >>> data = pl.DataFrame({"model": "value_data", "model_version": [20240131]})
     >>> both = pl.concat([metrics, data], how="diagonal_relaxed")
     >>> verdict_on_calibration(both, date(2024, 1, 31))  # doctest: +NORMALIZE_WHITESPACE
-    Verdict(chance=True, number=False, why='chance of an order corrected: Brier score 0.1041
-    (<= 0.1055) on the last 90 days; number of orders not: Poisson deviance 0.8 (<= 0.7)')
+    CalibrationVerdict(chance=True, number=False, why='chance of an order corrected: Brier
+    score 0.1041 (<= 0.1055) on the last 90 days; number of orders not: Poisson deviance 0.8
+    (<= 0.7)')
     """
     latest = metrics.filter(model=CALIBRATED, model_version=last_judged(metrics, as_of))
     found = {row["metric"]: row for row in latest.iter_rows(named=True)}
     if not found:
-        return Verdict(False, False, f"none: the last {WINDOW} days could not be forecast")
+        return CalibrationVerdict(
+            False, False, f"none: the last {WINDOW} days could not be forecast"
+        )
     if DECISIVE not in found:
         days, needed = int(found["past_days"]["value"]), THRESHOLDS.calibration_days
-        return Verdict(False, False, f"none: {days} past days to learn from, {needed} are needed")
+        return CalibrationVerdict(
+            False, False, f"none: {days} past days to learn from, {needed} are needed"
+        )
     chance, number = found[DECISIVE], found["poisson_deviance"]
 
     def said(what: str, row: dict[str, Any], score: str) -> str:
@@ -167,7 +172,7 @@ def verdict_on_calibration(metrics: pl.DataFrame, as_of: date) -> Verdict:
         f"{said('chance of an order', chance, 'Brier score')} on the last {WINDOW} days; "
         f"{said('number of orders', number, 'Poisson deviance')}"
     )
-    return Verdict(bool(chance["passed"]), bool(number["passed"]), why)
+    return CalibrationVerdict(bool(chance["passed"]), bool(number["passed"]), why)
 
 
 def gamma_gamma_rejection(model: GammaGamma, own: Floats) -> str | None:

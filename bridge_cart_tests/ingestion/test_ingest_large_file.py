@@ -416,7 +416,7 @@ def test_a_file_that_raw_lost_between_two_looks_is_not_said_to_be_taken(
     shop.run()
     path.touch()
     with monkeypatch.context() as patch:
-        patch.setattr(Snapshot, "transactions", lambda *arguments: {})
+        patch.setattr(ingest_files_module, "taken_by", lambda *arguments: {})
         patch.setattr(commits, "RETRY_SECONDS", 0)
         with pytest.raises(CommitConflictError, match="put back"):
             shop.run()
