@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from bridge_cart_assets.checks.check import CheckResult, MetadataValue, day_span, nothing_off
-from bridge_cart_assets.models.value_judgement import DECISIVE
+from bridge_cart_assets.models.value_judgement import CALIBRATED, DECISIVE, NUMBER_DECISIVE
 
 # What BG/NBD has to pass to be used.
 CHOOSING = ("drop_out", DECISIVE)
@@ -80,14 +80,21 @@ def latest_metrics(metrics: pl.DataFrame, one_version: Sequence[str]) -> pl.Data
 
 
 def in_use(metrics: pl.DataFrame) -> pl.DataFrame:
-    """The metrics without those of the order model that is only a candidate.
+    """The metrics without those of forecasts that are only candidates.
+
+    These are the other model of orders, and corrections that were not better than the model.
 
     Args:
         metrics: rows of gold/model_metrics, `latest_metrics` of them.
     """
+    decisive = metrics.filter(model=CALIBRATED).filter(pl.col("passed"))["metric"].to_list()
+    of_chance = [] if DECISIVE in decisive else [DECISIVE, "auc", "calibration_error"]
+    of_number = [] if NUMBER_DECISIVE in decisive else [NUMBER_DECISIVE]
+    unused = pl.col("metric").is_in([*of_chance, *of_number, "past_days"])
     chosen = metrics.filter(pl.col("model") == "bg_nbd", pl.col("metric").is_in(CHOOSING))
     candidate = "nbd" if chosen.height and chosen["passed"].all() else "bg_nbd"
-    return metrics.filter(pl.col("model") != candidate)
+    is_candidate = (pl.col("model") == candidate) | ((pl.col("model") == CALIBRATED) & unused)
+    return metrics.filter(~is_candidate)
 
 
 def not_drifted(drift: pl.DataFrame) -> CheckResult:

@@ -21,6 +21,8 @@ CALIBRATED = "calibrated"
 # say what they believe, which neither the error of the total (one good guess) nor the mean
 # absolute error (most customers order nothing, so it likes zeros) is.
 DECISIVE = "brier"
+# The score that decides whether the expected number of orders is corrected.
+NUMBER_DECISIVE = "poisson_deviance"
 
 
 def version_of(as_of: date) -> int:
@@ -162,7 +164,7 @@ def verdict_on_calibration(metrics: pl.DataFrame, as_of: date) -> CalibrationVer
         return CalibrationVerdict(
             False, False, f"none: {days} past days to learn from, {needed} are needed"
         )
-    chance, number = found[DECISIVE], found["poisson_deviance"]
+    chance, number = found[DECISIVE], found[NUMBER_DECISIVE]
 
     def said(what: str, row: dict[str, Any], score: str) -> str:
         verb = "corrected" if row["passed"] else "not"

@@ -275,6 +275,29 @@ def test_a_model_that_is_not_used_misses_no_gate(
     assert {"bg_nbd", "nbd", "segments"} - set(in_use(rows)["model"]) == {candidate}
 
 
+@pytest.mark.parametrize(
+    ("brier", "deviance", "said_of"),
+    [
+        (True, True, ["auc", "brier", "calibration_error", "poisson_deviance"]),
+        (True, False, ["auc", "brier", "calibration_error"]),
+        (False, True, ["poisson_deviance"]),
+        (False, False, []),
+    ],
+)
+def test_a_correction_that_is_not_used_has_no_gate_to_miss(
+    brier: bool, deviance: bool, said_of: list[str]
+) -> None:
+    passed = {"brier": brier, "poisson_deviance": deviance, "auc": False, "past_days": True}
+    rows = pl.DataFrame(
+        {
+            "model": "calibrated",
+            "metric": [*passed, "calibration_error"],
+            "passed": [*passed.values(), True],
+        }
+    )
+    assert in_use(rows)["metric"].sort().to_list() == said_of
+
+
 def test_what_an_earlier_version_missed_is_over(tmp_path: Path) -> None:
     rows = metrics(
         ("segments", 1, "stability", 0.7, ">= 0.8", False),
