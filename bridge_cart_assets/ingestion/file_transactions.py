@@ -7,16 +7,14 @@ has one whose value says so. Does not belong here: the ledger, which is a hint (
 from collections.abc import Iterable
 
 from bridge_cart_assets.lake.snapshot import Snapshot
-
-# In the place of a commit, once a file's records have left raw.
-_TAKEN_BACK = -1
+from bridge_cart_assets.lake.transactions import TAKEN_BACK
 
 
 def transaction_of(fingerprint: str) -> str:
     """The transaction of a raw table by which a file's bytes are known to have been taken.
 
-    Its value is the commit that has the last of its records; below zero when these have been taken
-    back. `taken_by` reads it.
+    Its value is the commit that has the last of its records, or `TAKEN_BACK`, which counts as never
+    written. `taken_by` reads it.
     """
     return f"file:{fingerprint}"
 
@@ -30,7 +28,7 @@ def taken_by(raw: Snapshot, fingerprints: Iterable[str]) -> dict[str, int]:
     """
     names = {transaction_of(fingerprint): fingerprint for fingerprint in fingerprints}
     known = raw.transactions(list(names))
-    return {names[name]: version for name, version in known.items() if version >= 0}
+    return {names[name]: version for name, version in known.items()}
 
 
 def is_taken(raw: Snapshot, fingerprint: str) -> bool:
@@ -48,9 +46,8 @@ def taken_back(raw: Snapshot, fingerprints: Iterable[str]) -> dict[str, int]:
     named = list(fingerprints)
     # Version 0.1 counted the records of a large file that it had taken in part.
     parts = raw.transactions([part_records_of(fingerprint) for fingerprint in named])
-    files = {transaction_of(fingerprint): _TAKEN_BACK for fingerprint in named}
-    known = raw.transactions(list(files))
-    return dict.fromkeys(parts, 0) | {n: v for n, v in files.items() if n in known}
+    files = raw.transactions([transaction_of(fingerprint) for fingerprint in named])
+    return dict.fromkeys((*parts, *files), TAKEN_BACK)
 
 
 def part_records_of(fingerprint: str) -> str:

@@ -2,7 +2,7 @@
 
 Read from the log's entries and checkpoints. Delta drops entries that are older than 30 days,
 maintenance removes files that no version of the last days has, and an erasure leaves nothing but
-the version of then. So a version can be had again only from `TableLog.earliest` on.
+the version of then. So only versions from `TableLog.earliest` on can be restored.
 
 Belongs here: reading the log of one table. Does not belong here: the latest commits' notes
 (`commit_notes`), or putting an earlier version in the place of the present one
@@ -109,7 +109,7 @@ class TableLog:
 
     @cached_property
     def earliest(self) -> PastCommit:
-        """The earliest commit whose version can be had again."""
+        """The earliest commit whose version can be restored."""
         removed = {path for commit in self.commits for path in commit.removed}
         there = self._files.sizes(removed)
         first = 0

@@ -7,8 +7,8 @@ and the entries behind it costs the same as one such answer.
 `bridge_cart_tests/architecture/test_workarounds.py` notices when delta-rs can do it.
 
 Delta can set a transaction again and remove none. One that holds no more, because what it stood
-for was taken back (`pipeline.restoring`), is set to a value that none has otherwise, and counts as
-never written.
+for was taken back (`pipeline.restoring`, `pipeline.retraction`), is set to a value that none has
+otherwise, and counts as never written.
 
 Belongs here: reading transactions. Does not belong here: writing them (`commits`).
 """

@@ -35,7 +35,6 @@ CHANCE, NUMBER = "calibrated_chance", "calibrated_orders"
 PARTS = (SIGNAL_MEAN, SIGNAL_SCALE, CHANCE, NUMBER)
 _INTERCEPT = "intercept"
 
-
 _SIGNALS: Mapping[str, pl.Expr] = {
     "order_odds": (pl.col("chance") / (1 - pl.col("chance"))).log(),
     "expected_orders": pl.col("expected").log(),

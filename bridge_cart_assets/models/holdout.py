@@ -31,6 +31,7 @@ from bridge_cart_assets.models.past_days import per_day, seen_until, to_judge_on
 from bridge_cart_assets.models.value_judgement import (
     CALIBRATED,
     DATA,
+    DECISIVE,
     NAIVE,
     VALUE,
     gamma_gamma_rejection,
@@ -109,11 +110,15 @@ def _judged(days: pl.DataFrame, then: pl.DataFrame, cut: date) -> Iterator[Row]:
     for metric, value in naive.items():
         yield _row(NAIVE, metric, value)
     models: dict[str, Orders] = {"bg_nbd": bg_nbd, "nbd": nbd}
+    is_better = {}
     for name, model in models.items():
-        for metric, value in scores(forecast(model, then, per_order_day), actual).items():
+        found = scores(forecast(model, then, per_order_day), actual)
+        is_better[name] = found[DECISIVE] <= naive[DECISIVE]
+        for metric, value in found.items():
             gate, passed = _gate(metric, value, naive)
             yield _row(name, metric, value, gate, passed=passed)
-    best = bg_nbd if is_visible else nbd
+    # As `customer_value` chooses between them.
+    best = bg_nbd if is_visible and is_better["bg_nbd"] else nbd
     yield from _judged_calibration(days, then, best, cut)
     yield from _judged_value(then, forecast(best, then, per_order_day).orders)
 

@@ -185,15 +185,9 @@ def rewrite_landing(
             # Its records are in raw, and none of them is theirs.
             continue
         name = f"{source.name}/{file.object}"
-        try:
-            found = rewrite_file(file, source, names, partial(announce, lake, source))
-        except FileRefusedError as refusal:
-            if _names_somebody(file, index.words):
-                done.left[name] = f"it could not be read: {refusal}"
+        found = _without_records(lake, source, file, name, index, names, done)
+        if found is None:
             continue
-        if found.erased:
-            done.files += 1
-            done.records += found.erased
         new = landed_file(source.name, settings.landing / source.name, file.path, settings.timezone)
         if row is not None and new is not None and row["state"] in IN_RAW:
             rows.append(_followed(lake, source, row, new, found))
@@ -219,15 +213,29 @@ def _rewrite_retracted(
     """Take records out of a source's files that were taken back, and may be landed again."""
     for folder in retracted_folders(settings.landing):
         for file in list_landing(folder, source.name, settings.timezone):
-            try:
-                found = rewrite_file(file, source, names, partial(announce, lake, source))
-            except FileRefusedError as refusal:
-                if _names_somebody(file, index.words):
-                    name = f"{folder.name}/{source.name}/{file.object}"
-                    done.left[name] = f"it could not be read: {refusal}"
-                continue
-            done.files += bool(found.erased)
-            done.records += found.erased
+            name = f"{folder.name}/{source.name}/{file.object}"
+            _without_records(lake, source, file, name, index, names, done)
+
+
+def _without_records(
+    lake: Lake,
+    source: Source,
+    file: LandedFile,
+    name: str,
+    index: PersonIndex,
+    names: ErasedNames,
+    done: ErasedFiles,
+) -> RewrittenFile | None:
+    """Take records out of a file and count them; None, and noted, where it cannot be read."""
+    try:
+        found = rewrite_file(file, source, names, partial(announce, lake, source))
+    except FileRefusedError as refusal:
+        if _names_somebody(file, index.words):
+            done.left[name] = f"it could not be read: {refusal}"
+        return None
+    done.files += bool(found.erased)
+    done.records += found.erased
+    return found
 
 
 def announce(lake: Lake, source: Source, rewritten: RewrittenFile) -> None:

@@ -1,4 +1,4 @@
-"""The earlier states of the whole lake: which there were, who left them, which can be had again.
+"""The earlier states of the whole lake: which there were, who left them, which can be restored.
 
 A state is what the lake was at a moment: of each table the latest version that was there. Any
 moment is one, as after a kill at that moment, which the next run heals. The ends of runs are those
@@ -147,7 +147,7 @@ def earliest_state(lake: Lake, logs: Mapping[str, TableLog]) -> Earliest | None:
     )
     if erased_at is not None:
         at = erased_at.replace(tzinfo=UTC)
-        found.append(Earliest(at, "persons were erased, and a restore brings nobody back"))
+        found.append(Earliest(at, "persons were erased, and a restore does not bring them back"))
     return max(found, key=lambda one: one.at)
 
 

@@ -21,7 +21,7 @@ class Restore:
         number: tells it from others.
         moment: the lake becomes what it was then.
         targets: the version that each table goes back to, by path; None for one that was not there
-            yet. None as a whole until it is known that all of them can be had.
+            yet. None as a whole until it is known that all of them can be restored.
     """
 
     number: str

@@ -21,7 +21,7 @@ somebody remove the file that says what is to be done: accounting first, so days
 then who is one person, or rows of then would count as following the persons of now; raw last,
 behind the ledger, so a file without a row there is found among raw's transactions.
 
-Belongs here: which versions a moment means, whether they can be had, and the commits. Does not
+Belongs here: which versions a moment means, whether they can be restored, and the commits. Does not
 belong here: keeping others out (`open_operations`), or the runs of Dagster (`terminal.restoring`).
 """
 
@@ -119,7 +119,7 @@ def targets_of(lake: Lake, moment: datetime) -> dict[str, int | None]:
     Everything that could stand in the way is looked at here, before anything is changed.
 
     Raises:
-        RestoreRefusedError: some of it cannot be had any more.
+        RestoreRefusedError: some of it cannot be restored any more.
     """
     logs = table_logs(lake)
     earliest = earliest_state(lake, logs)
@@ -127,7 +127,7 @@ def targets_of(lake: Lake, moment: datetime) -> dict[str, int | None]:
         raise RestoreRefusedError("there is no lake yet: nothing to go back to")
     if moment < earliest.at:
         raise RestoreRefusedError(
-            f"the lake of {_written(moment)} cannot be had: {earliest.why}\n"
+            f"the lake of {_written(moment)} cannot be restored: {earliest.why}\n"
             f"the earliest moment is {_written(earliest.at.astimezone(moment.tzinfo))}: see "
             "bridge-cart restore --list"
         )

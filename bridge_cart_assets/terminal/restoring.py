@@ -31,7 +31,7 @@ def restore_lake(settings: Settings, moment: datetime, wait_seconds: float) -> i
     This process has the lake for itself (`terminal.alone`).
 
     Raises:
-        RestoreRefusedError: the state of then cannot be had; nothing was changed.
+        RestoreRefusedError: that state cannot be restored; nothing was changed.
         RestoreFailedError: the tables are back, and the catalogue could not be built.
     """
     refuse_without_engine(settings)

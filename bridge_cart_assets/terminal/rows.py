@@ -17,7 +17,7 @@ from bridge_cart_assets.lake.csv_cells import guarded
 from bridge_cart_assets.lake.query import Answer, AnswerRows, QueryRefusedError
 from bridge_cart_assets.terminal.escaping import printable
 
-# A table is laid out by all its rows; nobody reads that many.
+# A table is laid out by all its rows; more than these are not read.
 MOST_ROWS = 100_000
 # What JSON may have as it is and a terminal may obey.
 _OBEYED = re.compile("[\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
+from bridge_cart_assets.tables.columns import MONEY
+
 _PACKAGE = "lifetimes==0.11.3"
 _SHA256 = "261e3dc89977c2b60767ca6728aaa29d429de0c814635070a749c36555895da8"
 _SECONDS = 60
@@ -60,3 +62,19 @@ def orders(wheel: Path) -> pl.DataFrame:
             "amount": [row[4] for row in rows],
         }
     ).with_columns(pl.col("day").str.to_date("%Y%m%d"))
+
+
+def order_lines(wheel: Path) -> pl.LazyFrame:
+    """The same as lines of silver/purchases, with the columns that forecasts look at."""
+    return (
+        orders(wheel)
+        .with_row_index("order_id")
+        .lazy()
+        .select(
+            *("customer_id", "order_id"),
+            source=pl.lit("purchases"),
+            purchase_day="day",
+            net_amount=pl.col("amount").cast(MONEY),
+            kind=pl.lit("sale"),
+        )
+    )

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from bridge_cart_assets.models.buy_till_you_die import Nbd
-from bridge_cart_assets.models.calibration import Calibration, fit_calibration
+from bridge_cart_assets.models.calibration import PARTS, Calibration, fit_calibration
 from bridge_cart_assets.models.customer_value import customer_value, value_model
 from bridge_cart_assets.models.forecast import Forecast, forecast
 from bridge_cart_assets.models.forecast_errors import scores
@@ -20,7 +20,7 @@ from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, MODEL_METRICS, VALUE_MODEL
 from bridge_cart_assets.transforms.features import customer_features
 from bridge_cart_tests.models.buyers import AS_OF, shop_of_buyers
-from bridge_cart_tests.models.cdnow import orders
+from bridge_cart_tests.models.cdnow import order_lines
 from bridge_cart_tests.transforms.shops import START, customers, line, purchases
 
 MODEL = Nbd(r=1.0, alpha=60.0)
@@ -178,10 +178,7 @@ def test_a_correction_is_judged_used_and_written_down(slowing: pl.LazyFrame) -> 
         for one in (everything, nothing)
     ]
     parts = [set(one["part"]) for one in models]
-    assert parts[0] - parts[1] == {
-        *("signal_mean", "signal_scale"),
-        *("calibrated_chance", "calibrated_orders"),
-    }
+    assert parts[0] - parts[1] == set(PARTS)
     with_it, without = (
         CUSTOMER_VALUE.conform(customer_value(features, one.lazy(), sold, AS_OF, 0.1))
         for one in models
@@ -223,18 +220,7 @@ CUTS = [date(1997, 9, 30), date(1997, 12, 31), date(1998, 3, 31)]
 
 @pytest.fixture(scope="module")
 def cdnow(cdnow_package: Path) -> pl.LazyFrame:
-    return (
-        orders(cdnow_package)
-        .with_row_index("order_id")
-        .lazy()
-        .select(
-            *("customer_id", "order_id"),
-            source=pl.lit("purchases"),
-            purchase_day="day",
-            net_amount=pl.col("amount").cast(pl.Decimal(18, 2)),
-            kind=pl.lit("sale"),
-        )
-    )
+    return order_lines(cdnow_package)
 
 
 def forecasts(sold: pl.LazyFrame, cut: date) -> Iterator[tuple[Forecast, np.ndarray]]:
@@ -246,8 +232,7 @@ def forecasts(sold: pl.LazyFrame, cut: date) -> Iterator[tuple[Forecast, np.ndar
     metrics = value_metrics(known, cut).lazy()
     model = value_model(VALUE_MODEL.empty().lazy(), features, metrics, known, cut)
     actual = then["later_orders"].to_numpy().astype(float)
-    corrections = ("signal_mean", "signal_scale", "calibrated_chance", "calibrated_orders")
-    for used in (model.filter(~pl.col("part").is_in(corrections)), model):
+    for used in (model.filter(~pl.col("part").is_in(PARTS)), model):
         value = customer_value(features, used.lazy(), known, cut, 0.1)
         corrected = then.join(value, on="customer_id", how="left", maintain_order="left")
         churn, expected = corrected["churn_probability_90d"], corrected["expected_orders_90d"]

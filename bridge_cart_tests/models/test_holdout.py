@@ -27,7 +27,7 @@ from bridge_cart_assets.tables.gold import MODEL_DRIFT, MODEL_METRICS, SEGMENT_M
 from bridge_cart_assets.transforms.features import customer_features
 from bridge_cart_tests.benchmarks.value import AliveOrNot, Flag
 from bridge_cart_tests.models.buyers import AS_OF, shop_of_buyers
-from bridge_cart_tests.models.cdnow import orders
+from bridge_cart_tests.models.cdnow import order_lines
 from bridge_cart_tests.transforms.shops import START, Line, customers, line, purchases, shops
 
 
@@ -293,18 +293,7 @@ def test_a_segment_model_is_judged_by_stability_and_size() -> None:
 def test_on_cdnow_the_churn_probability_is_better_than_what_people_use_instead(
     cdnow_package: Path, last: date
 ) -> None:
-    sold = (
-        orders(cdnow_package)
-        .with_row_index("order_id")
-        .lazy()
-        .select(
-            *("customer_id", "order_id"),
-            source=pl.lit("purchases"),
-            purchase_day="day",
-            net_amount=pl.col("amount").cast(pl.Decimal(18, 2)),
-            kind=pl.lit("sale"),
-        )
-    )
+    sold = order_lines(cdnow_package)
     then = seen_until(per_day(sold, last), last - timedelta(days=90))
     actual = then["later_orders"].to_numpy().astype(float)
     model, per_order_day = fit_bg_nbd(Histories.of(then)).model, orders_per_day(then)
