@@ -49,6 +49,12 @@ class Outcome:
         ]
 
     @property
+    def cause(self) -> str:
+        """Why it failed, in one line: the first step, else the first check, else where to look."""
+        checks = [f"{check.check_name}: {check.description}" for check in self.failed_checks]
+        return [*self.problems, *checks, f"see run {self.run_id}"][0]
+
+    @property
     def warnings(self) -> list[dg.AssetCheckEvaluation]:
         """Other checks that failed."""
         return [c for c in self.checks if not c.passed and c.severity == dg.AssetCheckSeverity.WARN]

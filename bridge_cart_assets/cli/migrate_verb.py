@@ -17,7 +17,6 @@ from bridge_cart_assets.settings import Settings
 def migrate(settings: Settings, dry_run: bool, wait: float) -> None:
     """Bring tables and Dagster's state of an earlier version up to date."""
     from bridge_cart_assets.cli.run_verbs import finish
-    from bridge_cart_assets.terminal.alone import finish_operations
     from bridge_cart_assets.terminal.migrating import due_migration, migrate_all
 
     due = due_migration(settings)
@@ -29,7 +28,6 @@ def migrate(settings: Settings, dry_run: bool, wait: float) -> None:
     if dry_run:
         click.echo("nothing was changed")
         return
-    finish_operations(settings, wait)
     outcome = migrate_all(settings, wait)
     if outcome is not None:
         finish(settings, outcome)

@@ -8,6 +8,7 @@ Belongs here: looking. Does not belong here: building it (`catalogue`).
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -18,9 +19,23 @@ from bridge_cart_assets.tables.table import Table
 _LITERAL = re.compile(r"'((?:[^']|'')*)'")
 
 
+@dataclass(frozen=True)
+class CatalogueProblem:
+    """What is wrong with a catalogue.
+
+    Attributes:
+        words: for people.
+        is_of_another_lake: whether it names files that are not this lake's. Its versions may be
+            this lake's all the same, so a run would leave it as it is.
+    """
+
+    words: str
+    is_of_another_lake: bool = False
+
+
 def catalogue_problem(
     path: Path, lake: Lake, copied: Sequence[Table], viewed: Sequence[Table], copies: Path
-) -> str | None:
+) -> CatalogueProblem | None:
     """What is wrong with a catalogue; None when nothing is.
 
     Args:
@@ -31,7 +46,7 @@ def catalogue_problem(
         copies: where copies of files of an object store lie.
     """
     if not path.exists():
-        return "there is none"
+        return CatalogueProblem("there is none")
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
             versions = dict(
@@ -48,14 +63,16 @@ def catalogue_problem(
             for table in copied:
                 connection.execute(f'SELECT count(*) FROM "{table.layer}"."{table.name}"')  # noqa: S608
     except duckdb.Error as error:
-        return f"it cannot be read: {str(error).splitlines()[0]}"
+        return CatalogueProblem(f"it cannot be read: {str(error).splitlines()[0]}")
     for table in (*copied, *viewed):
         version = lake.snapshot(table).version
         if versions.get(table.path) != version:
-            return f"it has {table.path} of version {versions.get(table.path)}, not {version}"
+            known = versions.get(table.path)
+            return CatalogueProblem(f"it has {table.path} of version {known}, not {version}")
     for table in viewed:
         if strange := _strange_file(views.get(table.path), lake, table, copies):
-            return f"its view silver.{table.name} reads {strange}, which is not of this lake"
+            words = f"its view silver.{table.name} reads {strange}, which is not of this lake"
+            return CatalogueProblem(words, is_of_another_lake=True)
     return None
 
 

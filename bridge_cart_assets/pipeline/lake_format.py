@@ -1,8 +1,9 @@
 """By which rules the tables of a lake were made, and whether these are the ones of this version.
 
 Belongs here: the formats that there were, and what is said of a lake of another one. Does not
-belong here: bringing a lake up to date (`migration`), columns that are only added (`lake.snapshot`
-adds them with the next commit), or formulas of gold (`gold`, which builds a table whole then).
+belong here: bringing a lake up to date (`raw_migration`, `terminal.migrating`), columns that are
+only added (`lake.snapshot` adds them with the next commit), or formulas of gold (`gold`, which
+builds a table whole then).
 
 A format is counted up when tables change: when they get columns or others go, and when the rules
 change by which raw records become rows of silver. `remakes` says whether the rows that are there

@@ -27,8 +27,14 @@ from bridge_cart_assets.tables.ops import ERASED
 from bridge_cart_assets.tables.table import Table
 
 _RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-# They write raw's records again: none of that is new.
-_REWRITING = {"erase", "retract"}
+# What verbs other than runs have done, in words. What they write to raw are no new records.
+VERBS = {
+    "erase": "persons erased",
+    "retract": "a landed file taken back",
+    "migrate": "brought up to date with a later version",
+    "rebuild": "silver and gold emptied for a rebuild",
+    "doctor": "mended by doctor",
+}
 _SHORT = 8
 _AT_ONCE = 8
 
@@ -157,7 +163,7 @@ def _state(author: str, block: Sequence[tuple[str, PastCommit]]) -> LakeState:
     days: set[str] = set()
     files = 0
     for path, commit in block:
-        if path in raw and author not in _REWRITING and RESTORED_TO not in commit.notes:
+        if path in raw and author not in VERBS and RESTORED_TO not in commit.notes:
             files += sum(name.startswith("file:") for name in commit.transactions)
             if commit.rows:
                 records[raw[path]] = records.get(raw[path], 0) + commit.rows

@@ -3,8 +3,9 @@
 Belongs here: comparing raw with what counted it, silver's accounting and the ledger of files. Does
 not belong here: finding torn commits (`lake.doctor`), or what is done about it (`recovery`).
 
-Raw is never rewritten, so it never has fewer records of a day than silver counted, unless somebody
-removed the table or put an older one in its place. Silver and gold are right then, and would be
+What rewrites raw (an erasure, a retraction, a migration) lets silver follow before it is complete.
+So raw never has fewer records of a day than silver counted, unless somebody removed the table or
+put an older one in its place. Silver and gold are right then, and would be
 wrong after a rebuild.
 """
 

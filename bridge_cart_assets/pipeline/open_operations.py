@@ -108,6 +108,22 @@ def refuse_while_open(settings: Settings, tags: Mapping[str, str]) -> None:
 
 
 @contextmanager
+def closed_unless_begun(
+    operation: Operation, settings: Settings, has_begun: Callable[[], bool]
+) -> Iterator[None]:
+    """Forget an operation that was refused, or gave up waiting, before it changed anything.
+
+    Else the next run would complete, unasked, what its user takes for refused.
+    """
+    try:
+        yield
+    except BaseException:
+        if not has_begun():
+            operation.close(settings)
+        raise
+
+
+@contextmanager
 def lake_shared(
     settings: Settings, wait_seconds: float, say: Callable[[str], None]
 ) -> Iterator[None]:

@@ -135,7 +135,7 @@ def targets_of(lake: Lake, moment: datetime) -> dict[str, int | None]:
     for table in STORED_TABLES:
         if table.path in targets:
             _refuse_unreadable(table, logs[table.path], targets[table.path])
-    _refuse_made_again(lake, logs, targets)
+    _refuse_unfitting(lake, logs, targets)
     return targets
 
 
@@ -250,10 +250,14 @@ def _refuse_unreadable(table: Table, log: TableLog, target: int | None) -> None:
         )
 
 
-def _refuse_made_again(
+def _refuse_unfitting(
     lake: Lake, logs: Mapping[str, TableLog], targets: Mapping[str, int | None]
 ) -> None:
-    """Refuse a moment before a table was removed and made again: what it was then is gone."""
+    """Refuse a moment at which tables do not fit each other as no kill of a run leaves them.
+
+    Before a table was removed and made again what it was is gone. Within a retraction raw has given
+    records back that silver still has.
+    """
     target = targets.get(ACCOUNTING.path)
     if target is None:
         return
@@ -269,6 +273,15 @@ def _refuse_made_again(
             raise RestoreRefusedError(
                 f"{table.path} had rows then and was removed and made again since: what it was is "
                 "gone\nname a later moment: see bridge-cart restore --list"
+            )
+    for source in SOURCES:
+        path = source.raw.path
+        rows = _version(logs[path], targets[path]).rows if path in targets else 0
+        if rows < records.get(source.name, 0):
+            # What would heal that after a kill is the file of the operation, which stays away.
+            raise RestoreRefusedError(
+                f"{path} had fewer records then than silver had counted: a file was being taken "
+                "back\nname an earlier or a later moment: see bridge-cart restore --list"
             )
 
 

@@ -29,7 +29,7 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.object_store import StoreError
 from bridge_cart_assets.pipeline.losses import in_words, missing_records
 from bridge_cart_assets.pipeline.open_retraction import Retraction, TakenObject
-from bridge_cart_assets.pipeline.pending import arrived_days, latest_day
+from bridge_cart_assets.pipeline.pending import arrived_days
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
 from bridge_cart_assets.pipeline.rebuild import clear
 from bridge_cart_assets.pipeline.silver import fold_due_days
@@ -101,7 +101,7 @@ def take_back(
         is_raw_rewritten=True,
         is_resumed=is_resumed,
     )
-    if latest_day(lake) is None:
+    if not any(lake.snapshot(one.raw).rows for one in SOURCES):
         # Nothing else has landed: gold has no day to follow to.
         clear(lake)
 

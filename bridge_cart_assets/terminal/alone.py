@@ -6,16 +6,13 @@ an operation does (`erasing`, `retracting`, `restoring`).
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-
-from rich.console import Console
 
 from bridge_cart_assets.pipeline.open_operations import lake_alone, open_operation
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.terminal.erasing import complete_erasure
-from bridge_cart_assets.terminal.escaping import EscapingConsole
 from bridge_cart_assets.terminal.restoring import complete_restore
 from bridge_cart_assets.terminal.retracting import complete_retraction
+from bridge_cart_assets.terminal.running import say_on_console
 
 
 @contextmanager
@@ -28,15 +25,19 @@ def having_the_lake(settings: Settings, wait_seconds: float) -> Iterator[None]:
         OperationOpenError: others are under way for longer than was to be waited.
         ErasureFailedError: an erasure could not be completed.
     """
-    say = partial(_say, EscapingConsole(stderr=True))
-    with lake_alone(settings, wait_seconds, say):
-        if (moment := complete_restore(settings, wait_seconds)) is not None:
-            say(f"completed a restore that was cut off: the lake is what it was at {moment}")
-        if (retracted := complete_retraction(settings, wait_seconds)) is not None:
-            say(f"completed a retraction that was cut off: {retracted}")
-        if (receipt := complete_erasure(settings, wait_seconds)) is not None:
-            say(f"completed an erasure that was cut off: {receipt}")
+    with lake_alone(settings, wait_seconds, say_on_console):
+        complete_operations(settings, wait_seconds)
         yield
+
+
+def complete_operations(settings: Settings, wait_seconds: float) -> None:
+    """Complete what was cut off. This process has the lake for itself (`lake_alone`)."""
+    if (moment := complete_restore(settings, wait_seconds)) is not None:
+        say_on_console(f"completed a restore that was cut off: the lake is what it was at {moment}")
+    if (retracted := complete_retraction(settings, wait_seconds)) is not None:
+        say_on_console(f"completed a retraction that was cut off: {retracted}")
+    if (receipt := complete_erasure(settings, wait_seconds)) is not None:
+        say_on_console(f"completed an erasure that was cut off: {receipt}")
 
 
 def finish_operations(settings: Settings, wait_seconds: float) -> None:
@@ -44,7 +45,3 @@ def finish_operations(settings: Settings, wait_seconds: float) -> None:
     if open_operation(settings) is not None:
         with having_the_lake(settings, wait_seconds):
             pass
-
-
-def _say(console: Console, line: str) -> None:
-    console.print(line, highlight=False, soft_wrap=True, markup=False)

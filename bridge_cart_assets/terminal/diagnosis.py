@@ -95,14 +95,13 @@ def _catalogue(settings: Settings, lake: Lake) -> Iterator[Damage]:
     problem = catalogue_problem(path, lake, GOLD_TABLES, SILVER_TABLES, path.parent / COPIES)
     if problem is None:
         return
-    if "which is not of this lake" in problem:
-        # Its versions may be those of this lake: a run would leave it as it is.
+    if problem.is_of_another_lake:
         for file in (write_ahead_of(path), path):
             file.unlink(missing_ok=True)
-        yield Damage(_CATALOGUE, f"{problem}: removed", mended=True)
+        yield Damage(_CATALOGUE, f"{problem.words}: removed", mended=True)
         return
     remedy = "bridge-cart run builds it again"
-    yield Damage(_CATALOGUE, problem, mended=False, remedy=remedy, is_due=True)
+    yield Damage(_CATALOGUE, problem.words, mended=False, remedy=remedy, is_due=True)
 
 
 def _existing(folder: Path) -> Path:

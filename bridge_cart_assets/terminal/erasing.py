@@ -14,7 +14,11 @@ from typing import Any
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.object_store import is_uri
 from bridge_cart_assets.pipeline.open_erasure import Erasure, begin_erasure, open_erasure
-from bridge_cart_assets.pipeline.open_operations import ERASING_TAG
+from bridge_cart_assets.pipeline.open_operations import (
+    ERASING_TAG,
+    ERASURE,
+    closed_unless_begun,
+)
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.terminal.escaping import EscapingConsole
 
@@ -48,7 +52,7 @@ def erase_persons(settings: Settings, ids: Sequence[str], wait_seconds: float) -
     """Erase persons; the receipt. This process has the lake for itself (`terminal.alone`).
 
     Raises:
-        UnknownPersonError: nothing is stored about one of them; nobody is erased then.
+        UnknownPersonError: nothing is stored about one of them; nothing is erased then.
         ErasureFailedError: a step failed; the next call or run goes on.
     """
     return _complete(settings, begin_erasure(settings, ids), wait_seconds)
@@ -75,6 +79,7 @@ def _complete(settings: Settings, erasure: Erasure, wait_seconds: float) -> dict
     from bridge_cart_assets.lake.doctor import refuse_torn
     from bridge_cart_assets.pipeline.erasure import erase_rows, forget_versions
     from bridge_cart_assets.pipeline.hash_key import hash_key_in
+    from bridge_cart_assets.pipeline.lake_format import refuse_other_format
     from bridge_cart_assets.pipeline.pending import latest_day
     from bridge_cart_assets.pipeline.person_data import counts_about
     from bridge_cart_assets.pipeline.person_index import find_persons
@@ -84,21 +89,20 @@ def _complete(settings: Settings, erasure: Erasure, wait_seconds: float) -> dict
 
     lake = Lake(settings.lake, settings.storage_options)
     console = EscapingConsole(stderr=True)
-    with turn(settings, wait_seconds, is_alone=True) as this_turn:
+    with (
+        closed_unless_begun(ERASURE, settings, lambda: erasure.index is not None),
+        turn(settings, wait_seconds, is_alone=True) as this_turn,
+    ):
         with console.status("erasing") as spinner:
             progress = spinner.update
+            refuse_other_format(lake)
             is_resumed = erasure.index is not None
             if erasure.index is None:
-                try:
-                    refuse_torn(lake, STORED_TABLES)
-                    refuse_other_settings(lake, settings.silver)
-                    key = hash_key_in(settings.hash_key) or b""
-                    erasure.index = find_persons(lake, erasure.ids, key, progress)
-                except BaseException:
-                    # Nothing was removed, so there is nothing to go on with.
-                    erasure.close(settings)
-                    raise
-                erasure.counts = counts_about(lake, erasure.index)
+                refuse_torn(lake, STORED_TABLES)
+                refuse_other_settings(lake, settings.silver)
+                key = hash_key_in(settings.hash_key) or b""
+                found = find_persons(lake, erasure.ids, key, progress)
+                erasure.counts, erasure.index = counts_about(lake, found), found
                 erasure.save(settings)
             index = erasure.index
             files = erase_rows(
@@ -110,10 +114,8 @@ def _complete(settings: Settings, erasure: Erasure, wait_seconds: float) -> dict
             scope = RunScope(today, pending_in=today)
             outcome = this_turn.refresh(scope, tags={ERASING_TAG: erasure.receipt})
             if not outcome.success:
-                checks = [f"{c.check_name}: {c.description}" for c in outcome.failed_checks]
-                cause = [*outcome.problems, *checks, f"see run {outcome.run_id}"][0]
                 raise ErasureFailedError(
-                    f"gold could not follow the erasure: {cause}\n"
+                    f"gold could not follow the erasure: {outcome.cause}\n"
                     "mend the cause; bridge-cart run goes on with it"
                 )
         with console.status("erasing") as spinner:

@@ -80,18 +80,33 @@ def due_migration(settings: Settings) -> Migration:
 def migrate_all(settings: Settings, wait_seconds: float) -> "Outcome | None":
     """Do what is due; None when no run was needed for it.
 
-    No other run or erasure is beside it, and none is let in until silver and gold are empty. When
+    No other run or operation is beside it, and none is let in until silver and gold are empty. When
     it is cut off before, runs are refused and the next call begins again; after that, a run goes on
     as with a rebuild.
+
+    Raises:
+        OperationOpenError: an operation of the version before is not complete.
     """
     from bridge_cart_assets.automation.instance import upgrade_state
-    from bridge_cart_assets.pipeline.open_operations import lake_alone
+    from bridge_cart_assets.pipeline.open_operations import (
+        OperationOpenError,
+        lake_alone,
+        open_operation,
+    )
+    from bridge_cart_assets.terminal.alone import complete_operations
     from bridge_cart_assets.terminal.running import say_on_console
 
     with lake_alone(settings, wait_seconds, say_on_console):
+        # First: what was cut off is completed by a run, which Dagster's state has to fit.
         upgrade_state(settings)
         lake = Lake(settings.lake, settings.storage_options)
         stored = stored_format(lake)
+        if stored is not None and due_changes(stored) and (found := open_operation(settings)):
+            raise OperationOpenError(
+                f"{found.words} is not complete, and the lake is of an earlier version\n"
+                "finish it with the version that began it (bridge-cart run), then migrate"
+            )
+        complete_operations(settings, wait_seconds)
         if stored is None or stored == CURRENT:
             return None
         if not due_changes(stored):

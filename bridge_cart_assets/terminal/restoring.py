@@ -14,6 +14,8 @@ from datetime import datetime
 
 from bridge_cart_assets.lake.catalogue_base import write_ahead_of
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.lake_format import refuse_other_format
+from bridge_cart_assets.pipeline.open_operations import RESTORE, closed_unless_begun
 from bridge_cart_assets.pipeline.open_restore import Restore, begin_restore, open_restore
 from bridge_cart_assets.settings import Settings, SettingsError
 from bridge_cart_assets.terminal.escaping import EscapingConsole
@@ -53,16 +55,15 @@ def _complete(settings: Settings, restore: Restore, wait_seconds: float) -> int:
     from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 
     lake = Lake(settings.lake, settings.storage_options)
-    with turn(settings, wait_seconds, is_alone=True) as this_turn:
+    with (
+        closed_unless_begun(RESTORE, settings, lambda: restore.targets is not None),
+        turn(settings, wait_seconds, is_alone=True) as this_turn,
+    ):
         with EscapingConsole(stderr=True).status("restoring") as spinner:
             refuse_torn(lake, STORED_TABLES)
             if restore.targets is None:
-                try:
-                    restore.targets = targets_of(lake, restore.moment)
-                except BaseException:
-                    # Nothing was changed, so there is nothing to go on with.
-                    restore.close(settings)
-                    raise
+                refuse_other_format(lake)
+                restore.targets = targets_of(lake, restore.moment)
                 restore.save(settings)
             written = restore_tables(lake, restore, spinner.update)
             for file in (write_ahead_of(settings.catalogue), settings.catalogue):
@@ -87,9 +88,7 @@ def _follow(settings: Settings, lake: Lake, this_turn: Turn, restore: Restore) -
         return
     outcome = this_turn.refresh(RunScope.of_plan(due))
     if not outcome.success:
-        checks = [f"{check.check_name}: {check.description}" for check in outcome.failed_checks]
-        cause = [*outcome.problems, *checks, f"see run {outcome.run_id}"][0]
         raise RestoreFailedError(
-            f"{are_back}, and the catalogue could not be built: {cause}\n"
+            f"{are_back}, and the catalogue could not be built: {outcome.cause}\n"
             "mend the cause, then bridge-cart run"
         )

@@ -7,6 +7,7 @@ belong here: what a step does (`pipeline.retraction`), or keeping others out (`t
 from dataclasses import dataclass
 
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.open_operations import RETRACTION, closed_unless_begun
 from bridge_cart_assets.pipeline.open_retraction import (
     Retraction,
     TakenObject,
@@ -70,6 +71,7 @@ def complete_retraction(settings: Settings, wait_seconds: float) -> Retracted | 
 
 def _complete(settings: Settings, retraction: Retraction, wait_seconds: float) -> Retracted:
     from bridge_cart_assets.lake.doctor import refuse_torn
+    from bridge_cart_assets.pipeline.lake_format import refuse_other_format
     from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
     from bridge_cart_assets.pipeline.retraction import (
         RetractionRefusedError,
@@ -82,23 +84,21 @@ def _complete(settings: Settings, retraction: Retraction, wait_seconds: float) -
 
     lake = Lake(settings.lake, settings.storage_options)
     console = EscapingConsole(stderr=True)
-    with turn(settings, wait_seconds, is_alone=True) as this_turn:
+    with (
+        closed_unless_begun(RETRACTION, settings, lambda: retraction.taken is not None),
+        turn(settings, wait_seconds, is_alone=True) as this_turn,
+    ):
         with console.status("retracting") as spinner:
             is_resumed = retraction.taken is not None
-            try:
-                refuse_torn(lake, STORED_TABLES)
-                refuse_other_settings(lake, settings.silver)
-                taken = retraction.taken or find_object(lake, settings, retraction.name)
-                if not is_resumed:
-                    refuse_losses(lake, taken)
-            except BaseException:
-                if not is_resumed:
-                    # Nothing was taken back, so there is nothing to go on with.
-                    retraction.close(settings)
-                raise
+            refuse_other_format(lake)
+            refuse_torn(lake, STORED_TABLES)
+            refuse_other_settings(lake, settings.silver)
+            taken = retraction.taken or find_object(lake, settings, retraction.name)
+            if not is_resumed:
+                refuse_losses(lake, taken)
+            same = effects_of(lake, settings, taken).same
             retraction.taken = taken
             retraction.save(settings)
-            same = effects_of(lake, settings, taken).same
             try:
                 take_back(lake, settings, retraction, spinner.update, is_resumed=is_resumed)
             except RetractionRefusedError:
@@ -123,9 +123,7 @@ def _let_gold_follow(this_turn: Turn, lake: Lake, taken: TakenObject) -> None:
     today = DayRange(day, day)
     outcome = this_turn.refresh(RunScope(today, pending_in=today))
     if not outcome.success:
-        checks = [f"{c.check_name}: {c.description}" for c in outcome.failed_checks]
-        cause = [*outcome.problems, *checks, f"see run {outcome.run_id}"][0]
         raise RetractionFailedError(
-            f"{masked_path(taken.name)} has left raw and silver; gold could not follow: {cause}\n"
-            "mend the cause, then bridge-cart run"
+            f"{masked_path(taken.name)} has left raw and silver; gold could not follow: "
+            f"{outcome.cause}\nmend the cause, then bridge-cart run"
         )

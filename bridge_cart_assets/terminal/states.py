@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from rich.table import Table as Grid
 
+from bridge_cart_assets.pipeline.lake_states import VERBS
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.terminal.style import NOTHING, grid
 
@@ -22,16 +23,16 @@ if TYPE_CHECKING:
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOST_STATES = 20
-_WORDS = {
-    "erase": "persons erased",
-    "rebuild": "silver and gold emptied for a rebuild",
-    "doctor": "mended by doctor",
-}
 
 
 def shop_time(moment: datetime, zone: str) -> str:
-    """A moment as the shop's clock shows it, to the millisecond; `--as-of` takes it."""
+    """A moment as the shop's clock shows it, to the millisecond; `--as-of` takes it.
+
+    With the offset from UTC where the clock shows the time twice.
+    """
     local = moment.astimezone(ZoneInfo(zone))
+    if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
+        return local.isoformat(timespec="milliseconds")
     return local.replace(tzinfo=None).isoformat(timespec="milliseconds")
 
 
@@ -76,8 +77,8 @@ def state_in_words(state: "LakeState", zone: str) -> str:
     """
     if state.restored_to is not None:
         return f"restored to {shop_time(state.restored_to, zone)}"
-    if state.author in _WORDS:
-        return _WORDS[state.author]
+    if state.author in VERBS:
+        return VERBS[state.author]
     if state.records:
         came = ", ".join(f"{n:,} records of {name}" for name, n in sorted(state.records.items()))
         files = f" ({state.files:,} files)" if state.files else ""

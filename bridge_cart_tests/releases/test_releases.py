@@ -26,10 +26,11 @@ from bridge_cart_assets.pipeline.lake_format import (
     refuse_other_format,
     stored_format,
 )
+from bridge_cart_assets.pipeline.open_erasure import begin_erasure
 from bridge_cart_assets.pipeline.raw_migration import migrated_records
 from bridge_cart_assets.pipeline.rebuild import begin_rebuild, refuse_to_lose
 from bridge_cart_assets.pipeline.stored_tables import RAW_TABLES, STORED_TABLES
-from bridge_cart_assets.settings import SilverSettings
+from bridge_cart_assets.settings import Settings, SilverSettings
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import FORMATS
 from bridge_cart_assets.tables.silver import TABLES as SILVER
@@ -105,6 +106,34 @@ def test_a_lake_tells_its_format_without_saying_it(name: str, tmp_path: Path) ->
             refuse_other_format(lake)
     else:
         refuse_other_format(lake)
+
+
+@pytest.mark.slow
+def test_an_operation_of_the_version_before_is_left_to_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    unpack("0.2-exports", data)
+    begin_erasure(Settings(data=data, lake=str(data / "lake")), ["C1"])
+    said = bridge_cart(data, "migrate")
+    assert said.returncode == 1
+    assert "finish it with the version that began it" in said.stderr
+    assert (data / "erasing.json").exists()
+    assert stored_format(Lake(str(data / "lake"))) == 2
+
+
+@pytest.mark.slow
+def test_what_cannot_be_completed_is_not_begun(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    unpack("0.2-exports", data)
+    before = digest_of(data / "lake")
+    for arguments in (
+        ("retract", "purchases/orders_2024-01-01_2024-01-02.csv"),
+        ("erase", "C1"),
+        ("restore", "--as-of", datetime.now(UTC).isoformat()),
+    ):
+        said = bridge_cart(data, *arguments, "--yes")
+        assert (said.returncode, "bridge-cart migrate" in said.stderr) == (1, True), said.stderr
+        assert not list(data.glob("*ing.json")), arguments
+    assert digest_of(data / "lake") == before
 
 
 def test_an_empty_lake_has_no_format(tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ from bridge_cart_assets.pipeline.open_operations import RESTORE
 from bridge_cart_assets.pipeline.open_restore import open_restore
 from bridge_cart_assets.pipeline.pending import pending_days
 from bridge_cart_assets.pipeline.plan import plan
+from bridge_cart_assets.pipeline.retraction import take_out_records
 from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
+from bridge_cart_assets.pipeline.taken_objects import find_object
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import ERASED, FILES
 from bridge_cart_assets.tables.silver import ACCOUNTING, CUSTOMERS, PURCHASES, SETTINGS
@@ -147,13 +149,26 @@ def test_restored_and_given_other_files_it_is_a_lake_that_never_saw_the_others(
     assert stale_tables(shop.lake) == []
 
 
-def test_what_was_undone_can_be_had_again(shop: SmallShop, moments: list[datetime]) -> None:
+def test_what_was_undone_can_be_restored(shop: SmallShop, moments: list[datetime]) -> None:
     before = contents(shop.lake, STORED_TABLES)
     undone = now()
     shop.restore(moments[0])
     shop.restore(undone)
     assert differences(before, contents(shop.lake, STORED_TABLES)) == []
     assert shop.lake.snapshot(FILES).rows == 5
+
+
+def test_a_moment_between_two_commits_of_a_retraction_is_refused(shop: SmallShop) -> None:
+    """What heals that after a kill is `retracting.json`, which no restore brings back."""
+    [source] = [source for source in SOURCES if source.raw is RAW]
+    taken = find_object(shop.lake, shop.settings, "purchases/2024-01-03.csv")
+    before = now()
+    take_out_records(shop.lake, source, taken)
+    within, latest = now(), versions(shop)
+    with pytest.raises(RestoreRefusedError, match="a file was being taken back"):
+        shop.restore(within)
+    assert versions(shop) == latest
+    assert shop.restore(before) > 0
 
 
 def test_gold_follows_a_restore_from_the_change_feed(
