@@ -63,6 +63,7 @@ KILLS ?= 200
 EXAMPLES ?= 200
 CONFLICTS ?= 50
 FAULTS := bridge_cart_tests/faults
+FUZZED := bridge_cart_tests/ingestion/test_fuzzed_files.py bridge_cart_tests/reports/test_fuzzed_parameters.py
 # Those that measure time run alone.
 TIMED := $(addprefix $(FAULTS)/,test_killed_command.py test_killed_dev.py)
 test-faults test-kills: export BRIDGE_CART_TEST_COMMAND_KILLS := $(KILLS)
@@ -73,7 +74,7 @@ test-kills: $(VENV)/installed-dev ## kills and signals of the real command and o
 	@$(BIN)/python -m pytest $(TIMED) -rP -m long
 
 test-faults: test-kills ## 200 kills of the real command, kills at every point, 200 sequences of 30 events, all other faults
-	@$(BIN)/python -m pytest $(FAULTS) $(addprefix --ignore=,$(TIMED)) -n 2 --dist worksteal -rP -m long
+	@$(BIN)/python -m pytest $(FAULTS) $(FUZZED) $(addprefix --ignore=,$(TIMED)) -n 2 --dist worksteal -rP -m long
 
 # Where to look for them: `make test-engines ENGINES=bridge_cart_tests/stores` is a part that takes minutes.
 ENGINES ?= bridge_cart_tests

@@ -10,10 +10,13 @@ file has them, else the scientific notation, which is no id.
 """
 
 import io
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import polars as pl
@@ -52,6 +55,11 @@ _SHARED_CELL = re.compile(
     rb"""<(?:\w+:)?c\b[^<>]*\st\s*=\s*["']s["'][^<>]*>\s*<(?:\w+:)?v>\s*([0-9]{1,9})\s*<"""
 )
 _SHARED_TEXT = re.compile(rb"""<(?:\w+:)?si\b[^<>]*?(?:/>|>.*?</(?:\w+:)?si>)""", re.DOTALL)
+# What `zipfile` and the decompressors that it calls raise for bytes that are none of theirs.
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError),
+    *(ValueError, OverflowError, OSError, struct.error),
+)
 _NO_CELLS = ("xl/sharedStrings.xml", "xl/styles.xml")
 # A cell with a time and no day: such a workbook counts days from here.
 _NO_DAY = r"^(?:1899-12-3[01]|1904-01-01) (\d\d:\d\d:\d\d)$"
@@ -137,11 +145,27 @@ def _records(cells: pl.DataFrame, header: Header, source: Source) -> ParsedRecor
     return ParsedRecords(records, unknown_of(columns, source), missing_of(columns, source))
 
 
-def _opened(data: bytes) -> zipfile.ZipFile:
+@contextmanager
+def _opened(data: bytes) -> Iterator[zipfile.ZipFile]:
+    """The archive that a workbook is.
+
+    `zipfile` has no error of its own for much of what a damaged directory makes it do, such as
+    seeking before the first byte, so the errors of all that it calls are taken for damage here.
+
+    Raises:
+        FileRefusedError: TRUNCATED, BAD_CHECKSUM or UNREADABLE, also from within the `with`.
+    """
     try:
-        return zipfile.ZipFile(io.BytesIO(data))
-    except zipfile.BadZipFile as error:
-        raise FileRefusedError("TRUNCATED", "the workbook has no end: land it again") from error
+        try:
+            archive = zipfile.ZipFile(io.BytesIO(data))
+        except zipfile.BadZipFile as error:
+            raise FileRefusedError("TRUNCATED", "the workbook has no end: land it again") from error
+        with archive:
+            yield archive
+    except (NotImplementedError, RuntimeError) as error:
+        raise FileRefusedError("UNREADABLE", f"the workbook cannot be unpacked: {error}") from error
+    except _DAMAGE as error:
+        raise FileRefusedError("BAD_CHECKSUM", f"the workbook is damaged: {error}") from error
 
 
 def _with_texts(data: bytes) -> bytes:
@@ -149,35 +173,30 @@ def _with_texts(data: bytes) -> bytes:
 
     All of it is unpacked here once, piece by piece, so that its checksums and sizes are true.
     """
-    try:
-        with _opened(data) as archive:
-            entries = archive.infolist()
-            if sum(entry.file_size for entry in entries) > MAX_UNPACKED_BYTES:
-                raise FileRefusedError(
-                    "TOO_LARGE",
-                    f"a workbook of more than {MAX_UNPACKED_BYTES // 1024**2} MiB unpacked: land "
-                    "its sheets as .csv",
-                )
-            refuse_unpacked(sum(entry.file_size for entry in entries), len(data))
-            _refuse_costly(archive)
-            changed = {
-                entry.filename
-                for entry in entries
-                if any(new != old for old, new in _rewritten(archive, entry))
-            }
-            if not changed:
-                return data
-            copy = io.BytesIO()
-            with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
-                for entry in entries:
-                    with target.open(entry.filename, "w", force_zip64=True) as part:
-                        for old, new in _rewritten(archive, entry):
-                            part.write(new if entry.filename in changed else old)
-            return copy.getvalue()
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise FileRefusedError("BAD_CHECKSUM", f"the workbook is damaged: {error}") from error
-    except (NotImplementedError, RuntimeError) as error:
-        raise FileRefusedError("UNREADABLE", f"the workbook cannot be unpacked: {error}") from error
+    with _opened(data) as archive:
+        entries = archive.infolist()
+        if sum(entry.file_size for entry in entries) > MAX_UNPACKED_BYTES:
+            raise FileRefusedError(
+                "TOO_LARGE",
+                f"a workbook of more than {MAX_UNPACKED_BYTES // 1024**2} MiB unpacked: land "
+                "its sheets as .csv",
+            )
+        refuse_unpacked(sum(entry.file_size for entry in entries), len(data))
+        _refuse_costly(archive)
+        changed = {
+            entry.filename
+            for entry in entries
+            if any(new != old for old, new in _rewritten(archive, entry))
+        }
+        if not changed:
+            return data
+        copy = io.BytesIO()
+        with zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
+            for entry in entries:
+                with target.open(entry.filename, "w", force_zip64=True) as part:
+                    for old, new in _rewritten(archive, entry):
+                        part.write(new if entry.filename in changed else old)
+        return copy.getvalue()
 
 
 def _refuse_costly(archive: zipfile.ZipFile) -> None:

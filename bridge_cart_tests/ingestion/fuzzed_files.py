@@ -3,7 +3,6 @@
 import gzip
 import io
 import json
-import os
 from collections.abc import Mapping
 
 import polars as pl
@@ -11,8 +10,6 @@ from hypothesis import strategies as st
 
 from bridge_cart_tests.ingestion.workbook_files import workbook
 
-# How many times more is tried by `make test-faults`.
-EXAMPLES = int(os.environ.get("BRIDGE_CART_TEST_EXAMPLES", "0"))
 Fuzzed = tuple[str, str, bytes]
 
 _LINES: list[dict[str, object]] = [

@@ -21,7 +21,8 @@ from bridge_cart_assets.pipeline.pending import pending_days
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import FILES
 from bridge_cart_assets.tables.silver import ACCOUNTING, PURCHASES
-from bridge_cart_tests.ingestion.fuzzed_files import EXAMPLES, Fuzzed, fuzzed_files
+from bridge_cart_tests.faults.extent import EXAMPLES
+from bridge_cart_tests.ingestion.fuzzed_files import Fuzzed, fuzzed_files
 
 BY_NAME = {source.name: source for source in SOURCES}
 # A file of some kilobytes.

@@ -148,6 +148,22 @@ def test_a_damaged_workbook_is_refused() -> None:
     assert refusal(other.getvalue())[0] == "UNREADABLE"
 
 
+@pytest.mark.parametrize("value", [0x00, 0x0E, 0x5C, 0x80, 0xFF])
+def test_any_byte_of_its_directory_may_be_wrong(value: int) -> None:
+    whole = workbook({"S": [HEADER, ("1", "name", "city")]})
+    reasons = set()
+    for at in range(whole.index(b"PK\x01\x02"), len(whole)):
+        for damaged in (
+            whole[:at] + bytes([value]) + whole[at + 1 :],
+            whole[:at] + whole[at + 1 :],
+        ):
+            try:
+                read(damaged)
+            except FileRefusedError as refused:
+                reasons.add(refused.reason)
+    assert {"TRUNCATED", "BAD_CHECKSUM"} <= reasons
+
+
 def test_a_workbook_that_unpacks_to_more_than_the_bound_is_too_large(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -105,7 +105,6 @@ def built_whole(built: dict[str, Built]) -> Iterator[str]:
     max_examples=EXAMPLES or 12,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    derandomize=not EXAMPLES,
 )
 @given(sequence=st.lists(steps, min_size=2, max_size=6))
 def test_any_sequence_of_changes_gives_the_tables_of_the_whole(

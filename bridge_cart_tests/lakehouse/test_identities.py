@@ -279,7 +279,6 @@ LAW = settings(
     max_examples=EXAMPLES or 8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-    derandomize=True,
 )
 
 

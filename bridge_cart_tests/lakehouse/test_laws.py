@@ -63,7 +63,6 @@ def _write(folder: Path, source: str, name: str, lines: list[str]) -> None:
     max_examples=EXAMPLES or 2,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-    derandomize=True,
 )
 @given(data=st.data())
 def test_any_order_batching_and_repetition_give_equal_tables(

@@ -1,6 +1,5 @@
 """Whatever is asked for in an address: a page, a refusal or nothing, and no markup of the asker."""
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -22,11 +21,10 @@ from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.gold import TABLES as GOLD
 from bridge_cart_assets.tables.ops import TABLES as OPS
 from bridge_cart_assets.tables.silver import TABLES as SILVER
+from bridge_cart_tests.faults.extent import EXAMPLES
 from bridge_cart_tests.releases.make import unpack
 from bridge_cart_tests.reports.conftest import browse
 
-# How many times more is tried by `make test-faults`.
-EXAMPLES = int(os.environ.get("BRIDGE_CART_TEST_EXAMPLES", "0"))
 BOUNDED = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 # A tag and an attribute that no page has.
 TAG, ATTRIBUTE = "x9q", "x9a"

@@ -103,7 +103,6 @@ def play(data: st.DataObject, folder: Folder) -> dict[str, str]:
     max_examples=EXAMPLES or 2,
     deadline=None,
     suppress_health_check=list(HealthCheck),
-    derandomize=not EXAMPLES,
     database=None,
 )
 @given(data=st.data())
