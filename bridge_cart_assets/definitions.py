@@ -15,7 +15,12 @@ from bridge_cart_assets.automation.conditions import follow
 from bridge_cart_assets.automation.executor import leased_executor
 from bridge_cart_assets.automation.jobs import check_job, maintenance_job, refresh_job, shop_job
 from bridge_cart_assets.automation.schedules import maintenance_schedule, shop_schedule
-from bridge_cart_assets.automation.sensors import follow_sensor, kafka_sensor, landing_sensor
+from bridge_cart_assets.automation.sensors import (
+    alert_sensor,
+    follow_sensor,
+    kafka_sensor,
+    landing_sensor,
+)
 from bridge_cart_assets.engine.engine import engine_at
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import daily_partitions
@@ -55,7 +60,11 @@ def build_defs(
         jobs=[refresh_job, check_job, shop_job, maintenance_job],
         schedules=[shop_schedule, maintenance_schedule(settings.timezone)],
         executor=leased_executor,
-        sensors=[landing_sensor, follow_sensor, *([kafka_sensor] if settings.kafka else [])],
+        sensors=[
+            *(landing_sensor, follow_sensor),
+            *([kafka_sensor] if settings.kafka else []),
+            *([alert_sensor] if settings.alerts.is_set_up else []),
+        ],
         resources={
             "lake": Lake(settings.lake, settings.storage_options),
             "settings": settings,

@@ -39,6 +39,13 @@ _ENGINES = re.compile(
     rf"|k8s://(?:https?://)?{_SERVERS}(?::\d{{1,5}})?"
     rf"|sc://{_SERVERS}(?::\d{{1,5}})?(?:/(?:;[^;=]+=[^;]*)*)?"
 )
+_SMTP = "BRIDGE_CART_SMTP"
+_SMTP_SERVER = re.compile(
+    r"(?P<scheme>smtps?)://(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):(?P<port>\d{1,5})"
+)
+_MAIL_ADDRESS = re.compile(r"[^\s@,<>]+@[^\s@,<>]+")
+_WEBHOOK = re.compile(r"https?://[^\s/@]+(/\S*)?")
+_ALERT_FORMS = ("json", "slack", "teams")
 _PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _KAFKA_FILES = ("SSL_CA_LOCATION", "SSL_CERTIFICATE_LOCATION", "SSL_KEY_LOCATION")
@@ -78,6 +85,49 @@ class SilverSettings:
 
 
 @dataclass(frozen=True)
+class MailSettings:
+    """The server that takes mail, and whom mail goes to.
+
+    Attributes:
+        host, port: where the server listens.
+        is_tls: whether the connection is encrypted from its first byte (smtps).
+        sender: the address that mail comes from.
+        receivers: the addresses that it goes to.
+        user, password: the login; both empty without one.
+    """
+
+    host: str
+    port: int
+    is_tls: bool
+    sender: str
+    receivers: tuple[str, ...]
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class AlertSettings:
+    """Whom to reach when something is wrong.
+
+    Attributes:
+        webhook: an address of http or https; it is a secret. Empty without one.
+        form: what the webhook reads: json, slack or teams.
+        mail: the server and the receivers of mail; None without.
+        shop: names this lakehouse in messages; empty without a name.
+    """
+
+    webhook: str = field(default="", repr=False)
+    form: str = "json"
+    mail: MailSettings | None = None
+    shop: str = ""
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether anybody is reached."""
+        return bool(self.webhook) or self.mail is not None
+
+
+@dataclass(frozen=True)
 class Settings:
     """Where things lie and how they are served.
 
@@ -103,6 +153,7 @@ class Settings:
         engine: where records are cleaned and folded and gold is built: local, or the address of a
             cluster. It may hold a token.
         engine_rows: work on fewer rows is done in this process whatever the engine.
+        alerts: whom to reach when something is wrong.
     """
 
     data: Path = Path("data")
@@ -125,6 +176,7 @@ class Settings:
     engine: str = field(default="local", repr=False)
     engine_rows: int = 1
     sql_memory: str = "2GB"
+    alerts: AlertSettings = AlertSettings()
 
     @property
     def silver(self) -> SilverSettings:
@@ -199,6 +251,7 @@ class Settings:
             engine=_engine(env),
             engine_rows=_count(env, "BRIDGE_CART_ENGINE_ROWS", cls.engine_rows, 10**12),
             sql_memory=_memory(env, "BRIDGE_CART_SQL_MEMORY", cls.sql_memory),
+            alerts=_alerts(env),
         )
 
 
@@ -321,6 +374,55 @@ def _memory(env: Mapping[str, str], name: str, default: str) -> str:
     if not re.fullmatch(r"[1-9][0-9]{0,6}(MB|GB)", value):
         raise SettingsError(name, value, "a size as 512MB or 2GB")
     return value
+
+
+def _alerts(env: Mapping[str, str]) -> AlertSettings:
+    webhook = env.get("BRIDGE_CART_ALERT_WEBHOOK") or ""
+    if webhook and not _WEBHOOK.fullmatch(webhook):
+        # What stands in it is a secret.
+        raise SettingsError("BRIDGE_CART_ALERT_WEBHOOK", "…", "an address of https:// or http://")
+    return AlertSettings(
+        webhook=webhook,
+        form=_choice(env, "BRIDGE_CART_ALERT_FORM", _ALERT_FORMS),
+        mail=_mail(env),
+        shop=env.get("BRIDGE_CART_SHOP") or "",
+    )
+
+
+def _mail(env: Mapping[str, str]) -> MailSettings | None:
+    receivers = _addresses(env, "BRIDGE_CART_ALERT_MAIL")
+    server = env.get(_SMTP) or ""
+    if not receivers and not server:
+        return None
+    match = _SMTP_SERVER.fullmatch(server)
+    if match is None or not 1 <= int(match["port"]) <= 65535:
+        # A login in it would be a secret.
+        shown = "…" if "@" in server else server
+        raise SettingsError(_SMTP, shown, "smtp://HOST:PORT, or smtps://HOST:PORT with TLS")
+    if not receivers:
+        raise SettingsError("BRIDGE_CART_ALERT_MAIL", "", f"it is needed with {_SMTP}")
+    sender = _addresses(env, "BRIDGE_CART_ALERT_FROM") or receivers[:1]
+    user, password = (env.get(f"{_SMTP}_{name}") or "" for name in ("USER", "PASSWORD"))
+    if bool(user) != bool(password):
+        name = f"{_SMTP}_{'PASSWORD' if user else 'USER'}"
+        raise SettingsError(name, "", "user and password go together")
+    return MailSettings(
+        host=match["host"].strip("[]"),
+        port=int(match["port"]),
+        is_tls=match["scheme"] == "smtps",
+        sender=sender[0],
+        receivers=receivers,
+        user=user,
+        password=password,
+    )
+
+
+def _addresses(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    given = tuple(part.strip() for part in (env.get(name) or "").split(",") if part.strip())
+    for address in given:
+        if not _MAIL_ADDRESS.fullmatch(address):
+            raise SettingsError(name, address, "mail addresses, several of them with commas")
+    return given
 
 
 def _choice(env: Mapping[str, str], name: str, accepted: tuple[str, ...]) -> str:

@@ -14,7 +14,8 @@ from bridge_cart_assets.settings import Settings
 @interruptible
 def status(settings: Settings, as_json: bool) -> None:
     """Tables, accounting, refused files, checks and the last run."""
-    from bridge_cart_assets.terminal.status import collect, show
+    from bridge_cart_assets.automation.status import collect
+    from bridge_cart_assets.terminal.status import show
     from bridge_cart_assets.terminal.style import console
 
     found = collect(settings)
