@@ -21,6 +21,7 @@ def land(data: Path, name: str, text: str) -> None:
     (folder / name).write_text(text)
 
 
+@pytest.mark.slow
 def test_a_failed_command_is_sent_once_and_its_recovery_once(
     tmp_path: Path, command: Command
 ) -> None:
