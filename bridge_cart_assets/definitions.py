@@ -21,6 +21,7 @@ from bridge_cart_assets.automation.sensors import (
     kafka_sensor,
     landing_sensor,
 )
+from bridge_cart_assets.automation.weekly import weekly_report_job, weekly_report_schedule
 from bridge_cart_assets.engine.engine import engine_at
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import daily_partitions
@@ -57,13 +58,17 @@ def build_defs(
             shop_day,
             maintenance_asset(STORED_TABLES),
         ],
-        jobs=[refresh_job, check_job, shop_job, maintenance_job],
-        schedules=[shop_schedule, maintenance_schedule(settings.timezone)],
+        jobs=[refresh_job, check_job, shop_job, maintenance_job, weekly_report_job],
+        schedules=[
+            shop_schedule,
+            maintenance_schedule(settings.timezone),
+            weekly_report_schedule(settings.timezone),
+        ],
         executor=leased_executor,
         sensors=[
             *(landing_sensor, follow_sensor),
             *([kafka_sensor] if settings.kafka else []),
-            *([alert_sensor] if settings.alerts.is_set_up else []),
+            *([alert_sensor] if settings.messages.has_alerts else []),
         ],
         resources={
             "lake": Lake(settings.lake, settings.storage_options),

@@ -40,6 +40,7 @@ _ENGINES = re.compile(
     rf"|sc://{_SERVERS}(?::\d{{1,5}})?(?:/(?:;[^;=]+=[^;]*)*)?"
 )
 _SMTP = "BRIDGE_CART_SMTP"
+_ALERT_MAIL = "BRIDGE_CART_ALERT_MAIL"
 _SMTP_SERVER = re.compile(
     r"(?P<scheme>smtps?)://(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):(?P<port>\d{1,5})"
 )
@@ -85,14 +86,13 @@ class SilverSettings:
 
 
 @dataclass(frozen=True)
-class MailSettings:
-    """The server that takes mail, and whom mail goes to.
+class MailServer:
+    """The server that takes mail.
 
     Attributes:
-        host, port: where the server listens.
+        host, port: where it listens.
         is_tls: whether the connection is encrypted from its first byte (smtps).
         sender: the address that mail comes from.
-        receivers: the addresses that it goes to.
         user, password: the login; both empty without one.
     """
 
@@ -100,31 +100,34 @@ class MailSettings:
     port: int
     is_tls: bool
     sender: str
-    receivers: tuple[str, ...]
     user: str = ""
     password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
-class AlertSettings:
-    """Whom to reach when something is wrong.
+class MessageSettings:
+    """Whom to reach when something is wrong, and every week.
 
     Attributes:
         webhook: an address of http or https; it is a secret. Empty without one.
         form: what the webhook reads: json, slack or teams.
-        mail: the server and the receivers of mail; None without.
+        mail: the server of mail; None without.
+        alert_receivers: the addresses that mails about problems go to.
+        report_receivers: the addresses that the weekly report goes to.
         shop: names this lakehouse in messages; empty without a name.
     """
 
     webhook: str = field(default="", repr=False)
     form: str = "json"
-    mail: MailSettings | None = None
+    mail: MailServer | None = None
+    alert_receivers: tuple[str, ...] = ()
+    report_receivers: tuple[str, ...] = ()
     shop: str = ""
 
     @property
-    def is_set_up(self) -> bool:
-        """Whether anybody is reached."""
-        return bool(self.webhook) or self.mail is not None
+    def has_alerts(self) -> bool:
+        """Whether anybody is reached when something is wrong."""
+        return bool(self.webhook or self.alert_receivers)
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ class Settings:
         engine: where records are cleaned and folded and gold is built: local, or the address of a
             cluster. It may hold a token.
         engine_rows: work on fewer rows is done in this process whatever the engine.
-        alerts: whom to reach when something is wrong.
+        messages: whom to reach when something is wrong, and every week.
     """
 
     data: Path = Path("data")
@@ -176,7 +179,7 @@ class Settings:
     engine: str = field(default="local", repr=False)
     engine_rows: int = 1
     sql_memory: str = "2GB"
-    alerts: AlertSettings = AlertSettings()
+    messages: MessageSettings = MessageSettings()
 
     @property
     def silver(self) -> SilverSettings:
@@ -251,7 +254,7 @@ class Settings:
             engine=_engine(env),
             engine_rows=_count(env, "BRIDGE_CART_ENGINE_ROWS", cls.engine_rows, 10**12),
             sql_memory=_memory(env, "BRIDGE_CART_SQL_MEMORY", cls.sql_memory),
-            alerts=_alerts(env),
+            messages=_messages(env),
         )
 
 
@@ -376,21 +379,24 @@ def _memory(env: Mapping[str, str], name: str, default: str) -> str:
     return value
 
 
-def _alerts(env: Mapping[str, str]) -> AlertSettings:
+def _messages(env: Mapping[str, str]) -> MessageSettings:
     webhook = env.get("BRIDGE_CART_ALERT_WEBHOOK") or ""
     if webhook and not _WEBHOOK.fullmatch(webhook):
         # What stands in it is a secret.
         raise SettingsError("BRIDGE_CART_ALERT_WEBHOOK", "…", "an address of https:// or http://")
-    return AlertSettings(
+    alert_receivers = _addresses(env, _ALERT_MAIL)
+    report_receivers = _addresses(env, "BRIDGE_CART_REPORT_MAIL")
+    return MessageSettings(
         webhook=webhook,
         form=_choice(env, "BRIDGE_CART_ALERT_FORM", _ALERT_FORMS),
-        mail=_mail(env),
+        mail=_mail_server(env, alert_receivers or report_receivers),
+        alert_receivers=alert_receivers,
+        report_receivers=report_receivers,
         shop=env.get("BRIDGE_CART_SHOP") or "",
     )
 
 
-def _mail(env: Mapping[str, str]) -> MailSettings | None:
-    receivers = _addresses(env, "BRIDGE_CART_ALERT_MAIL")
+def _mail_server(env: Mapping[str, str], receivers: tuple[str, ...]) -> MailServer | None:
     server = env.get(_SMTP) or ""
     if not receivers and not server:
         return None
@@ -400,18 +406,19 @@ def _mail(env: Mapping[str, str]) -> MailSettings | None:
         shown = "…" if "@" in server else server
         raise SettingsError(_SMTP, shown, "smtp://HOST:PORT, or smtps://HOST:PORT with TLS")
     if not receivers:
-        raise SettingsError("BRIDGE_CART_ALERT_MAIL", "", f"it is needed with {_SMTP}")
-    sender = _addresses(env, "BRIDGE_CART_ALERT_FROM") or receivers[:1]
+        raise SettingsError(
+            _ALERT_MAIL, "", f"it or BRIDGE_CART_REPORT_MAIL is needed with {_SMTP}"
+        )
+    sender = _addresses(env, "BRIDGE_CART_MAIL_FROM") or receivers[:1]
     user, password = (env.get(f"{_SMTP}_{name}") or "" for name in ("USER", "PASSWORD"))
     if bool(user) != bool(password):
         name = f"{_SMTP}_{'PASSWORD' if user else 'USER'}"
         raise SettingsError(name, "", "user and password go together")
-    return MailSettings(
+    return MailServer(
         host=match["host"].strip("[]"),
         port=int(match["port"]),
         is_tls=match["scheme"] == "smtps",
         sender=sender[0],
-        receivers=receivers,
         user=user,
         password=password,
     )

@@ -12,7 +12,7 @@ from bridge_cart_assets.alerts.delivery import DeliveryError, post, send_mail
 from bridge_cart_assets.alerts.messages import FORMS, as_mail
 from bridge_cart_assets.alerts.problems import Problem
 from bridge_cart_assets.alerts.register import News, Register
-from bridge_cart_assets.settings import AlertSettings
+from bridge_cart_assets.settings import MessageSettings
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Sent:
     refused: tuple[str, ...] = ()
 
 
-def channels(settings: AlertSettings) -> list[Channel]:
+def channels(settings: MessageSettings) -> list[Channel]:
     """Those that are set up; one whose address changes knows nothing and is sent all again."""
     found = []
     if settings.webhook:
@@ -42,12 +42,13 @@ def channels(settings: AlertSettings) -> list[Channel]:
                 lambda news, at: post(settings.webhook, form(news, settings.shop, at)),
             )
         )
-    if (server := settings.mail) is not None:
+    server, receivers = settings.mail, settings.alert_receivers
+    if server is not None and receivers:
         found.append(
             Channel(
-                f"mail {', '.join(server.receivers)}",
+                f"mail {', '.join(receivers)}",
                 lambda news, _: send_mail(
-                    as_mail(news, settings.shop, server.sender, server.receivers), server
+                    as_mail(news, settings.shop, server.sender, receivers), server
                 ),
             )
         )

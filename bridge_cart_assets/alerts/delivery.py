@@ -15,7 +15,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from bridge_cart_assets.alerts.messages import Body
-from bridge_cart_assets.settings import MailSettings
+from bridge_cart_assets.settings import MailServer
 
 MOST_SECONDS = 10.0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -63,7 +63,7 @@ def post(address: str, body: Body) -> None:
         raise DeliveryError(f"the webhook at {host} cannot be reached: {reason}") from None
 
 
-def send_mail(mail: EmailMessage, settings: MailSettings) -> None:
+def send_mail(mail: EmailMessage, settings: MailServer) -> None:
     """Hand a mail over to the server, encrypted where the server offers it.
 
     Raises:
@@ -88,7 +88,7 @@ def send_mail(mail: EmailMessage, settings: MailSettings) -> None:
         raise DeliveryError(f"{where} cannot be used: {error}") from None
 
 
-def _connected(settings: MailSettings) -> smtplib.SMTP:
+def _connected(settings: MailServer) -> smtplib.SMTP:
     if settings.is_tls:
         return smtplib.SMTP_SSL(
             settings.host, settings.port, timeout=MOST_SECONDS, context=ssl.create_default_context()
@@ -105,5 +105,5 @@ def _encrypted(server: smtplib.SMTP) -> bool:
     return isinstance(server.sock, ssl.SSLSocket)
 
 
-def _is_near(settings: MailSettings) -> bool:
+def _is_near(settings: MailServer) -> bool:
     return settings.host in LOOPBACK

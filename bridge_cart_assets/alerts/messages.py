@@ -8,7 +8,7 @@ attachments (learn.microsoft.com, "Create incoming webhooks with Workflows").
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from email.message import EmailMessage
 from typing import Any
 
@@ -85,6 +85,20 @@ def as_mail(news: News, shop: str, sender: str, receivers: tuple[str, ...]) -> E
     ]
     parts += [_ended(known) for known in news.ended]
     mail.set_content("\n\n".join(parts) + "\n")
+    return mail
+
+
+def report_mail(
+    html: bytes, last: date, shop: str, sender: str, receivers: tuple[str, ...]
+) -> EmailMessage:
+    """The weekly report as a mail: the page itself, and the same as a file to keep."""
+    mail = EmailMessage()
+    mail["Subject"] = _one_line(f"{shop or 'The shop'}, week to {last}")
+    mail["From"] = sender
+    mail["To"] = ", ".join(receivers)
+    mail.set_content(f"The week to {last} is in the attached file.\n")
+    mail.add_alternative(html.decode(), subtype="html")
+    mail.add_attachment(html.decode(), subtype="html", filename=f"week-to-{last}.html")
     return mail
 
 

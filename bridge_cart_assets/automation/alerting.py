@@ -30,7 +30,7 @@ def send_alerts(settings: Settings, ended: str | None = None) -> Sent:
     Raises:
         TimeoutError: another process is still sending.
     """
-    to = channels(settings.alerts)
+    to = channels(settings.messages)
     if not to:
         return Sent()
     with open_register(settings.data) as register:
@@ -42,7 +42,7 @@ def send_alerts(settings: Settings, ended: str | None = None) -> Sent:
 
 def send_test(settings: Settings) -> Sent:
     """Send every channel one message that says that it is a test; nothing is noted."""
-    return send_news(Register(), [TEST], channels(settings.alerts))
+    return send_news(Register(), [TEST], channels(settings.messages))
 
 
 def _problems(settings: Settings, register: Register) -> list[Problem]:

@@ -22,7 +22,7 @@ def alert(settings: Settings, is_test: bool) -> None:
     """Look at the state of the lakehouse and send what is new of it to the webhook and by mail."""
     from bridge_cart_assets.automation.alerting import send_alerts, send_test
 
-    if not settings.alerts.is_set_up:
+    if not settings.messages.has_alerts:
         raise click.UsageError(
             "nobody is to be reached: set BRIDGE_CART_ALERT_WEBHOOK, or BRIDGE_CART_SMTP and "
             "BRIDGE_CART_ALERT_MAIL"
@@ -57,7 +57,7 @@ def alerting(verb: Callable[..., None]) -> Callable[..., None]:
 
 
 def _send(settings: Settings, ended: str) -> None:
-    if not settings.alerts.is_set_up:
+    if not settings.messages.has_alerts:
         return
     from bridge_cart_assets.automation.alerting import send_alerts
 

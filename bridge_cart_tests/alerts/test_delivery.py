@@ -7,7 +7,7 @@ import pytest
 
 from bridge_cart_assets.alerts import delivery
 from bridge_cart_assets.alerts.delivery import DeliveryError, post, send_mail
-from bridge_cart_assets.settings import MailSettings
+from bridge_cart_assets.settings import MailServer
 from bridge_cart_tests.alerts.receivers import postbox, webhook
 
 
@@ -18,8 +18,8 @@ def mail() -> EmailMessage:
     return made
 
 
-def server(port: int, host: str = "127.0.0.1", **more: str) -> MailSettings:
-    return MailSettings(host, port, False, "a@example.org", ("b@example.org",), **more)
+def server(port: int, host: str = "127.0.0.1", **more: str) -> MailServer:
+    return MailServer(host, port, False, "a@example.org", **more)
 
 
 def test_a_body_is_posted_as_json() -> None:

@@ -444,20 +444,20 @@ def test_another_word_for_the_identity_is_refused() -> None:
 
 
 def test_alerts_go_nowhere_without_a_channel() -> None:
-    assert not settings().alerts.is_set_up
-    assert settings(BRIDGE_CART_ALERT_WEBHOOK="https://h.example/x").alerts.form == "json"
+    assert not settings().messages.has_alerts
+    assert settings(BRIDGE_CART_ALERT_WEBHOOK="https://h.example/x").messages.form == "json"
 
 
 def test_a_mail_server_is_an_address_without_a_login() -> None:
     given = {"BRIDGE_CART_ALERT_MAIL": "a@b.example, c@d.example"}
-    mail = settings(BRIDGE_CART_SMTP="smtps://[::1]:465", **given).alerts.mail
+    mail = settings(BRIDGE_CART_SMTP="smtps://[::1]:465", **given).messages.mail
     assert mail is not None
     assert (mail.host, mail.port, mail.is_tls) == ("::1", 465, True)
-    assert (mail.sender, mail.receivers) == ("a@b.example", ("a@b.example", "c@d.example"))
+    assert mail.sender == "a@b.example"
     login = {"BRIDGE_CART_SMTP_USER": "u", "BRIDGE_CART_SMTP_PASSWORD": "hunter2"}
     found = settings(BRIDGE_CART_SMTP="smtp://m:25", **given, **login)
-    assert found.alerts.mail is not None
-    assert found.alerts.mail.password == login["BRIDGE_CART_SMTP_PASSWORD"]
+    assert found.messages.mail is not None
+    assert found.messages.mail.password == login["BRIDGE_CART_SMTP_PASSWORD"]
     assert "hunter2" not in repr(found)
 
 
