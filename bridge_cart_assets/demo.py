@@ -51,7 +51,10 @@ def main() -> int:
         summarise(settings, console())
     print(f"\nThe pipeline took {seconds:.0f} s.")
     print("Where to look next:")
-    print("  make dev      Dagster UI on 127.0.0.1:3000, report page on 127.0.0.1:5010")
+    print(
+        f"  make dev      Dagster UI on 127.0.0.1:{settings.dagster_port}, "
+        f"report page on {settings.report_host}:{settings.report_port}"
+    )
     print(f"  {_command()} generate --until {last + timedelta(days=1)}    one more day, then run")
     print(f"  {_command()} status")
     print(f'  {_command()} sql "FROM gold.segment_metrics WHERE is_current"')

@@ -3,8 +3,10 @@
 Belongs here: starting the two and ending them together. Does not belong here: what they serve.
 """
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,6 +32,15 @@ def main() -> int:
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    for what, host, port in _ports(settings):
+        if _is_taken(host, port):
+            variable = "DAGSTER" if what == "Dagster UI" else "REPORT"
+            print(
+                f"error: {what}: something else listens on port {port}\n"
+                f"end it, or choose another port: make dev BRIDGE_CART_{variable}_PORT={port + 1}",
+                file=sys.stderr,
+            )
+            return 1
     try:
         with dagster_instance(settings) as instance:
             for dead in end_dead_runs(instance):
@@ -75,6 +86,24 @@ def _commands(settings: Settings) -> list[list[str]]:
         ],
         [sys.executable, "-m", "bridge_cart_assets", "report"],
     ]
+
+
+def _ports(settings: Settings) -> tuple[tuple[str, str, int], ...]:
+    return (
+        ("Dagster UI", "127.0.0.1", settings.dagster_port),
+        ("report page", settings.report_host, settings.report_port),
+    )
+
+
+def _is_taken(host: str, port: int) -> bool:
+    """Whether a server is there; any other trouble with the address is its own program's to say."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def _start(command: Sequence[str]) -> "subprocess.Popen[bytes]":

@@ -72,6 +72,9 @@ def latest_state(settings: Settings, job: str) -> LatestState | None:
     """
     named = os.environ.get("DAGSTER_HOME")
     home = (Path(named) if named else settings.dagster_home).resolve()
+    if not named and not home.exists():
+        # To ask Dagster would make its folder, in a place that may be mistyped.
+        return LatestState(None, {})
     try:
         if (home / "dagster.yaml").read_text() != INSTANCE_FILE or any(damaged_files(home)):
             return None

@@ -41,13 +41,13 @@ def collect(settings: Settings) -> dict[str, Any]:
     """Everything that `status` tells, as plain values.
 
     Returns:
-        as_of; freshness by source (last_day, days_behind, brings_orders), and orders_stopped, which
-        says so, or is null; tables by path (rows, version, as_of, days_behind, checks_passed,
-        checks_failed); accounting by source; files (refused ones); retracted (files that were taken
-        back, the latest first, with the place below landing where each lies); columns (that files
-        have beyond their source's, or lack); findings (what of the latest days' files is not in
-        silver as they say); topics;
-        checks; last_run; rebuild (one that has not been completed, or null).
+        lake (where the tables lie), as_of; freshness by source (last_day, days_behind,
+        brings_orders), and orders_stopped, which says so, or is null; tables by path (rows,
+        version, as_of, days_behind, checks_passed, checks_failed); accounting by source; files
+        (refused ones); retracted (files that were taken back, the latest first, with the place
+        below landing where each lies); columns (that files have beyond their source's, or lack);
+        findings (what of the latest days' files is not in silver as they say); topics; checks;
+        last_run; rebuild (one that has not been completed, or null).
 
     Raises:
         OtherFormatError: another version wrote the lake.
@@ -80,6 +80,7 @@ def collect(settings: Settings) -> dict[str, Any]:
     ]
     began = unfinished_rebuild(lake)
     return {
+        "lake": settings.lake,
         "rebuild": None if began is None else {"started_at": began.isoformat(timespec="seconds")},
         "as_of": as_of.isoformat() if as_of else None,
         "freshness": {

@@ -15,6 +15,7 @@ def doctor(settings: Settings) -> None:
     from bridge_cart_assets.lake.delta import Lake
     from bridge_cart_assets.lake.doctor import heal
     from bridge_cart_assets.pipeline.diagnosis import disagreements, orphans
+    from bridge_cart_assets.pipeline.lake_format import refuse_without_lake
     from bridge_cart_assets.pipeline.losses import missing_records
     from bridge_cart_assets.pipeline.open_operations import open_operation
     from bridge_cart_assets.pipeline.recovery import recount, reopen
@@ -25,6 +26,8 @@ def doctor(settings: Settings) -> None:
 
     lake = Lake(settings.lake, settings.storage_options)
     findings = recount(lake, heal(lake, STORED_TABLES))
+    if not findings:
+        refuse_without_lake(lake)
     broken = {finding.table for finding in findings if not finding.mended}
     begun = open_operation(settings)
     if begun is None:

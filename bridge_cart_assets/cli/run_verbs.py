@@ -95,12 +95,13 @@ def run(
 def check(settings: Settings, wait: float) -> None:
     """Run all asset checks over whole tables."""
     from bridge_cart_assets.lake.delta import Lake
-    from bridge_cart_assets.pipeline.lake_format import refuse_other_format
+    from bridge_cart_assets.pipeline.lake_format import refuse_other_format, refuse_without_lake
     from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
     from bridge_cart_assets.terminal.alone import finish_operations
     from bridge_cart_assets.terminal.running import turn
 
     lake = Lake(settings.lake, settings.storage_options)
+    refuse_without_lake(lake)
     refuse_other_format(lake)
     finish_operations(settings, wait)
     refuse_other_settings(lake, settings.silver)
@@ -217,7 +218,7 @@ def _refresh(
         if due.days is None:
             _say_nothing_new(settings, lake, due)
             return due
-        warn_outside(settings, due.outside)
+        warn_outside(settings, due.outside, due.listed)
         refuse_without_engine(settings)
         waiting = pending_days(lake, SOURCES)
         outcome = this_turn.refresh(RunScope.of_plan(due), due.sources)
@@ -233,7 +234,7 @@ def _refresh(
 
 
 def _say_nothing_new(settings: Settings, lake: "Lake", due: "Plan") -> None:
-    warn_outside(settings, due.outside)
+    warn_outside(settings, due.outside, due.listed)
     warn_refused(settings, lake)
     warn_missing(lake)
     if due.kafka_problem is None:

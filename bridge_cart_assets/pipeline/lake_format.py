@@ -47,6 +47,10 @@ LAKE_FORMATS = (
 CURRENT = LAKE_FORMATS[-1].number
 
 
+class NoLakeError(RuntimeError):
+    """No table lies where the lake should be; the message says where that is."""
+
+
 class OtherFormatError(RuntimeError):
     """The lake was written by another version; the message says what to do."""
 
@@ -68,6 +72,19 @@ def stored_format(lake: Lake) -> int | None:
         return 1
     purchases = lake.stored_columns(PURCHASES)
     return 2 if purchases and "received_customer_id" not in purchases else 3
+
+
+def refuse_without_lake(lake: Lake) -> None:
+    """Refuse what only looks at a lake, where there is none: a path may be mistyped.
+
+    Raises:
+        NoLakeError: no table has been written there.
+    """
+    if stored_format(lake) is None:
+        raise NoLakeError(
+            f"there is no lakehouse in {lake.root}\n"
+            "bridge-cart run begins one; BRIDGE_CART_DATA or BRIDGE_CART_LAKE names another place"
+        )
 
 
 def due_changes(stored: int) -> list[LakeFormat]:

@@ -72,7 +72,7 @@ def _show_first(found: dict[str, Any], on: Console) -> None:
             Text.assemble("data       up to ", (found["as_of"], "bold"), of_zone, ", ", age(behind))
         )
     else:
-        on.print("data       none yet")
+        on.print(f"data       none yet in {printable(found['lake'])}", soft_wrap=True, markup=False)
     if found["orders_stopped"]:
         on.print(Text.assemble("orders     ", (found["orders_stopped"], WARN)), soft_wrap=True)
     if found["rebuild"]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bridge_cart_assets.ingestion.landing import LandedFile
     from bridge_cart_assets.lake.delta import Lake
 
+# Of the files that wait these are named.
+_MOST_NAMED = 3
 _UNFINISHED_REBUILD = (
     "the rebuild (begun {began}) is not complete: silver and gold lack what it has not made "
     "yet; bridge-cart run goes on"
@@ -85,11 +87,34 @@ def warn_repeated(lake: "Lake", run_id: str) -> None:
         say_warning(line)
 
 
-def warn_outside(settings: Settings, days: Sequence[date]) -> None:
-    """Files and messages of days that are no partitions."""
-    if days:
+def warn_outside(settings: Settings, days: Sequence[date], files: "Sequence[LandedFile]") -> None:
+    """Files and messages of days that are no partitions.
+
+    Args:
+        settings: from when on there are partitions.
+        days: the days that are none.
+        files: all files of the landing zone; some of those that wait are named.
+    """
+    earlier = {day for day in days if day < settings.start_date}
+    if earlier:
         say_warning(
-            f"files or messages of {len(set(days)):,} day(s) wait: the batch days {min(days)} to "
-            f"{max(days)} are no partitions; for older ones set BRIDGE_CART_START_DATE={min(days)}"
-            f" (now {settings.start_date})"
+            f"{_waiting(earlier, files)}: partitions begin on {settings.start_date}; to take them "
+            f"in set BRIDGE_CART_START_DATE={min(earlier)}"
         )
+    later = {*days} - earlier
+    if later:
+        say_warning(
+            f"{_waiting(later, files)}: that is later than today, so they wait until then; if the "
+            "day in the name is wrong, rename the file"
+        )
+
+
+def _waiting(days: "set[date]", files: "Sequence[LandedFile]") -> str:
+    """What waits of some days, with the names of the first files."""
+    from bridge_cart_assets.transforms.masking import masked_path
+
+    names = [masked_path(f"{f.source}/{f.object}") for f in files if f.batch_day in days]
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    what = f"{', '.join(names[:_MOST_NAMED])}{more}" if names else "messages"
+    span = f"{min(days)}" if len(days) == 1 else f"{min(days)} to {max(days)}"
+    return f"{what} of {span} not taken in"

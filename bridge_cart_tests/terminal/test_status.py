@@ -26,6 +26,7 @@ def found(*checks: dict[str, Any], **others: Any) -> dict[str, Any]:
     table = {"rows": 1_234_567, "version": 12, "checks_passed": 0, "checks_failed": 0}
     recent, old = TODAY - timedelta(1), TODAY - timedelta(100)
     return {
+        "lake": "data/lake",
         "as_of": recent.isoformat(),
         "freshness": {
             "online_retail": {
@@ -165,7 +166,7 @@ def test_files_that_silver_has_otherwise_are_named_ten_at_most() -> None:
 
 def test_before_the_first_run_it_says_what_to_do() -> None:
     shown = printed(found(as_of=None, freshness={}, tables={}, accounting={}, last_run=None))
-    assert shown[:2] == ["data       none yet", "last run   none yet"]
+    assert shown[:2] == ["data       none yet in data/lake", "last run   none yet"]
     assert shown[-1] == "Next: bridge-cart run"
 
 
