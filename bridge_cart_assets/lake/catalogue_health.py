@@ -7,7 +7,7 @@ Belongs here: looking. Does not belong here: building it (`catalogue`).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +74,21 @@ def catalogue_problem(
             words = f"its view silver.{table.name} reads {strange}, which is not of this lake"
             return CatalogueProblem(words, is_of_another_lake=True)
     return None
+
+
+def reads_files_of(lake: Lake, views: Iterable[str], copies: Path) -> bool:
+    """Whether the files that a catalogue's views name lie where this lake's do.
+
+    They do not when the data folder was moved or copied.
+
+    Args:
+        lake: whose files they should be.
+        views: the SQL of the views.
+        copies: where copies of files of an object store lie.
+    """
+    root = f"{Path(lake.root).absolute() if lake.is_local else copies.absolute()}/"
+    named = (text.replace("''", "'") for sql in views for text in _LITERAL.findall(sql))
+    return all(name.startswith(root) for name in named if name.endswith(".parquet"))
 
 
 def _strange_file(sql: str | None, lake: Lake, table: Table, copies: Path) -> str | None:

@@ -17,6 +17,8 @@ from bridge_cart_assets.ingestion.kafka_admin import BrokersUnreachableError
 from bridge_cart_assets.ingestion.landing import LandedFile, list_landing
 from bridge_cart_assets.ingestion.ledger import new_files
 from bridge_cart_assets.ingestion.offsets import MessagesLostError, Position
+from bridge_cart_assets.lake.catalogue import COPIES
+from bridge_cart_assets.lake.catalogue_health import reads_files_of
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.pipeline.lake_format import refuse_other_format
@@ -164,7 +166,12 @@ def _is_served(settings: Settings, lake: Lake, versions: Mapping[str, int | None
     try:
         with duckdb.connect(str(settings.catalogue), read_only=True) as connection:
             rows = connection.execute("SELECT layer, name, version FROM meta.tables").fetchall()
+            views = connection.execute(
+                "SELECT sql FROM duckdb_views() WHERE schema_name = 'silver' AND NOT internal"
+            ).fetchall()
     except duckdb.Error:
+        return False
+    if not reads_files_of(lake, (sql for (sql,) in views), settings.catalogue.parent / COPIES):
         return False
     served = {f"{layer}/{name}": version for layer, name, version in rows}
     if any(versions[table.path] is None for table in GOLD_INTERNAL):

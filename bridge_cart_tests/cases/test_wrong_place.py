@@ -1,5 +1,6 @@
 """A place without a lakehouse, and files of days that are no partitions: said as they are."""
 
+import shutil
 import socket
 from datetime import date, timedelta
 from pathlib import Path
@@ -81,3 +82,17 @@ def test_make_dev_begins_nothing_when_a_port_is_taken(
     said = capsys.readouterr().err
     assert f"something else listens on port {port}" in said
     assert f"BRIDGE_CART_{program}_PORT={port + 1}" in said
+
+
+def test_a_copied_data_folder_reads_its_own_files_after_a_run(
+    tmp_path: Path, command: Command
+) -> None:
+    land(tmp_path / "old", "2024-01-01.csv")
+    assert command("run", BRIDGE_CART_DATA=str(tmp_path / "old")).returncode == 0
+    shutil.copytree(tmp_path / "old", tmp_path / "new")
+    here = {"BRIDGE_CART_DATA": str(tmp_path / "new")}
+    assert command("run", **here).returncode == 0
+    shutil.rmtree(tmp_path / "old")
+    question = "SELECT count(*) FROM silver.purchases"
+    assert command("sql", question, "--format", "csv", **here).stdout.splitlines()[1:] == ["1"]
+    assert "nothing new" in command("run", **here).stdout
