@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from bridge_cart_assets.models.rfm_migration import rfm_migration, updated_rfm_migration
 from bridge_cart_assets.models.segment_history import customer_history, updated_history
 from bridge_cart_assets.models.segments import FEATURES
 from bridge_cart_assets.tables.gold import (
@@ -28,6 +29,7 @@ from bridge_cart_assets.transforms.features import customer_features, updated_fe
 from bridge_cart_assets.transforms.history import segment_events, updated_events
 from bridge_cart_assets.transforms.migration import segment_migration, updated_migration
 from bridge_cart_assets.transforms.sales import sales_daily, updated_sales
+from bridge_cart_tests.models.test_rfm import rfm_rows
 from bridge_cart_tests.transforms.shops import START, Line, customers, line, purchases, shops
 
 
@@ -151,6 +153,22 @@ def test_features_that_follow_are_those_of_the_whole(shop: Corrected) -> None:
     followed = updated_features(CUSTOMER_FEATURES.conform(earlier).lazy(), shop.changes)
     whole = CUSTOMER_FEATURES.conform(shop.features.collect())
     assert_frame_equal(CUSTOMER_FEATURES.conform(followed), whole, check_exact=True)
+
+
+@settings(deadline=None, max_examples=60)
+@given(corrected_shops(), st.integers(0, 400))
+def test_moves_between_rfm_groups_that_follow_are_those_of_the_whole(
+    shop: Corrected, retrained_on: int
+) -> None:
+    cuts = {"recency_days": (3, 20, 50, 90), "orders": (1, 1, 2, 3), "net_revenue": (0, 5, 9, 15)}
+    other = {**cuts, "recency_days": (10, 30, 31, 120), "orders": (1, 2, 3, 4)}
+    effective = START + timedelta(days=retrained_on)
+    trained = rfm_rows({1: (START, cuts), 2: (effective, other)})
+    earlier = rfm_migration(shop.lines_before, trained, shop.seen_as_of).lazy()
+    assert_frame_equal(
+        updated_rfm_migration(earlier, shop.changes, shop.features, trained),
+        rfm_migration(shop.lines, trained, shop.as_of),
+    )
 
 
 def models(effective_from: date) -> pl.LazyFrame:
