@@ -1,6 +1,6 @@
 """The cut points are fifths of the customers, stay until the next training, and agree with SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -200,7 +200,7 @@ def test_the_month_ends_are_those_of_everybody_looked_up_on_each() -> None:
 
 
 def rfm_rows(
-    versions: dict[int, tuple[date, dict[str, tuple[int, ...]]]],
+    versions: Mapping[int, tuple[date, Mapping[str, tuple[int, ...]]]],
 ) -> pl.LazyFrame:
     """Rows of gold/rfm_model with these cut points, by version and the day they are effective."""
     rows = [
