@@ -128,7 +128,11 @@ TABLE_METADATA: Mapping[str, TableMetadata] = {
         },
     ),
     RFM_MIGRATION.path: TableMetadata(
-        {"moved": _moved("from_group", "to_group", NO_SALE)},
+        {
+            "customers": pl.sum("customers"),
+            "moved": _moved("from_group", "to_group", NO_SALE),
+            "new": pl.col("customers").filter(pl.col("from_group") == NO_SALE).sum(),
+        },
         rows=_latest("period_end"),
     ),
     RFM_MODEL.path: TableMetadata(
@@ -136,6 +140,7 @@ TABLE_METADATA: Mapping[str, TableMetadata] = {
             "trained_on": pl.max("trained_on"),
             # Of fifteen; many equal values leave some without customers.
             "scores_with_customers": (pl.col("customers") > 0).sum(),
+            "largest_share": (pl.col("customers") / pl.col("trained_on")).max(),
         },
         rows=_latest("model_version"),
     ),
