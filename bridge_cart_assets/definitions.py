@@ -15,7 +15,13 @@ from bridge_cart_assets.automation.conditions import follow
 from bridge_cart_assets.automation.executor import leased_executor
 from bridge_cart_assets.automation.jobs import check_job, maintenance_job, refresh_job, shop_job
 from bridge_cart_assets.automation.schedules import maintenance_schedule, shop_schedule
-from bridge_cart_assets.automation.sensors import follow_sensor, kafka_sensor, landing_sensor
+from bridge_cart_assets.automation.sensors import (
+    alert_sensor,
+    follow_sensor,
+    kafka_sensor,
+    landing_sensor,
+)
+from bridge_cart_assets.automation.weekly import weekly_report_job, weekly_report_schedule
 from bridge_cart_assets.engine.engine import engine_at
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.partitions import daily_partitions
@@ -52,10 +58,18 @@ def build_defs(
             shop_day,
             maintenance_asset(STORED_TABLES),
         ],
-        jobs=[refresh_job, check_job, shop_job, maintenance_job],
-        schedules=[shop_schedule, maintenance_schedule(settings.timezone)],
+        jobs=[refresh_job, check_job, shop_job, maintenance_job, weekly_report_job],
+        schedules=[
+            shop_schedule,
+            maintenance_schedule(settings.timezone),
+            weekly_report_schedule(settings.timezone),
+        ],
         executor=leased_executor,
-        sensors=[landing_sensor, follow_sensor, *([kafka_sensor] if settings.kafka else [])],
+        sensors=[
+            *(landing_sensor, follow_sensor),
+            *([kafka_sensor] if settings.kafka else []),
+            *([alert_sensor] if settings.messages.has_alerts else []),
+        ],
         resources={
             "lake": Lake(settings.lake, settings.storage_options),
             "settings": settings,

@@ -39,6 +39,14 @@ _ENGINES = re.compile(
     rf"|k8s://(?:https?://)?{_SERVERS}(?::\d{{1,5}})?"
     rf"|sc://{_SERVERS}(?::\d{{1,5}})?(?:/(?:;[^;=]+=[^;]*)*)?"
 )
+_SMTP = "BRIDGE_CART_SMTP"
+_ALERT_MAIL = "BRIDGE_CART_ALERT_MAIL"
+_SMTP_SERVER = re.compile(
+    r"(?P<scheme>smtps?)://(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\]):(?P<port>\d{1,5})"
+)
+_MAIL_ADDRESS = re.compile(r"[^\s@,<>]+@[^\s@,<>]+")
+_WEBHOOK = re.compile(r"https?://[^\s/@]+(/\S*)?")
+_ALERT_FORMS = ("json", "slack", "teams")
 _PROTOCOLS = ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _KAFKA_FILES = ("SSL_CA_LOCATION", "SSL_CERTIFICATE_LOCATION", "SSL_KEY_LOCATION")
@@ -78,6 +86,51 @@ class SilverSettings:
 
 
 @dataclass(frozen=True)
+class MailServer:
+    """The server that takes mail.
+
+    Attributes:
+        host, port: where it listens.
+        is_tls: whether the connection is encrypted from its first byte (smtps).
+        sender: the address that mail comes from.
+        user, password: the login; both empty without one.
+    """
+
+    host: str
+    port: int
+    is_tls: bool
+    sender: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class MessageSettings:
+    """Whom to reach when something is wrong, and every week.
+
+    Attributes:
+        webhook: an address of http or https; it is a secret. Empty without one.
+        form: what the webhook reads: json, slack or teams.
+        mail: the server of mail; None without.
+        alert_receivers: the addresses that mails about problems go to.
+        report_receivers: the addresses that the weekly report goes to.
+        shop: names this lakehouse in messages; empty without a name.
+    """
+
+    webhook: str = field(default="", repr=False)
+    form: str = "json"
+    mail: MailServer | None = None
+    alert_receivers: tuple[str, ...] = ()
+    report_receivers: tuple[str, ...] = ()
+    shop: str = ""
+
+    @property
+    def has_alerts(self) -> bool:
+        """Whether anybody is reached when something is wrong."""
+        return bool(self.webhook or self.alert_receivers)
+
+
+@dataclass(frozen=True)
 class Settings:
     """Where things lie and how they are served.
 
@@ -103,6 +156,7 @@ class Settings:
         engine: where records are cleaned and folded and gold is built: local, or the address of a
             cluster. It may hold a token.
         engine_rows: work on fewer rows is done in this process whatever the engine.
+        messages: whom to reach when something is wrong, and every week.
     """
 
     data: Path = Path("data")
@@ -125,6 +179,7 @@ class Settings:
     engine: str = field(default="local", repr=False)
     engine_rows: int = 1
     sql_memory: str = "2GB"
+    messages: MessageSettings = MessageSettings()
 
     @property
     def silver(self) -> SilverSettings:
@@ -199,6 +254,7 @@ class Settings:
             engine=_engine(env),
             engine_rows=_count(env, "BRIDGE_CART_ENGINE_ROWS", cls.engine_rows, 10**12),
             sql_memory=_memory(env, "BRIDGE_CART_SQL_MEMORY", cls.sql_memory),
+            messages=_messages(env),
         )
 
 
@@ -321,6 +377,59 @@ def _memory(env: Mapping[str, str], name: str, default: str) -> str:
     if not re.fullmatch(r"[1-9][0-9]{0,6}(MB|GB)", value):
         raise SettingsError(name, value, "a size as 512MB or 2GB")
     return value
+
+
+def _messages(env: Mapping[str, str]) -> MessageSettings:
+    webhook = env.get("BRIDGE_CART_ALERT_WEBHOOK") or ""
+    if webhook and not _WEBHOOK.fullmatch(webhook):
+        # What stands in it is a secret.
+        raise SettingsError("BRIDGE_CART_ALERT_WEBHOOK", "…", "an address of https:// or http://")
+    alert_receivers = _addresses(env, _ALERT_MAIL)
+    report_receivers = _addresses(env, "BRIDGE_CART_REPORT_MAIL")
+    return MessageSettings(
+        webhook=webhook,
+        form=_choice(env, "BRIDGE_CART_ALERT_FORM", _ALERT_FORMS),
+        mail=_mail_server(env, alert_receivers or report_receivers),
+        alert_receivers=alert_receivers,
+        report_receivers=report_receivers,
+        shop=env.get("BRIDGE_CART_SHOP") or "",
+    )
+
+
+def _mail_server(env: Mapping[str, str], receivers: tuple[str, ...]) -> MailServer | None:
+    server = env.get(_SMTP) or ""
+    if not receivers and not server:
+        return None
+    match = _SMTP_SERVER.fullmatch(server)
+    if match is None or not 1 <= int(match["port"]) <= 65535:
+        # A login in it would be a secret.
+        shown = "…" if "@" in server else server
+        raise SettingsError(_SMTP, shown, "smtp://HOST:PORT, or smtps://HOST:PORT with TLS")
+    if not receivers:
+        raise SettingsError(
+            _ALERT_MAIL, "", f"it or BRIDGE_CART_REPORT_MAIL is needed with {_SMTP}"
+        )
+    sender = _addresses(env, "BRIDGE_CART_MAIL_FROM") or receivers[:1]
+    user, password = (env.get(f"{_SMTP}_{name}") or "" for name in ("USER", "PASSWORD"))
+    if bool(user) != bool(password):
+        name = f"{_SMTP}_{'PASSWORD' if user else 'USER'}"
+        raise SettingsError(name, "", "user and password go together")
+    return MailServer(
+        host=match["host"].strip("[]"),
+        port=int(match["port"]),
+        is_tls=match["scheme"] == "smtps",
+        sender=sender[0],
+        user=user,
+        password=password,
+    )
+
+
+def _addresses(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    given = tuple(part.strip() for part in (env.get(name) or "").split(",") if part.strip())
+    for address in given:
+        if not _MAIL_ADDRESS.fullmatch(address):
+            raise SettingsError(name, address, "mail addresses, several of them with commas")
+    return given
 
 
 def _choice(env: Mapping[str, str], name: str, accepted: tuple[str, ...]) -> str:

@@ -24,9 +24,11 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 (pytest makes a folder of its own there)
 _ENOUGH_BYTES = 4 << 30
-# A test that fails today fails tomorrow: new examples are what `make test-faults` looks for.
-hypothesis.settings.register_profile("same examples", derandomize=not EXAMPLES)
-hypothesis.settings.load_profile("same examples")
+# A test that fails today fails tomorrow. `make test-faults`, or BRIDGE_CART_TEST_EXAMPLES, looks
+# for new examples, and for more of them.
+hypothesis.settings.register_profile("few and the same", derandomize=True, max_examples=25)
+hypothesis.settings.register_profile("many and new", max_examples=max(100, EXAMPLES))
+hypothesis.settings.load_profile("many and new" if EXAMPLES else "few and the same")
 _LONGEST = ("test_dev.py", "test_killed_command.py", "test_online_retail.py")
 
 

@@ -1,5 +1,5 @@
-"""The sensors: for new files, for new messages, and for partitions that were materialized by
-hand."""
+"""The sensors: for new files, for new messages, for partitions that were materialized by hand, and
+for what people should hear of."""
 
 import time
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from collections.abc import Callable
 import dagster as dg
 
 from bridge_cart_assets.assets.run_scope import RunScope
+from bridge_cart_assets.automation.alerting import send_alerts
 from bridge_cart_assets.automation.jobs import QUIET, refresh_job, refresh_selection
 from bridge_cart_assets.automation.latest_state import REFRESH
 from bridge_cart_assets.automation.liveness import (
@@ -22,6 +23,7 @@ from bridge_cart_assets.settings import Settings
 
 _EVERY_SECONDS = 20
 _AGAIN_SECONDS = 600
+_ALERT_SECONDS = 120
 # A tag: what was new when a sensor asked for the run.
 _PLAN = "bridge_cart/plan"
 _MOST_ATTEMPTS = 4
@@ -121,3 +123,17 @@ follow_sensor = dg.AutomationConditionSensorDefinition(
     minimum_interval_seconds=30,
     description="Brings up to date what lies downstream of a partition materialized by hand.",
 )
+
+
+@dg.sensor(
+    name="alert_sensor",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=_ALERT_SECONDS,
+    description="Sends a message when something goes wrong, once, and when it is right again.",
+)
+def alert_sensor(settings: dg.ResourceParam[Settings]) -> dg.SkipReason:
+    """Send what the channels do not know yet; a tick fails when a channel does not take it."""
+    sent = send_alerts(settings)
+    if sent.refused:
+        raise dg.Failure("; ".join(sent.refused))
+    return dg.SkipReason(f"{sent.taken} messages were sent" if sent.taken else "nothing is new")

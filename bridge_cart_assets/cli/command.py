@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from bridge_cart_assets.automation.interruption import exit_on_signals
+from bridge_cart_assets.cli.alert_verbs import alert
 from bridge_cart_assets.cli.file_verbs import retract
 from bridge_cart_assets.cli.migrate_verb import migrate
 from bridge_cart_assets.cli.person_verbs import erase, export
@@ -39,7 +40,7 @@ def cli(context: click.Context, debug: bool) -> None:
 
 VERBS = (
     *(generate, run, check, retrain, rebuild, status, sql, report, try_file, doctor, topics),
-    *(export, erase, retract, restore, migrate),
+    *(export, erase, retract, restore, migrate, alert),
 )
 for verb in VERBS:
     cli.add_command(verb)

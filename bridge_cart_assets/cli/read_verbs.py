@@ -14,7 +14,8 @@ from bridge_cart_assets.settings import Settings
 @interruptible
 def status(settings: Settings, as_json: bool) -> None:
     """Tables, accounting, refused files, checks and the last run."""
-    from bridge_cart_assets.terminal.status import collect, show
+    from bridge_cart_assets.automation.status import collect
+    from bridge_cart_assets.terminal.status import show
     from bridge_cart_assets.terminal.style import console
 
     found = collect(settings)
@@ -56,12 +57,39 @@ def sql(settings: Settings, statement: str, form: str, unmasked: bool) -> None:
 @click.command()
 @click.option("--host", help="Address to listen on; BRIDGE_CART_REPORT_HOST otherwise.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port; BRIDGE_CART_REPORT_PORT.")
+@click.option(
+    "--save",
+    "file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the report of the latest week as one HTML file instead.",
+)
 @click.pass_obj
-def report(settings: Settings, host: str | None, port: int | None) -> None:
-    """Serve the report page."""
+def report(settings: Settings, host: str | None, port: int | None, file: Path | None) -> None:
+    """Serve the report page, or save the week as a file."""
+    if file is not None:
+        if host is not None or port is not None:
+            raise click.UsageError("--save writes a file; --host and --port are for the page")
+        _save_report(settings, file)
+        return
     from bridge_cart_assets.reports.serving import serve
 
     serve(settings, host=host, port=port)
+
+
+def _save_report(settings: Settings, file: Path) -> None:
+    from bridge_cart_assets.reports.catalogue import NoCatalogueError
+    from bridge_cart_assets.reports.weekly.report import weekly_report
+
+    try:
+        last, html = weekly_report(settings.catalogue, settings.currency, settings.messages.shop)
+    except NoCatalogueError as error:
+        raise CommandError(f"{error}: bridge-cart run makes it") from error
+    try:
+        file.write_bytes(html)
+    except OSError as error:
+        raise CommandError(f"cannot write {file}: {error.strerror}") from error
+    click.echo(f"the week to {last} is in {file}")
 
 
 @click.command("try")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bridge_cart_assets.automation.interruption import on_signal
+from bridge_cart_assets.cli.alert_verbs import alerting
 from bridge_cart_assets.cli.options import (
     DAY,
     CommandError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 @wait_option
 @click.pass_obj
 @interruptible
+@alerting
 def run(
     settings: Settings,
     source_name: str | None,
@@ -118,6 +120,7 @@ def check(settings: Settings, wait: float) -> None:
 @wait_option
 @click.pass_obj
 @interruptible
+@alerting
 def retrain(settings: Settings, wait: float) -> None:
     """Train a new segment model, in effect from as_of on, and fit the value model."""
     from bridge_cart_assets.assets.run_scope import RunScope
@@ -152,6 +155,7 @@ def retrain(settings: Settings, wait: float) -> None:
 @wait_option
 @click.pass_obj
 @interruptible
+@alerting
 def rebuild(settings: Settings, accept_loss: bool, wait: float) -> None:
     """Rebuild silver and gold from raw from nothing, models too."""
     from bridge_cart_assets.assets.run_scope import RunScope

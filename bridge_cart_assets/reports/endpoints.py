@@ -11,7 +11,6 @@ from itertools import chain
 from pathlib import Path
 from threading import Lock
 
-import jinja2
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import (
@@ -32,18 +31,12 @@ from bridge_cart_assets.reports.catalogue import (
     NoCatalogueError,
     UnreadableCatalogueError,
 )
-from bridge_cart_assets.reports.currency import (
-    amounts_in,
-    currency_name,
-    in_currency,
-    only_currency,
-)
+from bridge_cart_assets.reports.currency import amounts_in, only_currency
 from bridge_cart_assets.reports.export import csv_lines
 from bridge_cart_assets.reports.filters import FILTERS, Choices, PageQuery, choices_of, read_address
-from bridge_cart_assets.reports.formatting import grouped, moment
 from bridge_cart_assets.reports.freshness import freshness
 from bridge_cart_assets.reports.page import Page, View
-from bridge_cart_assets.reports.tables import bar_width
+from bridge_cart_assets.reports.templating import environment
 from bridge_cart_assets.tables.gold import TABLES
 
 _A_YEAR = "public, max-age=31536000, immutable"
@@ -66,21 +59,12 @@ class Site:
         # Views are made one after the other: each uses all threads and most of the memory that the
         # catalogue may take; two at once over a million customers fail for want of it.
         self._making = Lock()
-        self.templates = jinja2.Environment(
-            loader=jinja2.PackageLoader("bridge_cart_assets.reports"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self.templates.filters |= {"grouped": grouped, "moment": moment, "bar_width": bar_width}
-        self.templates.filters["in_currency"] = in_currency
+        self.templates = environment()
         self.templates.globals |= {
             "asset": self.assets.url,
             "navigation": tuple(page for page in self.pages if page.in_navigation),
             "filters": FILTERS,
             "dagster": dagster.rstrip("/"),
-            "currency": currency_name,
         }
 
     def page(self, page: Page, request: Request) -> Response:

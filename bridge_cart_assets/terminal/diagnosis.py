@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from bridge_cart_assets.automation.status import recorded_in_dagster
 from bridge_cart_assets.lake.catalogue import COPIES
 from bridge_cart_assets.lake.catalogue_base import write_ahead_of
 from bridge_cart_assets.lake.catalogue_health import catalogue_problem
@@ -20,7 +21,6 @@ from bridge_cart_assets.pipeline.pending import latest_day
 from bridge_cart_assets.pipeline.remembered_settings import refuse_other_settings
 from bridge_cart_assets.settings import Settings, SettingsError
 from bridge_cart_assets.tables.silver import TABLES as SILVER_TABLES
-from bridge_cart_assets.terminal.status import recorded_in_dagster
 from bridge_cart_assets.thresholds import THRESHOLDS
 
 _PACKAGES = ("bridge-cart", "dagster", "deltalake", "polars", "duckdb")

@@ -19,7 +19,7 @@ FLOORS = (
     {"assets"},
     {"checks"},
     {"pipeline"},
-    {"reports", "generator", "ingestion"},
+    {"alerts", "reports", "generator", "ingestion"},
     {"sources", "models"},
     {"transforms"},
     {"engine"},
@@ -30,6 +30,7 @@ FLOORS = (
     {"object_store"},
 )
 PURE = {
+    "alerts",
     "transforms",
     "models",
     "tables",

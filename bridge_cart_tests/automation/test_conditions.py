@@ -63,6 +63,7 @@ class Sensor:
         ).success
 
 
+@pytest.mark.slow
 def test_nothing_is_started_without_a_reason(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:

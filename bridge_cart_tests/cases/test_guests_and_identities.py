@@ -107,6 +107,7 @@ def test_an_address_stands_where_it_may_and_nowhere_else(tmp_path: Path) -> None
     assert found == {"raw/customers", "raw/purchases", CUSTOMERS.path}
 
 
+@pytest.mark.slow
 def test_another_key_is_refused_until_a_rebuild(tmp_path: Path, command: Command) -> None:
     land(tmp_path)
     assert command("run").returncode == 0

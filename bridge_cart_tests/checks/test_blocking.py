@@ -159,6 +159,7 @@ def test_a_failed_check_within_gold_holds_back_what_is_built_from_its_table(
     assert before == (version(begun, CUSTOMER_VALUE), version(begun, SEGMENT_METRICS))
 
 
+@pytest.mark.slow
 def test_what_failed_on_its_own_is_looked_at_whole_by_the_next_run(
     begun: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +190,7 @@ def test_what_failed_on_its_own_is_looked_at_whole_by_the_next_run(
     assert {"keys_unique", "intervals_touch"} <= wrong
 
 
+@pytest.mark.slow
 def test_a_shop_whose_lines_are_all_pending_has_a_catalogue(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:

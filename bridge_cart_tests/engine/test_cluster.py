@@ -93,6 +93,7 @@ def as_it_is(rows: pl.DataFrame) -> pl.DataFrame:
     return rows
 
 
+@pytest.mark.slow
 def test_spark_reads_groups_adds_up_and_writes_as_one_process_does(
     one_task: Cluster, tmp_path: Path
 ) -> None:

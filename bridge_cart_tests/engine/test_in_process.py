@@ -58,6 +58,7 @@ def test_local_is_no_engine() -> None:
     assert engine_at("local") is None
 
 
+@pytest.mark.slow
 def test_full_and_incremental_runs_give_the_tables_of_a_run_without_an_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -200,6 +200,7 @@ def test_later_deliveries_and_corrections_keep_their_place_only(
     assert stale_tables(lake) == []
 
 
+@pytest.mark.slow
 def test_a_large_file_brings_nobody_back(erased: Settings, tmp_path: Path) -> None:
     root = tmp_path / "data"
     shutil.copytree(erased.data, root)
@@ -289,6 +290,7 @@ def test_cut_off_anywhere_the_next_call_completes_it(
     assert plan(copied, lake_of(copied)).files == ()
 
 
+@pytest.mark.slow
 def test_a_file_that_was_taken_back_is_rewritten_too(copied: Settings) -> None:
     names = ("purchases/2024-01-05.parquet", "purchases/2024-01-03.csv.gz")
     for name in names:

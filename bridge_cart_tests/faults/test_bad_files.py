@@ -141,6 +141,7 @@ def test_the_corpus_has_at_least_60_files_and_no_two_are_alike() -> None:
     assert len(set(taken)) == len(taken)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", CORPUS, ids=lambda bad: bad.sentence)
 def test_nothing_of_a_bad_file_and_of_the_good_one_beside_it_is_lost(
     bad: BadFile, request: pytest.FixtureRequest, tmp_path: Path

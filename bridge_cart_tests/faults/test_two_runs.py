@@ -104,6 +104,7 @@ def test_a_profile_that_stands_again_outlives_another_run(returning: Shop) -> No
     assert names == ["Ann", "Bob", "Ann", "Zoe"]
 
 
+@pytest.mark.slow
 def test_a_replaced_line_outlives_a_run_over_another_day(shop: Shop) -> None:
     """Between the two writes of a fold a rival takes the first for a copy, and clears it away.
 

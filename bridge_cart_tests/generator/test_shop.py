@@ -79,6 +79,7 @@ def test_a_longer_run_begins_with_the_days_of_a_shorter_one(
     assert shorter == until(contents(lively, "landing"), last)
 
 
+@pytest.mark.slow
 def test_a_shop_that_goes_on_is_the_shop_that_was_made_at_once(
     lively: Path, tmp_path: Path
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_shop_that_goes_on_is_the_shop_that_was_made_at_once(
     assert truth(tmp_path) == truth(lively)
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_how_many_days_are_worked_on_together(
     lively: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from bridge_cart_assets.ingestion.files import Content, FileRefusedError
 from bridge_cart_assets.ingestion.raw_rows import ParsedRecords
 from bridge_cart_assets.ingestion.readers import read_all, read_records
 from bridge_cart_assets.sources.customers import CUSTOMERS
+from bridge_cart_tests.faults.extent import EXAMPLES
 
 HEADER = b"customer_id,name,tier\n"
 
@@ -52,7 +53,7 @@ MARKED = b"\xef\xbb\xbf" + HEADER
 BEGIN = st.sampled_from([HEADER, HEADER, HEADER, MARKED, b"customer_id;name\n", b"name\n", b""])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES or 50, deadline=None)
 @given(st.lists(st.tuples(BEGIN, BODY, LAST), max_size=6))
 def test_whatever_they_say_each_file_is_read_as_by_itself(
     parts: list[tuple[bytes, bytes, bytes]],

@@ -282,6 +282,7 @@ LAW = settings(
 )
 
 
+@pytest.mark.slow
 @LAW
 @given(files=deliveries(), data=st.data())
 def test_any_order_and_batching_give_what_a_rebuild_gives(

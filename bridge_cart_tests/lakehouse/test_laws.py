@@ -108,6 +108,7 @@ def _of(tables: dict[str, pl.DataFrame], wanted: tuple[object, ...]) -> dict[str
     return {path: rows for path, rows in tables.items() if path in paths}
 
 
+@pytest.mark.slow
 def test_of_equal_bytes_under_two_names_only_the_name_depends_on_the_order(
     shop: Path, tmp_path: Path
 ) -> None:

@@ -206,6 +206,7 @@ def test_in_any_zone_the_same_clock_gives_the_same_days(tmp_path: Path, zone: st
     assert len(wanted) > 30
 
 
+@pytest.mark.slow
 def test_day_after_day_at_once_and_rebuilt_give_equal_tables(tmp_path: Path) -> None:
     """A dirty shop around a day of 23 hours: late, corrected and repeated records."""
     zone = SilverSettings(timezone=HERE)

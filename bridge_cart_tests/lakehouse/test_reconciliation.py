@@ -59,6 +59,7 @@ def sums(lake: Lake) -> tuple[str, ...]:
     return tuple(f"{one}" for one in (*found, days["refunds_without_sale"].sum()))
 
 
+@pytest.mark.slow
 def test_each_day_agrees_with_the_customers_but_for_people_without_a_sale(tmp_path: Path) -> None:
     lake, landing = Lake(str(tmp_path / "lake")), tmp_path / "landing"
     # 4.00 of A were given back before the days begin.

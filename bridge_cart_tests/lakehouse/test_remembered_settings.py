@@ -149,6 +149,7 @@ def test_while_silver_is_emptied_for_another_setting_none_is_accepted(lake: Lake
         assert "bridge-cart rebuild" in refusal(lake, IN_NEW_YORK)
 
 
+@pytest.mark.slow
 def test_wherever_a_rebuild_is_cut_off_rows_are_folded_into_rows_of_equal_settings(
     lake: Lake,
 ) -> None:

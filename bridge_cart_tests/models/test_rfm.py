@@ -28,6 +28,7 @@ from bridge_cart_assets.tables.gold import (
 from bridge_cart_assets.tables.silver import CUSTOMERS
 from bridge_cart_assets.transforms.features import customer_features
 from bridge_cart_assets.transforms.rfm_groups import NO_SALE
+from bridge_cart_tests.faults.extent import EXAMPLES
 from bridge_cart_tests.models.rfm_in_sql import COLUMNS, groups_in_sql
 from bridge_cart_tests.transforms.shops import START, Line, line, purchases, shops
 
@@ -72,7 +73,7 @@ def scores(features: pl.LazyFrame, models: pl.LazyFrame | None = None) -> list[t
 VALUES = st.lists(st.integers(-3, 6), min_size=1, max_size=40)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=EXAMPLES or 30)
 @given(VALUES)
 def test_a_score_counts_the_fifths_of_the_customers_below(values: list[int]) -> None:
     cuts = cut_points(pl.Series(values))
@@ -158,7 +159,7 @@ def test_without_customers_or_models_there_are_no_groups() -> None:
     assert rfm_migration(purchases([line(0)]), NO_MODEL, AS_OF).is_empty()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=EXAMPLES or 15)
 @given(shops(25))
 def test_sql_over_silver_gives_the_same_scores_and_groups(shop: tuple[list[Line], date]) -> None:
     lines, as_of = shop

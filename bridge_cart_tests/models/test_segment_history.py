@@ -405,6 +405,7 @@ def test_the_history_is_what_rescoring_everybody_every_day_gives(
     assert_touching(rows, "customer_id")
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(shops(size=8), trained())
 def test_the_figures_of_each_day_are_what_adding_up_its_customers_gives(

@@ -106,6 +106,7 @@ def test_the_coupon_habit_is_a_share_that_a_single_order_does_not_settle() -> No
     assert rows.select(FEATURES["coupon_habit"]).to_series().to_list() == [0.5, 0.8, 0.4, 0.0]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(shops(size=10))
 def test_what_holds_between_two_purchases_is_what_the_features_of_each_day_say(

@@ -46,6 +46,7 @@ def test_other_figures_have_no_sign() -> None:
     assert currency_name() == "the shop’s currency"
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_only_currency_that_lines_name(tmp_path: Path, command: Command) -> None:
     landing = tmp_path / "landing" / "purchases"
     landing.mkdir(parents=True)

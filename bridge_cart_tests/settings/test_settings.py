@@ -441,3 +441,53 @@ def test_addresses_make_one_customer_unless_it_is_off(value: str | None, key: bo
 def test_another_word_for_the_identity_is_refused() -> None:
     says = refusal(BRIDGE_CART_IDENTITY="phone")
     assert says == "BRIDGE_CART_IDENTITY='phone' is not accepted: email or off"
+
+
+def test_alerts_go_nowhere_without_a_channel() -> None:
+    assert not settings().messages.has_alerts
+    assert settings(BRIDGE_CART_ALERT_WEBHOOK="https://h.example/x").messages.form == "json"
+
+
+def test_a_mail_server_is_an_address_without_a_login() -> None:
+    given = {"BRIDGE_CART_ALERT_MAIL": "a@b.example, c@d.example"}
+    mail = settings(BRIDGE_CART_SMTP="smtps://[::1]:465", **given).messages.mail
+    assert mail is not None
+    assert (mail.host, mail.port, mail.is_tls) == ("::1", 465, True)
+    assert mail.sender == "a@b.example"
+    login = {"BRIDGE_CART_SMTP_USER": "u", "BRIDGE_CART_SMTP_PASSWORD": "hunter2"}
+    found = settings(BRIDGE_CART_SMTP="smtp://m:25", **given, **login)
+    assert found.messages.mail is not None
+    assert found.messages.mail.password == login["BRIDGE_CART_SMTP_PASSWORD"]
+    assert "hunter2" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"BRIDGE_CART_ALERT_WEBHOOK": "hooks.example/T0KEN"}, "BRIDGE_CART_ALERT_WEBHOOK='…'"),
+        ({"BRIDGE_CART_ALERT_WEBHOOK": "https://u:T0KEN@h/"}, "BRIDGE_CART_ALERT_WEBHOOK='…'"),
+        ({"BRIDGE_CART_ALERT_FORM": "discord"}, "json or slack or teams"),
+        ({"BRIDGE_CART_ALERT_MAIL": "a@b.example"}, "BRIDGE_CART_SMTP=''"),
+        ({"BRIDGE_CART_SMTP": "smtp://m:25"}, "BRIDGE_CART_ALERT_MAIL=''"),
+        ({"BRIDGE_CART_SMTP": "smtp://u:T0KEN@m:25"}, "BRIDGE_CART_SMTP='…'"),
+        ({"BRIDGE_CART_SMTP": "m:25", "BRIDGE_CART_ALERT_MAIL": "a@b.example"}, "smtp://HOST:PORT"),
+        (
+            {
+                "BRIDGE_CART_SMTP": "smtp://m:25",
+                "BRIDGE_CART_ALERT_MAIL": "a@b.example",
+                "BRIDGE_CART_SMTP_USER": "u",
+            },
+            "BRIDGE_CART_SMTP_PASSWORD=''",
+        ),
+        (
+            {"BRIDGE_CART_SMTP": "smtp://m:25", "BRIDGE_CART_ALERT_MAIL": "A <a@b.example>"},
+            "mail addresses",
+        ),
+    ],
+)
+def test_a_channel_that_cannot_work_is_refused_without_its_secret(
+    given: dict[str, str], words: str
+) -> None:
+    refused = refusal(**given)
+    assert words in refused
+    assert "T0KEN" not in refused

@@ -29,6 +29,7 @@ from bridge_cart_assets.transforms.features import customer_features, updated_fe
 from bridge_cart_assets.transforms.history import segment_events, updated_events
 from bridge_cart_assets.transforms.migration import segment_migration, updated_migration
 from bridge_cart_assets.transforms.sales import sales_daily, updated_sales
+from bridge_cart_tests.faults.extent import EXAMPLES
 from bridge_cart_tests.models.test_rfm import rfm_rows
 from bridge_cart_tests.transforms.shops import START, Line, customers, line, purchases, shops
 
@@ -127,7 +128,7 @@ def corrected(old: Line, fate: str) -> Line:
     return old | changes.get(fate, {})
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=EXAMPLES or 15)
 @given(corrected_shops())
 def test_concentration_that_follows_is_that_of_the_whole(shop: Corrected) -> None:
     earlier = concentration_daily(shop.lines_before, shop.seen_as_of)
@@ -137,7 +138,7 @@ def test_concentration_that_follows_is_that_of_the_whole(shop: Corrected) -> Non
     assert_frame_equal(followed, whole, check_exact=True)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=EXAMPLES or 15)
 @given(corrected_shops())
 def test_sales_that_follow_are_those_of_the_whole(shop: Corrected) -> None:
     earlier = sales_daily(shop.lines_before, shop.profiles_before, shop.seen_as_of)
@@ -146,7 +147,7 @@ def test_sales_that_follow_are_those_of_the_whole(shop: Corrected) -> None:
     assert_frame_equal(followed, SALES_DAILY.conform(whole), check_exact=True)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=EXAMPLES or 15)
 @given(corrected_shops())
 def test_features_that_follow_are_those_of_the_whole(shop: Corrected) -> None:
     earlier = customer_features(shop.lines_before, shop.profiles_before, shop.seen_as_of)
@@ -155,7 +156,7 @@ def test_features_that_follow_are_those_of_the_whole(shop: Corrected) -> None:
     assert_frame_equal(CUSTOMER_FEATURES.conform(followed), whole, check_exact=True)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=EXAMPLES or 30)
 @given(corrected_shops(), st.integers(0, 400))
 def test_moves_between_rfm_groups_that_follow_are_those_of_the_whole(
     shop: Corrected, retrained_on: int
@@ -193,7 +194,7 @@ def models(effective_from: date) -> pl.LazyFrame:
     return pl.LazyFrame(rows, schema=SEGMENT_MODEL.dtypes)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=EXAMPLES or 15)
 @given(corrected_shops(), st.integers(0, 400))
 def test_histories_and_their_sums_that_follow_are_those_of_the_whole(
     shop: Corrected, retrained_on: int

@@ -21,6 +21,7 @@ from bridge_cart_assets.transforms.concentration import concentration_daily
 from bridge_cart_assets.transforms.features import of_customers
 from bridge_cart_assets.transforms.kpi_moves import kpi_moves
 from bridge_cart_assets.transforms.kpis import kpis_from
+from bridge_cart_tests.faults.extent import EXAMPLES
 from bridge_cart_tests.transforms.shops import START, Line, line, purchases, shops
 
 Row = dict[str, Any]
@@ -223,7 +224,7 @@ def assert_same(found: dict[date, Row], wanted: dict[date, Row]) -> None:
                 assert found[day][name] == value, (day, name)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=EXAMPLES or 15, deadline=None)
 @given(shops(with_anonymous=True))
 def test_every_kpi_of_every_day_is_what_the_formulas_say(shop: tuple[list[Line], date]) -> None:
     lines, as_of = shop

@@ -1,0 +1,1 @@
+"""Alerts: what is wrong now, whom it was said to, and how it is said."""
