@@ -14,11 +14,14 @@ from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
     CUSTOMER_FEATURES,
     CUSTOMER_HISTORY,
+    CUSTOMER_RFM,
     CUSTOMER_SEGMENTS,
     CUSTOMER_VALUE,
     KPIS_DAILY,
     MODEL_DRIFT,
     MODEL_METRICS,
+    RFM_MIGRATION,
+    RFM_MODEL,
     SALES_DAILY,
     SEGMENT_METRICS,
     SEGMENT_MIGRATION,
@@ -26,6 +29,7 @@ from bridge_cart_assets.tables.gold import (
     VALUE_MODEL,
 )
 from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.transforms.rfm_groups import NO_SALE
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,13 @@ def _latest(column: str) -> pl.Expr:
     return pl.col(column) == pl.col(column).max()
 
 
-def _moved() -> pl.Expr:
-    is_move = pl.col("from_segment_id") != pl.col("to_segment_id")
-    return pl.col("customers").filter(is_move & (pl.col("from_segment_id") != 0)).sum()
+def _moved(start: str, end: str, nowhere: int | str) -> pl.Expr:
+    is_move = pl.col(start) != pl.col(end)
+    return pl.col("customers").filter(is_move & (pl.col(start) != nowhere)).sum()
+
+
+def _share_in(*groups: str) -> pl.Expr:
+    return pl.col("rfm_group").is_in(groups).mean()
 
 
 def _retained(month: int) -> pl.Expr:
@@ -105,8 +113,36 @@ TABLE_METADATA: Mapping[str, TableMetadata] = {
         rows=pl.col("is_current"),
     ),
     SEGMENT_MIGRATION.path: TableMetadata(
-        {"moved": _moved(), "lost": pl.sum("lost"), "won_back": pl.sum("won_back")},
+        {
+            "moved": _moved("from_segment_id", "to_segment_id", 0),
+            "lost": pl.sum("lost"),
+            "won_back": pl.sum("won_back"),
+        },
         rows=_latest("period_end"),
+    ),
+    CUSTOMER_RFM.path: TableMetadata(
+        {
+            "groups": pl.n_unique("rfm_group"),
+            "share_champions_and_loyal": _share_in("CHAMPIONS", "LOYAL"),
+            "share_at_risk": _share_in("AT_RISK", "PREVIOUSLY_LOYAL"),
+        },
+    ),
+    RFM_MIGRATION.path: TableMetadata(
+        {
+            "customers": pl.sum("customers"),
+            "moved": _moved("from_group", "to_group", NO_SALE),
+            "new": pl.col("customers").filter(pl.col("from_group") == NO_SALE).sum(),
+        },
+        rows=_latest("period_end"),
+    ),
+    RFM_MODEL.path: TableMetadata(
+        {
+            "trained_on": pl.max("trained_on"),
+            # Of fifteen; many equal values leave some without customers.
+            "scores_with_customers": (pl.col("customers") > 0).sum(),
+            "largest_share": (pl.col("customers") / pl.col("trained_on")).max(),
+        },
+        rows=_latest("model_version"),
     ),
     KPIS_DAILY.path: TableMetadata(
         {

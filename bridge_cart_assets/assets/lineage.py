@@ -14,7 +14,9 @@ from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
     CUSTOMER_FEATURES,
+    CUSTOMER_RFM,
     KPIS_DAILY,
+    RFM_MODEL,
     SALES_DAILY,
 )
 from bridge_cart_assets.tables.silver import (
@@ -154,6 +156,21 @@ LINEAGE: Mapping[str, Mapping[str, Origins]] = {
         ),
         _of(CUSTOMERS, age_imputed="age", income_imputed="income"),
         _same(CUSTOMERS, "country gender age income"),
+    ),
+    CUSTOMER_RFM.path: _both(
+        _same(CUSTOMER_FEATURES, "customer_id as_of recency_days orders net_revenue"),
+        _of(
+            CUSTOMER_FEATURES,
+            r_score="recency_days",
+            f_score="orders",
+            m_score="net_revenue",
+            rfm_group="recency_days orders net_revenue",
+        ),
+        _of(
+            RFM_MODEL,
+            **dict.fromkeys(("r_score", "f_score", "m_score", "rfm_group"), "score above up_to"),
+            model_version="model_version",
+        ),
     ),
     KPIS_DAILY.path: _of(
         PURCHASES,

@@ -20,10 +20,13 @@ from bridge_cart_assets.pipeline.persons import with_keys
 from bridge_cart_assets.tables.gold import (
     COHORT_RETENTION,
     CUSTOMER_FEATURES,
+    CUSTOMER_RFM,
     CUSTOMER_VALUE,
     KPIS_DAILY,
     MODEL_DRIFT,
     MODEL_METRICS,
+    RFM_MIGRATION,
+    RFM_MODEL,
     SALES_DAILY,
     SEGMENT_METRICS,
     SEGMENT_MIGRATION,
@@ -38,6 +41,7 @@ from bridge_cart_assets.transforms.features import (
     sales,
     up_to,
 )
+from bridge_cart_assets.transforms.rfm_groups import TRIPLES
 
 _SHARES = (
     *("repeat_purchase_rate", "churn_rate_90d", "retention_rate_90d", "coupon_rate_90d"),
@@ -163,6 +167,22 @@ def _historic_clv(context: CheckContext) -> CheckResult:
         for table, name in places
     }
     return integrity.sums_agree(sums)
+
+
+def _rfm_groups(context: CheckContext) -> CheckResult:
+    names = ("recency_days", "orders", "net_revenue")
+    return integrity.one_group_each(
+        context.rows(CUSTOMER_RFM).drop("as_of", "model_version"),
+        context.rows(CUSTOMER_FEATURES).select("customer_id", *names),
+        TRIPLES,
+    )
+
+
+def _customers_add_up(migration: Table) -> Callable[[CheckContext], CheckResult]:
+    return lambda context: integrity.customers_add_up(
+        context.rows(migration).collect(),
+        context.rows(CUSTOMER_FEATURES).select("first_purchase_day").collect(),
+    )
 
 
 def _in_range(
@@ -365,10 +385,31 @@ GOLD_CHECKS: Mapping[str, tuple[Check, ...]] = {
             "customers_add_up",
             "The customers of the latest month's end are those with a sale by then: everybody "
             "moved or stayed, each once.",
-            lambda context: integrity.customers_add_up(
-                context.rows(SEGMENT_MIGRATION).collect(),
-                context.rows(CUSTOMER_FEATURES).select("first_purchase_day").collect(),
-            ),
+            _customers_add_up(SEGMENT_MIGRATION),
+        ),
+    ),
+    CUSTOMER_RFM.path: (
+        Check(
+            "one_group_each",
+            "Its customers are those of gold/customer_features, with the same figures, and each "
+            "is in the one group that the three scores belong to.",
+            _rfm_groups,
+        ),
+    ),
+    RFM_MODEL.path: (
+        Check(
+            "scores_without_gap",
+            "The five scores of each measure follow each other without a gap or an overlap, in "
+            "every version: each value has exactly one score.",
+            lambda context: integrity.scores_without_gap(context.rows(RFM_MODEL).collect()),
+        ),
+    ),
+    RFM_MIGRATION.path: (
+        Check(
+            "customers_add_up",
+            "The customers of the latest month's end are those with a sale by then: everybody "
+            "moved or stayed, each once.",
+            _customers_add_up(RFM_MIGRATION),
         ),
     ),
     MODEL_DRIFT.path: (

@@ -212,7 +212,7 @@ def customers_add_up(migration: pl.DataFrame, features: pl.DataFrame) -> CheckRe
     """Everybody with a sale by the latest month's end has moved or stayed, once.
 
     Args:
-        migration: rows of gold/segment_migration.
+        migration: rows of gold/segment_migration or gold/rfm_migration.
         features: rows of gold/customer_features.
     """
     if not migration.height:
@@ -226,6 +226,68 @@ def customers_add_up(migration: pl.DataFrame, features: pl.DataFrame) -> CheckRe
         f"{counted:,} customers moved or stayed up to {end}; {total:,} had a sale by then",
         {"value": counted, "bound": total, **day_span(end, end)},
     )
+
+
+def one_group_each(
+    groups: pl.LazyFrame, features: pl.LazyFrame, triples: Mapping[tuple[int, int, int], str]
+) -> CheckResult:
+    """Every customer is in exactly one RFM group, the one of the scores, with the right figures.
+
+    Args:
+        groups: rows of gold/customer_rfm.
+        features: of gold/customer_features the customer and the figures that are scored.
+        triples: the group by r_score, f_score and m_score.
+    """
+    scores = ("r_score", "f_score", "m_score")
+    rows = [(*triple, group) for triple, group in triples.items()]
+    schema = {**dict.fromkeys(scores, pl.Int64), "rfm_group": pl.String}
+    of_scores = pl.LazyFrame(rows, schema=schema, orient="row")
+    same = list(features.collect_schema())
+    wrong = {
+        "customers without the figures of gold/customer_features": groups.join(
+            features, on=same, how="anti"
+        ),
+        "customers without a row": features.join(groups, on="customer_id", how="anti"),
+        "rows with another group than that of their scores": groups.join(
+            of_scores, on=list(schema), how="anti"
+        ),
+    }
+    lengths = pl.collect_all(
+        [
+            rows.select(pl.len())
+            for rows in (groups, groups.select(pl.col("customer_id").unique()), *wrong.values())
+        ],
+        engine="streaming",
+    )
+    total, distinct, *counts = (length.item() for length in lengths)
+    off = {"rows beside the only one of a customer": total - distinct}
+    off |= dict(zip(wrong, counts, strict=True))
+    listed = ", ".join(f"{what}: {count:,}" for what, count in off.items() if count)
+    message = listed or f"{total:,} customers, each in the one group of the scores"
+    return nothing_off(sum(off.values()), message, customers=total)
+
+
+def scores_without_gap(model: pl.DataFrame) -> CheckResult:
+    """Each measure has five scores in every version, which follow each other without a gap.
+
+    Args:
+        model: rows of gold/rfm_model.
+    """
+    measure = ["model_version", "measure"]
+    ordered = model.sort(
+        *measure, "above", "up_to", descending=[False] * 4, nulls_last=[False, False, False, True]
+    )
+    is_first = pl.struct(measure) != pl.struct(measure).shift(1)
+    is_last = pl.struct(measure) != pl.struct(measure).shift(-1)
+    before = pl.when(~is_first.fill_null(value=True)).then(pl.col("up_to").shift(1))
+    begins = pl.col("above").ne_missing(before)
+    ends = is_last.fill_null(value=True) & pl.col("up_to").is_not_null()
+    torn = ordered.filter(begins | ends).height
+    scores = model.group_by(measure).agg(pl.n_unique("score"), rows=pl.len())
+    counts = scores.filter((pl.col("score") != 5) | (pl.col("rows") != 5)).height
+    versions = model["model_version"].n_unique()
+    message = f"{versions:,} versions of cut points; gaps or overlaps: {torn}, incomplete: {counts}"
+    return nothing_off(torn + counts, message, versions=versions)
 
 
 def shares_add_up(metrics: pl.DataFrame, thresholds: Thresholds) -> CheckResult:

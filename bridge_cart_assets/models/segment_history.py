@@ -7,6 +7,7 @@ Belongs here: putting the models (`models.segments`) and the history of states
 from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import pairwise
+from typing import Protocol, TypeVar
 
 import polars as pl
 
@@ -21,6 +22,17 @@ from bridge_cart_assets.models.trajectory import trajectory
 from bridge_cart_assets.tables.gold import CUSTOMER_HISTORY, CUSTOMER_SEGMENTS, SEGMENT_METRICS
 from bridge_cart_assets.transforms import history
 from bridge_cart_assets.transforms.changes import Changes, Rows, is_among
+
+
+class Versioned(Protocol):
+    """A version of a model that decides from a day on."""
+
+    @property
+    def effective_from(self) -> date:
+        """First day that it is applied to; the first version applies to every day."""
+
+
+V = TypeVar("V", bound=Versioned)
 
 
 def with_new_model(
@@ -253,9 +265,7 @@ def metrics_from(
     )
 
 
-def effective_intervals(
-    models: Sequence[SegmentModel], as_of: date
-) -> list[tuple[SegmentModel, date | None, date]]:
+def effective_intervals(models: Sequence[V], as_of: date) -> list[tuple[V, date | None, date]]:
     """Each model with the days [first, end) on which it decides; the first has no beginning.
 
     Of models that take effect on the same day the latest decides.
@@ -277,7 +287,7 @@ def effective_intervals(
         return []
     after = as_of + timedelta(days=1)
     ends = [min(m.effective_from, after) for m in models[1:]] + [after]
-    intervals: list[tuple[SegmentModel, date | None, date]] = []
+    intervals: list[tuple[V, date | None, date]] = []
     for model, end in zip(models, ends, strict=True):
         first = model.effective_from if intervals else None
         if first is None or first < end:

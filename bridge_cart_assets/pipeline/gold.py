@@ -29,13 +29,21 @@ from bridge_cart_assets.models.drift import (
 )
 from bridge_cart_assets.models.metrics import model_metrics
 from bridge_cart_assets.models.retraining import segment_models
+from bridge_cart_assets.models.rfm import customer_rfm, rfm_models
+from bridge_cart_assets.models.rfm_migration import rfm_migration, updated_rfm_migration
 from bridge_cart_assets.models.segment_history import (
     customer_history,
     customer_segments,
     metrics_from,
     updated_history,
 )
-from bridge_cart_assets.pipeline.gold_inputs import GoldInputs, WholeError, feed_since, seen_name
+from bridge_cart_assets.pipeline.gold_inputs import (
+    SEEN,
+    GoldInputs,
+    WholeError,
+    feed_since,
+    seen_name,
+)
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.pipeline.spread_gold import build_by
 from bridge_cart_assets.tables.gold import (
@@ -43,6 +51,7 @@ from bridge_cart_assets.tables.gold import (
     CONCENTRATION_DAILY,
     CUSTOMER_FEATURES,
     CUSTOMER_HISTORY,
+    CUSTOMER_RFM,
     CUSTOMER_SEGMENTS,
     CUSTOMER_VALUE,
     INTERNAL,
@@ -50,6 +59,8 @@ from bridge_cart_assets.tables.gold import (
     KPIS_DAILY,
     MODEL_DRIFT,
     MODEL_METRICS,
+    RFM_MIGRATION,
+    RFM_MODEL,
     SALES_DAILY,
     SEGMENT_EVENTS,
     SEGMENT_METRICS,
@@ -74,8 +85,7 @@ from bridge_cart_assets.transforms.sales import sales_daily, updated_sales
 FORMULAS = 2
 # When it is further behind, a table is built whole as quickly.
 MOST_DAYS = timedelta(days=31)
-_FORMULAS, _MODEL = "bridge-cart/formulas", "bridge-cart/segment-model"
-_TABLES = "bridge-cart/tables"
+_FORMULAS, _TABLES = "bridge-cart/formulas", "bridge-cart/tables"
 
 
 @dataclass(frozen=True)
@@ -88,13 +98,13 @@ class Follow:
             all rows, or those that come and go.
         reads: further tables that it reads.
         feed: a table of gold whose changed rows it needs too.
-        is_of_model: whether the rows depend on the segment models; then a new one makes all new.
+        model: the table of the models that the rows depend on, if any; a new one makes all new.
     """
 
     update: Callable[..., pl.DataFrame | Rows]
     reads: tuple[Table, ...] = ()
     feed: Table | None = None
-    is_of_model: bool = False
+    model: Table | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +173,7 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
             lambda purchases, models, as_of: training_states(
                 purchases, models_up_to(models, as_of)
             ),
-            follow=Follow(updated_training_states, reads=(models,), is_of_model=True),
+            follow=Follow(updated_training_states, reads=(models,), model=models),
         ),
         Recipe(
             *(models, (features, PURCHASES), trained, (features, TRAINING_STATES)),
@@ -172,7 +182,7 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
         Recipe(CUSTOMER_SEGMENTS, (features, models), customer_segments),
         Recipe(
             *(CUSTOMER_HISTORY, (PURCHASES, models), customer_history),
-            follow=Follow(updated_history, reads=(features, models), is_of_model=True),
+            follow=Follow(updated_history, reads=(features, models), model=models),
         ),
         Recipe(
             *(SEGMENT_EVENTS, (CUSTOMER_HISTORY, PURCHASES), segment_events),
@@ -180,7 +190,7 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
                 updated_events,
                 reads=(CUSTOMER_HISTORY, features),
                 feed=CUSTOMER_HISTORY,
-                is_of_model=True,
+                model=models,
             ),
         ),
         Recipe(
@@ -193,8 +203,14 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
                 updated_migration,
                 reads=(CUSTOMER_HISTORY,),
                 feed=CUSTOMER_HISTORY,
-                is_of_model=True,
+                model=models,
             ),
+        ),
+        Recipe(*(RFM_MODEL, (features, models), rfm_models), includes_previous_rows=True),
+        Recipe(CUSTOMER_RFM, (features, RFM_MODEL), customer_rfm),
+        Recipe(
+            *(RFM_MIGRATION, (PURCHASES, RFM_MODEL), rfm_migration),
+            follow=Follow(updated_rfm_migration, reads=(features, RFM_MODEL), model=RFM_MODEL),
         ),
         Recipe(
             *(MODEL_DRIFT, (PURCHASES, models), drift_between),
@@ -357,8 +373,10 @@ def _followed(
         raise WholeError("its formulas have changed")
     if seen[_TABLES] != recorded[_TABLES]:
         raise WholeError("a table that it is made from was removed and made again")
-    if follow.is_of_model and seen[_MODEL] != recorded[_MODEL]:
-        raise WholeError("another segment model has come")
+    if follow.model is not None:
+        name = _model_name(follow.model)
+        if seen[name] != recorded[name]:
+            raise WholeError(f"another {follow.model.name.replace('_', ' ')} has come")
     if seen_as_of > as_of or any(seen[name] > recorded[name] for name in _versions(recorded)):
         raise WholeError("it has seen a later state of what it is made from")
     if CUSTOMER_FEATURES in follow.reads and not _is_as_new(CUSTOMER_FEATURES, inputs):
@@ -380,10 +398,10 @@ def _recorded(recipe: Recipe, inputs: GoldInputs) -> dict[str, int]:
     made_from = [PURCHASES, CUSTOMERS, *([follow.feed] if follow.feed else ())]
     tables = _number_of(*(inputs.snapshot(table).table_id for table in made_from))
     recorded = {**inputs.seen, _FORMULAS: FORMULAS, _TABLES: tables}
-    if follow.is_of_model:
+    if follow.model is not None:
         # All versions with all they have: their numbers can come again.
-        models = inputs.rows(SEGMENT_MODEL).sort("model_version", "segment_id").collect()
-        recorded[_MODEL] = _number_of(models.write_ndjson())
+        models = inputs.rows(follow.model).sort(follow.model.key).collect()
+        recorded[_model_name(follow.model)] = _number_of(models.write_ndjson())
     if follow.feed is not None:
         recorded[seen_name(follow.feed)] = inputs.snapshot(follow.feed).version or 0
     return recorded
@@ -391,7 +409,12 @@ def _recorded(recipe: Recipe, inputs: GoldInputs) -> dict[str, int]:
 
 def _versions(recorded: Mapping[str, int]) -> list[str]:
     """The names under which versions of tables are recorded."""
-    return [name for name in recorded if name not in (_FORMULAS, _MODEL, _TABLES)]
+    return [name for name in recorded if name.startswith(SEEN)]
+
+
+def _model_name(models: Table) -> str:
+    """The transaction that records the models which a table depends on."""
+    return f"bridge-cart/{models.name.replace('_', '-')}"
 
 
 def _is_as_new(table: Table, inputs: GoldInputs) -> bool:

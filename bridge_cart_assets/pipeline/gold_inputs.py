@@ -24,6 +24,8 @@ from bridge_cart_assets.transforms.features import anonymous_lines, of_customers
 
 # With a larger share of the lines changed, a table is built whole as quickly.
 MOST_LINES = 0.2
+# How the names of transactions begin that record versions of tables.
+SEEN = "bridge-cart/seen/"
 
 
 class WholeError(Exception):
@@ -130,4 +132,4 @@ def feed_since(snapshot: Snapshot, since: int) -> Rows:
 
 def seen_name(table: Table) -> str:
     """The transaction that records the version of a table that another table has seen."""
-    return f"bridge-cart/seen/{table.path}"
+    return f"{SEEN}{table.path}"

@@ -18,6 +18,7 @@ import polars as pl
 from bridge_cart_assets.engine.engine import Engine, Frames, Keyed
 from bridge_cart_assets.lake.row_files import RowFiles
 from bridge_cart_assets.models.drift import training_states
+from bridge_cart_assets.models.rfm_migration import rfm_migration
 from bridge_cart_assets.models.segment_history import customer_history
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.tables.columns import MONEY
@@ -27,6 +28,8 @@ from bridge_cart_assets.tables.gold import (
     CUSTOMER_FEATURES,
     CUSTOMER_HISTORY,
     KPI_MOVES,
+    RFM_MIGRATION,
+    RFM_MODEL,
     SALES_DAILY,
     SEGMENT_EVENTS,
     SEGMENT_MODEL,
@@ -158,6 +161,17 @@ def _events(given: SpreadInputs) -> pl.DataFrame:
     return added_up(SEGMENT_EVENTS, summed)
 
 
+def _rfm_migration(given: SpreadInputs) -> pl.DataFrame:
+    models = given.inputs.rows(RFM_MODEL).collect()
+    part = partial(_rfm_moves, models=models, as_of=given.as_of)
+    by = RFM_MIGRATION.key
+    return given.engine.sums(part, given.lines(), by=by).sort(by)
+
+
+def _rfm_moves(lines: pl.LazyFrame, *, models: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    return rfm_migration(lines, models.lazy(), as_of)
+
+
 def _kpi_moves(given: SpreadInputs) -> pl.DataFrame:
     by = KPI_MOVES.key
     return added_up(
@@ -212,6 +226,7 @@ BUILDS: dict[str, Callable[[SpreadInputs], pl.DataFrame]] = {
     TRAINING_STATES.path: _training_states,
     CUSTOMER_HISTORY.path: _history,
     SEGMENT_EVENTS.path: _events,
+    RFM_MIGRATION.path: _rfm_migration,
     KPI_MOVES.path: _kpi_moves,
     CONCENTRATION_DAILY.path: _concentration,
     COHORT_RETENTION.path: _cohorts,

@@ -122,6 +122,50 @@ class SegmentMigration(Schema):
     won_back = integer("Of them, lapsed a month before and not at period_end")
 
 
+class CustomerRfm(Schema):
+    """One row per customer with a sale."""
+
+    customer_id = text("The customer", key=True)
+    as_of = day("Latest batch day of the orders")
+    recency_days = integer("Days from the latest sale to as_of")
+    orders = integer("Orders with a sale")
+    net_revenue = money("Revenue minus refunds; below 0 when more was given back than paid")
+    r_score = integer("1 to 5 by recency_days; 5 for the fifth who bought last")
+    f_score = integer("1 to 5 by orders; 5 for the fifth with most")
+    m_score = integer("1 to 5 by net_revenue; 5 for the fifth with most")
+    rfm_group = text(
+        "CHAMPIONS, LOYAL, ACTIVE, NEW, PROMISING, NEEDS_ATTENTION, AT_RISK, ALMOST_LOST, "
+        "PREVIOUSLY_LOYAL or DORMANT: the one that the three scores belong to"
+    )
+    model_version = integer("Version of the cut points in gold/rfm_model")
+
+
+class RfmMigration(Schema):
+    """One row per month's end and pair of RFM groups between which customers moved."""
+
+    period_end = day(
+        "Last day of the month; compared with the last day of the month before", key=True
+    )
+    from_group = text("Group a month before; NO_SALE for customers without a sale then", key=True)
+    to_group = text("Group at period_end", key=True)
+    customers = integer("Customers who moved, or stayed")
+
+
+class RfmModel(Schema):
+    """One row per version, measure and score: the cut points that customers are scored by."""
+
+    model_version = integer("Version: that of the segment model trained with it", key=True)
+    measure = text("recency_days, orders or net_revenue", key=True)
+    score = integer("Score from 1 to 5, 5 best", key=True)
+    above = number("Values with this score are above it; null where no bound is", nullable=True)
+    up_to = number("and at most this; null where no bound is", nullable=True)
+    customers = integer("Customers of the training with this score")
+    trained_as_of = day("as_of of the training")
+    effective_from = day("First day that it is applied to; the first version to every day")
+    trained_on = integer("Customers that it was trained on")
+    trained_because = text("first, or why the segment model was trained: asked, age or drift")
+
+
 class KpisDaily(Schema):
     """One row per calendar day from the first sale to as_of.
 
@@ -380,6 +424,21 @@ SEGMENT_MIGRATION = Table(
     schema=SegmentMigration,
     description="How many customers moved between segments from one month's end to the next.",
 )
+CUSTOMER_RFM = Table(
+    path="gold/customer_rfm",
+    schema=CustomerRfm,
+    description="Scores of recency, orders and money of each customer, and the group they make.",
+)
+RFM_MIGRATION = Table(
+    path="gold/rfm_migration",
+    schema=RfmMigration,
+    description="How many customers moved between RFM groups from one month's end to the next.",
+)
+RFM_MODEL = Table(
+    path="gold/rfm_model",
+    schema=RfmModel,
+    description="The cut points of the RFM scores as rows, every version.",
+)
 KPIS_DAILY = Table(
     path="gold/kpis_daily",
     schema=KpisDaily,
@@ -443,10 +502,13 @@ TABLES = (
     CUSTOMER_HISTORY,
     SEGMENT_METRICS,
     SEGMENT_MIGRATION,
+    CUSTOMER_RFM,
+    RFM_MIGRATION,
     KPIS_DAILY,
     COHORT_RETENTION,
     SALES_DAILY,
     SEGMENT_MODEL,
+    RFM_MODEL,
     MODEL_DRIFT,
     VALUE_MODEL,
     MODEL_METRICS,

@@ -1,7 +1,7 @@
 """From which segment to which customers move between the ends of two months.
 
-Belongs here: gold/segment_migration. Does not belong here: in which segment a customer is on a
-day (`history`), or the figures of a segment.
+Belongs here: gold/segment_migration, and counting moves between any states. Does not belong here:
+in which segment a customer is on a day (`history`), or the figures of a segment.
 """
 
 from datetime import date, timedelta
@@ -52,13 +52,37 @@ def segment_migration(states: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     intervals = _spells(states, as_of).collect()
     if not intervals.height:
         return SEGMENT_MIGRATION.empty()
+    moves = month_moves(intervals, nowhere=0)
+    return moves.rename({"from": "from_segment_id", "to": "to_segment_id"})
+
+
+def month_moves(intervals: pl.DataFrame, nowhere: int | str) -> pl.DataFrame:
+    """How many customers moved from state to state, or stayed, from one month's end to the next.
+
+    Args:
+        intervals: customer_id, state, lapsed, start and stop: the months [start, stop) at whose
+            end the customer is in the state, as `month_number` counts them. Those of a customer
+            follow each other without a gap, sorted by customer and start.
+        nowhere: the state that customers come from at first.
+
+    Returns:
+        period_end, from, to, customers, lost and won_back, ordered by the first three.
+
+    >>> months = {"start": [24288, 24290], "stop": [24290, 24291]}
+    >>> intervals = pl.DataFrame(
+    ...     {"customer_id": "C1", "state": ["a", "b"], "lapsed": False, **months}
+    ... )
+    >>> moves = month_moves(intervals, nowhere="")
+    >>> moves.select(pl.col("period_end").dt.to_string(), "from", "to", "customers").rows()
+    [('2024-01-31', '', 'a', 1), ('2024-02-29', 'a', 'a', 1), ('2024-03-31', 'a', 'b', 1)]
+    """
     return (
-        pl.concat([_moves(intervals), _stays(intervals)])
-        .group_by("month", "from_segment_id", "to_segment_id")
+        pl.concat([_moves(intervals, nowhere), _stays(intervals)])
+        .group_by("month", "from", "to")
         .agg(pl.sum(*_COUNTS))
         .filter(pl.col("customers") > 0)
-        .select(_last_day(pl.col("month")).alias("period_end"), *_PAIR[1:], *_COUNTS)
-        .sort(_PAIR)
+        .select(month_end(pl.col("month")).alias("period_end"), "from", "to", *_COUNTS)
+        .sort("period_end", "from", "to")
     )
 
 
@@ -114,34 +138,35 @@ def _spells(states: pl.LazyFrame, as_of: date) -> pl.LazyFrame:
     return (
         states.select(
             "customer_id",
-            "segment_id",
+            state="segment_id",
             lapsed=pl.col("lifecycle") == "lapsed",
-            start=_month(pl.col("valid_from")),
-            stop=_month(end),
+            start=month_number(pl.col("valid_from")),
+            stop=month_number(end),
         )
         .filter(pl.col("start") < pl.col("stop"))
         .sort("customer_id", "start")
     )
 
 
-def _moves(intervals: pl.DataFrame) -> pl.DataFrame:
+def _moves(intervals: pl.DataFrame, nowhere: int | str) -> pl.DataFrame:
     """Each state at its first month end against the state at the month end before."""
     # In sorted rows the neighbour is enough: windows over customers cost several times as much.
     is_first = pl.col("customer_id").ne_missing(pl.col("customer_id").shift(1))
+    first = pl.lit(nowhere, intervals.schema["state"])
     before = intervals.select(
-        from_segment_id=pl.when(is_first).then(0).otherwise(pl.col("segment_id").shift(1)),
+        pl.when(is_first).then(first).otherwise(pl.col("state").shift(1)).alias("from"),
         was_lapsed=~is_first & pl.col("lapsed").shift(1),
-    ).cast({"from_segment_id": pl.Int64})
+    )
     is_lapsed, was_lapsed = pl.col("lapsed"), pl.col("was_lapsed")
     return (
         intervals.hstack(before)
-        .group_by("from_segment_id", month="start", to_segment_id="segment_id")
+        .group_by("from", month="start", to="state")
         .agg(
             customers=pl.len().cast(pl.Int64),
             lost=(is_lapsed & ~was_lapsed).sum().cast(pl.Int64),
             won_back=(was_lapsed & ~is_lapsed).sum().cast(pl.Int64),
         )
-        .select("month", *_PAIR[1:], *_COUNTS)
+        .select("month", "from", "to", *_COUNTS)
     )
 
 
@@ -150,21 +175,21 @@ def _stays(intervals: pl.DataFrame) -> pl.DataFrame:
     one = pl.lit(1, pl.Int64)
     changes = pl.concat(
         [
-            intervals.select("segment_id", month=pl.col("start") + 1, customers=one),
-            intervals.select("segment_id", month="stop", customers=-one),
+            intervals.select("state", month=pl.col("start") + 1, customers=one),
+            intervals.select("state", month="stop", customers=-one),
         ]
     )
     months = intervals.select(month=pl.int_range(pl.min("start"), pl.max("stop"), dtype=pl.Int64))
-    grid = changes.select(pl.col("segment_id").unique()).join(months, how="cross")
-    sums = changes.group_by("segment_id", "month").agg(pl.sum("customers"))
+    grid = changes.select(pl.col("state").unique()).join(months, how="cross")
+    sums = changes.group_by("state", "month").agg(pl.sum("customers"))
     return (
-        grid.join(sums, on=["segment_id", "month"], how="left")
-        .sort("segment_id", "month")
-        .with_columns(customers=pl.col("customers").fill_null(0).cum_sum().over("segment_id"))
+        grid.join(sums, on=["state", "month"], how="left")
+        .sort("state", "month")
+        .with_columns(customers=pl.col("customers").fill_null(0).cum_sum().over("state"))
         .select(
             "month",
-            from_segment_id="segment_id",
-            to_segment_id="segment_id",
+            pl.col("state").alias("from"),
+            to="state",
             customers="customers",
             lost=pl.lit(0, pl.Int64),
             won_back=pl.lit(0, pl.Int64),
@@ -172,10 +197,20 @@ def _stays(intervals: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _month(day: pl.Expr) -> pl.Expr:
-    """Months since the year 0: neighbours differ by one, over the turn of a year too."""
+def month_number(day: pl.Expr) -> pl.Expr:
+    """Months since the year 0: neighbours differ by one, over the turn of a year too.
+
+    >>> days = pl.DataFrame({"day": [date(2023, 12, 31), date(2024, 1, 1)]})
+    >>> days.select(month_number(pl.col("day"))).to_series().to_list()
+    [24287, 24288]
+    """
     return day.dt.year().cast(pl.Int64) * 12 + day.dt.month().cast(pl.Int64) - 1
 
 
-def _last_day(month: pl.Expr) -> pl.Expr:
+def month_end(month: pl.Expr) -> pl.Expr:
+    """The last day of a month that `month_number` counts.
+
+    >>> pl.DataFrame({"month": [24289]}).select(month_end(pl.col("month"))).item()
+    datetime.date(2024, 2, 29)
+    """
     return pl.date(month // 12, month % 12 + 1, 1).dt.month_end()

@@ -26,6 +26,8 @@ WITHOUT_EXAMPLE = {
     "models/buy_till_you_die.py: Orders.prob_no_order": "a protocol; its models have examples",
     "models/drift.py: training_states": "drift_between has the example",
     "models/drift.py: updated_training_states": FOLLOWS,
+    "models/rfm_migration.py: updated_rfm_migration": FOLLOWS,
+    "models/segment_history.py: Versioned.effective_from": "effective_intervals has the example",
     "models/segment_history.py: metrics_from": "calls segment_versions, which has the example",
     "models/segment_history.py: updated_history": FOLLOWS,
     "transforms/cohorts.py: cohort_sums": "cohort_retention is made of both",

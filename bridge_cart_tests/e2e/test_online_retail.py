@@ -19,8 +19,11 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.query import query
 from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
 from bridge_cart_assets.pipeline.rebuild import clear
+from bridge_cart_assets.tables.gold import CUSTOMER_RFM, RFM_MODEL
+from bridge_cart_assets.tables.silver import PURCHASES
 from bridge_cart_tests.conftest import Command
 from bridge_cart_tests.lakehouse.tables import WITHOUT_MODEL, contents, differences
+from bridge_cart_tests.models.rfm_in_sql import COLUMNS, groups_in_sql
 
 START = {"BRIDGE_CART_START_DATE": "2010-12-01"}
 
@@ -95,6 +98,22 @@ def test_one_run_over_all_files_gives_the_reference_figures(
 
     again = command("run", **START)
     assert (again.returncode, again.stdout.strip()) == (0, "nothing new among 305 files")
+
+
+@pytest.mark.slow
+def test_the_rfm_groups_are_those_of_sql_over_silver(whole: Lake) -> None:
+    groups = whole.snapshot(CUSTOMER_RFM).read().sort("customer_id")
+    [as_of] = groups["as_of"].unique()
+    lines = whole.snapshot(PURCHASES).read()
+    assert groups.height == 4_338
+    assert groups["rfm_group"].n_unique() == 10
+    found = groups.select(COLUMNS).rows()
+    assert found == groups_in_sql(lines, as_of), "scored among the customers of the training"
+    assert found == groups_in_sql(lines, as_of, whole.snapshot(RFM_MODEL).read())
+    # A third ordered once: these have few orders, and no more than these.
+    once = groups.filter(pl.col("orders") == 1)
+    assert (once.height, set(once["f_score"])) == (1_493, {1})
+    assert set(groups.filter(pl.col("orders") > 1)["f_score"]) == {2, 3, 4, 5}
 
 
 def sums_of_the_files(folder: Path) -> tuple[Decimal, ...]:

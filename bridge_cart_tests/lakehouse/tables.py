@@ -12,10 +12,13 @@ from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_FEATURES,
     CUSTOMER_HISTORY,
+    CUSTOMER_RFM,
     CUSTOMER_SEGMENTS,
     CUSTOMER_VALUE,
     MODEL_DRIFT,
     MODEL_METRICS,
+    RFM_MIGRATION,
+    RFM_MODEL,
     SEGMENT_METRICS,
     SEGMENT_MIGRATION,
     SEGMENT_MODEL,
@@ -30,6 +33,7 @@ from bridge_cart_assets.tables.table import Table
 MODEL_DEPENDENT = (
     *(SEGMENT_MODEL, CUSTOMER_SEGMENTS, CUSTOMER_HISTORY, SEGMENT_METRICS, SEGMENT_MIGRATION),
     *(MODEL_DRIFT, MODEL_METRICS, VALUE_MODEL, CUSTOMER_VALUE),
+    *(RFM_MODEL, CUSTOMER_RFM, RFM_MIGRATION),
 )
 ALL = (*SILVER, *GOLD_TABLES)
 WITHOUT_MODEL = tuple(table for table in ALL if table not in MODEL_DEPENDENT)

@@ -39,6 +39,8 @@ COLUMNS = {
     " churn_band is_churned model_version model_status",
     "gold/customer_segments": "customer_id as_of segment_id segment_name distance margin"
     " model_version",
+    "gold/customer_rfm": "customer_id recency_days orders net_revenue r_score f_score m_score"
+    " rfm_group",
     "gold/customer_history": "customer_id segment_id segment_name lifecycle valid_from valid_to"
     " is_current change_reason",
     "gold/segment_metrics": "segment_id segment_name customers avg_clv churn_rate aov"
@@ -63,6 +65,7 @@ KEYS = {
     "gold/customer_features": {"customer_id"},
     "gold/customer_value": {"customer_id"},
     "gold/customer_segments": {"customer_id"},
+    "gold/customer_rfm": {"customer_id"},
     "gold/customer_history": {"customer_id", "valid_from"},
     "gold/segment_metrics": {"segment_id", "valid_from"},
     "gold/segment_migration": {"period_end", "from_segment_id", "to_segment_id"},

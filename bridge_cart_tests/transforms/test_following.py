@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from bridge_cart_assets.models.rfm_migration import rfm_migration, updated_rfm_migration
 from bridge_cart_assets.models.segment_history import customer_history, updated_history
 from bridge_cart_assets.models.segments import FEATURES
 from bridge_cart_assets.tables.gold import (
@@ -29,6 +30,7 @@ from bridge_cart_assets.transforms.history import segment_events, updated_events
 from bridge_cart_assets.transforms.migration import segment_migration, updated_migration
 from bridge_cart_assets.transforms.sales import sales_daily, updated_sales
 from bridge_cart_tests.faults.extent import EXAMPLES
+from bridge_cart_tests.models.test_rfm import rfm_rows
 from bridge_cart_tests.transforms.shops import START, Line, customers, line, purchases, shops
 
 
@@ -152,6 +154,57 @@ def test_features_that_follow_are_those_of_the_whole(shop: Corrected) -> None:
     followed = updated_features(CUSTOMER_FEATURES.conform(earlier).lazy(), shop.changes)
     whole = CUSTOMER_FEATURES.conform(shop.features.collect())
     assert_frame_equal(CUSTOMER_FEATURES.conform(followed), whole, check_exact=True)
+
+
+CUTS = {"recency_days": (3, 20, 50, 90), "orders": (1, 1, 2, 3), "net_revenue": (0, 5, 9, 15)}
+
+
+def cut_points(effective_from: date) -> pl.LazyFrame:
+    """Two versions of the cut points of RFM scores, the second in effect from a day on."""
+    other = {**CUTS, "recency_days": (10, 30, 31, 120), "orders": (1, 2, 3, 4)}
+    return rfm_rows({1: (START, CUTS), 2: (effective_from, other)})
+
+
+@settings(deadline=None, max_examples=EXAMPLES or 15)
+@given(corrected_shops(), st.integers(0, 400))
+def test_moves_between_rfm_groups_that_follow_are_those_of_the_whole(
+    shop: Corrected, retrained_on: int
+) -> None:
+    assert_rfm_moves_follow(shop, cut_points(START + timedelta(days=retrained_on)))
+
+
+@pytest.mark.parametrize("days", [1, 18, 19, 20, 50, 80, 200])
+def test_when_a_month_has_ended_an_order_since_the_end_before_counts_for_the_later_one(
+    days: int,
+) -> None:
+    """C1 orders again after the month's end and before the last look; C2 waits, C3 is new."""
+    lines = [line(9, "C1"), line(35, "C1", amount="90.00"), line(20, "C2"), line(38, "C3")]
+    seen_as_of, nobody, bought = START + timedelta(days=40), customers(), purchases(lines)
+    as_of = seen_as_of + timedelta(days=days)
+    shop = Corrected(bought, bought, nobody, nobody, seen_as_of, as_of)
+    assert not shop.changes.buyers.height
+    assert_rfm_moves_follow(shop, cut_points(START + timedelta(days=100)))
+
+
+@pytest.mark.parametrize("day", [29, 30, 31])
+@pytest.mark.parametrize("is_late", [True, False])
+def test_a_line_of_a_months_last_day_that_comes_late_or_goes_is_of_that_month(
+    day: int, is_late: bool
+) -> None:
+    without = [line(9, "C1"), line(20, "C2")]
+    both = [*without, line(day, "C1", amount="90.00"), line(day, "C4")]
+    before, now = (without, both) if is_late else (both, without)
+    as_of, nobody = START + timedelta(days=40), customers()
+    shop = Corrected(purchases(before), purchases(now), nobody, nobody, as_of, as_of)
+    assert_rfm_moves_follow(shop, cut_points(START))
+
+
+def assert_rfm_moves_follow(shop: Corrected, trained: pl.LazyFrame) -> None:
+    earlier = rfm_migration(shop.lines_before, trained, shop.seen_as_of).lazy()
+    assert_frame_equal(
+        updated_rfm_migration(earlier, shop.changes, shop.features, trained),
+        rfm_migration(shop.lines, trained, shop.as_of),
+    )
 
 
 def models(effective_from: date) -> pl.LazyFrame:

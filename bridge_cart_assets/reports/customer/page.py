@@ -38,15 +38,20 @@ from bridge_cart_assets.reports.tables import Column, Sheet, column, left_out
 from bridge_cart_assets.tables.gold import (
     CUSTOMER_FEATURES,
     CUSTOMER_HISTORY,
+    CUSTOMER_RFM,
     CUSTOMER_SEGMENTS,
     CUSTOMER_VALUE,
     SEGMENT_MODEL,
 )
 from bridge_cart_assets.tables.silver import IDENTITIES
 from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.transforms.rfm_groups import GROUPS
 
 NEEDED = frozenset(
-    {CUSTOMER_FEATURES, CUSTOMER_VALUE, CUSTOMER_SEGMENTS, CUSTOMER_HISTORY, SEGMENT_MODEL}
+    {
+        *(CUSTOMER_FEATURES, CUSTOMER_VALUE, CUSTOMER_SEGMENTS, CUSTOMER_RFM),
+        *(CUSTOMER_HISTORY, SEGMENT_MODEL),
+    }
 )
 MOST_ORDERS = 100
 MOST_STATES = 100
@@ -93,6 +98,7 @@ class Customer:
 
     Attributes:
         lifecycle: new, active or lapsed, with the days since the latest purchase in words.
+        rfm: a sentence on the RFM group, '' when there is none yet.
         status: a sentence on the predictions, '' when they are as they should be.
         no_orders: why there are no orders here, '' when there are.
         ask_for_orders: the question by which the command line gives them.
@@ -106,6 +112,7 @@ class Customer:
     colour: str
     lifecycle: str
     headlines: tuple[Headline, ...]
+    rfm: str
     status: str
     done: Sheet
     expected: Sheet
@@ -160,6 +167,7 @@ def customer(catalogue: Catalogue, asked: PageQuery) -> Customer | None:
         colour=segment_colour(segment.segment_id if segment else None),
         lifecycle=_lifecycle(done, worth),
         headlines=_headlines(done, worth),
+        rfm=rfm_sentence(queries.rfm(catalogue, customer_id)),
         status=_status(worth),
         done=_done_sheet(done),
         expected=_expected_sheet(worth),
@@ -210,6 +218,20 @@ def _headlines(done: queries.CustomerFigures, worth: queries.Worth) -> tuple[Hea
 
 def _headline(shown: Column[Any], row: object, below: str) -> Headline:
     return Headline(shown.title, shown.meaning, shown.cell(row), below)
+
+
+def rfm_sentence(rfm: queries.Rfm | None) -> str:
+    """The RFM group of a customer in words, with the scores.
+
+    >>> rfm_sentence(queries.Rfm("DORMANT", 1, 1, 2))[:57]
+    'RFM group Dormant (recency 1, orders 1, money 2 of 5). Cu'
+    """
+    if rfm is None:
+        return ""
+    group = GROUPS[rfm.rfm_group]
+    scores = f"recency {rfm.r_score}, orders {rfm.f_score}, money {rfm.m_score} of 5"
+    who = f"{group.meaning[0].lower()}{group.meaning[1:]}"
+    return f"RFM group {group.label} ({scores}). Customers of the group {who}"
 
 
 def _status(worth: queries.Worth) -> str:

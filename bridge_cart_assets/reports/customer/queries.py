@@ -96,6 +96,22 @@ def segment(catalogue: Catalogue, customer_id: str) -> Segment | None:
 
 
 @dataclass(frozen=True)
+class Rfm:
+    """The customer's RFM group and the three scores."""
+
+    rfm_group: str
+    r_score: int
+    f_score: int
+    m_score: int
+
+
+def rfm(catalogue: Catalogue, customer_id: str) -> Rfm | None:
+    """The RFM group at as_of; None before the first cut points."""
+    source = "gold.customer_rfm WHERE customer_id = $customer"
+    return next(iter(catalogue.read(Rfm, source, {"customer": customer_id})), None)
+
+
+@dataclass(frozen=True)
 class State:
     """Segment and lifecycle over some days; valid_to is the day of the next state."""
 

@@ -1,7 +1,7 @@
 """The segments page: asks the catalogue and puts the answers into the form of the template.
 
 Belongs here: which parts the page has. Does not belong here: SQL (see `queries`), the parts
-themselves (see `profiles`, `migration`, `history`, `model`), or HTML.
+themselves (see `profiles`, `migration`, `history`, `rfm`, `model`), or HTML.
 """
 
 from dataclasses import dataclass
@@ -36,6 +36,7 @@ from bridge_cart_assets.reports.segments.profiles import (
     typical_customers,
     typical_note,
 )
+from bridge_cart_assets.reports.segments.rfm import GROUP, RfmPart, rfm_part
 from bridge_cart_assets.reports.tables import Sheet
 from bridge_cart_assets.tables import gold
 
@@ -44,6 +45,7 @@ NEEDED = frozenset(
         *(gold.CUSTOMER_FEATURES, gold.CUSTOMER_SEGMENTS, gold.CUSTOMER_VALUE, gold.KPIS_DAILY),
         *(gold.SEGMENT_METRICS, gold.SEGMENT_MIGRATION, gold.SEGMENT_MODEL),
         *(gold.MODEL_DRIFT, gold.MODEL_METRICS),
+        *(gold.CUSTOMER_RFM, gold.RFM_MIGRATION),
     }
 )
 MOST_VERSIONS = 12
@@ -59,6 +61,7 @@ class Segments:
         month, months: the month of the moves, and those there are to choose from.
         month_note: what is to be said on the month that was asked for.
         metric: the figure of the history.
+        rfm: the RFM groups.
         sql: the question in which segment a customer was on a day.
     """
 
@@ -75,6 +78,7 @@ class Segments:
     month_note: str
     history: Chart
     metric: str
+    rfm: RfmPart
     model: Sheet
     about_model: str
     drift: Sheet
@@ -84,7 +88,8 @@ class Segments:
     def sheets(self) -> tuple[Sheet, ...]:
         """The tables of the page."""
         charts = (self.migration.sheet, self.history.sheet)
-        return (self.now, self.typical, *charts, self.model, self.drift)
+        rfm = (self.rfm.groups, self.rfm.listed, self.rfm.moves)
+        return (self.now, self.typical, *charts, *rfm, self.model, self.drift)
 
 
 def segments(catalogue: Catalogue, asked: PageQuery) -> Segments | None:
@@ -116,6 +121,7 @@ def segments(catalogue: Catalogue, asked: PageQuery) -> Segments | None:
         month_note=month_note,
         history=_history(catalogue, asked, there.first, last),
         metric=asked.own[METRIC.name],
+        rfm=rfm_part(catalogue, asked, month, SEGMENTS.path),
         model=versions_sheet(versions),
         about_model=model_sentence(versions),
         drift=drift_sheet(queries.drift(catalogue)),
@@ -147,5 +153,5 @@ SEGMENTS = Page(
     template="segments.html",
     read=segments,
     needs=NEEDED,
-    parameters=(MONTH, METRIC),
+    parameters=(MONTH, METRIC, GROUP),
 )
