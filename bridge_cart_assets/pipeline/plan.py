@@ -174,7 +174,7 @@ def _is_served(settings: Settings, lake: Lake, versions: Mapping[str, int | None
     if not reads_files_of(lake, (sql for (sql,) in views), settings.catalogue.parent / COPIES):
         return False
     served = {f"{layer}/{name}": version for layer, name, version in rows}
-    if any(versions[table.path] is None for table in GOLD_INTERNAL):
-        # What the tables of gold follow is gone: somebody has removed it.
+    if any(versions[table.path] is None for table in (*GOLD_INTERNAL, *PUBLISHED_TABLES)):
+        # Somebody has removed a table, or an earlier version of this program had none of it.
         return latest_day(lake) is None
     return all(served.get(t.path) == versions[t.path] for t in PUBLISHED_TABLES)
