@@ -72,6 +72,20 @@ def sold(day: date, revenue: str, category: str = "Books", **more: Any) -> Row:
     }
 
 
+def began(category: str, customers: int, rate: float | None) -> Row:
+    """A row of gold/first_category."""
+    return {
+        "first_category": category,
+        "customers": customers,
+        "customers_90d": 0 if rate is None else customers - 2,
+        "repeat_rate": 0.5,
+        "repeat_rate_90d": rate,
+        "orders_per_customer": 2.25,
+        "revenue_per_customer": 81.5,
+        "net_revenue_per_customer": 80.25,
+    }
+
+
 def explored() -> Gold:
     """A shop with sales and customers of every kind, each figure different from the next."""
     kinds = ("Books", "Toys", "Home & Garden", "unknown")
@@ -120,6 +134,22 @@ def explored() -> Gold:
         ],
         "customer_segments": [
             {"customer_id": f"C{n:03}", "segment_id": 1 + n % 2} for n in range(200)
+        ],
+        "first_category": [
+            began("Books", 120, 0.25),
+            began("Toys", 70, 0.4),
+            began("unknown", 9, 0.9),
+            began("Home & Garden", 3, None),
+        ],
+        "category_pairs": [
+            {
+                **{"category_a": "Books", "category_b": "Toys", "orders": 60, "orders_all": 300},
+                **{"support": 0.2, "confidence_ab": 0.5, "confidence_ba": 0.6, "lift": 1.66},
+            },
+            {
+                **{"category_a": "Books", "category_b": "Home & Garden", "orders": 6},
+                **{"support": 0.02, "confidence_ab": 0.05, "confidence_ba": 0.1, "lift": 0.7},
+            },
         ],
     }
 

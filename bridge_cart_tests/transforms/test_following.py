@@ -22,9 +22,17 @@ from bridge_cart_assets.tables.gold import (
     SALES_DAILY,
     SEGMENT_MODEL,
 )
+from bridge_cart_assets.transforms.category_pairs import (
+    category_baskets,
+    updated_category_baskets,
+)
 from bridge_cart_assets.transforms.changes import LINE, Changes, Rows
 from bridge_cart_assets.transforms.concentration import concentration_daily, updated_concentration
 from bridge_cart_assets.transforms.features import customer_features, updated_features
+from bridge_cart_assets.transforms.first_category import (
+    first_category_days,
+    updated_first_category_days,
+)
 from bridge_cart_assets.transforms.history import segment_events, updated_events
 from bridge_cart_assets.transforms.migration import segment_migration, updated_migration
 from bridge_cart_assets.transforms.sales import sales_daily, updated_sales
@@ -151,6 +159,18 @@ def test_features_that_follow_are_those_of_the_whole(shop: Corrected) -> None:
     followed = updated_features(CUSTOMER_FEATURES.conform(earlier).lazy(), shop.changes)
     whole = CUSTOMER_FEATURES.conform(shop.features.collect())
     assert_frame_equal(CUSTOMER_FEATURES.conform(followed), whole, check_exact=True)
+
+
+@settings(deadline=None, max_examples=25)
+@given(corrected_shops())
+def test_categories_that_follow_are_those_of_the_whole(shop: Corrected) -> None:
+    for whole, follow in (
+        (first_category_days, updated_first_category_days),
+        (category_baskets, updated_category_baskets),
+    ):
+        earlier = whole(shop.lines_before, shop.seen_as_of)
+        followed = follow(earlier.lazy(), shop.changes)
+        assert_frame_equal(followed, whole(shop.lines, shop.as_of), check_exact=True)
 
 
 def models(effective_from: date) -> pl.LazyFrame:
