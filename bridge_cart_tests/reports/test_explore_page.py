@@ -625,3 +625,30 @@ def test_ids_are_unique_and_headings_leave_no_level_out(visit: Visit) -> None:
 
 def test_the_examples_in_the_docstrings_hold() -> None:
     assert [doctest.testmod(module).failed for module in (bands, sales)] == [0, 0]
+
+
+def test_first_categories_and_pairs_are_those_of_gold_whatever_the_filter(
+    sheets: Tables, ask: Ask, visit: Visit
+) -> None:
+    names = {
+        "first_categories": "first_category, customers, repeat_rate_90d",
+        "category_pairs": "category_a, category_b, orders, support, lift",
+    }
+    tables = {
+        "first_categories": "gold.first_category ORDER BY customers DESC",
+        "category_pairs": "gold.category_pairs ORDER BY orders DESC",
+    }
+    for query in ("", "?country=France&category=Toys"):
+        for name, columns in names.items():
+            header, *rows = sheets(name, query)
+            places = [header.index(column) for column in columns.split(", ")]
+            found = [[row[place] for place in places] for row in rows]
+            wanted = ask(f"SELECT {columns} FROM {tables[name]}")
+            assert found == [["" if v is None else str(v) for v in row] for row in wanted]
+        page = visit(query)
+        assert text(page["first_categories-title"]) == (
+            "40.0% of those who began with Toys came again within 90 days, 25.0% with Books"
+        )
+        assert text(page["category_pairs-title"]) == (
+            "Books and Toys are bought together 1.7 times as often as by chance"
+        )
