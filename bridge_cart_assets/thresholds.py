@@ -26,9 +26,17 @@ class Thresholds:
         segments_fewest, segments_most: how many segments a model may have.
         segment_smallest, segment_largest: share of the customers that a segment may hold.
         segment_stability: mean adjusted Rand index over resamples that is still stable.
+        segment_jaccard: mean Jaccard index of one segment over resamples that is still stable;
+            below it a group is not to be relied on (Hennig 2007).
+        segment_moved: share of the customers whom a new version of the model alone may move.
+        name_distance, name_ratio: a segment's name may say that a figure is high or low when its
+            mean lies so many standard deviations (of log1p) and so many times from that of all.
+        name_kept: of both, the part that is enough for a name that the segment has already.
         model_age: a segment model is trained again when it is so old.
         model_rest: but not because of drift when it is younger than this.
         drift: population stability index above which a distribution has moved.
+        pair_orders, pair_support: orders that a pair of categories has to be in, and share of all.
+        pair_categories: categories whose pairs are looked at, those in most orders.
         trailing_days: days that a figure is compared with the mean of.
         churn_rate_rise: churn_rate_90d may be above that mean by this share of it.
         aov_change: aov_90d may differ from that mean by this share of it.
@@ -61,9 +69,17 @@ class Thresholds:
     segment_smallest: float = 0.03
     segment_largest: float = 0.60
     segment_stability: float = 0.80
+    segment_jaccard: float = 0.60
+    segment_moved: float = 0.05
+    name_distance: float = 0.3
+    name_ratio: float = 1.2
+    name_kept: float = 0.5
     model_age: timedelta = timedelta(days=30)
     model_rest: timedelta = timedelta(days=7)
     drift: float = 0.25
+    pair_orders: int = 5
+    pair_support: float = 0.001
+    pair_categories: int = 100
     trailing_days: int = 28
     churn_rate_rise: float = 0.20
     aov_change: float = 0.25

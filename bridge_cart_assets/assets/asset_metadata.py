@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import polars as pl
 
 from bridge_cart_assets.tables.gold import (
+    CATEGORY_PAIRS,
     COHORT_RETENTION,
     CUSTOMER_FEATURES,
     CUSTOMER_HISTORY,
     CUSTOMER_RFM,
     CUSTOMER_SEGMENTS,
     CUSTOMER_VALUE,
+    FIRST_CATEGORY,
     KPIS_DAILY,
     MODEL_DRIFT,
     MODEL_METRICS,
@@ -166,6 +168,20 @@ TABLE_METADATA: Mapping[str, TableMetadata] = {
             "refunds_latest_day": pl.sum("refunds"),
         },
         rows=_latest("day"),
+    ),
+    FIRST_CATEGORY.path: TableMetadata(
+        {
+            "categories": pl.len(),
+            "highest_repeat_rate_90d": pl.max("repeat_rate_90d"),
+            "highest_net_revenue_per_customer": pl.max("net_revenue_per_customer"),
+        },
+    ),
+    CATEGORY_PAIRS.path: TableMetadata(
+        {
+            "pairs": pl.len(),
+            "highest_support": pl.max("support"),
+            "highest_lift": pl.max("lift"),
+        },
     ),
     SEGMENT_MODEL.path: TableMetadata(
         {

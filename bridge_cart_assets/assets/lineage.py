@@ -12,9 +12,11 @@ import dagster as dg
 
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.gold import (
+    CATEGORY_PAIRS,
     COHORT_RETENTION,
     CUSTOMER_FEATURES,
     CUSTOMER_RFM,
+    FIRST_CATEGORY,
     KPIS_DAILY,
     RFM_MODEL,
     SALES_DAILY,
@@ -223,6 +225,34 @@ LINEAGE: Mapping[str, Mapping[str, Origins]] = {
         active_customers="customer_id",
         retention="customer_id",
         revenue="net_amount",
+    ),
+    FIRST_CATEGORY.path: _of(
+        PURCHASES,
+        first_category="product_category purchase_date net_amount",
+        customers="customer_id",
+        repeat_customers="customer_id source order_id",
+        repeat_rate="customer_id source order_id",
+        customers_90d="customer_id purchase_day",
+        repeat_customers_90d="customer_id source order_id purchase_day",
+        repeat_rate_90d="customer_id source order_id purchase_day",
+        orders="source order_id",
+        orders_per_customer="source order_id customer_id",
+        revenue="net_amount",
+        revenue_per_customer="net_amount customer_id",
+        net_revenue="net_amount",
+        net_revenue_per_customer="net_amount customer_id",
+    ),
+    CATEGORY_PAIRS.path: _of(
+        PURCHASES,
+        category_a="product_category",
+        category_b="product_category",
+        **dict.fromkeys(
+            (
+                *("orders", "orders_a", "orders_b", "orders_all", "support"),
+                *("confidence_ab", "confidence_ba", "lift"),
+            ),
+            "source order_id product_category",
+        ),
     ),
     SALES_DAILY.path: _both(
         _of(

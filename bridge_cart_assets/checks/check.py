@@ -99,9 +99,11 @@ class CheckContext:
         return self._known[name]  # type: ignore[return-value]
 
     def days_of(self, table: Table) -> dict[str, str]:
-        """The first and the last day that a table is about."""
+        """The first and the last day that a table is about; none of a table without days."""
         if table.path not in self._days:
-            column = next(name for name in _DAYS if name in table.dtypes)
+            column = next((name for name in _DAYS if name in table.dtypes), None)
+            if column is None:  # of all days up to as_of
+                return self._days.setdefault(table.path, {})
             span = self.rows(table).select(pl.min(column), last=pl.max(column)).collect().row(0)
             self._days[table.path] = {
                 name: day.isoformat() if isinstance(day, date) else f"{day}-01"

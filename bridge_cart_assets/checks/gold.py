@@ -13,15 +13,18 @@ import polars as pl
 
 from bridge_cart_assets.checks import anomalies, intake_warnings, integrity, model_quality
 from bridge_cart_assets.checks.check import Check, CheckContext, CheckResult
-from bridge_cart_assets.models.metrics import SEGMENTS
+from bridge_cart_assets.models.metrics import MOST_MOVED, MOVED, SEGMENTS
 from bridge_cart_assets.models.value_judgement import DECISIVE
 from bridge_cart_assets.pipeline.pending import latest_day
 from bridge_cart_assets.pipeline.persons import with_keys
 from bridge_cart_assets.tables.gold import (
+    CATEGORY_BASKETS,
+    CATEGORY_PAIRS,
     COHORT_RETENTION,
     CUSTOMER_FEATURES,
     CUSTOMER_RFM,
     CUSTOMER_VALUE,
+    FIRST_CATEGORY,
     KPIS_DAILY,
     MODEL_DRIFT,
     MODEL_METRICS,
@@ -42,6 +45,7 @@ from bridge_cart_assets.transforms.features import (
     up_to,
 )
 from bridge_cart_assets.transforms.rfm_groups import TRIPLES
+from bridge_cart_assets.transforms.sales import UNKNOWN
 
 _SHARES = (
     *("repeat_purchase_rate", "churn_rate_90d", "retention_rate_90d", "coupon_rate_90d"),
@@ -185,6 +189,25 @@ def _customers_add_up(migration: Table) -> Callable[[CheckContext], CheckResult]
     )
 
 
+def _totals(context: CheckContext, table: Table, customers: pl.Expr) -> dict[str, Decimal]:
+    """What gold/first_category and gold/customer_features have in common, summed up."""
+    names = ("orders", "revenue", "net_revenue")
+    sums = context.rows(table).select(customers=customers, **{n: pl.sum(n) for n in names})
+    values = sums.collect(engine="streaming").row(0, named=True)
+    return {name: _sum_of(value) for name, value in values.items()}
+
+
+def _orders_of_pairs(context: CheckContext) -> CheckResult:
+    pairs = context.rows(CATEGORY_PAIRS).select(pl.max("orders_all")).collect().item()
+    firsts = context.rows(CATEGORY_BASKETS).select("category_a", "firsts").collect()
+    known = int(firsts.filter(pl.col("category_a") != UNKNOWN)["firsts"].sum())
+    orders = context.rows(CUSTOMER_FEATURES).select(pl.sum("orders")).collect().item()
+    return integrity.totals_agree(
+        {"orders": _sum_of(firsts["firsts"].sum()), "with a category": _sum_of(pairs or known)},
+        {"orders": _sum_of(orders), "with a category": _sum_of(known)},
+    )
+
+
 def _in_range(
     table: Table, *columns: str, high: float | None = 1.0
 ) -> Callable[[CheckContext], CheckResult]:
@@ -298,6 +321,35 @@ GOLD_CHECKS: Mapping[str, tuple[Check, ...]] = {
             "rates_in_range",
             "retention lies in [0, 1]: only customers of the cohort are active.",
             _in_range(COHORT_RETENTION, "retention"),
+        ),
+    ),
+    FIRST_CATEGORY.path: (
+        Check(
+            "customers_agree",
+            "Its customers, orders, revenue and net revenue are those of gold/customer_features: "
+            "each customer has one first category.",
+            lambda context: integrity.totals_agree(
+                _totals(context, FIRST_CATEGORY, pl.sum("customers")),
+                _totals(context, CUSTOMER_FEATURES, pl.len()),
+            ),
+        ),
+        Check(
+            "rates_in_range",
+            "repeat_rate and repeat_rate_90d lie in [0, 1].",
+            _in_range(FIRST_CATEGORY, "repeat_rate", "repeat_rate_90d"),
+        ),
+    ),
+    CATEGORY_PAIRS.path: (
+        Check(
+            "orders_agree",
+            "The orders that its pairs are counted in, and those without a known category, are "
+            "the orders of gold/customer_features.",
+            _orders_of_pairs,
+        ),
+        Check(
+            "rates_in_range",
+            "support and both confidences lie in [0, 1].",
+            _in_range(CATEGORY_PAIRS, "support", "confidence_ab", "confidence_ba"),
         ),
     ),
     SALES_DAILY.path: (Check("revenue_agrees", _REVENUE_AGREES, _revenue_from(SALES_DAILY)),),
@@ -428,6 +480,14 @@ GOLD_CHECKS: Mapping[str, tuple[Check, ...]] = {
             "Each metric of the models in effect is as good as asked. One that is not says how "
             "far to trust the model: segments may change names, forecasts may be off.",
             lambda context: model_quality.gates_passed(model_quality.in_use(_metrics(context))),
+            blocking=False,
+        ),
+        Check(
+            "retraining_moves_few",
+            f"The latest training of the segment model moved at most {MOST_MOVED:.0%} of the "
+            "customers into another segment, by the same figures: the model and not the customers "
+            "has changed. Above it compare segments only from that training on.",
+            lambda context: model_quality.few_moved(_metrics(context), MOVED, MOST_MOVED),
             blocking=False,
         ),
         Check(

@@ -132,6 +132,20 @@ def sums_agree(sums: Mapping[str, Decimal]) -> CheckResult:
     return CheckResult(not apart, message, {"value": float(apart), "bound": 0.0, **metadata})
 
 
+def totals_agree(ours: Mapping[str, Decimal], theirs: Mapping[str, Decimal]) -> CheckResult:
+    """Each of several totals is the same in two places.
+
+    Args:
+        ours, theirs: the totals by name.
+    """
+    off = {name: theirs[name] - total for name, total in ours.items() if theirs[name] != total}
+    message = ", ".join(f"{name}: {total}" for name, total in ours.items())
+    if off:
+        missing = ", ".join(f"{name} by {apart}" for name, apart in off.items())
+        message += f"; differ: {missing}"
+    return nothing_off(len(off), message)
+
+
 def net_revenue_agrees(
     silver: Decimal,
     days: Decimal,

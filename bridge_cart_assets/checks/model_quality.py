@@ -47,6 +47,25 @@ def gates_passed(metrics: pl.DataFrame) -> CheckResult:
     return nothing_off(missed.height, message, gates=asked.height, **_trained(metrics))
 
 
+def few_moved(metrics: pl.DataFrame, metric: str, bound: float) -> CheckResult:
+    """The latest segment model left most customers where they were.
+
+    Args:
+        metrics: rows of gold/model_metrics, `latest_metrics` of them.
+        metric: the share of the customers whom the model alone has moved.
+        bound: the share that may be moved.
+    """
+    moved = metrics.filter(pl.col("metric") == metric)
+    if not moved.height:
+        return CheckResult(True, "no segment model was trained a second time yet")
+    share = float(moved["value"][0])
+    message = (
+        f"{share:.1%} of the customers are in another segment by the latest training alone, "
+        f"at most {bound:.0%} are allowed"
+    )
+    return CheckResult(share <= bound, message, {"value": share, "bound": bound, **_trained(moved)})
+
+
 def beats_naive(metrics: pl.DataFrame, models: Sequence[str], of: Sequence[str]) -> CheckResult:
     """Models are better than the guess that everybody goes on as before.
 

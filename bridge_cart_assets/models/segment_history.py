@@ -4,7 +4,9 @@ Belongs here: putting the models (`models.segments`) and the history of states
 (`transforms.history`) together. Does not belong here: fitting, or reading and writing.
 """
 
+import operator
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Protocol, TypeVar
@@ -57,11 +59,25 @@ def with_new_model(
     >>> features = features.with_columns(coupon_rate=0.0)
     >>> models = with_new_model(SEGMENT_MODEL.empty(), features, date(2024, 1, 31))
     >>> models = with_new_model(models, features, date(2024, 3, 1), "age")
-    >>> models.select("model_version", "segment_id", "trained_because").rows()
-    [(1, 1, 'first'), (1, 2, 'first'), (2, 1, 'age'), (2, 2, 'age')]
+    >>> models.select("model_version", "segment_id", "trained_because", "moved_share").rows()
+    [(1, 1, 'first', None), (1, 2, 'first', None), (2, 1, 'age', 0.0), (2, 2, 'age', 0.0)]
     """
-    model = fit(features, as_of, from_rows(models), because)
+    earlier = from_rows(models)
+    model = fit(features, as_of, earlier, because)
+    if earlier:
+        model = replace(model, moved=moved_share(earlier[-1], model, features))
     return pl.concat([models, model.rows().select(models.columns).cast(models.schema)])
+
+
+def moved_share(one: SegmentModel, other: SegmentModel, features: pl.DataFrame) -> float:
+    """The share of the customers whom two models put into different segments, by the same figures.
+
+    Args:
+        one, other: the models.
+        features: rows of gold/customer_features, at least one.
+    """
+    segments = (assign(model, features)["segment_id"] for model in (one, other))
+    return float(operator.ne(*segments).sum() / features.height)
 
 
 def customer_segments(features: pl.LazyFrame, models: pl.LazyFrame, as_of: date) -> pl.DataFrame:

@@ -1,153 +1,114 @@
-"""Kinds of customers as a marketer knows them: the name of a segment, and the advice for it.
+"""The name of each segment: the nearest kind of customers all of whose claims hold in the data.
 
-Belongs here: the kinds, as data, which segment gets which, and its figures in words. Does not
-belong here: finding the segments (`stability`) or which one keeps its name (`segments`).
+Belongs here: which segment gets which kind, a neutral name where none is true, and a segment's
+figures in words. Does not belong here: the kinds (`archetypes`), whether a claim holds
+(`segment_contrasts`), or finding the segments (`stability`).
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from bridge_cart_assets.models.archetypes import ARCHETYPES, Archetype
+from bridge_cart_assets.models.segment_contrasts import Contrasts
+
 Floats = npt.NDArray[np.float64]
-# Where a kind lies, in standard deviations from the average customer. Centres of segments are
-# means, so they lie closer in than most of their customers.
-_LITTLE, _MIDDLE, _MUCH = -0.8, 0.0, 0.8
-_COUPONS = 1.4
 # Added to the squared distance per place in the list: decides between kinds that are equally near.
 _PREFERENCE = 1e-6
+# Taken from it per claim: of true names the one that says more. To lie between others is worth two.
+_PER_CLAIM = 0.5
+# How far out a segment lies beyond this is no reason to call it after a corner that it is not in.
+_FARTHEST = 1.6
+# No squared distance is near the first; the second is never taken while there is another way.
+_NEUTRAL, _FALSE = 1e6, 1e12
+_BY_NAME = {one.name: one for one in ARCHETYPES}
 
 
-@dataclass(frozen=True)
-class Archetype:
-    """A kind of customer.
+def neutral(segment_id: int) -> Archetype:
+    """A name that claims nothing, for a segment that no kind describes truly.
 
-    Attributes:
-        name: name of a segment of the kind.
-        place: recency, frequency, revenue, coupon habit, in scaled space.
-        description: its customers, against the shop's average customer.
-        action: the advice for the shop.
+    >>> neutral(3).name
+    'Group 3'
     """
-
-    name: str
-    place: tuple[float, float, float, float]
-    description: str
-    action: str
-
-
-# Of two that are equally near the earlier one is taken, so those that claim less stand first:
-# where no customer has come back yet, none is called a champion.
-ARCHETYPES = (
-    Archetype(
-        name="Middle ground",
-        place=(_MIDDLE, _MIDDLE, _MIDDLE, _MIDDLE),
-        description="Neither lately nor long ago, neither often nor seldom: the shop's average.",
-        action="Find the next reason to buy: remind them of what they bought, suggest what fits.",
-    ),
-    Archetype(
-        name="Recent buyers",
-        place=(_LITTLE, _LITTLE, _LITTLE, _MIDDLE),
-        description="Bought lately, but seldom and little so far.",
-        action="Win the next purchase within weeks, while they still remember the last one.",
-    ),
-    Archetype(
-        name="Dormant",
-        place=(_MUCH, _LITTLE, _LITTLE, _MIDDLE),
-        description="Bought seldom and little, and longer ago than most.",
-        action="One cheap try to win them back; otherwise spend nothing on them.",
-    ),
-    Archetype(
-        name="Promising",
-        place=(_LITTLE, _LITTLE, _MUCH, _MIDDLE),
-        description="Few purchases so far, but large ones, and lately.",
-        action="Serve them personally: the next purchases decide whether they become champions.",
-    ),
-    Archetype(
-        name="Lapsed big spenders",
-        place=(_MUCH, _LITTLE, _MUCH, _MIDDLE),
-        description="A few large purchases, and nothing for longer than most.",
-        action="Win them back one by one, with what is new in what they bought.",
-    ),
-    Archetype(
-        name="Small baskets",
-        place=(_LITTLE, _MUCH, _LITTLE, _MIDDLE),
-        description="Buy often and lately, but little at a time.",
-        action="Make baskets larger: bundles, free delivery from a certain amount.",
-    ),
-    Archetype(
-        name="Fading regulars",
-        place=(_MUCH, _MUCH, _LITTLE, _MIDDLE),
-        description="Used to buy often, little at a time, and have stayed away longer than most.",
-        action="Remind them of what they used to buy, and ask what they missed.",
-    ),
-    Archetype(
-        name="Slipping away",
-        place=(_MUCH, _MUCH, _MUCH, _MIDDLE),
-        description="Used to buy often and for much, and have stayed away longer than most.",
-        action="Act now: find out why they stay away, and give them a good reason to return.",
-    ),
-    Archetype(
-        name="Champions",
-        place=(_LITTLE, _MUCH, _MUCH, _MIDDLE),
-        description="Buy lately, often and for much: the shop lives on them.",
-        action="Keep them: first to hear of what is new, the best service, no discounts needed.",
-    ),
-    Archetype(
-        name="Coupon users",
-        place=(_MIDDLE, _MIDDLE, _MIDDLE, _COUPONS),
-        description="Use coupons much more than others; about average otherwise.",
-        action="Use coupons to bring purchases forward; try without, to see who buys all the same.",
-    ),
-    Archetype(
-        name="Lapsed coupon users",
-        place=(_MUCH, _LITTLE, _LITTLE, _COUPONS),
-        description="Came seldom, with coupons, and not for longer than most.",
-        action="Write to them when there is an offer, and only then.",
-    ),
-    Archetype(
-        name="Coupon regulars",
-        place=(_LITTLE, _MUCH, _MUCH, _COUPONS),
-        description="Buy lately and often, with coupons much more than others.",
-        action="Replace coupons by rewards for loyalty, and watch what they earn after discounts.",
-    ),
-)
+    return Archetype(
+        name=f"Group {segment_id}",
+        place=(0.0, 0.0, 0.0, 0.0),
+        claims=(),
+        description="No name says more of them than their figures do.",
+        action="Look at their figures and at typical customers before planning anything for them.",
+    )
 
 
-def name_segments(centroids: Floats, taken: Collection[str] = ()) -> list[Archetype]:
-    """The archetype of each centroid: no two the same, and none of those taken.
-
-    The choice is the one with the smallest sum of squared distances (assignment problem, Kuhn
-    1955), so it does not depend on the order of the centroids.
+def is_true(archetype: Archetype, place: int, found: Contrasts, *, kept: bool = False) -> bool:
+    """Whether all that an archetype claims holds of a segment.
 
     Args:
-        centroids: segments x features, scaled.
-        taken: names that other segments bear.
+        archetype: the kind of customers.
+        place: number of the segment.
+        found: how the segments differ.
+        kept: whether the segment has this name already; then smaller differences are enough.
+    """
+    if archetype.is_between and not found.is_between(place, kept=kept):
+        return False
+    return all(found.holds(place, claim, kept=kept) for claim in archetype.claims)
 
-    >>> lately_often_and_much = np.array([[-0.8, 0.8, 0.8, 0.0]])
-    >>> [archetype.name for archetype in name_segments(lately_often_and_much)]
-    ['Champions']
-    >>> [archetype.name for archetype in name_segments(lately_often_and_much, taken=["Champions"])]
-    ['Middle ground']
+
+def name_segments(
+    ids: Sequence[int],
+    centroids: Floats,
+    found: Contrasts,
+    earlier: Mapping[int, str] | None = None,
+) -> list[Archetype]:
+    """What each segment is called: no two have one name, and every claim of a name holds.
+
+    A segment keeps the name that it had while that is true. The others get kinds by the assignment
+    with the smallest sum of squared distances (Kuhn 1955), less a little for every claim, so the
+    choice does not depend on the order of the segments. Where no kind that is left is true the
+    name is neutral.
+
+    Args:
+        ids: the segments' ids, which neutral names end with.
+        centroids: segments x features, scaled.
+        found: how the segments differ.
+        earlier: names of segments that were there before, by id.
+
+    Two of three customers have bought lately, and no other figure differs:
+
+    >>> import polars as pl
+    >>> from bridge_cart_assets.models.segment_contrasts import contrasts
+    >>> customers = pl.DataFrame({"recency_days": [2, 3, 90]})
+    >>> customers = customers.with_columns(frequency=0, revenue=9, coupon_rate=0.0)
+    >>> found = contrasts(customers, np.array([0, 1, 2]), count=3)
+    >>> places = np.array([[-0.8, 0, 0, 0], [-0.6, 0, 0, 0], [1.4, 0, 0, 0]])
+    >>> [one.name for one in name_segments([1, 2, 3], places, found)]
+    ['Lately active', 'Middle ground', 'Long quiet']
+    >>> [one.name for one in name_segments([1, 2, 3], places, found, {1: "Champions"})]
+    ['Lately active', 'Middle ground', 'Long quiet']
     """
     from scipy.optimize import linear_sum_assignment
 
-    free = [one for one in ARCHETYPES if one.name not in taken]
-    places = np.array([one.place for one in free])
-    costs = ((centroids[:, None, :] - places[None, :, :]) ** 2).sum(axis=2)
-    chosen = linear_sum_assignment(costs + _PREFERENCE * np.arange(len(free)))[1]
-    return [free[i] for i in chosen]
-
-
-def archetype_of(name: str, centroid: Floats) -> Archetype:
-    """The archetype with a name, or the nearest one when no archetype has the name any more.
-
-    >>> centroid = np.array([-0.8, 0.8, 0.8, 0.0])
-    >>> archetype_of("Dormant", centroid).name, archetype_of("VIPs", centroid).name
-    ('Dormant', 'Champions')
-    """
-    known = [one for one in ARCHETYPES if one.name == name]
-    return known[0] if known else name_segments(centroid[None, :])[0]
+    names = {place: (earlier or {}).get(segment) for place, segment in enumerate(ids)}
+    kept = {
+        place: _BY_NAME[name]
+        for place, name in names.items()
+        if name in _BY_NAME and is_true(_BY_NAME[name], place, found, kept=True)
+    }
+    new = [place for place in names if place not in kept]
+    free = [one for one in ARCHETYPES if one not in kept.values()]
+    places = np.array([one.place for one in free]).reshape(-1, centroids.shape[1])
+    near = np.clip(centroids[new], -_FARTHEST, _FARTHEST)
+    said = np.array([2 if one.is_between else len(one.claims) for one in free])
+    costs = ((near[:, None, :] - places[None, :, :]) ** 2).sum(axis=2) - _PER_CLAIM * said
+    true = np.array([[is_true(one, place, found) for one in free] for place in new], dtype=bool)
+    costs = np.where(true.reshape(costs.shape), costs + _PREFERENCE * np.arange(len(free)), _FALSE)
+    of_nobody = np.full((len(new), len(new)), _NEUTRAL)
+    chosen = linear_sum_assignment(np.hstack([costs, of_nobody]))[1]
+    given = {
+        place: free[column] if column < len(free) else neutral(ids[place])
+        for place, column in zip(new, chosen.tolist(), strict=True)
+    }
+    return [(kept | given)[place] for place in names]
 
 
 def figures(recency_days: float, frequency: float, revenue: float, coupon_habit: float) -> str:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bridge_cart_assets.models.segment_names import archetype_of, figures, name_segments
+from bridge_cart_assets.models.segment_contrasts import contrasts
+from bridge_cart_assets.models.segment_names import figures, name_segments
 from bridge_cart_assets.models.stability import cluster
 
 # Each from columns of gold/customer_features. Recency is the first, and the only one that moves
@@ -29,6 +30,7 @@ FEATURES: Mapping[str, pl.Expr] = {
     "coupon_habit": pl.col("coupon_rate") * pl.col("orders") / (pl.col("orders") + 1),
 }
 _REVENUE = list(FEATURES).index("revenue")
+_NULLABLE = ("stability", "silhouette", "segment_stability", "moved_share")
 _SEED = 20_101_201
 _SAMPLE = 100_000
 _NEW_SEGMENT_DISTANCE = 1.0
@@ -52,6 +54,9 @@ class SegmentModel:
         centroids: segments x features, in scaled space.
         stability: mean adjusted Rand index over resamples of the customers.
         silhouette: mean silhouette; None where it is not defined.
+        of_each: per segment its mean Jaccard index over resamples; none where it is not known.
+        moved: share of the customers whom this version alone put into another segment than the
+            last one, by the same figures; None where it is not known.
 
     >>> columns = ["recency_days", "frequency", "revenue", "orders"]
     >>> customers = pl.DataFrame([(3, 9, 900, 10), (90, 0, 40, 1)], columns, orient="row")
@@ -81,6 +86,8 @@ class SegmentModel:
     centroids: Floats
     stability: float | None
     silhouette: float | None
+    of_each: tuple[float | None, ...] = ()
+    moved: float | None = None
 
     def scaled(self, features: pl.DataFrame) -> Floats:
         """Customers x features in the model's space."""
@@ -107,8 +114,10 @@ class SegmentModel:
                 "stability": [self.stability] * count,
                 "silhouette": [self.silhouette] * count,
                 "trained_because": [self.trained_because] * count,
+                "segment_stability": list(self.of_each) or [None] * count,
+                "moved_share": [self.moved] * count,
             },
-            schema_overrides={"stability": pl.Float64, "silhouette": pl.Float64},
+            schema_overrides=dict.fromkeys(_NULLABLE, pl.Float64),
         )
 
 
@@ -158,6 +167,8 @@ def _from_rows(part: pl.DataFrame) -> SegmentModel:
         centroids=np.array(part["centroid"].to_list()),
         stability=first["stability"],
         silhouette=first["silhouette"],
+        of_each=tuple(part["segment_stability"]),
+        moved=first["moved_share"],
     )
 
 
@@ -177,8 +188,9 @@ def fit(
 
     A refit starts at the last model's centroids. Segments are then matched to the last model's
     (assignment problem, Kuhn 1955, by distance in its space); one further than one standard
-    deviation from its match is a new segment with a new id and the archetype that is nearest of
-    those not taken. The segments of a first model are numbered by revenue, the highest first:
+    deviation from its match is a new segment with a new id. A segment keeps its name while that
+    is true of its customers. The segments of a first model are numbered by revenue, the highest
+    first:
 
     >>> columns = ["customer_id", "recency_days", "frequency", "revenue", "orders"]
     >>> rows = [("C1", 90, 1, 40, 2), ("C2", 15, 2, 90, 3), ("C3", 3, 9, 900, 10)]
@@ -198,8 +210,10 @@ def fit(
     # A new model's segments are numbered by revenue, the highest first.
     order = np.lexsort((*found.centroids.T, -found.centroids[:, _REVENUE]))
     centroids = found.centroids[order]
-    ids, names = _identify(centroids, means, scales, earlier)
-    kinds = [archetype_of(name, centre) for name, centre in zip(names, centroids, strict=True)]
+    ids, known = _identify(centroids, means, scales, earlier)
+    nearest = squared((logs - means) / scales, centroids).argmin(axis=1)
+    differences = contrasts(sample, nearest, len(centroids))
+    kinds = name_segments(ids, centroids, differences, known)
     natural = np.expm1(centroids * scales + means)
     return SegmentModel(
         version=last.version + 1 if last else 1,
@@ -210,7 +224,7 @@ def fit(
         means=means,
         scales=scales,
         ids=ids,
-        names=names,
+        names=tuple(kind.name for kind in kinds),
         descriptions=tuple(
             f"{kind.description} {figures(*centre)}"
             for kind, centre in zip(kinds, natural.tolist(), strict=True)
@@ -219,6 +233,7 @@ def fit(
         centroids=centroids,
         stability=found.stability,
         silhouette=found.silhouette,
+        of_each=tuple(found.of_each[place] for place in order),
     )
 
 
@@ -338,18 +353,15 @@ def _sample(features: pl.DataFrame) -> pl.DataFrame:
 
 def _identify(
     centroids: Floats, means: Floats, scales: Floats, earlier: Sequence[SegmentModel]
-) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Id and name of each segment: the last model's where one lies near, else new ones."""
+) -> tuple[tuple[int, ...], dict[int, str]]:
+    """Id of each segment, the last model's where one lies near, else new; names of these by id."""
     known = _known(centroids, means, scales, earlier[-1]) if earlier else {}
     new = [place for place in range(len(centroids)) if place not in known]
     first = 1 + max((i for model in earlier for i in model.ids), default=0)
-    archetypes = name_segments(centroids[new], [name for _, name in known.values()])
-    fresh = {
-        place: (first + n, archetype.name)
-        for n, (place, archetype) in enumerate(zip(new, archetypes, strict=True))
-    }
-    ids, names = zip(*((known | fresh)[place] for place in range(len(centroids))), strict=True)
-    return ids, names
+    fresh = {place: first + n for n, place in enumerate(new)}
+    of_known = {place: segment for place, (segment, _) in known.items()}
+    ids = tuple((of_known | fresh)[place] for place in range(len(centroids)))
+    return ids, dict(known.values())
 
 
 def _known(

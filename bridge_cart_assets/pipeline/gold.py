@@ -47,6 +47,8 @@ from bridge_cart_assets.pipeline.gold_inputs import (
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.pipeline.spread_gold import build_by
 from bridge_cart_assets.tables.gold import (
+    CATEGORY_BASKETS,
+    CATEGORY_PAIRS,
     COHORT_RETENTION,
     CONCENTRATION_DAILY,
     CUSTOMER_FEATURES,
@@ -54,6 +56,8 @@ from bridge_cart_assets.tables.gold import (
     CUSTOMER_RFM,
     CUSTOMER_SEGMENTS,
     CUSTOMER_VALUE,
+    FIRST_CATEGORY,
+    FIRST_CATEGORY_DAYS,
     INTERNAL,
     KPI_MOVES,
     KPIS_DAILY,
@@ -71,10 +75,20 @@ from bridge_cart_assets.tables.gold import (
 )
 from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
 from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.transforms.category_pairs import (
+    category_baskets,
+    category_pairs,
+    updated_category_baskets,
+)
 from bridge_cart_assets.transforms.changes import Rows
 from bridge_cart_assets.transforms.cohorts import cohort_retention, updated_cohorts
 from bridge_cart_assets.transforms.concentration import concentration_daily, updated_concentration
 from bridge_cart_assets.transforms.features import customer_features, updated_features
+from bridge_cart_assets.transforms.first_category import (
+    first_category,
+    first_category_days,
+    updated_first_category_days,
+)
 from bridge_cart_assets.transforms.history import segment_events, updated_events
 from bridge_cart_assets.transforms.kpi_moves import kpi_moves, updated_kpi_moves
 from bridge_cart_assets.transforms.kpis import kpis_from
@@ -217,8 +231,8 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
             reads=(TRAINING_STATES, features, models),
         ),
         Recipe(
-            *(MODEL_METRICS, (PURCHASES, models, MODEL_DRIFT), judged),
-            reads=(PURCHASES, models, MODEL_DRIFT, features),
+            *(MODEL_METRICS, (PURCHASES, models, MODEL_DRIFT, CUSTOMER_HISTORY), judged),
+            reads=(PURCHASES, models, MODEL_DRIFT, features, CUSTOMER_HISTORY),
             includes_previous_rows=True,
         ),
         Recipe(
@@ -242,6 +256,16 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
         Recipe(KPIS_DAILY, (PURCHASES,), kpis_from, reads=(KPI_MOVES, CONCENTRATION_DAILY)),
         Recipe(*(COHORT_RETENTION, (PURCHASES,), cohort_retention), follow=Follow(updated_cohorts)),
         Recipe(*(SALES_DAILY, (PURCHASES, CUSTOMERS), sales_daily), follow=Follow(updated_sales)),
+        Recipe(
+            *(FIRST_CATEGORY_DAYS, (PURCHASES,), first_category_days),
+            follow=Follow(updated_first_category_days),
+        ),
+        Recipe(FIRST_CATEGORY, (PURCHASES,), first_category, reads=(FIRST_CATEGORY_DAYS,)),
+        Recipe(
+            *(CATEGORY_BASKETS, (PURCHASES,), category_baskets),
+            follow=Follow(updated_category_baskets),
+        ),
+        Recipe(CATEGORY_PAIRS, (PURCHASES,), category_pairs, reads=(CATEGORY_BASKETS,)),
     )
 
 

@@ -23,10 +23,12 @@ from bridge_cart_assets.models.segment_history import customer_history
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.gold import (
+    CATEGORY_BASKETS,
     COHORT_RETENTION,
     CONCENTRATION_DAILY,
     CUSTOMER_FEATURES,
     CUSTOMER_HISTORY,
+    FIRST_CATEGORY_DAYS,
     KPI_MOVES,
     RFM_MIGRATION,
     RFM_MODEL,
@@ -37,6 +39,7 @@ from bridge_cart_assets.tables.gold import (
 )
 from bridge_cart_assets.tables.silver import CUSTOMERS, PURCHASES
 from bridge_cart_assets.tables.table import Table
+from bridge_cart_assets.transforms.category_pairs import category_baskets
 from bridge_cart_assets.transforms.changes import added_up
 from bridge_cart_assets.transforms.cohorts import cohort_sums, cohorts_from
 from bridge_cart_assets.transforms.concentration import concentration_daily
@@ -47,6 +50,7 @@ from bridge_cart_assets.transforms.features import (
     refunds,
     sales,
 )
+from bridge_cart_assets.transforms.first_category import first_category_days
 from bridge_cart_assets.transforms.history import segment_events
 from bridge_cart_assets.transforms.kpi_moves import (
     moves_of_anonymous,
@@ -221,6 +225,18 @@ def _sales_part(lines: pl.LazyFrame, profiles: pl.LazyFrame, *, as_of: date) -> 
     return SALES_DAILY.conform(sales_daily(lines, profiles, as_of))
 
 
+def _first_days(given: SpreadInputs) -> pl.DataFrame:
+    part = partial(first_category_days, as_of=given.as_of)
+    summed = given.engine.sums(part, given.lines(), by=FIRST_CATEGORY_DAYS.key)
+    return added_up(FIRST_CATEGORY_DAYS, summed)
+
+
+def _baskets(given: SpreadInputs) -> pl.DataFrame:
+    part = partial(category_baskets, as_of=given.as_of)
+    summed = given.engine.sums(part, given.lines(), by=CATEGORY_BASKETS.key)
+    return added_up(CATEGORY_BASKETS, summed)
+
+
 BUILDS: dict[str, Callable[[SpreadInputs], pl.DataFrame]] = {
     CUSTOMER_FEATURES.path: _features,
     TRAINING_STATES.path: _training_states,
@@ -231,4 +247,6 @@ BUILDS: dict[str, Callable[[SpreadInputs], pl.DataFrame]] = {
     CONCENTRATION_DAILY.path: _concentration,
     COHORT_RETENTION.path: _cohorts,
     SALES_DAILY.path: _sales,
+    FIRST_CATEGORY_DAYS.path: _first_days,
+    CATEGORY_BASKETS.path: _baskets,
 }

@@ -294,6 +294,61 @@ class SalesDaily(Schema):
     refunds = money("Given back on the day, as a positive amount")
 
 
+class FirstCategory(Schema):
+    """One row per category that customers' first orders were of."""
+
+    first_category = text("Category of the first order, by net amount, then name", key=True)
+    customers = integer("Customers whose first order was of it")
+    repeat_customers = integer("Of those, with at least two orders up to as_of")
+    repeat_rate = number("repeat_customers / customers")
+    customers_90d = integer("Customers whose first order is at least 90 days old")
+    repeat_customers_90d = integer("Of those, with a second order within 90 days of the first")
+    repeat_rate_90d = number("repeat_customers_90d / customers_90d; null without", nullable=True)
+    orders = integer("Orders of these customers so far, of any category")
+    orders_per_customer = number("orders / customers")
+    revenue = money("Their revenue so far")
+    revenue_per_customer = number("revenue / customers")
+    net_revenue = money("Their revenue minus their refunds")
+    net_revenue_per_customer = number("net_revenue / customers")
+
+
+class FirstCategoryDays(Schema):
+    """One row per category and day of customers' first orders; amounts in cents."""
+
+    first_category = text("Category of the first order", key=True)
+    first_day = day("Day of the first order", key=True)
+    customers = integer("Customers with such a first order")
+    repeat_customers = integer("Of those, with at least two orders")
+    repeat_customers_90d = integer("Of those, with a second order within 90 days of the first")
+    orders = integer("Their orders so far")
+    revenue = integer("Their revenue so far")
+    refunds = integer("Given back to them, as a positive amount")
+
+
+class CategoryPairs(Schema):
+    """One row per pair of categories that are bought together, the first by name as a."""
+
+    category_a = text("The first of the two by name", key=True)
+    category_b = text("The other one", key=True)
+    orders = integer("Orders with both")
+    orders_a = integer("Orders with category_a")
+    orders_b = integer("Orders with category_b")
+    orders_all = integer("Orders with any known category")
+    support = number("orders / orders_all")
+    confidence_ab = number("Of the orders with category_a, the share with category_b too")
+    confidence_ba = number("Of the orders with category_b, the share with category_a too")
+    lift = number("How many times as often as if one had nothing to do with the other")
+
+
+class CategoryBaskets(Schema):
+    """One row per category, named twice, and per pair of categories in one order."""
+
+    category_a = text("The first of the two by name", key=True)
+    category_b = text("The other one, or the same", key=True)
+    orders = integer("Orders with both")
+    firsts = integer("Of those of one category, orders of which it is the first by name")
+
+
 class SegmentModel(Schema):
     """One row per model version and segment: all that is needed to score a customer."""
 
@@ -315,6 +370,13 @@ class SegmentModel(Schema):
     )
     silhouette = number("Mean silhouette of the training customers", nullable=True)
     trained_because = text("first, asked, age or drift")
+    segment_stability = number(
+        "Mean Jaccard index of the segment over resamples: 1 when it always comes out the same",
+        nullable=True,
+    )
+    moved_share = number(
+        "Share of the customers whom this version alone put into another segment", nullable=True
+    )
 
 
 class TrainingStates(Schema):
@@ -464,6 +526,26 @@ SALES_DAILY = Table(
     schema=SalesDaily,
     description="What was sold on each day, by country, category, payment method and coupon.",
 )
+FIRST_CATEGORY = Table(
+    path="gold/first_category",
+    schema=FirstCategory,
+    description="What customers bought first, how many came again and what they are worth.",
+)
+FIRST_CATEGORY_DAYS = Table(
+    path="gold/first_category_days",
+    schema=FirstCategoryDays,
+    description="Sums over customers by the category and the day of their first order.",
+)
+CATEGORY_PAIRS = Table(
+    path="gold/category_pairs",
+    schema=CategoryPairs,
+    description="Categories that are bought together in one order, and how much more than by luck.",
+)
+CATEGORY_BASKETS = Table(
+    path="gold/category_baskets",
+    schema=CategoryBaskets,
+    description="How many orders have each category, and each pair of categories.",
+)
 SEGMENT_MODEL = Table(
     path="gold/segment_model",
     schema=SegmentModel,
@@ -507,6 +589,8 @@ TABLES = (
     KPIS_DAILY,
     COHORT_RETENTION,
     SALES_DAILY,
+    FIRST_CATEGORY,
+    CATEGORY_PAIRS,
     SEGMENT_MODEL,
     RFM_MODEL,
     MODEL_DRIFT,
@@ -515,4 +599,7 @@ TABLES = (
 )
 
 # What only updates of gold need: no assets of their own.
-INTERNAL = (KPI_MOVES, CONCENTRATION_DAILY, TRAINING_STATES, SEGMENT_EVENTS)
+INTERNAL = (
+    *(KPI_MOVES, CONCENTRATION_DAILY, TRAINING_STATES, SEGMENT_EVENTS),
+    *(FIRST_CATEGORY_DAYS, CATEGORY_BASKETS),
+)

@@ -42,6 +42,13 @@ WITHOUT_EXAMPLE = {
     "transforms/kpi_moves.py: moves_of_orders": "kpi_moves adds the three up",
     "transforms/kpi_moves.py: updated_kpi_moves": FOLLOWS,
     "transforms/migration.py: updated_migration": FOLLOWS,
+    "transforms/first_category.py: updated_first_category_days": FOLLOWS,
+    "transforms/category_pairs.py: updated_category_baskets": FOLLOWS,
+    "models/metrics.py: flicker_metrics": "flickering has the example",
+    "models/segment_contrasts.py: Contrasts.holds": "contrasts has the example",
+    "models/segment_contrasts.py: Contrasts.is_between": "name_segments has the example",
+    "models/segment_history.py: moved_share": "with_new_model has the example",
+    "models/segment_names.py: is_true": "name_segments has the example",
     "transforms/sales.py: updated_sales": FOLLOWS,
     "models/segment_history.py: segment_under_previous_model": "longer than its code",
 }

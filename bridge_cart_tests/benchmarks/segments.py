@@ -2,9 +2,10 @@
 
     python -m bridge_cart_tests.benchmarks.segments personas   the synthetic shop, three seeds
     python -m bridge_cart_tests.benchmarks.segments refits     six monthly refits on Online Retail
+    python -m bridge_cart_tests.benchmarks.segments again      twice more on the same people
 
-`refits` needs BRIDGE_CART_REAL_DATA. Agreement is the adjusted Rand index (Hubert and Arabie 1985):
-1 when two ways of grouping are the same, 0 on average when one of them is by chance.
+`refits` and `again` need BRIDGE_CART_REAL_DATA. Agreement is the adjusted Rand index (Hubert and
+Arabie 1985): 1 when two ways of grouping are the same, 0 on average when one of them is by chance.
 """
 
 import argparse
@@ -21,13 +22,15 @@ import polars as pl
 
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
-from bridge_cart_assets.models.segment_history import with_new_model
+from bridge_cart_assets.models.segment_history import customer_history, with_new_model
 from bridge_cart_assets.models.segments import assign, from_rows
 from bridge_cart_assets.tables.gold import SEGMENT_MODEL
 from bridge_cart_assets.tables.silver import CUSTOMERS
 from bridge_cart_assets.transforms.features import customer_features
+from bridge_cart_assets.transforms.flicker import flickering
 from bridge_cart_tests.generator.numbers import as_number
 from bridge_cart_tests.generator.statistics.shops import online_retail
+from bridge_cart_tests.models.cdnow import fetched, order_lines
 
 SEEDS, BUYERS, DAYS = (7, 1, 2), 5_000, 365
 MONTHS_ENDS = tuple(date(2011, month + 1, 1) - timedelta(days=1) for month in range(5, 12))
@@ -129,20 +132,64 @@ def refits(purchases: pl.LazyFrame) -> Iterator[Refit]:
         before = now
 
 
+def again() -> Iterator[tuple[str, int, tuple[float, ...], int]]:
+    """Train twice more on the same customers: whom that moves, and who flickers in the history.
+
+    Yields:
+        Shop, customers, share of them moved by each of the two trainings, flickering customers.
+    """
+    real = Path(os.environ["BRIDGE_CART_REAL_DATA"])
+    with tempfile.TemporaryDirectory() as folder:
+        shop = Shop(customers=2_000, days=180, dirt=0)
+        generate(shop, Path(folder))
+        yield ("synthetic shop", *_again(_true_lines(Path(folder)), shop.day(179)))
+        yield ("CDNOW", *_again(_cdnow_lines(Path(folder)), date(1998, 6, 30)))
+    yield ("Online Retail", *_again(real_purchases(real), date(2011, 12, 9)))
+
+
+def _again(purchases: pl.LazyFrame, as_of: date) -> tuple[int, tuple[float, ...], int]:
+    customers = customer_features(purchases, CUSTOMERS.empty().lazy(), as_of)
+    models = SEGMENT_MODEL.empty()
+    for because in ("first", "asked", "asked"):
+        models = with_new_model(models, customers, as_of, because)
+    moved = models.drop_nulls("moved_share").unique("model_version")["moved_share"]
+    states = customer_history(purchases, models.lazy(), as_of)
+    return customers.height, tuple(moved), flickering(states.lazy(), as_of).height
+
+
 def _features(data: Path, as_of: date) -> pl.DataFrame:
     """The features of a generated shop's buyers, from its truth, each with the persona."""
+    customers = customer_features(_true_lines(data), CUSTOMERS.empty().lazy(), as_of)
+    personas = pl.read_parquet(data / "truth" / "personas").select("customer_id", "persona")
+    return customers.join(personas, on="customer_id").sort("customer_id")
+
+
+def _cdnow_lines(folder: Path) -> pl.LazyFrame:
+    """CDNOW's orders as lines, with nothing in the columns that it lacks; those for 0 are free."""
+    return order_lines(fetched(folder)).with_columns(
+        pl.col("order_id").cast(pl.String),
+        purchase_month=pl.col("purchase_day").dt.strftime("%Y-%m"),
+        purchase_date=pl.col("purchase_day").cast(pl.Datetime("us", "UTC")),
+        purchase_amount="net_amount",
+        discount_amount=pl.lit("0.00").cast(pl.Decimal(18, 2)),
+        coupon_used=pl.lit(value=False),
+        payment_method=pl.lit("unknown"),
+        product_category=pl.lit("unknown"),
+        kind=pl.when(pl.col("net_amount") > 0).then(pl.lit("sale")).otherwise(pl.lit("free")),
+    )
+
+
+def _true_lines(data: Path) -> pl.LazyFrame:
+    """A generated shop's order lines, from its truth, as far as features look at them."""
     records = pl.read_parquet(data / "truth" / "purchases").sort("updated_at", maintain_order=True)
     stands = records.unique(["order_id", "line_number"], keep="last", maintain_order=True)
     day = pl.col("purchase_date").dt.date()
-    lines = stands.lazy().with_columns(
+    return stands.lazy().with_columns(
         source=pl.lit("purchases"),
         purchase_day=day,
         purchase_month=day.dt.strftime("%Y-%m"),
         net_amount=pl.col("purchase_amount") - pl.col("discount_amount"),
     )
-    customers = customer_features(lines, CUSTOMERS.empty().lazy(), as_of)
-    personas = pl.read_parquet(data / "truth" / "personas").select("customer_id", "persona")
-    return customers.join(personas, on="customer_id").sort("customer_id")
 
 
 def real_purchases(root: Path) -> pl.LazyFrame:
@@ -169,8 +216,14 @@ def real_purchases(root: Path) -> pl.LazyFrame:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("what", choices=["personas", "refits"])
-    if parser.parse_args(sys.argv[1:]).what == "personas":
+    parser.add_argument("what", choices=["personas", "refits", "again"])
+    what = parser.parse_args(sys.argv[1:]).what
+    if what == "again":
+        for name, customers, moved, flicker in again():
+            shares = ", ".join(f"{share:.2%}" for share in moved)
+            print(f"{name}, {customers:,} customers: moved {shares}; {flicker} flicker", flush=True)
+        return
+    if what == "personas":
         for seed in SEEDS:
             r = recovery(seed)
             print(

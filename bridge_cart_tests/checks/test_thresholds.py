@@ -330,6 +330,22 @@ def test_a_value_model_that_is_worse_than_the_naive_guess_warns(tmp_path: Path) 
     assert not is_blocking(MODEL_METRICS, "value_model_beats_naive")
 
 
+@pytest.mark.parametrize(("share", "passes"), [(0.05, True), (0.051, False)])
+def test_a_training_that_moves_many_customers_is_told(
+    tmp_path: Path, share: float, passes: bool
+) -> None:
+    versions = [(2, 0.9), (3, share)]
+    row = {"model": "segments", "metric": "moved_by_model", "trained_as_of": date(2024, 5, 1)}
+    rows = [{**row, "model_version": version, "value": value} for version, value in versions]
+    moved = (MODEL_METRICS, frame(MODEL_METRICS, *rows))
+    found = find(tmp_path, MODEL_METRICS, "retraining_moves_few", moved)
+    assert found.passed == passes
+    assert found.metadata["value"] == share
+    assert not is_blocking(MODEL_METRICS, "retraining_moves_few")
+    none = (MODEL_METRICS, MODEL_METRICS.empty())
+    assert find(tmp_path / "no", MODEL_METRICS, "retraining_moves_few", none).passed
+
+
 def test_drift_warns_and_names_what_has_moved(tmp_path: Path) -> None:
     rows = frame(
         MODEL_DRIFT,

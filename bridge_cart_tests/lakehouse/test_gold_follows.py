@@ -59,7 +59,7 @@ purchases = st.tuples(
     st.sampled_from(["completed", "completed", "completed", "refunded", "cancelled"]),
     st.booleans(),  # coupon
     st.sampled_from(["upi", "cash"]),
-    st.sampled_from(["Toys", "Books"]),
+    st.sampled_from(["Toys", "Books", "Games", ""]),
 )
 profiles = st.tuples(
     st.integers(1, 4),
@@ -225,9 +225,8 @@ def test_the_lake_remembers_how_each_table_was_built(shop: Lake) -> None:
         assert row["run_id"] == "run"
     follows = {name: row["mode"] for name, row in recorded.items()}
     # Of kpis_daily the internal tables follow.
-    assert {follows[n] for n in ("customer_features", "sales_daily", "kpis_daily")} == {
-        "incremental"
-    }
+    following = ("customer_features", "sales_daily", "kpis_daily", "first_category")
+    assert {follows[n] for n in (*following, "category_pairs")} == {"incremental"}
     assert (follows["customer_value"], recorded["customer_value"]["why"]) == ("full", None)
 
     shutil.rmtree(Path(shop.root) / KPI_MOVES.path)

@@ -23,7 +23,12 @@ from bridge_cart_assets.models.holdout import value_metrics
 from bridge_cart_assets.models.metrics import model_metrics, segment_model_metrics
 from bridge_cart_assets.models.past_days import per_day, recent_orders, seen_until
 from bridge_cart_assets.models.value_judgement import worse_than_naive
-from bridge_cart_assets.tables.gold import MODEL_DRIFT, MODEL_METRICS, SEGMENT_MODEL
+from bridge_cart_assets.tables.gold import (
+    CUSTOMER_HISTORY,
+    MODEL_DRIFT,
+    MODEL_METRICS,
+    SEGMENT_MODEL,
+)
 from bridge_cart_assets.transforms.features import customer_features
 from bridge_cart_tests.benchmarks.value import AliveOrNot, Flag
 from bridge_cart_tests.models.buyers import AS_OF, shop_of_buyers
@@ -234,7 +239,9 @@ def metrics_after(
 ) -> pl.DataFrame:
     nothing = (SEGMENT_MODEL.empty().lazy(), MODEL_DRIFT.empty().lazy())
     features = customer_features(purchases(lines), customers(), as_of).lazy()
-    return model_metrics(earlier.lazy(), purchases(lines), *nothing, features, as_of, asked=asked)
+    states = CUSTOMER_HISTORY.empty().lazy()
+    read = (earlier.lazy(), purchases(lines), *nothing, features, states)
+    return model_metrics(*read, as_of, asked=asked)
 
 
 def test_earlier_versions_are_kept_and_those_of_today_are_replaced() -> None:
@@ -271,7 +278,13 @@ def test_models_are_judged_when_the_customers_have_become_a_tenth_more() -> None
 
 def test_a_segment_model_is_judged_by_stability_and_size() -> None:
     model = {"model_version": 3, "trained_as_of": START, "stability": 0.7, "silhouette": 0.4}
-    models = pl.DataFrame([model, model])
+    of_each = [(1, 0.9), (2, 0.4)]
+    models = pl.DataFrame(
+        [
+            {**model, "segment_id": segment, "segment_stability": stable, "moved_share": 0.06}
+            for segment, stable in of_each
+        ]
+    )
     drift = pl.DataFrame(
         {
             "subject": ["segment_shares"],
@@ -284,9 +297,20 @@ def test_a_segment_model_is_judged_by_stability_and_size() -> None:
     assert rows.select("model", "model_version", "metric", "value", "gate", "passed").rows() == [
         ("segments", 3, "stability", 0.7, ">= 0.8", False),
         ("segments", 3, "silhouette", 0.4, None, None),
+        ("segments", 3, "moved_by_model", 0.06, "<= 0.05", False),
         ("segments", 3, "smallest_share", 0.02, ">= 0.03", False),
         ("segments", 3, "largest_share", 0.98, "<= 0.6", False),
+        ("segments", 3, "stability_segment_1", 0.9, ">= 0.6", True),
+        ("segments", 3, "stability_segment_2", 0.4, ">= 0.6", False),
     ]
+
+
+def test_a_model_of_which_no_such_figure_is_known_has_no_row_of_it() -> None:
+    """The first version moves nobody, and an earlier release counted neither."""
+    row = {"model_version": 1, "segment_id": 1, "stability": 0.9, "trained_as_of": START}
+    models = pl.DataFrame([row], schema=SEGMENT_MODEL.dtypes)
+    rows = segment_model_metrics(models, MODEL_DRIFT.empty())
+    assert set(rows["metric"]) == {"stability", "silhouette"}
 
 
 @pytest.mark.parametrize("last", [date(1997, 12, 31), date(1998, 6, 30)])

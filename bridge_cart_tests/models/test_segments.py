@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from bridge_cart_assets.models import segments
-from bridge_cart_assets.models.segment_names import archetype_of
+from bridge_cart_assets.models.archetypes import ARCHETYPES
+from bridge_cart_assets.models.segment_history import moved_share, with_new_model
 from bridge_cart_assets.models.segments import (
     FEATURES,
     Floats,
@@ -191,7 +192,7 @@ def test_a_new_model_has_stable_segments_with_names_figures_and_advice() -> None
     assert found.stability == 1.0
     assert found.silhouette == pytest.approx(0.85, abs=0.1)
     assert found.descriptions[0].startswith(
-        "Buy lately, often and for much: the shop lives on them. Typically last bought 3 days ago,"
+        "Buy lately, often and for much. Typically last bought 3 days ago,"
     )
     assert all(found.actions)
     assert len(set(found.actions)) == 5
@@ -247,15 +248,43 @@ def test_the_id_of_a_segment_that_is_gone_is_never_given_again() -> None:
 
 def test_a_segment_keeps_its_name_where_another_would_fit_better_and_a_new_one_avoids_it() -> None:
     first = fit(kinds(), on(9))
-    kept = replace(first, names=("Promising", "Champions", *first.names[2:]))
+    kept = replace(first, names=("Steady spenders", *first.names[1:]))
     assert fit(kinds(), on(40), [kept]).names == kept.names
-    moved = fit(kinds(), on(40), [shifted(kept, 0, by=1.1)])
-    assert moved.ids[0] == 6
-    assert moved.names[1:] == kept.names[1:]
-    assert moved.names[0] not in kept.names[1:]
-    kind = archetype_of("Champions", moved.centroids[1])
-    assert moved.descriptions[1].startswith(f"{kind.description} Typically last bought 10")
-    assert moved.actions[1] == kind.action
+    moved = fit(kinds(), on(40), [shifted(kept, 1, by=1.1)])
+    assert moved.ids[1] == 6
+    assert moved.names[0] == "Steady spenders"
+    assert moved.names[1] not in kept.names[0]
+    [kind] = [one for one in ARCHETYPES if one.name == "Steady spenders"]
+    assert moved.descriptions[0].startswith(f"{kind.description} Typically last bought 3")
+    assert moved.actions[0] == kind.action
+
+
+def test_a_name_that_is_not_true_is_not_kept() -> None:
+    first = fit(kinds(), on(9))
+    swapped = replace(first, names=("Dormant", *first.names[1:4], "VIPs"))
+    found = fit(kinds(), on(40), [swapped])
+    assert (found.ids, found.names) == (first.ids, first.names)
+
+
+def test_a_model_is_trained_again_on_the_same_customers_and_moves_nobody() -> None:
+    random = np.random.default_rng(8)
+    blurred = kinds().with_columns(
+        recency_days=pl.Series(random.integers(0, 300, 200)),
+        revenue=pl.Series(random.lognormal(4, 1.5, 200)).cast(pl.Decimal(18, 2)),
+    )
+    models = SEGMENT_MODEL.empty()
+    for because in ("first", "asked", "asked"):
+        models = with_new_model(models, blurred, on(40), because)
+    moved = models.group_by("model_version").agg(pl.first("moved_share")).sort("model_version")
+    assert moved["moved_share"].to_list() == [None, 0.0, 0.0]
+
+
+def test_the_share_of_customers_whom_a_version_alone_moves_is_counted() -> None:
+    one = model((0, 0, 0, 0), (3, 0, 0, 0), means=(0, 0, 0, 0), scales=(1, 1, 1, 1))
+    other = replace(one, centroids=one.centroids + np.array([2, 0, 0, 0]))
+    # log1p(3) = 1.4 is nearer to 0 than to 3, and to 2 than to 5; log1p(6) = 1.9 moves.
+    who = people(*[(days, 0, 0, 1, 0.0) for days in (0, 0, 6, 400)])
+    assert moved_share(one, other, who) == 0.25
 
 
 def test_a_refit_begins_where_the_last_centres_lie_in_the_new_scaling(

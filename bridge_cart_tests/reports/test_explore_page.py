@@ -72,6 +72,20 @@ def sold(day: date, revenue: str, category: str = "Books", **more: Any) -> Row:
     }
 
 
+def began(category: str, customers: int, rate: float | None) -> Row:
+    """A row of gold/first_category."""
+    return {
+        "first_category": category,
+        "customers": customers,
+        "customers_90d": 0 if rate is None else customers - 2,
+        "repeat_rate": 0.5,
+        "repeat_rate_90d": rate,
+        "orders_per_customer": 2.25,
+        "revenue_per_customer": 81.5,
+        "net_revenue_per_customer": 80.25,
+    }
+
+
 def explored() -> Gold:
     """A shop with sales and customers of every kind, each figure different from the next."""
     kinds = ("Books", "Toys", "Home & Garden", "unknown")
@@ -120,6 +134,22 @@ def explored() -> Gold:
         ],
         "customer_segments": [
             {"customer_id": f"C{n:03}", "segment_id": 1 + n % 2} for n in range(200)
+        ],
+        "first_category": [
+            began("Books", 120, 0.25),
+            began("Toys", 70, 0.4),
+            began("unknown", 9, 0.9),
+            began("Home & Garden", 3, None),
+        ],
+        "category_pairs": [
+            {
+                **{"category_a": "Books", "category_b": "Toys", "orders": 60, "orders_all": 300},
+                **{"support": 0.2, "confidence_ab": 0.5, "confidence_ba": 0.6, "lift": 1.66},
+            },
+            {
+                **{"category_a": "Books", "category_b": "Home & Garden", "orders": 6},
+                **{"support": 0.02, "confidence_ab": 0.05, "confidence_ba": 0.1, "lift": 0.7},
+            },
         ],
     }
 
@@ -595,3 +625,30 @@ def test_ids_are_unique_and_headings_leave_no_level_out(visit: Visit) -> None:
 
 def test_the_examples_in_the_docstrings_hold() -> None:
     assert [doctest.testmod(module).failed for module in (bands, sales)] == [0, 0]
+
+
+def test_first_categories_and_pairs_are_those_of_gold_whatever_the_filter(
+    sheets: Tables, ask: Ask, visit: Visit
+) -> None:
+    names = {
+        "first_categories": "first_category, customers, repeat_rate_90d",
+        "category_pairs": "category_a, category_b, orders, support, lift",
+    }
+    tables = {
+        "first_categories": "gold.first_category ORDER BY customers DESC",
+        "category_pairs": "gold.category_pairs ORDER BY orders DESC",
+    }
+    for query in ("", "?country=France&category=Toys"):
+        for name, columns in names.items():
+            header, *rows = sheets(name, query)
+            places = [header.index(column) for column in columns.split(", ")]
+            found = [[row[place] for place in places] for row in rows]
+            wanted = ask(f"SELECT {columns} FROM {tables[name]}")
+            assert found == [["" if v is None else str(v) for v in row] for row in wanted]
+        page = visit(query)
+        assert text(page["first_categories-title"]) == (
+            "40.0% of those who began with Toys came again within 90 days, 25.0% with Books"
+        )
+        assert text(page["category_pairs-title"]) == (
+            "Books and Toys are bought together 1.7 times as often as by chance"
+        )

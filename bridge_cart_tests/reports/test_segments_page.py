@@ -93,7 +93,16 @@ def gold(**changes: Any) -> dict[str, Any]:
                 "metric": "stability",
                 "gate": ">= 0.8",
                 "passed": True,
-            }
+            },
+            *(
+                {
+                    "model": "segments",
+                    "model_version": 2,
+                    "metric": f"flickering_{name}",
+                    "value": n,
+                }
+                for name, n in (("customers", 13.0), ("share", 13 / 648))
+            ),
         ],
         "model_drift": [
             {"subject": "revenue", "psi": 0.31, "bound": 0.25, "has_drifted": True},
@@ -309,6 +318,13 @@ def test_the_moves_are_sentences(client: TestClient) -> None:
         "20 customers bought for the first time.",
         "54 lapsed (90 days without a sale), 8 who had lapsed were won back.",
     ]
+
+
+def test_who_left_a_segment_and_was_back_soon_is_one_line(client: TestClient) -> None:
+    assert text(opened(client)["flicker"]) == (
+        "Of all customers 13 (2.0%) were back in a segment within 30 days of leaving it, in the "
+        "last 90 days. Filters do not apply."
+    )
 
 
 @pytest.mark.parametrize("month", ["2024-05", "2024-7", "'; DROP TABLE x--", "<script>", "٢٠٢٤-٠٧"])

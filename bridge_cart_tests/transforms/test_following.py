@@ -23,9 +23,17 @@ from bridge_cart_assets.tables.gold import (
     SALES_DAILY,
     SEGMENT_MODEL,
 )
+from bridge_cart_assets.transforms.category_pairs import (
+    category_baskets,
+    updated_category_baskets,
+)
 from bridge_cart_assets.transforms.changes import LINE, Changes, Rows
 from bridge_cart_assets.transforms.concentration import concentration_daily, updated_concentration
 from bridge_cart_assets.transforms.features import customer_features, updated_features
+from bridge_cart_assets.transforms.first_category import (
+    first_category_days,
+    updated_first_category_days,
+)
 from bridge_cart_assets.transforms.history import segment_events, updated_events
 from bridge_cart_assets.transforms.migration import segment_migration, updated_migration
 from bridge_cart_assets.transforms.sales import sales_daily, updated_sales
@@ -205,6 +213,18 @@ def assert_rfm_moves_follow(shop: Corrected, trained: pl.LazyFrame) -> None:
         updated_rfm_migration(earlier, shop.changes, shop.features, trained),
         rfm_migration(shop.lines, trained, shop.as_of),
     )
+
+
+@settings(deadline=None, max_examples=25)
+@given(corrected_shops())
+def test_categories_that_follow_are_those_of_the_whole(shop: Corrected) -> None:
+    for whole, follow in (
+        (first_category_days, updated_first_category_days),
+        (category_baskets, updated_category_baskets),
+    ):
+        earlier = whole(shop.lines_before, shop.seen_as_of)
+        followed = follow(earlier.lazy(), shop.changes)
+        assert_frame_equal(followed, whole(shop.lines, shop.as_of), check_exact=True)
 
 
 def models(effective_from: date) -> pl.LazyFrame:

@@ -11,13 +11,19 @@ from functools import partial
 
 from bridge_cart_assets.reports.catalogue import Catalogue
 from bridge_cart_assets.reports.charts import Chart
-from bridge_cart_assets.reports.explore import queries
+from bridge_cart_assets.reports.explore import product_groups, queries
 from bridge_cart_assets.reports.explore.bands import AGES, DISCOUNTS, income_step, incomes
 from bridge_cart_assets.reports.explore.customers import (
     CUSTOMER_COLUMNS,
     TraitCard,
     customer_chart,
     customer_sheet,
+)
+from bridge_cart_assets.reports.explore.product_groups import (
+    FIRST_COLUMNS,
+    PAIR_COLUMNS,
+    first_chart,
+    pair_sheet,
 )
 from bridge_cart_assets.reports.explore.sales import (
     CATEGORIES,
@@ -44,7 +50,7 @@ from bridge_cart_assets.tables import gold
 
 NEEDED = frozenset(
     {
-        *(gold.KPIS_DAILY, gold.SALES_DAILY),
+        *(gold.KPIS_DAILY, gold.SALES_DAILY, gold.FIRST_CATEGORY, gold.CATEGORY_PAIRS),
         *(gold.CUSTOMER_FEATURES, gold.CUSTOMER_VALUE, gold.CUSTOMER_SEGMENTS),
     }
 )
@@ -59,6 +65,7 @@ class Explore:
         revenue, lines: all sales of the period and filter.
         customers: how many are in the filter.
         months, sales: the cards on sales.
+        first_categories, category_pairs: the cards on product groups.
         ages and all that follow: the cards on customers.
     """
 
@@ -69,6 +76,8 @@ class Explore:
     customers: Cell
     months: Chart
     sales: tuple[Chart, ...]
+    first_categories: Chart
+    category_pairs: Sheet
     ages: Chart
     incomes: Chart
     genders: Chart
@@ -80,14 +89,17 @@ class Explore:
     def sheets(self) -> tuple[Sheet, ...]:
         """The tables of the page."""
         people = (self.ages, self.incomes, self.genders, self.discounts)
-        charts = (self.months, *self.sales, *people)
-        return (*(chart.sheet for chart in charts), self.countries, self.coupon_users)
+        charts = (self.months, *self.sales, self.first_categories, *people)
+        others = (self.category_pairs, self.countries, self.coupon_users)
+        return (*(chart.sheet for chart in charts), *others)
 
     @property
     def meanings(self) -> tuple[tuple[str, str], ...]:
         """What each column of the tables is."""
         return (
             *((f"{column.title} (sales)", column.meaning) for column in SALES_COLUMNS),
+            *((f"{column.title} (first bought)", column.meaning) for column in FIRST_COLUMNS[1:]),
+            *((f"{column.title} (together)", column.meaning) for column in PAIR_COLUMNS[2:]),
             *((f"{column.title} (customers)", column.meaning) for column in CUSTOMER_COLUMNS),
         )
 
@@ -123,6 +135,8 @@ def explore(catalogue: Catalogue, asked: PageQuery) -> Explore | None:
             sales_chart(COUNTRIES, countries, known.countries),
             sales_chart(COUPONS, coupons, known.coupons),
         ),
+        first_categories=first_chart(product_groups.first_groups(catalogue), known.categories),
+        category_pairs=pair_sheet(product_groups.pairs(catalogue), known.categories),
         ages=customer_chart(_AGES, groups, known.ages),
         incomes=customer_chart(_incomes(step), groups, step is not None),
         genders=customer_chart(_GENDERS, groups, known.genders),

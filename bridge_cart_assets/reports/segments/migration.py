@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from bridge_cart_assets.reports.charts import Chart, Node, sankey, segment_colour
 from bridge_cart_assets.reports.filters import Option, PageQuery, Parameter
 from bridge_cart_assets.reports.formatting import count, customers, day, grouped, percent, words
-from bridge_cart_assets.reports.segments.queries import Flow
+from bridge_cart_assets.reports.segments.queries import Flicker, Flow
 from bridge_cart_assets.reports.tables import Sheet, column
 from bridge_cart_assets.tables.gold import SEGMENT_MIGRATION
 
@@ -39,6 +39,18 @@ def month_options(months: Sequence[date]) -> tuple[Option, ...]:
 def iso_month(period_end: date) -> str:
     """The month that ends with a day: 2024-07."""
     return f"{period_end:%Y-%m}"
+
+
+def flicker_sentence(flicker: Flicker | None) -> str:
+    """How many customers left a segment and were back soon; '' where it was not counted."""
+    if flicker is None:
+        return ""
+    verb = "was" if flicker.customers == 1 else "were"
+    return (
+        f"Of all customers {grouped(flicker.customers)} ({percent(flicker.share).text}) {verb} "
+        "back in a segment within 30 days of leaving it, in the last 90 days. "
+        "Filters do not apply."
+    )
 
 
 def migration_chart(flows: Sequence[Flow], period_end: date | None, segment: int | None) -> Chart:

@@ -18,6 +18,7 @@ from bridge_cart_assets.reports.segments.history import METRIC, METRICS, history
 from bridge_cart_assets.reports.segments.migration import (
     MONTH,
     asked_month,
+    flicker_sentence,
     iso_month,
     migration_chart,
     month_options,
@@ -60,6 +61,7 @@ class Segments:
         about_now: what the filters do to the figures of whole segments.
         month, months: the month of the moves, and those there are to choose from.
         month_note: what is to be said on the month that was asked for.
+        flicker: how many customers left a segment and were back soon; '' where it is not known.
         metric: the figure of the history.
         rfm: the RFM groups.
         sql: the question in which segment a customer was on a day.
@@ -73,6 +75,7 @@ class Segments:
     about_typical: str
     migration: Chart
     moves: tuple[str, ...]
+    flicker: str
     month: str
     months: tuple[Option, ...]
     month_note: str
@@ -116,6 +119,7 @@ def segments(catalogue: Catalogue, asked: PageQuery) -> Segments | None:
         about_typical=typical_note(asked.filters, typical),
         migration=migration_chart(flows, month, segment),
         moves=sentences(flows),
+        flicker=flicker_sentence(queries.flicker(catalogue)),
         month=iso_month(month) if month else "",
         months=month_options(months),
         month_note=month_note,

@@ -239,6 +239,26 @@ def model_versions(catalogue: Catalogue, most: int) -> list[ModelVersion]:
 
 
 @dataclass(frozen=True)
+class Flicker:
+    """Customers who left a segment and were back within 30 days, in the last 90 days."""
+
+    customers: int
+    share: float
+
+
+def flicker(catalogue: Catalogue) -> Flicker | None:
+    """How many customers have flickered; None where it was not counted."""
+    sql = """
+        SELECT CAST(c.value AS BIGINT), s.value
+        FROM gold.model_metrics c JOIN gold.model_metrics s USING (model, model_version)
+        WHERE model = 'segments' AND c.metric = 'flickering_customers'
+          AND s.metric = 'flickering_share'
+        ORDER BY model_version DESC LIMIT 1
+    """
+    return next(iter(catalogue.ask(Flicker, sql)), None)
+
+
+@dataclass(frozen=True)
 class SegmentDrift:
     """How far one distribution has moved since the model in effect was trained."""
 
