@@ -19,6 +19,7 @@ from bridge_cart_assets.tables.gold import (
     SEGMENT_METRICS,
     SEGMENT_MIGRATION,
     SEGMENT_MODEL,
+    SPEND_FORECAST,
     TRAINING_STATES,
     VALUE_MODEL,
 )
@@ -29,7 +30,7 @@ from bridge_cart_assets.tables.table import Table
 # The models' versions depend on when the pipeline ran, and with them what is made from them.
 MODEL_DEPENDENT = (
     *(SEGMENT_MODEL, CUSTOMER_SEGMENTS, CUSTOMER_HISTORY, SEGMENT_METRICS, SEGMENT_MIGRATION),
-    *(MODEL_DRIFT, MODEL_METRICS, VALUE_MODEL, CUSTOMER_VALUE),
+    *(MODEL_DRIFT, MODEL_METRICS, VALUE_MODEL, CUSTOMER_VALUE, SPEND_FORECAST),
 )
 ALL = (*SILVER, *GOLD_TABLES)
 WITHOUT_MODEL = tuple(table for table in ALL if table not in MODEL_DEPENDENT)
