@@ -36,8 +36,8 @@ from bridge_cart_assets.models.value_judgement import (
     NAIVE,
     VALUE,
     Row,
-    between,
     metric_row,
+    two_sided_gate,
     version_of,
 )
 from bridge_cart_assets.models.value_requirements import Needed, needs_of
@@ -164,7 +164,7 @@ def _judged_value(then: pl.DataFrame, expected: Floats) -> Iterator[Row]:
     if found.agreement is None:
         return
     has_a_mean = found.why is None
-    gate = between(*AGREEMENT)
+    gate = two_sided_gate(*AGREEMENT)
     yield metric_row(VALUE, "agreement", found.agreement, gate, passed=has_a_mean)
     yield metric_row(VALUE, "out_of_scale", found.above)
     if not has_a_mean:

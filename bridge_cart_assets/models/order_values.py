@@ -39,7 +39,7 @@ class OrderValues:
         gamma_gamma: draws a customer's mean to everybody's; None to take the mean itself.
         limit: what of a customer's mean counts; None without one.
 
-    >>> own_mean = OrderValues(None, limit=100.0)
+    >>> own_mean = OrderValues.of_rows({"gamma_gamma": {"none": 0.0}, LIMIT: {"limit": 100.0}})
     >>> own_mean.expected(np.array([1.0, 1.0]), np.array([30.0, 1e6])).tolist()
     [30.0, 100.0]
     """
@@ -77,6 +77,12 @@ class FittedOrderValues:
         limit: above it a value counts as it; None where none is above.
         above, customers: how many customers are above it, of how many who have paid.
         why: what speaks against Gamma-Gamma; None when nothing does.
+
+    >>> found = FittedOrderValues(None, 0.1, 600.0, above=1, customers=100, why="too uneven")
+    >>> found.used.limit, found.rows
+    (600.0, {'order_value_limit': {'limit': 600.0, 'share_within': 0.99}})
+    >>> found.remark.startswith("too uneven; order values of 1 of 100 customers")
+    True
     """
 
     fitted: Fitted[GammaGamma] | None

@@ -47,6 +47,10 @@ class ForecastChoice:
         part: bg_nbd, nbd or own_rate.
         chance: whether the chance of an order is corrected by the shop's past.
         number: whether the number of orders is.
+
+    >>> choice = ForecastChoice("own_rate", chance=False, number=False)
+    >>> choice.fitted(pl.DataFrame())
+    NaiveRate()
     """
 
     part: str
@@ -74,6 +78,14 @@ class PastWindow:
         used: the one that is used today.
         spend: what each customer was expected to spend in the window.
         actual: what all customers of the shop spent in it, also those who are not among these.
+
+    Half of the shop spent 20 where 10 were expected, so 20 were expected of a shop that spent 40:
+
+    >>> customers, nothing = pl.DataFrame({"later_revenue": [20.0]}), Forecast(*np.zeros((2, 1)))
+    >>> day, spend = date(2024, 1, 31), np.array([10.0])
+    >>> window = PastWindow(day, customers, nothing, None, nothing, spend, actual=40.0)
+    >>> window.came.tolist(), window.expected, round(window.log_error, 3)
+    ([20.0], 20.0, 0.693)
     """
 
     cut: date

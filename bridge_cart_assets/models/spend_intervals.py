@@ -88,8 +88,13 @@ class CustomerBands:
         half_width: of the shop's interval, by which both ends are moved.
 
     >>> bands = CustomerBands(*(np.array([one]) for one in (0.0, 0.5, 2.0, 1.0)), half_width=0.0)
-    >>> [end.tolist() for end in bands.ends(np.array([0.9]), np.array([50.0]))]
+    >>> chance, spend = np.array([0.9]), np.array([50.0])
+    >>> [end.tolist() for end in bands.ends(chance, spend)]
     [[25.0], [100.0]]
+    >>> [bands.covered(chance, spend, np.array([came])).item() for came in (60.0, 0.0)]
+    [1.0, 0.0]
+    >>> CustomerBands.of_rows(bands.rows(), half_width=0.0).high.tolist()
+    [2.0]
     """
 
     chance_from: Floats
@@ -120,7 +125,7 @@ class CustomerBands:
             came: what each spent.
         """
         low, high = self.ends(chance, spend)
-        counted: Floats = within(low, high, came) * self.counted[self._band(chance)]
+        counted: Floats = lies_within(low, high, came) * self.counted[self._band(chance)]
         return counted
 
     def rows(self) -> dict[str, dict[str, float]]:
@@ -145,10 +150,10 @@ class CustomerBands:
         return np.searchsorted(self.chance_from, chance, side="right").clip(min=1) - 1
 
 
-def within(low: Floats, high: Floats, came: Floats) -> Floats:
+def lies_within(low: Floats, high: Floats, came: Floats) -> Floats:
     """1 where a spend lies between both ends as money shows them, to the cent; else 0.
 
-    >>> within(np.array([0.0]), np.array([9.994]), np.array([9.99])).tolist()
+    >>> lies_within(np.array([0.0]), np.array([9.994]), np.array([9.99])).tolist()
     [1.0]
     """
     cents = np.round(came, 2)
@@ -211,6 +216,9 @@ class SpendIntervals:
         customers: of a customer's next 90 days; None without a past window.
         totals: half width of ln(spent / expected) of the shop, by days of the forecast.
         past: windows behind them, by days: last known day, expected, spent.
+
+    >>> SpendIntervals(None, {90: 0.3}, {90: [("2024-01-31", 10.0, 12.0)]}).rows()["past_spent_90d"]
+    {'2024-01-31': 12.0}
     """
 
     customers: CustomerBands | None
@@ -236,6 +244,9 @@ def fit_intervals(windows: Mapping[int, Sequence[PastWindow]], of_customers: int
     Args:
         windows: past windows, by how many days they have.
         of_customers: the days of the customers' forecast.
+
+    >>> fit_intervals({90: []}, of_customers=90)
+    SpendIntervals(customers=None, totals={}, past={90: []})
     """
     totals = {
         horizon: half_width([window.log_error for window in past])

@@ -205,15 +205,15 @@ def gamma_gamma_rejection(model: GammaGamma, own: Floats) -> str | None:
         return None
     return (
         f"order values are too uneven for Gamma-Gamma (what customers pay is {agreement:.2f} of "
-        f"what it expects of them, {between(least, most)} is needed): an order is worth the "
+        f"what it expects of them, {two_sided_gate(least, most)} is needed): an order is worth the "
         "customer's own mean"
     )
 
 
-def between(least: float, most: float) -> str:
+def two_sided_gate(least: float, most: float) -> str:
     """A gate with two sides, in words.
 
-    >>> between(0.5, 2.0)
+    >>> two_sided_gate(0.5, 2.0)
     '0.5 to 2'
     """
     return f"{least:g} to {most:g}"

@@ -19,13 +19,13 @@ from bridge_cart_assets.models.forecast import Forecast, forecast, orders_per_da
 from bridge_cart_assets.models.forecast_errors import scores
 from bridge_cart_assets.models.likelihood import Floats
 from bridge_cart_assets.models.past_windows import ForecastChoice, PastWindow
-from bridge_cart_assets.models.spend_intervals import fit_bands, half_width, within
+from bridge_cart_assets.models.spend_intervals import fit_bands, half_width, lies_within
 from bridge_cart_assets.models.value_judgement import (
     CALIBRATED,
     NAIVE,
     Row,
-    between,
     metric_row,
+    two_sided_gate,
     verdict_on_calibration,
     worse_than_naive,
 )
@@ -63,6 +63,9 @@ def window_metrics(windows: Sequence[PastWindow]) -> Iterator[tuple[date, list[R
 
     Yields:
         The last day that was known, and the rows.
+
+    >>> list(window_metrics([]))
+    []
     """
     if windows:
         yield windows[0].cut, list(_spend(windows))
@@ -106,9 +109,9 @@ def _spend(windows: Sequence[PastWindow]) -> Iterator[Row]:
     least, most = THRESHOLDS.spend_coverage, THRESHOLDS.spend_coverage_most
     value = float(covered.mean())
     is_within = least <= value <= most
-    yield metric_row(SPEND, "coverage", value, between(least, most), passed=is_within)
+    yield metric_row(SPEND, "coverage", value, two_sided_gate(least, most), passed=is_within)
     low, high = bands.ends(chance, spend)
-    inside, has_range = within(low, high, came), high > 0
+    inside, has_range = lies_within(low, high, came), high > 0
     yield metric_row(SPEND, "coverage_as_it_stands", float(inside.mean()))
     yield metric_row(SPEND, "share_with_range", float(has_range.mean()))
     if has_range.any():

@@ -126,7 +126,7 @@ def sold_so_far(catalogue: Catalogue) -> Sold | None:
 
 
 @dataclass(frozen=True)
-class SpendForecast:
+class ShopForecast:
     """A forecast of what the customers spend in 90 days; None is what is not known (yet)."""
 
     forecast_from: date
@@ -139,12 +139,12 @@ class SpendForecast:
     interval: str
 
 
-def spend_forecasts(catalogue: Catalogue) -> list[SpendForecast]:
+def spend_forecasts(catalogue: Catalogue) -> list[ShopForecast]:
     """The current forecast and those of past windows; none when an older version was here last."""
     if SPEND_FORECAST not in catalogue.gold_tables():
         return []
     source = "gold.spend_forecast WHERE horizon_days = 90 ORDER BY forecast_from DESC"
-    return catalogue.read(SpendForecast, source)
+    return catalogue.read(ShopForecast, source)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ Belongs here: the table of the forecasts, and its sentences. Does not belong her
 from collections.abc import Sequence
 
 from bridge_cart_assets.reports.formatting import Cell, compact, day, money, nothing, words
-from bridge_cart_assets.reports.overview.queries import SpendForecast
+from bridge_cart_assets.reports.overview.queries import ShopForecast
 from bridge_cart_assets.reports.tables import Column, Sheet, column
 from bridge_cart_assets.tables.gold import SPEND_FORECAST
 
@@ -16,7 +16,7 @@ _NO_INTERVAL = "there was no earlier forecast to learn an interval from"
 _AHEAD = "these days are still to come"
 
 
-def spend_sheet(forecasts: Sequence[SpendForecast]) -> Sheet:
+def spend_sheet(forecasts: Sequence[ShopForecast]) -> Sheet:
     """One row per forecast of 90 days, the current one first."""
     return Sheet(
         "spend",
@@ -27,7 +27,7 @@ def spend_sheet(forecasts: Sequence[SpendForecast]) -> Sheet:
             column("low", "At least", money, SPEND_FORECAST, _NO_INTERVAL),
             column("high", "At most", money, SPEND_FORECAST, _NO_INTERVAL),
             column("spent", "Spent", money, SPEND_FORECAST, _AHEAD),
-            Column[SpendForecast](
+            Column[ShopForecast](
                 "is_within", "Between both", _verdict, "text", SPEND_FORECAST.meaning("is_within")
             ),
         ),
@@ -36,7 +36,7 @@ def spend_sheet(forecasts: Sequence[SpendForecast]) -> Sheet:
     )
 
 
-def spend_sentence(forecasts: Sequence[SpendForecast]) -> str:
+def spend_sentence(forecasts: Sequence[ShopForecast]) -> str:
     """What is expected, between what it will lie, and how many earlier forecasts held."""
     if not forecasts:
         return ""
@@ -56,7 +56,7 @@ def spend_sentence(forecasts: Sequence[SpendForecast]) -> str:
     return " ".join(said)
 
 
-def _verdict(forecast: SpendForecast) -> Cell:
+def _verdict(forecast: ShopForecast) -> Cell:
     if forecast.is_within is None:
         return nothing(_AHEAD if forecast.spent is None else _NO_INTERVAL)
     return words("yes" if forecast.is_within else "no")
