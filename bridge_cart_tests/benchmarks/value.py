@@ -2,6 +2,7 @@
 
     python -m bridge_cart_tests.benchmarks.value holdout    90 days of every shop, as Markdown
     python -m bridge_cart_tests.benchmarks.value real       those of real records only
+    python -m bridge_cart_tests.benchmarks.value intervals  80 % intervals on real records
     python -m bridge_cart_tests.benchmarks.value million    fit and score 1,000,000 customers
 
 The shops are the CDNOW sample (its purchases come with a package, see `models.cdnow`), the
@@ -11,6 +12,8 @@ synthetic shop with four seeds, and Online Retail when BRIDGE_CART_REAL_DATA nam
 import argparse
 import os
 import resource
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +28,7 @@ import polars as pl
 
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.models.buy_till_you_die import (
     BgNbd,
     Histories,
@@ -39,8 +43,11 @@ from bridge_cart_assets.models.forecast_errors import scores
 from bridge_cart_assets.models.holdout import value_metrics
 from bridge_cart_assets.models.likelihood import Floats
 from bridge_cart_assets.models.past_days import per_day, seen_until
+from bridge_cart_assets.models.spend_intervals import CustomerBands
+from bridge_cart_assets.models.value_rows import ValueModel
 from bridge_cart_assets.tables.columns import MONEY
-from bridge_cart_assets.tables.gold import VALUE_MODEL
+from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, SPEND_FORECAST, VALUE_MODEL
+from bridge_cart_assets.tables.silver import PURCHASES
 from bridge_cart_assets.transforms.windows import WINDOW
 from bridge_cart_tests.generator.statistics.shops import SEEDS, clean, online_retail
 from bridge_cart_tests.models.cdnow import fetched, orders
@@ -162,6 +169,95 @@ def corrected(lines: pl.LazyFrame, then: pl.DataFrame, cut: date) -> Forecast:
     )
 
 
+def intervals() -> None:
+    """What `bridge-cart run` says on a day of real records, against the 90 days after it.
+
+    Every shop is run twice: up to the day, and with what came after it. Both are asked in SQL.
+    """
+    print("| shop, known up to | customers | expected | 80 % interval | spent | customers within |")
+    print("|---|--:|--:|---|--:|--:|")
+    for name, cut, land in _real_shops():
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            land(root / "landing", cut)
+            _run(root)
+            shop, customers, bands = _forecast_of(root)
+            land(root / "landing", cut + timedelta(days=WINDOW))
+            _run(root)
+            came = _spent_after(root, cut)
+        both = customers.join(came, on="customer_id", how="left").with_columns(
+            pl.col("spent").fill_null(0.0)
+        )
+        spend, spent = both["predicted_spend_90d"].to_numpy(), both["spent"].to_numpy()
+        covered = bands.covered(1 - both["churn_probability_90d"].to_numpy(), spend, spent)
+        expected, low, high = shop
+        print(
+            f"| {name}, {cut} | {both.height:,} | {expected:,.0f} | {low:,.0f} to {high:,.0f} "
+            f"| {spent.sum():,.0f} | {covered.mean():.1%} |"
+        )
+
+
+def _real_shops() -> Iterator[tuple[str, date, Callable[[Path, date], None]]]:
+    with tempfile.TemporaryDirectory() as folder:
+        sample = orders(fetched(Path(folder)))
+    for cut in CDNOW_CUTS:
+        yield "CDNOW", cut, partial(_land_cdnow, sample)
+    if root := os.environ.get("BRIDGE_CART_REAL_DATA"):
+        for cut in RETAIL_CUTS[1:]:
+            yield "Online Retail", cut, partial(_land_retail, Path(root) / "online_retail")
+
+
+def _land_cdnow(sample: pl.DataFrame, landing: Path, last: date) -> None:
+    # One file per last day: what an earlier one had is the same record again.
+    folder = landing / "purchases"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = sample.with_row_index("order_id").filter(pl.col("day") <= last)
+    lines.rename({"day": "purchase_date", "amount": "purchase_amount"}).write_csv(
+        folder / f"{last}.csv"
+    )
+
+
+def _land_retail(source: Path, landing: Path, last: date) -> None:
+    folder = landing / "online_retail"
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in source.glob("*.csv"):
+        if file.stem <= last.isoformat():
+            shutil.copy(file, folder)
+
+
+def _run(root: Path) -> None:
+    environment = {**os.environ, "BRIDGE_CART_DATA": str(root)}
+    environment["BRIDGE_CART_START_DATE"] = "1997-01-01"
+    command = [sys.executable, "-m", "bridge_cart_assets", "run"]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+
+
+def _forecast_of(root: Path) -> tuple[tuple[float, float, float], pl.DataFrame, CustomerBands]:
+    lake = Lake(str(root / "lake"))
+    rows = lake.snapshot(SPEND_FORECAST).read().filter(horizon_days=WINDOW)
+    now = rows.filter(pl.col("forecast_from") == pl.max("forecast_from"))
+    expected, low, high = now.select(pl.col("expected", "low", "high").cast(pl.Float64)).row(0)
+    value = (
+        lake.snapshot(CUSTOMER_VALUE)
+        .read()
+        .select(
+            *("customer_id", "churn_probability_90d"),
+            pl.col("predicted_spend_90d").cast(pl.Float64),
+        )
+    )
+    model = ValueModel.of_rows(lake.snapshot(VALUE_MODEL).read())
+    assert model is not None
+    assert model.intervals is not None
+    return (expected, low, high), value, model.intervals
+
+
+def _spent_after(root: Path, cut: date) -> pl.DataFrame:
+    """What each customer spent in the 90 days after a day, net of refunds."""
+    lines = Lake(str(root / "lake")).snapshot(PURCHASES).read()
+    counted = lines.filter(pl.col("kind").is_in(["sale", "refund"]), pl.col("purchase_day") > cut)
+    return counted.group_by("customer_id").agg(spent=pl.sum("net_amount").cast(pl.Float64))
+
+
 def million() -> None:
     """Fit and score customers who do what BG/NBD says, seen for up to two years."""
     rng = np.random.default_rng(1)
@@ -215,11 +311,12 @@ def million() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("what", choices=["holdout", "real", "million"])
+    parser.add_argument("what", choices=["holdout", "real", "intervals", "million"])
     asked = parser.parse_args(sys.argv[1:])
     run: dict[str, Callable[[], None]] = {
         "holdout": holdout,
         "real": partial(holdout, False),
+        "intervals": intervals,
         "million": million,
     }
     run[asked.what]()
