@@ -67,7 +67,7 @@ def test_coverage_says_when_more_come_than_expected_and_when_fewer_do() -> None:
     bands = fit_bands(*spenders(1), half_width=0.0)
     more, fewer = (bands.covered(*spenders(2, level)).mean() for level in (2.0, 0.5))
     assert more < 0.75
-    assert fewer > 0.85
+    assert fewer > 0.82
 
 
 def test_an_interval_holds_for_every_level_of_the_shop_within_its_own() -> None:
