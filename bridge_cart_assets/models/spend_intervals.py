@@ -9,7 +9,7 @@ does better or worse than its past, for all customers at once.
 
 - The shop: ln(spent / expected) of each past window. They vary about 0, so the half width is a
   quantile of Student's t times their root mean square. One more window with an error of a fifth is
-  taken as seen, which is the root mean square on the records in docs/models.md: with few windows,
+  taken as seen, about the root mean square on the records in docs/models.md: with few windows,
   whose errors may have been small by luck, the interval is wide.
 - A customer: spent / expected of the customers of past windows, in ten bands by the chance of an
   order, for on that depends how many spend nothing. In a band where at least nine of ten spent

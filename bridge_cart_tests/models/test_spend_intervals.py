@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from bridge_cart_assets.models import past_windows as past_windows_module
 from bridge_cart_assets.models.customer_value import customer_value, value_model
 from bridge_cart_assets.models.holdout import value_metrics
 from bridge_cart_assets.models.past_days import per_day, seen_until
@@ -94,6 +95,19 @@ def test_the_order_of_the_customers_plays_no_part() -> None:
 @pytest.fixture(scope="module")
 def sold() -> pl.DataFrame:
     return purchases(shop_of_buyers(seed=1)).collect()
+
+
+def test_of_a_large_shop_a_sample_is_forecast_and_all_are_counted(
+    sold: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = per_day(sold.lazy(), AS_OF)
+    whole = past_windows(days, AS_OF, CHOICE)
+    monkeypatch.setattr(past_windows_module, "_CUSTOMERS", 600)
+    sampled = past_windows(days, AS_OF, CHOICE)
+    for few, all_of_them in zip(sampled, whole, strict=False):
+        assert few.customers.height < 0.6 * all_of_them.customers.height
+        assert few.actual == pytest.approx(all_of_them.actual)
+        assert few.expected == pytest.approx(all_of_them.expected, rel=0.3)
 
 
 def test_a_past_window_knows_nothing_of_what_came(sold: pl.DataFrame) -> None:
