@@ -20,8 +20,11 @@ class Thresholds:
         drop_out_visible: mean drop-out chance a / (a + b) below which none is visible.
         value_age: a value model is fitted again when it is so old.
         value_growth: and when there are so many more or fewer customers, as a share.
-        value_agreement: what customers pay for an order, as a share of what Gamma-Gamma expects.
+        value_agreement, value_agreement_most: what customers pay for an order, as a share of what
+            Gamma-Gamma expects: at least, and at most. Either way the fit is of other customers.
         calibration_days: past days that a correction of the value model's forecasts learns from.
+        spend_coverage, spend_coverage_most: share of the customers who spend what their 80 %
+            interval says: five points either way, which is what a year's season moves it by.
         calibration_error: mean gap between predicted and observed churn that is still calibrated.
         segments_fewest, segments_most: how many segments a model may have.
         segment_smallest, segment_largest: share of the customers that a segment may hold.
@@ -62,7 +65,10 @@ class Thresholds:
     value_age: timedelta = timedelta(days=7)
     value_growth: float = 0.10
     value_agreement: float = 0.50
+    value_agreement_most: float = 2.00
     calibration_days: int = 6
+    spend_coverage: float = 0.75
+    spend_coverage_most: float = 0.85
     calibration_error: float = 0.10
     segments_fewest: int = 3
     segments_most: int = 8

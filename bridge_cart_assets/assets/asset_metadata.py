@@ -28,6 +28,7 @@ from bridge_cart_assets.tables.gold import (
     SEGMENT_METRICS,
     SEGMENT_MIGRATION,
     SEGMENT_MODEL,
+    SPEND_FORECAST,
     VALUE_MODEL,
 )
 from bridge_cart_assets.tables.table import Table
@@ -205,6 +206,14 @@ TABLE_METADATA: Mapping[str, TableMetadata] = {
             "at_a_bound": pl.col("standard_error").is_null().sum(),
         },
         rows=_latest("model_version"),
+    ),
+    SPEND_FORECAST.path: TableMetadata(
+        {
+            "expected": pl.first("expected"),
+            "high": pl.first("high"),
+            "past_windows": pl.first("past_windows"),
+        },
+        rows=_latest("forecast_from") & (pl.col("horizon_days") == pl.min("horizon_days")),
     ),
     MODEL_METRICS.path: TableMetadata(
         {

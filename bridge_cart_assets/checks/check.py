@@ -26,7 +26,15 @@ MetadataValue = int | float | str | bool
 # Fewer rows are looked at as quickly as one finds out which of them have changed.
 WORTH_ROWS = 100_000
 _INTERVAL = ("valid_from", "valid_to", "is_current")
-_DAYS = ("day", "as_of", "valid_from", "period_end", "trained_as_of", "cohort_month")
+_DAYS = (
+    "day",
+    "as_of",
+    "valid_from",
+    "period_end",
+    "trained_as_of",
+    "forecast_from",
+    "cohort_month",
+)
 
 
 @dataclass(frozen=True)

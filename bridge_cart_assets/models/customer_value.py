@@ -10,7 +10,7 @@ customers as they are. Its version is the as_of of the fit.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -18,47 +18,44 @@ import numpy as np
 import polars as pl
 
 from bridge_cart_assets.models.buy_till_you_die import (
-    BgNbd,
-    GammaGamma,
     Histories,
     NaiveRate,
-    Nbd,
-    Orders,
     fit_bg_nbd,
-    fit_gamma_gamma,
     fit_nbd,
 )
-from bridge_cart_assets.models.calibration import Calibration, fit_calibration
-from bridge_cart_assets.models.forecast import forecast, orders_per_day
-from bridge_cart_assets.models.likelihood import Fitted, Floats, parameters
+from bridge_cart_assets.models.calibration import fit_calibration
+from bridge_cart_assets.models.forecast import forecast, orders_per_day, orders_within
+from bridge_cart_assets.models.likelihood import Fitted, Floats
+from bridge_cart_assets.models.order_values import fit_order_values
 from bridge_cart_assets.models.past_days import per_day as per_day_of
 from bridge_cart_assets.models.past_days import recent_orders, to_learn_from
+from bridge_cart_assets.models.past_windows import MOST, YEAR, ForecastChoice, past_windows
+from bridge_cart_assets.models.spend_intervals import fit_intervals
 from bridge_cart_assets.models.value_judgement import (
     DATA,
     NAIVE,
     VALUE,
-    gamma_gamma_rejection,
+    CalibrationVerdict,
     last_judged,
     verdict_on_calibration,
     version_of,
     worse_than_naive,
 )
 from bridge_cart_assets.models.value_requirements import needs_of
+from bridge_cart_assets.models.value_rows import (
+    ORDERS_PER_DAY,
+    ValueModel,
+    fitted_rows,
+    given_rows,
+)
 from bridge_cart_assets.tables.columns import MONEY
 from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, VALUE_MODEL
 from bridge_cart_assets.thresholds import THRESHOLDS
 from bridge_cart_assets.transforms.windows import WINDOW
 
-YEAR = 365
 # The year is discounted in quarters: within one the rate changes a value by about a hundredth.
 _QUARTERS = (0, 90, 182, 273, YEAR)
 _LOW, _HIGH = 1 / 3, 2 / 3
-ORDERS_PER_DAY = "orders_per_day"
-_KINDS: Mapping[str, type[BgNbd] | type[Nbd] | type[NaiveRate]] = {
-    "bg_nbd": BgNbd,
-    "nbd": Nbd,
-    NAIVE: NaiveRate,
-}
 _PREDICTIONS: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "p_alive": pl.Float64,
     "expected_orders_90d": pl.Float64,
@@ -66,30 +63,10 @@ _PREDICTIONS: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "expected_order_value": MONEY,
     "predicted_clv_365d": MONEY,
     "churn_probability_90d": pl.Float64,
+    "predicted_spend_90d": MONEY,
+    "predicted_spend_90d_low": MONEY,
+    "predicted_spend_90d_high": MONEY,
 }
-
-
-@dataclass(frozen=True)
-class ValueModel:
-    """A value model as it is applied.
-
-    Attributes:
-        version: the as_of of the training as YYYYMMDD.
-        orders: on which days customers order.
-        orders_per_day: orders that the shop has on a customer's day with an order.
-        calibration: how its forecasts are corrected by the shop's past; None to leave them.
-        value: the value of an order; None for each customer's own mean.
-        status: fitted, or fallback and why.
-        why: why the forecasts are corrected, or are not.
-    """
-
-    version: int
-    orders: Orders
-    orders_per_day: float
-    calibration: Calibration | None
-    value: GammaGamma | None
-    status: str
-    why: str
 
 
 def _up_to(models: pl.LazyFrame, as_of: date) -> pl.DataFrame:
@@ -142,19 +119,25 @@ def value_model(
     judged = metrics.collect()
     part, fitted, status = _orders_model(customers, judged, as_of)
     per_day = orders_per_day(customers)
-    corrected, reason = _calibration(part, fitted.model, per_day, judged, purchases, as_of)
-    value, why = _value(customers)
-    if why is not None:
-        status = f"{'fallback:' if status == 'fitted' else f'{status};'} {why}"
+    days = per_day_of(purchases, as_of)
+    verdict = verdict_on_calibration(judged, as_of)
+    corrected = _calibration(part, fitted.model, per_day, verdict, days, as_of)
+    values = fit_order_values(customers)
+    if values.remark is not None:
+        status = f"{'fallback:' if status == 'fitted' else f'{status};'} {values.remark}"
+    choice = ForecastChoice(part, verdict.chance, verdict.number)
+    windows = {horizon: past_windows(days, as_of, choice, horizon) for horizon in MOST}
     count = customers.height
-    rows = _rows(part, fitted, count) + _rows(VALUE, value, count)
-    for name, values in {ORDERS_PER_DAY: {"mean": per_day}, **corrected}.items():
-        rows += _given(name, values, count)
+    used = values.fitted if values.why is None else None
+    rows = fitted_rows(part, fitted, count) + fitted_rows(VALUE, used, count)
+    further = {**corrected, **values.rows, **fit_intervals(windows, of_customers=WINDOW).rows()}
+    for name, given in {ORDERS_PER_DAY: {"mean": per_day}, **further}.items():
+        rows += given_rows(name, given, count)
     new = pl.DataFrame(rows, schema_overrides={"standard_error": pl.Float64}).with_columns(
         model_version=pl.lit(version_of(as_of), pl.Int64),
         trained_as_of=pl.lit(as_of),
         status=pl.lit(status),
-        calibration=pl.lit(reason),
+        calibration=pl.lit(verdict.why),
     )
     return pl.concat([kept, VALUE_MODEL.conform(new)])
 
@@ -163,23 +146,20 @@ def _calibration(
     part: str,
     model: Any,
     per_day: float,
-    metrics: pl.DataFrame,
-    purchases: pl.LazyFrame,
+    verdict: CalibrationVerdict,
+    days: pl.DataFrame,
     as_of: date,
-) -> tuple[dict[str, dict[str, float]], str]:
-    """The parameters of the correction by part, and why there is one or none."""
-    verdict = verdict_on_calibration(metrics, as_of)
+) -> dict[str, dict[str, float]]:
+    """The parameters of the correction by part."""
     if part == NAIVE or not (verdict.chance or verdict.number):
-        return {}, verdict.why
-    days = per_day_of(purchases, as_of)
-    learnt = to_learn_from(days, as_of).learnt(days)
-    found = fit_calibration(learnt, model, per_day)
+        return {}
+    found = fit_calibration(to_learn_from(days, as_of).learnt(days), model, per_day)
     used = replace(
         found,
         chance=found.chance if verdict.chance else None,
         number=found.number if verdict.number else None,
     )
-    return used.rows(), verdict.why
+    return used.rows()
 
 
 def _is_judged_since(metrics: pl.DataFrame, models: pl.DataFrame, as_of: date) -> bool:
@@ -233,7 +213,7 @@ def customer_value(
     customers = _histories(features)
     rows = customers.select("customer_id", "historic_clv", "is_churned")
     versions = _up_to(models, as_of)
-    model = _from_rows(versions.filter(pl.col("model_version") == pl.max("model_version")))
+    model = ValueModel.of_rows(versions.filter(pl.col("model_version") == pl.max("model_version")))
     if model is None:
         unknown = [pl.lit(None, dtype=kind).alias(name) for name, kind in _PREDICTIONS.items()]
         valued, version, status = rows.with_columns(unknown), None, _not_fitted(customers)
@@ -299,75 +279,20 @@ def _orders_model(
     return NAIVE, nothing, f"fallback: {why}; {worse}: everybody's rate so far"
 
 
-def _value(customers: pl.DataFrame) -> tuple[Fitted[GammaGamma] | None, str | None]:
-    """The model of order values, or the reason why there is none."""
-    paid = customers.filter(pl.col("order_value") > 0)
-    if not paid.height:
-        return None, "no customer has paid anything: an order is worth nothing"
-    own = paid["order_value"].to_numpy()
-    fitted = fit_gamma_gamma(paid["orders"].to_numpy().astype(np.float64), own)
-    why = gamma_gamma_rejection(fitted.model, own)
-    return (fitted, None) if why is None else (None, why)
-
-
-def _rows(part: str, fitted: Fitted[Any] | None, customers: int) -> list[dict[str, object]]:
-    found = parameters(fitted.model) if fitted else {}
-    # What has no parameters is a row all the same: it is the model.
-    if fitted is None or not found:
-        return _given(part, {"none": 0.0}, fitted.customers if fitted else customers)
-    likely = {"log_likelihood": fitted.log_likelihood}
-    return [
-        {**row, **likely, "standard_error": fitted.errors.get(str(row["parameter"]))}
-        for row in _given(part, found, fitted.customers)
-    ]
-
-
-def _given(part: str, values: Mapping[str, float], customers: int) -> list[dict[str, object]]:
-    return [
-        {
-            "part": part,
-            "parameter": name,
-            "value": value,
-            "standard_error": None,
-            "log_likelihood": None,
-            "trained_on": customers,
-        }
-        for name, value in values.items()
-    ]
-
-
-def _from_rows(rows: pl.DataFrame) -> ValueModel | None:
-    if not rows.height:
-        return None
-    found: dict[str, dict[str, float]] = {}
-    for part, parameter, value in rows.select("part", "parameter", "value").iter_rows():
-        found.setdefault(part, {})[parameter] = value
-    name = next(name for name in _KINDS if name in found)
-    value = found[VALUE]
-    return ValueModel(
-        version=rows["model_version"][0],
-        orders=_KINDS[name](**({} if name == NAIVE else found[name])),
-        # Models of earlier versions knew days only, and were not corrected.
-        orders_per_day=found.get(ORDERS_PER_DAY, {"mean": 1.0})["mean"],
-        calibration=Calibration.of_rows(found),
-        value=GammaGamma(**value) if "none" not in value else None,
-        status=rows["status"][0],
-        why=rows["calibration"][0] or "none: the model is of an earlier version",
-    )
-
-
 def _predicted(model: ValueModel, customers: pl.DataFrame, discount_rate: float) -> pl.DataFrame:
     seen = Histories.each(customers)
-    paid = customers["order_value"].to_numpy()
     orders = customers["orders"].to_numpy().astype(np.float64)
-    value = paid if model.value is None else model.value.expected_value(orders, paid)
+    value = model.values.expected(orders, customers["order_value"].to_numpy())
     own = forecast(model.orders, customers, model.orders_per_day)
-    corrected = own if model.calibration is None else model.calibration.applied(customers, own)
-    # The correction is of 90 days; what follows moves with it.
-    factor = model.orders_per_day * np.divide(
-        *(corrected.orders, own.orders), out=np.ones_like(own.orders), where=own.orders > 0
+    used = own if model.calibration is None else model.calibration.applied(customers, own)
+    expected = [
+        orders_within(model.orders, seen, own, used, model.orders_per_day, days)
+        for days in _QUARTERS[1:]
+    ]
+    spend = value * expected[0]
+    low, high = (
+        (None, None) if model.intervals is None else model.intervals.ends(1 - used.no_order, spend)
     )
-    expected = [factor * model.orders.expected_orders(seen, days) for days in _QUARTERS[1:]]
     frame = pl.DataFrame(
         {
             "p_alive": model.orders.p_alive(seen),
@@ -375,11 +300,15 @@ def _predicted(model: ValueModel, customers: pl.DataFrame, discount_rate: float)
             "expected_orders_365d": expected[-1],
             "expected_order_value": value,
             "predicted_clv_365d": value * _discounted(expected, discount_rate),
-            "churn_probability_90d": corrected.no_order,
+            "churn_probability_90d": used.no_order,
+            "predicted_spend_90d": spend,
         }
+    ).with_columns(
+        predicted_spend_90d_low=pl.lit(None, pl.Float64) if low is None else pl.Series(low),
+        predicted_spend_90d_high=pl.lit(None, pl.Float64) if high is None else pl.Series(high),
     )
-    cents = pl.selectors.by_name("expected_order_value", "predicted_clv_365d")
-    return frame.with_columns(cents.round(2).cast(MONEY))
+    money = [name for name, kind in _PREDICTIONS.items() if kind == MONEY]
+    return frame.with_columns(pl.col(money).round(2).cast(MONEY))
 
 
 def _discounted(expected: list[Floats], rate: float) -> Floats:

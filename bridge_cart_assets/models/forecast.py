@@ -6,6 +6,7 @@ Belongs here: the forecast of a model as it is. Does not belong here: correcting
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from bridge_cart_assets.models.buy_till_you_die import Histories, Orders
@@ -55,3 +56,33 @@ def orders_per_day(customers: pl.DataFrame) -> float:
     """
     orders, days = customers.select(pl.sum("orders"), (pl.col("frequency") + 1).sum()).row(0)
     return float(orders / days)
+
+
+def orders_within(
+    model: Orders,
+    seen: Histories,
+    own: Forecast,
+    used: Forecast,
+    orders_per_day: float,
+    days: float,
+) -> Floats:
+    """Orders expected in any number of days: a correction moves all by the factor of 90 days.
+
+    Args:
+        model: knows days with an order.
+        seen: the history of each customer.
+        own: the forecast of the model as it is.
+        used: the one that is used.
+        orders_per_day: as `forecast` takes it.
+        days: from now on.
+
+    >>> from bridge_cart_assets.models.buy_till_you_die import NaiveRate
+    >>> customers = pl.DataFrame({"frequency": [1], "t_x": [60], "tenure_days": [90]})
+    >>> own = forecast(NaiveRate(), customers)
+    >>> half = Forecast(own.no_order, own.orders / 2)
+    >>> orders_within(NaiveRate(), Histories.each(customers), own, half, 1.0, 180).tolist()
+    [1.0]
+    """
+    factor = np.divide(used.orders, own.orders, out=np.ones_like(own.orders), where=own.orders > 0)
+    expected: Floats = factor * orders_per_day * model.expected_orders(seen, days)
+    return expected

@@ -30,6 +30,8 @@ def scores(forecast: Forecast, actual: Floats) -> dict[str, float]:
             the customers with the most orders;
         auc: chance that, of a customer with and a customer without an order, the latter has the
         higher churn_probability_90d (Hanley and McNeil 1982); absent when all do the same;
+        decile_error: mean gap between expected and actual orders of ten groups of equal size by
+            what was expected, as a share of the mean of all (absent when none came);
         brier: mean squared error of churn_probability_90d (Brier 1950);
         calibration_error: mean gap between it and the share that did not order, in ten bins of
         equal size by probability.
@@ -55,6 +57,8 @@ def scores(forecast: Forecast, actual: Floats) -> dict[str, float]:
         "brier": float(((churn - gone) ** 2).mean()),
         "calibration_error": calibration_error(churn, gone),
     }
+    if total:
+        found["decile_error"] = calibration_error(expected, actual) / (total / actual.size)
     area = auc(churn, gone)
     return found if area is None else {**found, "auc": area}
 
@@ -93,6 +97,8 @@ def auc(score: Floats, is_positive: Floats) -> float | None:
 
 def calibration_error(probability: Floats, happened: Floats) -> float:
     """Mean gap between probability and share, over bins of equal size, weighted by size.
+
+    Expected and actual numbers are compared likewise.
 
     >>> calibration_error(np.array([0.5, 0.5]), np.array([1.0, 0.0]))
     0.0

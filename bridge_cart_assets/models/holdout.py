@@ -10,7 +10,6 @@ The measure is the naive rate: each customer goes on ordering as until now
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,29 +19,35 @@ from bridge_cart_assets.models.buy_till_you_die import (
     NaiveRate,
     Orders,
     fit_bg_nbd,
-    fit_gamma_gamma,
     fit_nbd,
 )
 from bridge_cart_assets.models.calibration import fit_calibration
 from bridge_cart_assets.models.forecast import forecast, orders_per_day
 from bridge_cart_assets.models.forecast_errors import scores
 from bridge_cart_assets.models.likelihood import Floats
+from bridge_cart_assets.models.order_values import fit_order_values
 from bridge_cart_assets.models.past_days import per_day, seen_until, to_judge_on
+from bridge_cart_assets.models.past_windows import past_windows
 from bridge_cart_assets.models.value_judgement import (
+    AGREEMENT,
     CALIBRATED,
     DATA,
     DECISIVE,
     NAIVE,
     VALUE,
-    gamma_gamma_rejection,
+    Row,
+    metric_row,
+    two_sided_gate,
     version_of,
 )
 from bridge_cart_assets.models.value_requirements import Needed, needs_of
+from bridge_cart_assets.models.window_metrics import choice_by, window_metrics
 from bridge_cart_assets.tables.gold import MODEL_METRICS
 from bridge_cart_assets.thresholds import THRESHOLDS
 from bridge_cart_assets.transforms.windows import WINDOW
 
-Row = dict[str, Any]
+# Errors of more customers than these are the same in the digits that are shown.
+_JUDGED = 200_000
 # What a corrected forecast has to be better in than the model itself.
 _MEANS_OF_CALIBRATION = ("auc", "brier", "poisson_deviance")
 
@@ -72,10 +77,17 @@ def value_metrics(purchases: pl.LazyFrame, as_of: date) -> pl.DataFrame:
         return MODEL_METRICS.empty()
     data = data_metrics(needs_of(now), as_of)
     cut = as_of - timedelta(days=WINDOW)
+    customers = days["customer_id"].unique().sort()
+    sample = customers.gather_every(max(1, -(-customers.len() // _JUDGED))).to_frame()
+    days = days.join(sample, on="customer_id", how="semi")
     then = seen_until(days, cut)
     if not all(n.is_met for n in needs_of(then)):
         return data
-    return pl.concat([data, _metrics(list(_judged(days, then, cut)), as_of, cut)])
+    judged = _metrics(list(_judged(days, then, cut)), as_of, cut)
+    choice = choice_by(pl.concat([data, judged]), as_of)
+    windows = past_windows(days, as_of, choice)
+    past = [_metrics(list(rows), as_of, day) for day, rows in window_metrics(windows)]
+    return pl.concat([data, judged, *past])
 
 
 def data_metrics(needed: Sequence[Needed], as_of: date) -> pl.DataFrame:
@@ -86,7 +98,7 @@ def data_metrics(needed: Sequence[Needed], as_of: date) -> pl.DataFrame:
     >>> data_metrics(needed, date(2024, 7, 1)).select("metric", "value", "passed").rows()
     [('customers', 3.0, False), ('history_days', 180.0, True), ('repeat_customers', 2.0, False)]
     """
-    rows = [_row(DATA, n.metric, n.value, f">= {n.least}", passed=n.is_met) for n in needed]
+    rows = [metric_row(DATA, n.metric, n.value, f">= {n.least}", passed=n.is_met) for n in needed]
     return _metrics(rows, as_of, as_of)
 
 
@@ -105,10 +117,10 @@ def _judged(days: pl.DataFrame, then: pl.DataFrame, cut: date) -> Iterator[Row]:
     bg_nbd, nbd = fit_bg_nbd(groups).model, fit_nbd(groups).model
     least = THRESHOLDS.drop_out_visible
     is_visible = bg_nbd.drop_out >= least
-    yield _row("bg_nbd", "drop_out", bg_nbd.drop_out, f">= {least}", passed=is_visible)
+    yield metric_row("bg_nbd", "drop_out", bg_nbd.drop_out, f">= {least}", passed=is_visible)
     naive = scores(forecast(NaiveRate(), then, per_order_day), actual)
     for metric, value in naive.items():
-        yield _row(NAIVE, metric, value)
+        yield metric_row(NAIVE, metric, value)
     models: dict[str, Orders] = {"bg_nbd": bg_nbd, "nbd": nbd}
     is_better = {}
     for name, model in models.items():
@@ -116,7 +128,7 @@ def _judged(days: pl.DataFrame, then: pl.DataFrame, cut: date) -> Iterator[Row]:
         is_better[name] = found[DECISIVE] <= naive[DECISIVE]
         for metric, value in found.items():
             gate, passed = _gate(metric, value, naive)
-            yield _row(name, metric, value, gate, passed=passed)
+            yield metric_row(name, metric, value, gate, passed=passed)
     # As `customer_value` chooses between them.
     best = bg_nbd if is_visible and is_better["bg_nbd"] else nbd
     yield from _judged_calibration(days, then, best, cut)
@@ -129,7 +141,7 @@ def _judged_calibration(
     """Errors of the corrected forecast, each against that of the model's own."""
     past, least = to_judge_on(days, cut), THRESHOLDS.calibration_days
     count = len(past.days)
-    yield _row(CALIBRATED, "past_days", count, f">= {least}", passed=past.are_enough)
+    yield metric_row(CALIBRATED, "past_days", count, f">= {least}", passed=past.are_enough)
     if not past.are_enough:
         return
     per_order_day = orders_per_day(then)
@@ -141,33 +153,33 @@ def _judged_calibration(
     for metric, value in scores(found.applied(judged, own), actual).items():
         if metric in _MEANS_OF_CALIBRATION:
             gate, passed = _gate(metric, value, bounds)
-            yield _row(CALIBRATED, metric, value, gate, passed=passed)
+            yield metric_row(CALIBRATED, metric, value, gate, passed=passed)
         else:
-            yield _row(CALIBRATED, metric, value)
+            yield metric_row(CALIBRATED, metric, value)
 
 
 def _judged_value(then: pl.DataFrame, expected: Floats) -> Iterator[Row]:
     """Errors of expected order values, against the payments of the 90 days."""
-    count = then["orders"].to_numpy().astype(np.float64)
-    own = then["order_value"].to_numpy()
-    if not (own > 0).any():
+    found = fit_order_values(then)
+    if found.agreement is None:
         return
-    model = fit_gamma_gamma(count[own > 0], own[own > 0]).model
-    has_a_mean = gamma_gamma_rejection(model, own[own > 0]) is None
-    bound, agreement = THRESHOLDS.value_agreement, model.agreement(own[own > 0])
-    yield _row(VALUE, "agreement", agreement, f">= {bound}", passed=has_a_mean)
+    has_a_mean = found.why is None
+    gate = two_sided_gate(*AGREEMENT)
+    yield metric_row(VALUE, "agreement", found.agreement, gate, passed=has_a_mean)
+    yield metric_row(VALUE, "out_of_scale", found.above)
     if not has_a_mean:
         return
-    value = model.expected_value(count, own)
+    count, own = then["orders"].to_numpy().astype(np.float64), then["order_value"].to_numpy()
+    value = found.used.expected(count, own)
     orders, revenue = then["later_orders"].to_numpy(), then["later_revenue"].to_numpy()
     came = orders > 0
     if came.any():
         paid = np.maximum(revenue[came] / orders[came], 0.0)
         error, bound = (float(np.abs(guess[came] - paid).mean()) for guess in (value, own))
-        yield _row(VALUE, "mae", error, f"<= {bound:.6g}", passed=error <= bound)
+        yield metric_row(VALUE, "mae", error, f"<= {bound:.6g}", passed=error <= bound)
     total = float(revenue.sum())
     if total > 0:
-        yield _row(VALUE, "revenue_total_error", float(expected @ value) / total - 1)
+        yield metric_row(VALUE, "revenue_total_error", float(expected @ value) / total - 1)
 
 
 def _gate(metric: str, value: float, other: dict[str, float]) -> tuple[str | None, bool | None]:
@@ -178,14 +190,8 @@ def _gate(metric: str, value: float, other: dict[str, float]) -> tuple[str | Non
     bound = other[metric]
     if metric == "auc":
         return f">= {bound:.6g}", value >= bound
-    if metric in ("mae", "rmse"):
+    if metric in ("mae", "rmse", "decile_error"):
         return None, None
     if metric == "total_error":
         return f"within {abs(bound):.6g}", abs(value) <= abs(bound)
     return f"<= {bound:.6g}", value <= bound
-
-
-def _row(
-    model: str, metric: str, value: float, gate: str | None = None, *, passed: bool | None = None
-) -> Row:
-    return {"model": model, "metric": metric, "value": float(value), "gate": gate, "passed": passed}

@@ -17,12 +17,15 @@ from bridge_cart_assets.transforms.windows import WINDOW
 
 DATA, NAIVE, VALUE = "value_data", "own_rate", "gamma_gamma"
 CALIBRATED = "calibrated"
+Row = dict[str, Any]
 # The score that decides whether a model is worse than the naive rate: it is least for those who
 # say what they believe, which neither the error of the total (one good guess) nor the mean
 # absolute error (most customers order nothing, so it likes zeros) is.
 DECISIVE = "brier"
 # The score that decides whether the expected number of orders is corrected.
 NUMBER_DECISIVE = "poisson_deviance"
+# What customers pay, as a share of what Gamma-Gamma expects of them, lies between these.
+AGREEMENT = (THRESHOLDS.value_agreement, THRESHOLDS.value_agreement_most)
 
 
 def version_of(as_of: date) -> int:
@@ -184,7 +187,8 @@ def gamma_gamma_rejection(model: GammaGamma, own: Floats) -> str | None:
         model: fitted to them.
         own: mean value of the orders of each customer.
 
-    Levels with the mean 2 x 10 / (3 - 1) = 10 agree with order values of 5, not with those of 4:
+    Levels with the mean 2 x 10 / (3 - 1) = 10 agree with order values of 5, not with those of 4,
+    nor with those of 21:
 
     >>> import numpy as np
     >>> model = GammaGamma(p=2.0, q=3.0, v=10.0)
@@ -192,12 +196,35 @@ def gamma_gamma_rejection(model: GammaGamma, own: Floats) -> str | None:
     True
     >>> print(gamma_gamma_rejection(model, np.array([4.0])))  # doctest: +NORMALIZE_WHITESPACE
     order values are too uneven for Gamma-Gamma (what customers pay is 0.40 of what it expects of
-    them, 0.5 is needed): an order is worth the customer's own mean
+    them, 0.5 to 2 is needed): an order is worth the customer's own mean
+    >>> gamma_gamma_rejection(model, np.array([21.0])) is None
+    False
     """
-    agreement, least = model.agreement(own), THRESHOLDS.value_agreement
-    if agreement >= least:
+    agreement, (least, most) = model.agreement(own), AGREEMENT
+    if least <= agreement <= most:
         return None
     return (
         f"order values are too uneven for Gamma-Gamma (what customers pay is {agreement:.2f} of "
-        f"what it expects of them, {least} is needed): an order is worth the customer's own mean"
+        f"what it expects of them, {two_sided_gate(least, most)} is needed): an order is worth the "
+        "customer's own mean"
     )
+
+
+def two_sided_gate(least: float, most: float) -> str:
+    """A gate with two sides, in words.
+
+    >>> two_sided_gate(0.5, 2.0)
+    '0.5 to 2'
+    """
+    return f"{least:g} to {most:g}"
+
+
+def metric_row(
+    model: str, metric: str, value: float, gate: str | None = None, *, passed: bool | None = None
+) -> Row:
+    """One row of gold/model_metrics, without its version.
+
+    >>> metric_row("bg_nbd", "auc", 0.8)["value"]
+    0.8
+    """
+    return {"model": model, "metric": metric, "value": float(value), "gate": gate, "passed": passed}

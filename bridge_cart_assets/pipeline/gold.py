@@ -37,6 +37,7 @@ from bridge_cart_assets.models.segment_history import (
     metrics_from,
     updated_history,
 )
+from bridge_cart_assets.models.spend_forecast import spend_forecast
 from bridge_cart_assets.pipeline.gold_inputs import (
     SEEN,
     GoldInputs,
@@ -70,6 +71,7 @@ from bridge_cart_assets.tables.gold import (
     SEGMENT_METRICS,
     SEGMENT_MIGRATION,
     SEGMENT_MODEL,
+    SPEND_FORECAST,
     TRAINING_STATES,
     VALUE_MODEL,
 )
@@ -244,6 +246,7 @@ def recipes(discount_rate: float, retrain: bool = False) -> tuple[Recipe, ...]:
             *(CUSTOMER_VALUE, (features, VALUE_MODEL), worth),
             reads=(features, VALUE_MODEL, PURCHASES),
         ),
+        Recipe(SPEND_FORECAST, (CUSTOMER_VALUE, VALUE_MODEL), spend_forecast),
         Recipe(
             *(KPI_MOVES, (PURCHASES,), kpi_moves),
             of_everybody=True,

@@ -59,6 +59,20 @@ class CustomerValue(Schema):
     expected_order_value = money("Expected value of an order (Gamma-Gamma)", nullable=True)
     predicted_clv_365d = money("Discounted value of the next 365 days", nullable=True)
     clv = money("historic_clv + predicted_clv_365d", nullable=True)
+    predicted_spend_90d = money(
+        "expected_orders_90d * expected_order_value: expected net spend of the next 90 days, "
+        "not discounted",
+        nullable=True,
+    )
+    predicted_spend_90d_low = money(
+        "Low end of its 80 % interval: four of five comparable customers spend between both ends; "
+        "null without a past window to learn it from",
+        nullable=True,
+    )
+    predicted_spend_90d_high = money(
+        "High end of its 80 % interval; 0 where four of five comparable customers spend nothing",
+        nullable=True,
+    )
     churn_probability_90d = number("1 - P(at least one order in 90 days)", nullable=True)
     churn_band = text("low < 1/3 <= medium <= 2/3 < high", nullable=True)
     is_churned = flag("No sale in the 90 days up to as_of")
@@ -427,7 +441,8 @@ class ValueModel(Schema):
     model_version = integer("Version: its as_of as a number, YYYYMMDD", key=True)
     part = text(
         "bg_nbd, nbd or own_rate (days with an order), orders_per_day, gamma_gamma (order value); "
-        "signal_mean, signal_scale, calibrated_chance, calibrated_orders (correction)",
+        "signal_mean, signal_scale, calibrated_chance, calibrated_orders (correction); "
+        "order_value_limit; spend_band_*, spend_total_*, past_expected_*, past_spent_* (intervals)",
         key=True,
     )
     parameter = text("Name of the parameter", key=True)
@@ -440,11 +455,31 @@ class ValueModel(Schema):
     calibration = text("What is corrected and why, as in gold/customer_value", nullable=True)
 
 
+class SpendForecast(Schema):
+    """One row per forecast of the shop: the current ones, and those of past windows."""
+
+    forecast_from = day("Last day that the forecast knows; as_of in the current one", key=True)
+    horizon_days = integer("Days that are forecast: 90 or 365", key=True)
+    until = day("The last of them")
+    expected = money(
+        "Expected net spend, not discounted, of the customers who had bought by forecast_from"
+    )
+    low = money("Low end of its 80 % interval; null where interval says why", nullable=True)
+    high = money("High end of its 80 % interval", nullable=True)
+    spent = money("What these customers spent, net; null in the current forecast", nullable=True)
+    is_within = flag("Whether spent lies within low and high; null without both", nullable=True)
+    past_windows = integer("Windows that were over by then, and make the interval")
+    interval = text("What makes the interval, or 'none: why'")
+    model_version = integer("Version of the value model")
+
+
 class ModelMetrics(Schema):
     """One row per model version and metric."""
 
     model = text(
-        "The model: segments, bg_nbd, nbd, own_rate, calibrated, gamma_gamma, value_data", key=True
+        "The model: segments, bg_nbd, nbd, own_rate, calibrated, gamma_gamma, spend, value_data; "
+        "with @ and a day: on the 90 days after this day",
+        key=True,
     )
     model_version = integer("Its version", key=True)
     metric = text("Name of the metric", key=True)
@@ -571,6 +606,11 @@ VALUE_MODEL = Table(
     schema=ValueModel,
     description="The value model as parameters with standard errors, every version.",
 )
+SPEND_FORECAST = Table(
+    path="gold/spend_forecast",
+    schema=SpendForecast,
+    description="What the customers will spend in all, with an interval, and earlier forecasts.",
+)
 MODEL_METRICS = Table(
     path="gold/model_metrics",
     schema=ModelMetrics,
@@ -595,6 +635,7 @@ TABLES = (
     RFM_MODEL,
     MODEL_DRIFT,
     VALUE_MODEL,
+    SPEND_FORECAST,
     MODEL_METRICS,
 )
 

@@ -2,6 +2,8 @@
 
     python -m bridge_cart_tests.benchmarks.value holdout    90 days of every shop, as Markdown
     python -m bridge_cart_tests.benchmarks.value real       those of real records only
+    python -m bridge_cart_tests.benchmarks.value intervals  80 % intervals on real records
+    python -m bridge_cart_tests.benchmarks.value runs       likewise, through `bridge-cart run`
     python -m bridge_cart_tests.benchmarks.value million    fit and score 1,000,000 customers
 
 The shops are the CDNOW sample (its purchases come with a package, see `models.cdnow`), the
@@ -11,6 +13,8 @@ synthetic shop with four seeds, and Online Retail when BRIDGE_CART_REAL_DATA nam
 import argparse
 import os
 import resource
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +29,7 @@ import polars as pl
 
 from bridge_cart_assets.generator.arguments import Shop
 from bridge_cart_assets.generator.shop import generate
+from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.models.buy_till_you_die import (
     BgNbd,
     Histories,
@@ -39,8 +44,12 @@ from bridge_cart_assets.models.forecast_errors import scores
 from bridge_cart_assets.models.holdout import value_metrics
 from bridge_cart_assets.models.likelihood import Floats
 from bridge_cart_assets.models.past_days import per_day, seen_until
+from bridge_cart_assets.models.spend_forecast import spend_forecast
+from bridge_cart_assets.models.spend_intervals import CustomerBands, lies_within
+from bridge_cart_assets.models.value_rows import ValueModel
 from bridge_cart_assets.tables.columns import MONEY
-from bridge_cart_assets.tables.gold import VALUE_MODEL
+from bridge_cart_assets.tables.gold import CUSTOMER_VALUE, SPEND_FORECAST, VALUE_MODEL
+from bridge_cart_assets.tables.silver import PURCHASES
 from bridge_cart_assets.transforms.windows import WINDOW
 from bridge_cart_tests.generator.statistics.shops import SEEDS, clean, online_retail
 from bridge_cart_tests.models.cdnow import fetched, orders
@@ -53,6 +62,11 @@ DAYS, CUSTOMERS = 540, 20_000
 HEADER = (
     "| shop | customers | did not order | model | total | MAE | deviance | AUC | Brier "
     "| calibration |"
+)
+
+INTERVALS_HEADER = (
+    "| shop | customers | expected | 80 % interval | spent | within | as it stands "
+    "| with a range |\n|---|--:|--:|---|--:|--:|--:|--:|"
 )
 
 
@@ -162,6 +176,136 @@ def corrected(lines: pl.LazyFrame, then: pl.DataFrame, cut: date) -> Forecast:
     )
 
 
+def intervals() -> None:
+    """Expected spend of 90 days of real records, by what was known before, against what came."""
+    print(INTERVALS_HEADER)
+    for name, sold, last in shops(synthetic=False):
+        lines = sold.lazy().with_columns(
+            pl.col("net_amount").cast(MONEY), kind=pl.lit("sale"), source=pl.lit("purchases")
+        )
+        cut = last - timedelta(days=WINDOW)
+        known = lines.filter(pl.col("purchase_day") <= cut)
+        then = seen_until(per_day(lines, last), cut)
+        spent = known.group_by("customer_id").agg(net_revenue=pl.sum("net_amount").cast(MONEY))
+        features = then.lazy().join(spent, on="customer_id")
+        metrics = value_metrics(known, cut).lazy()
+        rows = value_model(VALUE_MODEL.empty().lazy(), features, metrics, known, cut)
+        value = customer_value(features, rows.lazy(), known, cut, 0.1)
+        model = ValueModel.of_rows(rows)
+        if model is None or model.intervals is None:
+            print(f"| {name} | {then.height:,} | no past window | | | | | |")
+            continue
+        forecasts = spend_forecast(value.lazy(), rows.lazy(), cut)
+        [now] = forecasts.filter(forecast_from=cut, horizon_days=WINDOW).rows(named=True)
+        both = then.join(value, on="customer_id")
+        came = both["later_revenue"].to_numpy()
+        low, high = (
+            both[f"predicted_spend_90d_{end}"].cast(pl.Float64).to_numpy()
+            for end in ("low", "high")
+        )
+        spend = both["predicted_spend_90d"].cast(pl.Float64).to_numpy()
+        chance = 1 - both["churn_probability_90d"].to_numpy()
+        cells = (
+            f"{then.height:,}",
+            f"{now['expected']:,.0f}",
+            f"{now['low']:,.0f} to {now['high']:,.0f}",
+            f"{came.sum():,.0f}",
+            f"{model.intervals.covered(chance, spend, came).mean():.1%}",
+            f"{lies_within(low, high, came).mean():.1%}",
+            f"{lies_within(low, high, came)[high > 0].mean():.1%} of {(high > 0).mean():.0%}",
+        )
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+def runs() -> None:
+    """What `bridge-cart run` says on a day of real records, against the 90 days after it.
+
+    Every shop is run twice: up to the day, and with what came after it.
+    """
+    print("| shop, known up to | customers | expected | 80 % interval | spent | customers within |")
+    print("|---|--:|--:|---|--:|--:|")
+    for name, cut, land in _real_shops():
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            land(root / "landing", cut)
+            _run(root)
+            shop, customers, bands = _forecast_of(root)
+            land(root / "landing", cut + timedelta(days=WINDOW))
+            _run(root)
+            came = _spent_after(root, cut)
+        both = customers.join(came, on="customer_id", how="left").with_columns(
+            pl.col("spent").fill_null(0.0)
+        )
+        spend, spent = both["predicted_spend_90d"].to_numpy(), both["spent"].to_numpy()
+        covered = bands.covered(1 - both["churn_probability_90d"].to_numpy(), spend, spent)
+        expected, low, high = shop
+        print(
+            f"| {name}, {cut} | {both.height:,} | {expected:,.0f} | {low:,.0f} to {high:,.0f} "
+            f"| {spent.sum():,.0f} | {covered.mean():.1%} |"
+        )
+
+
+def _real_shops() -> Iterator[tuple[str, date, Callable[[Path, date], None]]]:
+    with tempfile.TemporaryDirectory() as folder:
+        sample = orders(fetched(Path(folder)))
+    for cut in CDNOW_CUTS:
+        yield "CDNOW", cut, partial(_land_cdnow, sample)
+    if root := os.environ.get("BRIDGE_CART_REAL_DATA"):
+        for cut in RETAIL_CUTS[1:]:
+            yield "Online Retail", cut, partial(_land_retail, Path(root) / "online_retail")
+
+
+def _land_cdnow(sample: pl.DataFrame, landing: Path, last: date) -> None:
+    # One file per last day: what an earlier one had is the same record again.
+    folder = landing / "purchases"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = sample.with_row_index("order_id").filter(pl.col("day") <= last)
+    lines.rename({"day": "purchase_date", "amount": "purchase_amount"}).write_csv(
+        folder / f"{last}.csv"
+    )
+
+
+def _land_retail(source: Path, landing: Path, last: date) -> None:
+    folder = landing / "online_retail"
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in source.glob("*.csv"):
+        if file.stem <= last.isoformat():
+            shutil.copy(file, folder)
+
+
+def _run(root: Path) -> None:
+    environment = {**os.environ, "BRIDGE_CART_DATA": str(root)}
+    environment["BRIDGE_CART_START_DATE"] = "1997-01-01"
+    command = [sys.executable, "-m", "bridge_cart_assets", "run"]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+
+
+def _forecast_of(root: Path) -> tuple[tuple[float, float, float], pl.DataFrame, CustomerBands]:
+    lake = Lake(str(root / "lake"))
+    rows = lake.snapshot(SPEND_FORECAST).read().filter(horizon_days=WINDOW)
+    now = rows.filter(pl.col("forecast_from") == pl.max("forecast_from"))
+    expected, low, high = now.select(pl.col("expected", "low", "high").cast(pl.Float64)).row(0)
+    value = (
+        lake.snapshot(CUSTOMER_VALUE)
+        .read()
+        .select(
+            *("customer_id", "churn_probability_90d"),
+            pl.col("predicted_spend_90d").cast(pl.Float64),
+        )
+    )
+    model = ValueModel.of_rows(lake.snapshot(VALUE_MODEL).read())
+    assert model is not None
+    assert model.intervals is not None
+    return (expected, low, high), value, model.intervals
+
+
+def _spent_after(root: Path, cut: date) -> pl.DataFrame:
+    """What each customer spent in the 90 days after a day, net of refunds."""
+    lines = Lake(str(root / "lake")).snapshot(PURCHASES).read()
+    counted = lines.filter(pl.col("kind").is_in(["sale", "refund"]), pl.col("purchase_day") > cut)
+    return counted.group_by("customer_id").agg(spent=pl.sum("net_amount").cast(pl.Float64))
+
+
 def million() -> None:
     """Fit and score customers who do what BG/NBD says, seen for up to two years."""
     rng = np.random.default_rng(1)
@@ -215,11 +359,13 @@ def million() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("what", choices=["holdout", "real", "million"])
+    parser.add_argument("what", choices=["holdout", "real", "intervals", "runs", "million"])
     asked = parser.parse_args(sys.argv[1:])
     run: dict[str, Callable[[], None]] = {
         "holdout": holdout,
         "real": partial(holdout, False),
+        "intervals": intervals,
+        "runs": runs,
         "million": million,
     }
     run[asked.what]()

@@ -22,6 +22,7 @@ from bridge_cart_assets.tables.gold import (
     SEGMENT_METRICS,
     SEGMENT_MIGRATION,
     SEGMENT_MODEL,
+    SPEND_FORECAST,
     TRAINING_STATES,
     VALUE_MODEL,
 )
@@ -32,7 +33,7 @@ from bridge_cart_assets.tables.table import Table
 # The models' versions depend on when the pipeline ran, and with them what is made from them.
 MODEL_DEPENDENT = (
     *(SEGMENT_MODEL, CUSTOMER_SEGMENTS, CUSTOMER_HISTORY, SEGMENT_METRICS, SEGMENT_MIGRATION),
-    *(MODEL_DRIFT, MODEL_METRICS, VALUE_MODEL, CUSTOMER_VALUE),
+    *(MODEL_DRIFT, MODEL_METRICS, VALUE_MODEL, CUSTOMER_VALUE, SPEND_FORECAST),
     *(RFM_MODEL, CUSTOMER_RFM, RFM_MIGRATION),
 )
 ALL = (*SILVER, *GOLD_TABLES)

@@ -5,6 +5,7 @@ import io
 import os
 import shlex
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
 
@@ -114,6 +115,29 @@ def test_the_page_names_segment_state_and_what_to_do(client: TestClient) -> None
     assert text(page["summary"]) == "Growth: Who they are, 2.What to do: What to do, 2."
     (card,) = page.all(".//section[@aria-labelledby='customer-title']")
     assert "seg-2" in card.get("class", "")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        ("0.00", "0.00", "spend nothing."),
+        ("0.00", "1234.50", "spend at most 1.23k."),
+        ("12.00", "81.37", "spend between 12 and 81.4."),
+    ],
+)
+def test_a_range_is_in_words_that_a_reader_understands(
+    tmp_path: Path, low: str, high: str, said: str
+) -> None:
+    names = ("predicted_spend_90d", "predicted_spend_90d_low", "predicted_spend_90d_high")
+    own = dict(zip(names, (Decimal("40.00"), Decimal(low), Decimal(high)), strict=True))
+    page = seen(browse(write_customers(tmp_path, [person(1, **own)])))
+    assert text(page["spend"]) == f"In the next 90 days four of five customers like this one {said}"
+    rows = {row[0]: row[1] for row in cells(page, "expected")}
+    assert rows["Expected in 90 days"] == "40.00"
+
+
+def test_without_an_interval_there_is_no_sentence_about_one(client: TestClient) -> None:
+    assert not seen(client).all(".//p[@id='spend']")
 
 
 def test_the_headlines_say_the_band_in_words(client: TestClient) -> None:

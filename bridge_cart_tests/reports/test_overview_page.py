@@ -196,6 +196,52 @@ def test_the_week_is_three_sentences(page: Markup, ask: Ask) -> None:
     ]
 
 
+def forecast_row(back: int, spent: str | None, held: bool | None, interval: str = "80 %") -> Row:
+    day = AS_OF - timedelta(days=back)
+    return {
+        "forecast_from": day,
+        "horizon_days": 90,
+        "until": day + timedelta(days=90),
+        "expected": Decimal("25200.00"),
+        "low": None if interval != "80 %" else Decimal("19800.00"),
+        "high": None if interval != "80 %" else Decimal("31400.00"),
+        "spent": None if spent is None else Decimal(spent),
+        "is_within": held,
+        "interval": interval,
+    }
+
+
+def test_the_next_90_days_stand_beside_what_earlier_forecasts_said(tmp_path: Path) -> None:
+    rows = [
+        forecast_row(0, None, None),
+        {**forecast_row(0, None, None), "horizon_days": 365},
+        forecast_row(90, "26000.00", True),
+        forecast_row(180, "17000.00", False),
+        forecast_row(270, "25000.00", None, "none: why"),
+    ]
+    page = opened(tmp_path, {**shop(), "spend_forecast": rows})
+    (card,) = page.all(".//section[@aria-labelledby='spend-title']")
+    until = AS_OF + timedelta(days=90)
+    assert text(first_of(card, ".//p[@class='sub']")) == (
+        f"Those who have bought so far are expected to spend 25.2k up to {until}. Four of five "
+        "such forecasts come true between 19.8k and 31.4k. So did 1 of the 2 earlier ones that "
+        "can be judged."
+    )
+    verdicts = [text(row.findall("td")[-1]) for row in card.iter("tr") if row.findall("td")]
+    assert len(verdicts) == 4
+    assert verdicts[1:3] == ["yes", "no"]
+    assert "these days are still to come" in verdicts[0]
+    assert "there was no earlier forecast" in verdicts[3]
+
+
+def test_a_forecast_without_an_interval_says_why(tmp_path: Path) -> None:
+    rows = [forecast_row(0, None, None, "none: no forecast can be judged")]
+    page = opened(tmp_path, {**shop(), "spend_forecast": rows})
+    (card,) = page.all(".//section[@aria-labelledby='spend-title']")
+    said = text(first_of(card, ".//p[@class='sub']"))
+    assert said.endswith("may be off is not known: no forecast can be judged.")
+
+
 def test_every_table_of_the_catalogue_can_be_downloaded(page: Markup, client: TestClient) -> None:
     links = [a.get("href", "") for a in page["export-table"].iter("a")]
     assert links == [f"/export/{table.name}.csv" for table in TABLES]

@@ -36,7 +36,8 @@ COLUMNS = {
     " gender age income age_imputed income_imputed",
     "gold/customer_value": "customer_id as_of historic_clv p_alive expected_orders_90d"
     " expected_orders_365d expected_order_value predicted_clv_365d clv churn_probability_90d"
-    " churn_band is_churned model_version model_status",
+    " churn_band is_churned model_version model_status predicted_spend_90d predicted_spend_90d_low"
+    " predicted_spend_90d_high",
     "gold/customer_segments": "customer_id as_of segment_id segment_name distance margin"
     " model_version",
     "gold/customer_rfm": "customer_id recency_days orders net_revenue r_score f_score m_score"
@@ -56,6 +57,8 @@ COLUMNS = {
     "gold/segment_model": "model_version segment_id trained_as_of effective_from features centroid"
     " means scales segment_name",
     "gold/model_metrics": "model model_version metric value gate passed trained_as_of",
+    "gold/spend_forecast": "forecast_from horizon_days until expected low high spent is_within"
+    " past_windows interval model_version",
 }
 KEYS = {
     "raw/purchases": {"_fingerprint", "_pos"},
@@ -73,6 +76,7 @@ KEYS = {
     "gold/cohort_retention": {"cohort_month", "month_index"},
     "gold/segment_model": {"model_version", "segment_id"},
     "gold/model_metrics": {"model", "model_version", "metric"},
+    "gold/spend_forecast": {"forecast_from", "horizon_days"},
 }
 MONEY = ("revenue", "refunds", "discounts", "income", "clv", "amount", "predicted_clv_365d")
 

@@ -6,7 +6,7 @@ here: gold holds none, and of silver only orders and ids are read.
 """
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -21,6 +21,7 @@ from bridge_cart_assets.reports.customer.timeline import Timeline, timeline
 from bridge_cart_assets.reports.filters import PageQuery, quoted
 from bridge_cart_assets.reports.formatting import (
     Cell,
+    compact,
     compact_money,
     count,
     day,
@@ -63,6 +64,11 @@ _BANDS = {
     "medium": "may stay away",
     "high": "probably stays away",
 }
+_SPEND = {
+    "predicted_spend_90d": "Expected in 90 days",
+    "predicted_spend_90d_low": "Four of five like this one: at least",
+    "predicted_spend_90d_high": "and at most",
+}
 _REASONS = {
     "first_seen": "first purchase",
     "segment_changed": "other segment",
@@ -100,6 +106,7 @@ class Customer:
         lifecycle: new, active or lapsed, with the days since the latest purchase in words.
         rfm: a sentence on the RFM group, '' when there is none yet.
         status: a sentence on the predictions, '' when they are as they should be.
+        spend: what the next 90 days will bring, in a sentence, or ''.
         no_orders: why there are no orders here, '' when there are.
         ask_for_orders: the question by which the command line gives them.
         orders_note: a sentence on the rows that are left out, or ''.
@@ -114,6 +121,7 @@ class Customer:
     headlines: tuple[Headline, ...]
     rfm: str
     status: str
+    spend: str
     done: Sheet
     expected: Sheet
     timeline: Timeline | None
@@ -151,6 +159,7 @@ def customer(catalogue: Catalogue, asked: PageQuery) -> Customer | None:
             f"No customer with the id {quoted(customer_id)} has bought anything. "
             "The page of all customers finds an id by its beginning."
         )
+    spend = queries.spend(catalogue, customer_id)
     segment = queries.segment(catalogue, customer_id)
     states = queries.states(catalogue, customer_id)
     orders: list[queries.Order] = []
@@ -169,8 +178,9 @@ def customer(catalogue: Catalogue, asked: PageQuery) -> Customer | None:
         headlines=_headlines(done, worth),
         rfm=rfm_sentence(queries.rfm(catalogue, customer_id)),
         status=_status(worth),
+        spend=_spend_sentence(spend),
         done=_done_sheet(done),
-        expected=_expected_sheet(worth),
+        expected=_expected_sheet(worth, spend),
         timeline=timeline(states, done.as_of),
         history=_history_sheet(states if asked.in_full else states[-MOST_STATES:]),
         orders=_orders_sheet(orders),
@@ -242,6 +252,23 @@ def _status(worth: queries.Worth) -> str:
     return f"The predictions are those of a simpler model, which says: {worth.model_status}."
 
 
+def _spend_sentence(spend: queries.Spend) -> str:
+    """Between what the customer's spend will lie, in words: a range of nothing is not a range."""
+    low, high = spend.predicted_spend_90d_low, spend.predicted_spend_90d_high
+    if low is None or high is None:
+        return ""
+    four = "In the next 90 days four of five customers like this one"
+    if not high:
+        return f"{four} spend nothing."
+    if not low:
+        return f"{four} spend at most {compact(high)}."
+    return f"{four} spend between {compact(low)} and {compact(high)}."
+
+
+def _always(value: object) -> Callable[[object], object]:
+    return lambda _: value
+
+
 def _facts(name: str, title: str, table: Table, facts: Sequence[Column[Any]], row: object) -> Sheet:
     """Figures of one row of a gold table, one below the other."""
     return Sheet(
@@ -293,12 +320,18 @@ def _age(done: queries.CustomerFigures) -> Cell:
     return Cell(text, text, text)
 
 
-def _expected_sheet(worth: queries.Worth) -> Sheet:
+def _expected_sheet(worth: queries.Worth, spend: queries.Spend) -> Sheet:
     expected = partial(column, missing=NOT_PREDICTED)
+    # Of another row than the rest: the catalogue of an older version has no such columns.
+    of_spend = [
+        expected(name, title, money, of=_always(getattr(spend, name)))
+        for name, title in _SPEND.items()
+    ]
     facts = [
         column("historic_clv", "Worth so far", money),
         expected("predicted_clv_365d", "Expected in 365 days", money),
         expected("clv", "Together", money),
+        *of_spend,
         expected("expected_orders_90d", "Orders in 90 days", _ORDERS),
         expected("expected_orders_365d", "Orders in 365 days", _ORDERS),
         expected("expected_order_value", "Value of an order", money),

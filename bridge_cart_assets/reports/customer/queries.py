@@ -75,6 +75,27 @@ def worth(catalogue: Catalogue, customer_id: str) -> Worth | None:
 
 
 @dataclass(frozen=True)
+class Spend:
+    """What the customer is expected to spend in 90 days; None is what is not predicted."""
+
+    predicted_spend_90d: Decimal | None
+    predicted_spend_90d_low: Decimal | None
+    predicted_spend_90d_high: Decimal | None
+
+
+def spend(catalogue: Catalogue, customer_id: str) -> Spend:
+    """The customer's next 90 days; nothing when an older version built the catalogue."""
+    has_columns = """
+        SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'gold'
+        AND table_name = 'customer_value' AND column_name = 'predicted_spend_90d'
+    """
+    if not catalogue.value(has_columns):
+        return Spend(None, None, None)
+    source = "gold.customer_value WHERE customer_id = $customer"
+    return catalogue.read(Spend, source, {"customer": customer_id})[0]
+
+
+@dataclass(frozen=True)
 class Segment:
     """The customer's segment, and what its model says of it."""
 

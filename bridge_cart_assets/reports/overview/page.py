@@ -21,6 +21,7 @@ from bridge_cart_assets.reports.overview.charts import churn_chart, revenue_char
 from bridge_cart_assets.reports.overview.kpis import COMPARED_WITH, Kpi, kpis
 from bridge_cart_assets.reports.overview.sentences import what_changed
 from bridge_cart_assets.reports.overview.sold import anonymous_sentence, sold_sheet
+from bridge_cart_assets.reports.overview.spend import spend_sentence, spend_sheet
 from bridge_cart_assets.reports.page import Page
 from bridge_cart_assets.reports.segments.profiles import NO_REVENUE, NO_SEGMENTS
 from bridge_cart_assets.reports.segments.queries import weeks
@@ -43,6 +44,7 @@ class Overview:
         days: how many days the sparklines span.
         notices: what a reader has to know before any figure.
         remark: how much of the revenue has no customer.
+        about_spend: what is expected of the next 90 days, in words.
         meanings: what each kind of figure is, as the tables declare it.
     """
 
@@ -55,6 +57,8 @@ class Overview:
     kpis: tuple[Kpi, ...]
     sentences: tuple[str, ...]
     segments: Sheet
+    spend: Sheet
+    about_spend: str
     sold: Sheet
     churn: Chart
     revenue: Chart
@@ -64,7 +68,7 @@ class Overview:
     @property
     def sheets(self) -> tuple[Sheet, ...]:
         """The tables of the page."""
-        return (self.segments, self.sold, self.churn.sheet, self.revenue.sheet)
+        return (self.segments, self.spend, self.sold, self.churn.sheet, self.revenue.sheet)
 
 
 def overview(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
@@ -80,6 +84,7 @@ def overview(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
     figures = kpis(days, clv, queries.average_clv(catalogue), length + 1, there.first)
     recent = queries.revenue_weeks(catalogue, last, _WEEKS_IN_SENTENCES, 7)
     sold = queries.sold_so_far(catalogue)
+    forecasts = queries.spend_forecasts(catalogue)
     stopped = orders_stopped_sentence(days_by_source(catalogue))
     sentences = what_changed(days, recent, queries.segment_growth(catalogue, last), there.first)
     return Overview(
@@ -91,6 +96,8 @@ def overview(catalogue: Catalogue, asked: PageQuery) -> Overview | None:
         remark=anonymous_sentence(sold),
         kpis=figures,
         sentences=tuple(sentences),
+        spend=spend_sheet(forecasts),
+        about_spend=spend_sentence(forecasts),
         sold=sold_sheet(sold),
         segments=_segments_now(queries.segments_now(catalogue)),
         churn=churn_chart(weeks(catalogue, None, last, points, step), there.first, last, step),

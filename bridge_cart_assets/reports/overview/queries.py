@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 
 from bridge_cart_assets.reports.catalogue import Catalogue, D
+from bridge_cart_assets.tables.gold import SPEND_FORECAST
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,28 @@ def sold_so_far(catalogue: Catalogue) -> Sold | None:
         FROM gold.kpis_daily
     """
     return catalogue.ask(Sold, sql)[0]
+
+
+@dataclass(frozen=True)
+class ShopForecast:
+    """A forecast of what the customers spend in 90 days; None is what is not known (yet)."""
+
+    forecast_from: date
+    until: date
+    expected: Decimal
+    low: Decimal | None
+    high: Decimal | None
+    spent: Decimal | None
+    is_within: bool | None
+    interval: str
+
+
+def spend_forecasts(catalogue: Catalogue) -> list[ShopForecast]:
+    """The current forecast and those of past windows; none when an older version was here last."""
+    if SPEND_FORECAST not in catalogue.gold_tables():
+        return []
+    source = "gold.spend_forecast WHERE horizon_days = 90 ORDER BY forecast_from DESC"
+    return catalogue.read(ShopForecast, source)
 
 
 @dataclass(frozen=True)
