@@ -19,6 +19,7 @@ from bridge_cart_assets.ingestion.ledger import new_files
 from bridge_cart_assets.ingestion.offsets import MessagesLostError, Position
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.pipeline.gone_tables import refuse_gone_silver
 from bridge_cart_assets.pipeline.lake_format import refuse_other_format
 from bridge_cart_assets.pipeline.pending import latest_day, pending_days
 from bridge_cart_assets.pipeline.phases import phase
@@ -95,10 +96,12 @@ def plan(
     Raises:
         OtherFormatError: another version wrote the lake.
         SettingsError: silver was made with other settings.
+        DamagedTableError: a commit is torn, or a table of silver is gone.
     """
     refuse_torn(lake, STORED_TABLES)
     refuse_other_format(lake)
     refuse_other_settings(lake, settings.silver)
+    refuse_gone_silver(lake)
     versions = table_versions(lake)
     arrivals = frozenset(arrivals)
     files_of = sources if FILES in arrivals else ()
