@@ -4,10 +4,12 @@ import json
 import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from bridge_cart_assets.batch_days import DayRange
+from bridge_cart_assets.lake import writable
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.snapshot import DamagedTableError
 from bridge_cart_assets.pipeline.chain import refresh_silver
@@ -17,6 +19,7 @@ from bridge_cart_assets.pipeline.plan import plan
 from bridge_cart_assets.pipeline.rebuild import begin_rebuild, finish_rebuild
 from bridge_cart_assets.pipeline.silver import due_days
 from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.tables.ops import FILES
 from bridge_cart_assets.tables.silver import (
     CUSTOMER_REPEATS,
     CUSTOMERS,
@@ -217,3 +220,22 @@ def test_gold_does_not_follow_a_table_of_silver_that_is_gone(whole: Path, comman
     assert command("rebuild").returncode == 0
     assert "nothing new" in command("run").stdout
     assert orders(command) == before
+
+
+def test_a_lake_that_cannot_be_written_is_refused_in_two_lines(
+    whole: Path, command: Command
+) -> None:
+    (whole / "landing/purchases/2024-01-04.csv").write_text(f"{HEADER}O4,C1,2024-01-04,10\n")
+    locked = whole / "lake" / "ops" / "files"
+
+    def may(folder: Path, mode: int) -> bool:
+        # For root, as whom tests may run, everything can be written.
+        return folder != locked
+
+    with patch.object(writable.os, "access", may):
+        refused = command("run")
+    assert refused.returncode == 1
+    said = refused.stderr.splitlines()
+    assert said[0] == f"error: {locked} cannot be written by this user: nothing was done"
+    assert len(said) == 2
+    assert Lake(str(whole / "lake")).snapshot(FILES).rows == 3
