@@ -80,6 +80,7 @@ def test_neither_rows_nor_files_of_the_server_name_the_person(
     assert forget_words_on_servers(history.servers, WORDS, print)[0] == 0
 
 
+@pytest.mark.slow
 def test_who_reads_what_was_there_before_is_waited_for(
     instance: dg.DagsterInstance, postgres: Server, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
