@@ -57,8 +57,8 @@ def test_neither_rows_nor_files_of_the_server_name_the_person(
     postgres.ask("INSERT INTO notes VALUES ('PX-100')")
     # What an update has left, and what statistics quote.
     postgres.ask("UPDATE event_logs SET step_key = %s", SAYS)
+    postgres.ask("ANALYZE event_logs")
     postgres.ask("UPDATE event_logs SET step_key = NULL")
-    postgres.ask("ANALYZE")
     words = ("Vera Quillfeather", "vera.quill@example.org")
     assert bytes_on_disk(postgres, words)
     assert rows_with(postgres, words)
