@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ _ATTEMPTS = 4
 _BROKEN_OFF = re.compile(r"response body|IncompleteBody|IncompleteMessage")
 _PAGE = 1000
 _READ_BYTES = 4 * 1024**2
+# Up to so many bytes a file is put in one request, which can say what it may replace.
+_ONE_REQUEST_BYTES = 64 * 1024**2
 # What object_store writes about a request that failed.
 _REQUEST = re.compile(r"Error performing (\w+) (https?://[^/\s]+)(/\S*)?")
 _ABOUT = re.compile(
@@ -170,6 +173,54 @@ class ObjectStore:
 
         with store_errors(self.uri):
             obstore.put(self._client, path, content)
+
+    def replace(self, path: str, file: Path, etag: str) -> str:
+        """Put a file's content in the place of an object, whole; the ETag of what is there then.
+
+        What was noted about the object, its kind of content for instance, stays.
+
+        Args:
+            path: the object.
+            file: the content.
+            etag: what the object must still be. Between the last look and the end of a large file
+                another one may come all the same.
+
+        Raises:
+            FileNotFoundError: there is none, or it is another one by now.
+        """
+        import obstore
+        from obstore.exceptions import PreconditionError
+
+        with store_errors(self.uri):
+            looked = obstore.get(self._client, path, options={"head": True})
+            meta = looked.meta
+            if meta["e_tag"] != etag:
+                raise FileNotFoundError(f"{path} was replaced")
+            is_small = file.stat().st_size <= _ONE_REQUEST_BYTES
+            still: Any = {name: meta[name] for name in ("e_tag", "version") if meta[name]}
+            try:
+                put = obstore.put(
+                    *(self._client, path, file),
+                    attributes=looked.attributes,
+                    mode=still if is_small else "overwrite",
+                    use_multipart=not is_small,
+                )
+            except PreconditionError as error:
+                raise FileNotFoundError(f"{path} was replaced") from error
+            return put["e_tag"] or ""
+
+    def keeps_versions(self) -> bool:
+        """Whether the store names versions of objects, as one does that keeps earlier ones.
+
+        One object is asked. Another person's rights decide what is kept, so more is not known.
+        """
+        import obstore
+
+        first = next(self.objects(), None)
+        if first is None:
+            return False
+        with store_errors(self.uri):
+            return obstore.head(self._client, first.path)["version"] is not None
 
     def download(self, path: str, file: IO[bytes], etag: str = "") -> None:
         """Write an object's content into a file, piece by piece.

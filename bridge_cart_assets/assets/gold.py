@@ -13,6 +13,7 @@ from bridge_cart_assets.engine.engine import Engine
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.pipeline.gold import Built, recipes, update_table
 from bridge_cart_assets.pipeline.gold_inputs import GoldInputs
+from bridge_cart_assets.pipeline.gone_tables import refuse_gone_silver
 from bridge_cart_assets.pipeline.lake_format import refuse_other_format
 from bridge_cart_assets.pipeline.open_operations import refuse_while_open
 from bridge_cart_assets.pipeline.phases import phase
@@ -52,6 +53,7 @@ def gold_assets(
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         refuse_while_open(settings, context.run.tags)
         refuse_other_format(lake)
+        refuse_gone_silver(lake)
         # Tables whose blocking check failed, and those that would be built from them.
         held: set[str] = set()
         all_built: dict[str, Built] = {}

@@ -4,8 +4,8 @@ A check says which customer has a tenth of the orders, an error quotes the value
 over: both stand in Dagster's databases for as long as it remembers the run. So texts lose the words
 that name somebody, and the files are written anew, for SQLite leaves what was there in free pages.
 
-Belongs here: SQLite files and texts below DAGSTER_HOME. Does not belong here: which words those
-are.
+Belongs here: SQLite files, and texts below DAGSTER_HOME. Does not belong here: Postgres
+(`postgres_traces`), or which words those are.
 """
 
 import json
@@ -42,6 +42,10 @@ class Words:
         self._several = sorted(others - self._single, key=len, reverse=True)
         self.likely = sorted(others)
 
+    def may_be_in(self, texts: pl.Series) -> pl.Series:
+        """For each of some texts whether it is worth looking at."""
+        return texts.str.contains_any(self.likely) | texts.str.contains("(?i)customer")
+
     def without(self, text: str) -> str:
         """A text without the words; of JSON the strings only."""
         if text[:1] in "{[":
@@ -77,13 +81,15 @@ class Words:
         return token.replace(word, ERASED)
 
 
-def forget_words(home: Path, words: Sequence[str], say: Callable[[str], None]) -> dict[str, int]:
-    """Take words that name persons out of all that Dagster keeps in its folder.
+def forget_words(
+    folders: Sequence[Path], words: Sequence[str], say: Callable[[str], None]
+) -> dict[str, int]:
+    """Take words that name persons out of all that Dagster keeps in its folders.
 
     No connection of this process to these files may be open.
 
     Args:
-        home: DAGSTER_HOME.
+        folders: DAGSTER_HOME, and others with captured output (`history_places`).
         words: what names them.
         say: gets a line now and then.
 
@@ -95,12 +101,13 @@ def forget_words(home: Path, words: Sequence[str], say: Callable[[str], None]) -
     """
     taken_out = Words(words)
     rows = files = 0
-    databases = sorted(home.rglob("*.db"))
+    found = sorted({path for folder in folders for path in folder.rglob("*") if path.is_file()})
+    databases = [file for file in found if file.suffix == ".db"]
     for number, file in enumerate(databases):
         if number % 50 == 0:
             say(f"Dagster's history: {number} of {len(databases)} files")
         rows += _clean_database(file, taken_out)
-    for file in sorted(path for path in home.rglob("*") if path.is_file()):
+    for file in found:
         is_of_database = ".db" in file.name or file.suffix in (".yaml", ".sock", ".pid")
         if not is_of_database and _clean_text(file, taken_out):
             files += 1
@@ -153,14 +160,14 @@ def _clean_column(opened: sqlite3.Connection, table: str, column: str, words: Wo
         texts = pl.Series([text for _, text in some], dtype=pl.String)
         likely = texts.str.contains_any(words.likely) | texts.str.contains("(?i)customer")
         for (row, text), is_likely in zip(some, likely, strict=True):
-            if is_likely and (new := words.without(text)) != text and not _is_same(new, text):
+            if is_likely and (new := words.without(text)) != text and not is_same(new, text):
                 changes.append((new, row))
     opened.executemany(f'UPDATE "{table}" SET "{column}" = ? WHERE rowid = ?', changes)  # noqa: S608
     return len(changes)
 
 
-def _is_same(new: str, text: str) -> bool:
-    """Whether only the spelling of JSON differs."""
+def is_same(new: str, text: str) -> bool:
+    """Whether of a text and the text without the words only the spelling of JSON differs."""
     return ERASED not in new or new.count(ERASED) == text.count(ERASED)
 
 
@@ -181,7 +188,7 @@ def _clean_text(file: Path, words: Words) -> bool:
     except OSError:
         return False
     new = words.without(text)
-    if new == text or _is_same(new, text):
+    if new == text or is_same(new, text):
         return False
     file.write_text(new, encoding="utf-8", errors="surrogateescape")
     return True

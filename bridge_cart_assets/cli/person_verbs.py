@@ -33,7 +33,7 @@ def export(settings: Settings, customer_id: str) -> None:
     index = _index_of(settings, lake, [customer_id])
     found: dict[str, Any] = {"customer_id": customer_id}
     key = hash_key_in(settings.hash_key) or b""
-    found |= data_of(lake, settings.landing, index, key)
+    found |= data_of(lake, settings.landing_zone, index, key)
     click.echo(json.dumps(found, indent=2, default=str, ensure_ascii=False))
 
 
@@ -88,7 +88,8 @@ def _index_of(settings: Settings, lake: "Lake", ids: list[str]) -> "PersonIndex"
     from bridge_cart_assets.pipeline.person_index import UnknownPersonError, find_persons
 
     try:
-        return find_persons(lake, ids, hash_key_in(settings.hash_key) or b"")
+        key = hash_key_in(settings.hash_key) or b""
+        return find_persons(lake, ids, key, landing=settings.landing_zone)
     except UnknownPersonError as unknown:
         raise CommandError(str(unknown)) from unknown
 
@@ -96,7 +97,11 @@ def _index_of(settings: Settings, lake: "Lake", ids: list[str]) -> "PersonIndex"
 def _say_receipt(receipt: dict[str, Any]) -> None:
     import json
 
+    from bridge_cart_assets.terminal.escaping import printable
+
     click.echo(json.dumps(receipt, indent=2))
+    for place, kept in receipt["out_of_reach"].items():
+        click.echo(f"not reached: {printable(place)}: {kept}", err=True)
     left = receipt["not_rewritten"]
     if left:
         first = next(iter(left))

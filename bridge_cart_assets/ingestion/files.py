@@ -60,6 +60,10 @@ Signature = tuple[int, int, int, int, int]
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC)
 
 
+class FileReplacedError(Exception):
+    """An object is gone, or another one, since it was listed."""
+
+
 class FileRefusedError(Exception):
     """A file cannot be taken at all; `reason` is a code, the message is for people."""
 

@@ -10,12 +10,12 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from bridge_cart_assets.batch_days import local_day
-from bridge_cart_assets.object_store import ObjectStore
+from bridge_cart_assets.object_store import ObjectStore, StoredObject
 
 _ISO_DAY = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
 
@@ -68,10 +68,13 @@ class LandedFile:
         return (self.source, self.object, self.size, self.modified_ns, self.changed_ns)
 
 
-def list_landing(landing: Path | ObjectStore, source: str, zone: str = "UTC") -> list[LandedFile]:
+def list_landing(
+    landing: Path | ObjectStore, source: str, zone: str = "UTC", below: str = ""
+) -> list[LandedFile]:
     """The finished files of a source, ordered by batch day and name.
 
-    The zone is the shop's, for the day of a file whose path names none.
+    The zone is the shop's, for the day of a file whose path names none. `below` is a folder of the
+    landing zone that has the source's instead.
 
     Names that start with `.` or `_`, or end in `.tmp` or `.partial`, are not there yet. Links to
     folders are not followed: one counts as a file that is not regular, the source's own folder too.
@@ -80,11 +83,11 @@ def list_landing(landing: Path | ObjectStore, source: str, zone: str = "UTC") ->
         StoreError: the store that files land in cannot be listed.
     """
     if isinstance(landing, ObjectStore):
-        stored = _list_store(landing, source, zone)
+        stored = _list_store(landing, source, zone, below)
         return sorted(stored, key=lambda f: (f.batch_day, f.object))
-    root = landing / source
+    root = landing / below / source
     if root.is_symlink():
-        link = landed_file(source, landing, root, zone)
+        link = landed_file(source, root.parent, root, zone)
         return [link] if link else []
     found = [
         landed_file(source, root, Path(folder) / name, zone)
@@ -105,26 +108,79 @@ def unknown_folders(landing: Path | ObjectStore, sources: Iterable[str]) -> list
     return [name for name in names if not name.startswith((".", "_")) and name not in known]
 
 
-def _list_store(landing: ObjectStore, source: str, zone: str) -> Iterator[LandedFile]:
-    for found in landing.objects(source):
-        path = found.path.removeprefix(f"{source}/")
+def folders_of(landing: Path | ObjectStore) -> list[str]:
+    """The names of the folders of a landing zone, without links to folders."""
+    if isinstance(landing, ObjectStore):
+        return landing.folders()
+    found = landing.iterdir() if landing.is_dir() else iter(())
+    return sorted(path.name for path in found if path.is_dir() and not path.is_symlink())
+
+
+def is_there(landing: Path | ObjectStore, place: str) -> bool:
+    """Whether something lies at a path below the landing zone."""
+    if isinstance(landing, ObjectStore):
+        return landing.size(place) is not None
+    return os.path.lexists(landing / place)
+
+
+def unfinished_files(landing: Path | ObjectStore, source: str) -> list[str]:
+    """The paths below the landing zone of those files of a source that are not there yet."""
+    if isinstance(landing, ObjectStore):
+        paths = [found.path for found in landing.objects(source)]
+    else:
+        found = (landing / source).rglob("*")
+        files = (path for path in found if path.is_file() and not path.is_symlink())
+        paths = [path.relative_to(landing).as_posix() for path in files]
+    return sorted(path for path in paths if not all(map(_is_finished, path.split("/")[1:])))
+
+
+def object_as_it_is(file: LandedFile) -> LandedFile | None:
+    """A landed file as it lies there now, when it is an object; None when it is gone."""
+    if file.stored is None:
+        return file
+    path = file.stored.path
+    folder = path.rpartition("/")[0]
+    # Not by asking for the object: a listing tells its time more exactly.
+    found = next((one for one in file.stored.store.objects(folder) if one.path == path), None)
+    if found is None:
+        return None
+    return replace(
+        file,
+        size=found.size,
+        modified_ns=_modified_ns(found),
+        changed_ns=_number_of(found.etag),
+        stored=Stored(file.stored.store, path, found.etag),
+    )
+
+
+def _list_store(landing: ObjectStore, source: str, zone: str, below: str) -> Iterator[LandedFile]:
+    folder = f"{below}/{source}" if below else source
+    for found in landing.objects(folder):
+        path = found.path.removeprefix(f"{folder}/")
         if not all(part and _is_finished(part) for part in path.split("/")):
             continue
         name = path.replace("\\", "\\\\")
-        modified_ns = int(found.modified.timestamp() * 1e6) * 1_000
-        digest = hashlib.sha256(found.etag.encode()).digest()
+        modified_ns = _modified_ns(found)
         yield LandedFile(
             source=source,
             object=name,
             path=Path(found.path),
             size=found.size,
             modified_ns=modified_ns,
-            # Fits a column of whole numbers with a sign.
-            changed_ns=int.from_bytes(digest[:8]) >> 1,
+            changed_ns=_number_of(found.etag),
             batch_day=batch_day_of(name, modified_ns, zone),
             is_regular=True,
             stored=Stored(landing, found.path, found.etag),
         )
+
+
+def _modified_ns(found: StoredObject) -> int:
+    return int(found.modified.timestamp() * 1e6) * 1_000
+
+
+def _number_of(etag: str) -> int:
+    # Fits a column of whole numbers with a sign.
+    return int.from_bytes(hashlib.sha256(etag.encode()).digest()[:8]) >> 1
 
 
 def landed_file(source: str, root: Path, path: Path, zone: str = "UTC") -> LandedFile | None:

@@ -14,23 +14,32 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from bridge_cart_assets.ingestion.landing import LandedFile
+from bridge_cart_assets.ingestion.landing import (
+    LandedFile,
+    folders_of,
+    is_there,
+    list_landing,
+)
 from bridge_cart_assets.lake.fsync import fsync_path
 from bridge_cart_assets.object_store import ObjectStore
 
 FOLDER = "_retracted"
 
 
-def retracted_folders(landing: Path) -> list[Path]:
-    """The folders of the landing zone with files that were taken back, each with sources below."""
-    found = landing.glob(f"{FOLDER}*") if landing.is_dir() else iter(())
-    return sorted(path for path in found if path.is_dir() and not path.is_symlink())
+def retracted_files(
+    landing: Path | ObjectStore, source: str, zone: str = "UTC"
+) -> Iterator[tuple[str, LandedFile]]:
+    """The files of a source that were taken back, each with its path below the landing zone."""
+    for folder in folders_of(landing):
+        if folder.startswith(FOLDER):
+            for file in list_landing(landing, source, zone, folder):
+                yield f"{folder}/{source}/{file.object}", file
 
 
 def free_place(landing: Path | ObjectStore, file: LandedFile) -> str:
     """A path below the landing zone where nothing lies yet, for a file that is taken back."""
     at = _path_below(landing, file)
-    return next(place for place in _places(at) if not _is_there(landing, place))
+    return next(place for place in _places(at) if not is_there(landing, place))
 
 
 def move_out(landing: Path | ObjectStore, file: LandedFile, place: str) -> None:
@@ -71,9 +80,3 @@ def _places(path: str) -> Iterator[str]:
     yield f"{FOLDER}/{path}"
     for number in count(2):
         yield f"{FOLDER}-{number}/{path}"
-
-
-def _is_there(landing: Path | ObjectStore, place: str) -> bool:
-    if isinstance(landing, ObjectStore):
-        return landing.size(place) is not None
-    return os.path.lexists(landing / place)

@@ -5,6 +5,8 @@ belong here: which files, or what the ledger and raw say of them afterwards (`pi
 
 The new file is made beside the old one, under a name that is not taken in, and takes its place in
 one step. It keeps the time of its last change, by which a file without a day in its name has one.
+An object is made in a folder of this process, and takes the place of the one that was read and of
+no other. The store gives it the time of then.
 """
 
 import gzip
@@ -12,9 +14,10 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import IO, Literal
 
 import polars as pl
@@ -23,15 +26,17 @@ from bridge_cart_assets.ingestion.erased_records import ErasedNames
 from bridge_cart_assets.ingestion.files import (
     Content,
     FileRefusedError,
+    FileReplacedError,
     Opened,
     open_file,
     read_file,
 )
-from bridge_cart_assets.ingestion.landing import LandedFile
+from bridge_cart_assets.ingestion.landing import LandedFile, Stored
 from bridge_cart_assets.ingestion.raw_rows import FileProvenance, ParsedRecords
 from bridge_cart_assets.ingestion.readers import read_parts, read_with_bytes
 from bridge_cart_assets.ingestion.workbook_writing import write_workbook
 from bridge_cart_assets.lake.fsync import fsync_path
+from bridge_cart_assets.leftovers import leftover
 from bridge_cart_assets.sources import Source
 
 # Begins with a dot: such a file is not there yet for the intake.
@@ -47,6 +52,7 @@ class RewrittenFile:
         erased: records that were taken out.
         left: records that it still has.
         quarantined: those of them that are no records.
+        etag: of an object that was written, what the store calls it; else empty.
     """
 
     before: str
@@ -54,6 +60,7 @@ class RewrittenFile:
     erased: int
     left: int
     quarantined: int
+    etag: str = ""
 
 
 def rewrite_file(
@@ -72,11 +79,11 @@ def rewrite_file(
 
     Raises:
         FileRefusedError: the file cannot be read.
+        FileReplacedError: an object was replaced since it was listed.
     """
     content = read_file(file)
-    beside = file.path.with_name(BESIDE.format(file.path.name))
     count = _Count(file, source, names, content.fingerprint)
-    try:
+    with _place_beside(file) as beside:
         with open_file(file) as opened:
             if content.format == "parquet":
                 _write_parquet(beside, content, opened, source, count)
@@ -88,29 +95,54 @@ def rewrite_file(
             return count.result(content.fingerprint)
         with beside.open("rb") as new:
             after = hashlib.file_digest(new, "sha256").hexdigest()
+        rewritten = count.result(after)
+        if file.stored is not None:
+            about_to_replace(rewritten)
+            return replace(rewritten, etag=_replace_object(file.stored, beside))
         os.chmod(beside, file.path.stat().st_mode & 0o777)
         os.utime(beside, ns=(file.modified_ns, file.modified_ns))
         fsync_path(beside)
-        rewritten = count.result(after)
         about_to_replace(rewritten)
         os.replace(beside, file.path)
         fsync_path(file.path.parent)
         return rewritten
-    finally:
-        beside.unlink(missing_ok=True)
 
 
-def records_of_persons(file: LandedFile, source: Source, names: ErasedNames) -> int:
-    """How many records of some persons a landed file has; none when it cannot be read."""
+@contextmanager
+def _place_beside(file: LandedFile) -> Iterator[Path]:
+    """Where the new file is made; nothing is left there."""
+    if file.stored is None:
+        beside = file.path.with_name(BESIDE.format(file.path.name))
+        try:
+            yield beside
+        finally:
+            beside.unlink(missing_ok=True)
+        return
+    with leftover(Path(mkdtemp(prefix="bridge-cart-erase-"))) as folder:
+        yield folder / "new"
+
+
+def _replace_object(stored: Stored, new: Path) -> str:
+    try:
+        return stored.store.replace(stored.path, new, stored.etag)
+    except FileNotFoundError as error:
+        raise FileReplacedError(str(error)) from error
+
+
+def rows_of_persons(file: LandedFile, source: Source, names: ErasedNames) -> Iterator[pl.DataFrame]:
+    """The records of some persons in a landed file, as raw would have them; none where it cannot be
+    read."""
     try:
         content = read_file(file)
         count = _Count(file, source, names, content.fingerprint)
         with open_file(file) as opened:
             for part in read_parts(content, opened, source):
-                count.stays(part.read)
+                rows = count.rows(part.read)
+                found = rows.filter(names.among(rows, source))
+                if found.height:
+                    yield found
     except FileRefusedError:
-        return 0
-    return count.erased
+        return
 
 
 class _Count:
@@ -128,10 +160,13 @@ class _Count:
         """What was counted."""
         return RewrittenFile(self._before, after, self.erased, self._left, self._quarantined)
 
+    def rows(self, read: ParsedRecords) -> pl.DataFrame:
+        """The records as rows of raw."""
+        return self._provenance.put(read, 0, "", datetime.now(UTC))
+
     def stays(self, read: ParsedRecords) -> pl.Series:
         """For each record whether it stays."""
-        rows = self._provenance.put(read, 0, "", datetime.now(UTC))
-        stays = ~self._names.among(rows, self._source)
+        stays = ~self._names.among(self.rows(read), self._source)
         self.erased += stays.len() - int(stays.sum())
         self._left += int(stays.sum())
         is_bad = read.records["_status"] == "quarantined"

@@ -48,6 +48,7 @@ class PastCommit:
         transactions: the names of its transactions.
         is_rearranging: whether it changed no row.
         removed: paths of the files that it removed.
+        named: paths of the files that it added, those of the change feed too.
     """
 
     version: int
@@ -59,6 +60,7 @@ class PastCommit:
     transactions: tuple[str, ...]
     is_rearranging: bool
     removed: tuple[str, ...]
+    named: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -152,27 +154,14 @@ class TableLog:
                     columns = {f["name"]: json.dumps(f["type"]) for f in fields}
         return PastVersion(version, files, recorded(transactions), columns)
 
-    @property
-    def reader_version(self) -> int:
-        """The version of the protocol that a reader must know."""
-        found = 0
-        for version in self._versions:
-            for action in self._actions(version):
-                found = max(found, action.get("protocol", {}).get("minReaderVersion", 0))
-        return found
-
     def unknown_files(self) -> Mapping[str, int]:
         """Files below the table that the log does not know, with their bytes."""
-        known: set[str] = set()
-        steps: list[Iterable[Mapping[str, Any]]] = []
+        known = {path for commit in self.commits for path in (*commit.removed, *commit.named)}
         if self._checkpoints and self._versions[0] > 0:
-            steps.append(self._in_checkpoint(max(self._checkpoints)))
-        steps += [self._actions(version) for version in self._versions]
-        for actions in steps:
-            for action in actions:
-                for kind in ("add", "remove", "cdc"):
-                    if kind in action:
-                        known.add(unquote(action[kind]["path"]))
+            for action in self._in_checkpoint(max(self._checkpoints)):
+                known |= {
+                    unquote(action[kind]["path"]) for kind in ("add", "remove") if kind in action
+                }
         below = (path for path in self._files.paths() if not path.startswith(f"{LOG}/"))
         return self._files.sizes(path for path in below if unquote(path) not in known)
 
@@ -240,17 +229,21 @@ def _commit(version: int, actions: Iterable[Mapping[str, Any]], not_before: date
     partitions: set[str] = set()
     names: list[str] = []
     removed: list[str] = []
+    named: list[str] = []
     moves = changes = False
     for action in actions:
         info = action.get("commitInfo", info)
         if (add := action.get("add")) is not None:
             moves, changes = True, changes or add.get("dataChange", True)
+            named.append(unquote(add["path"]))
             if add.get("dataChange", True):
                 rows += rows_in(add)
                 partitions |= {value for value in add["partitionValues"].values() if value}
         elif (remove := action.get("remove")) is not None:
             moves, changes = True, changes or remove.get("dataChange", True)
             removed.append(unquote(remove["path"]))
+        elif (cdc := action.get("cdc")) is not None:
+            named.append(unquote(cdc["path"]))
         elif "txn" in action:
             names.append(action["txn"]["appId"])
     at = datetime.fromtimestamp(info.get("timestamp", 0) / 1000, tz=UTC)
@@ -265,6 +258,7 @@ def _commit(version: int, actions: Iterable[Mapping[str, Any]], not_before: date
         transactions=tuple(names),
         is_rearranging=moves and not changes,
         removed=tuple(removed),
+        named=tuple(named),
     )
 
 

@@ -121,6 +121,11 @@ class Snapshot:
         return None if self._handle is None else self._handle.version()
 
     @property
+    def reader_version(self) -> int:
+        """The version of Delta's protocol that a reader must know; 0 when there is no table."""
+        return 0 if self._handle is None else int(self._handle.protocol().min_reader_version)
+
+    @property
     def absent_columns(self) -> tuple[str, ...]:
         """The declared columns that the stored table does not have yet; they are read as null."""
         return self._lacking

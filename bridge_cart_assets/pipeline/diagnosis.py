@@ -10,7 +10,7 @@ lost files (`lake.doctor`), records that raw has lost (`losses`), the catalogue
 (`lake.catalogue_health`), or this machine (`terminal.diagnosis`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
@@ -19,6 +19,11 @@ from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import Damage
 from bridge_cart_assets.lake.snapshot import DamagedTableError
 from bridge_cart_assets.pipeline.gold import GOLD_TABLES
+from bridge_cart_assets.pipeline.gone_tables import (
+    REBUILD,
+    counted_tables,
+    identities_are_gone,
+)
 from bridge_cart_assets.pipeline.hash_key import HashKeyError, existing_key_in
 from bridge_cart_assets.pipeline.lake_states import table_logs
 from bridge_cart_assets.pipeline.pending import pending_days
@@ -35,19 +40,9 @@ from bridge_cart_assets.settings import Settings, SettingsError
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.gold import INTERNAL as GOLD_INTERNAL
 from bridge_cart_assets.tables.ops import ERASED, FILES
-from bridge_cart_assets.tables.silver import (
-    ACCOUNTING,
-    CUSTOMER_REPEATS,
-    CUSTOMERS,
-    IDENTITIES,
-    PURCHASE_REPEATS,
-    PURCHASES,
-    QUARANTINE,
-    SETTINGS,
-)
-from bridge_cart_assets.tables.table import SchemaMismatchError, Table
+from bridge_cart_assets.tables.silver import ACCOUNTING, IDENTITIES, SETTINGS
+from bridge_cart_assets.tables.table import SchemaMismatchError
 
-REBUILD = "bridge-cart rebuild makes silver and gold again from raw"
 RUN = "bridge-cart run makes it again"
 _PUT_KEY_BACK = "put the identity.key of the data folder back from a backup"
 # What this program writes; another one has changed a table that needs more to be read.
@@ -93,7 +88,7 @@ def _unreadable(lake: Lake, passed_over: set[str]) -> Iterator[Damage]:
         if table.path in passed_over:
             continue
         try:
-            lake.snapshot(table)
+            reader = lake.snapshot(table).reader_version
         except SchemaMismatchError as differs:
             words, _, remedy = str(differs).rpartition(". ")
             problem = words.partition(" differs: ")[2] or str(differs)
@@ -101,16 +96,15 @@ def _unreadable(lake: Lake, passed_over: set[str]) -> Iterator[Damage]:
         except DamagedTableError as damaged:
             problem, _, remedy = str(damaged).partition("\n")
             yield Damage(table.path, problem, mended=False, remedy=remedy)
-    for path, log in table_logs(lake).items():
-        reader = log.reader_version
-        if path not in passed_over and reader > _READER_VERSION:
-            yield Damage(
-                path,
-                f"its protocol asks for readers of version {reader}; this program writes "
-                f"{_READER_VERSION}: another one has changed the table",
-                mended=False,
-                remedy="go back to before that: bridge-cart restore --list",
-            )
+        else:
+            if reader > _READER_VERSION:
+                yield Damage(
+                    table.path,
+                    f"its protocol asks for readers of version {reader}; this program writes "
+                    f"{_READER_VERSION}: another one has changed the table",
+                    mended=False,
+                    remedy="go back to before that: bridge-cart restore --list",
+                )
 
 
 def _other_key(lake: Lake, settings: Settings) -> Iterator[Damage]:
@@ -152,49 +146,11 @@ def _other_sums(lake: Lake) -> Iterator[Damage]:
     """
     if any(pending_days(lake, SOURCES).values()):
         return
-    rows = lake.snapshot(ACCOUNTING).read()
-    feeds = {source.name: source.feeds for source in SOURCES}
-    for tables, counts in _COUNTED:
-        of_these = [name for name, table in feeds.items() if table in tables]
-        mine = (
-            rows
-            if len(tables) == 1 and tables[0] is QUARANTINE
-            else rows.filter(pl.col("source").is_in(of_these))
-        )
-        counted = int(mine.select(pl.sum_horizontal(pl.sum(name) for name in counts)).item() or 0)
-        stored = _stored_in(counts, tables)
-        found = sum(lake.snapshot(table).rows for table in stored)
-        if found != counted:
-            table = stored[0]
-            is_there = any(lake.snapshot(one).version is not None for one in stored)
-            problem = f"accounting counts {counted:,} rows, and there are {found:,}"
-            yield Damage(
-                table.path,
-                problem if is_there else f"it is gone; {problem}",
-                mended=False,
-                remedy=REBUILD,
-            )
-    standing = lake.snapshot(PURCHASES).rows + lake.snapshot(CUSTOMERS).rows
-    if standing and lake.snapshot(IDENTITIES).version is None:
+    for found in counted_tables(lake):
+        if found.rows != found.counted:
+            yield Damage(found.table.path, str(found), mended=False, remedy=REBUILD)
+    if identities_are_gone(lake):
         yield Damage(IDENTITIES.path, "it is gone", mended=False, remedy=REBUILD)
-
-
-# Of the sources that feed these tables, what accounting counts of them.
-_COUNTED: tuple[tuple[tuple[Table, ...], tuple[str, ...]], ...] = (
-    ((PURCHASES,), ("accepted",)),
-    ((CUSTOMERS,), ("accepted",)),
-    ((PURCHASES,), ("duplicate", "superseded")),
-    ((CUSTOMERS,), ("duplicate", "superseded")),
-    ((QUARANTINE,), ("quarantined",)),
-)
-_BEATEN: Mapping[str, Table] = {
-    PURCHASES.path: PURCHASE_REPEATS,
-    CUSTOMERS.path: CUSTOMER_REPEATS,
-}
-
-
-def _stored_in(counts: tuple[str, ...], tables: tuple[Table, ...]) -> tuple[Table, ...]:
-    return tuple(_BEATEN[t.path] for t in tables) if "duplicate" in counts else tables
 
 
 def _ledger_and_raw(lake: Lake) -> Iterator[Damage]:

@@ -18,7 +18,6 @@ Belongs here: 1 to 4 and 6. Does not belong here: the runs of Dagster and its hi
 """
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
@@ -29,11 +28,17 @@ import polars as pl
 
 from bridge_cart_assets.ingestion.erased_records import ErasedNames, without_content
 from bridge_cart_assets.ingestion.file_transactions import is_taken, taken_by, transaction_of
-from bridge_cart_assets.ingestion.files import FileRefusedError, open_file
-from bridge_cart_assets.ingestion.landing import LandedFile, landed_file, list_landing
+from bridge_cart_assets.ingestion.files import FileRefusedError, FileReplacedError
+from bridge_cart_assets.ingestion.landing import (
+    LandedFile,
+    list_landing,
+    object_as_it_is,
+    unfinished_files,
+)
 from bridge_cart_assets.ingestion.ledger import IN_RAW
-from bridge_cart_assets.ingestion.retracted_files import retracted_folders
+from bridge_cart_assets.ingestion.retracted_files import retracted_files
 from bridge_cart_assets.ingestion.rewriting import RewrittenFile, rewrite_file
+from bridge_cart_assets.ingestion.words_in_files import file_has, place_has
 from bridge_cart_assets.lake.catalogue import COPIES
 from bridge_cart_assets.lake.changes import Change
 from bridge_cart_assets.lake.commits import Commit, retry_on_conflict
@@ -50,7 +55,8 @@ from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.ops import ERASED, FILES
 
 RUN = "erase"
-_OVERLAP = 1024
+# How often an object is read that is replaced while it is.
+_ATTEMPTS = 3
 
 
 @dataclass
@@ -174,10 +180,11 @@ def rewrite_landing(
     done: ErasedFiles,
 ) -> None:
     """Take records out of a source's landed files; the ledger follows."""
+    landing = settings.landing_zone
     ledger = lake.snapshot(FILES).scan().filter(pl.col("source") == source.name).collect()
     by_name = {row["object"]: row for row in ledger.iter_rows(named=True)}
-    rows = []
-    for file in list_landing(settings.landing, source.name, settings.timezone):
+    rewritten: dict[str, RewrittenFile] = {}
+    for file in list_landing(landing, source.name, settings.timezone):
         row = by_name.get(file.object)
         is_unchanged = row is not None and _signature(row) == file.signature
         is_taken = row is not None and is_unchanged and row["state"] in IN_RAW
@@ -186,35 +193,24 @@ def rewrite_landing(
             continue
         name = f"{source.name}/{file.object}"
         found = _without_records(lake, source, file, name, index, names, done)
-        if found is None:
-            continue
-        new = landed_file(source.name, settings.landing / source.name, file.path, settings.timezone)
-        if row is not None and new is not None and row["state"] in IN_RAW:
-            rows.append(_followed(lake, source, row, new, found))
-    _rewrite_retracted(lake, settings, source, index, names, done)
-    for path in _not_there_yet(settings.landing / source.name):
-        if _contains(path, index.words):
-            done.left[str(path.relative_to(settings.landing))] = "it is still being landed"
-    known = [row for row in rows if row is not None]
+        if found is not None and row is not None and row["state"] in IN_RAW:
+            rewritten[file.object] = found
+    for name, file in retracted_files(landing, source.name, settings.timezone):
+        # They may be landed again.
+        _without_records(lake, source, file, name, index, names, done)
+    for name in unfinished_files(landing, source.name):
+        if place_has(landing, name, index.words):
+            done.left[name] = "it is still being landed"
+    known = [
+        row
+        for file in (list_landing(landing, source.name, settings.timezone) if rewritten else ())
+        if (found := rewritten.get(file.object)) is not None
+        and (row := _followed(lake, source, by_name[file.object], file, found)) is not None
+    ]
     if known:
         changed = pl.DataFrame(known, schema=FILES.dtypes)
         change = Change(FILES.empty(), changed, FILES.empty())
         retry_on_conflict(lambda: lake.snapshot(FILES).apply(change, Commit(RUN)))
-
-
-def _rewrite_retracted(
-    lake: Lake,
-    settings: Settings,
-    source: Source,
-    index: PersonIndex,
-    names: ErasedNames,
-    done: ErasedFiles,
-) -> None:
-    """Take records out of a source's files that were taken back, and may be landed again."""
-    for folder in retracted_folders(settings.landing):
-        for file in list_landing(folder, source.name, settings.timezone):
-            name = f"{folder.name}/{source.name}/{file.object}"
-            _without_records(lake, source, file, name, index, names, done)
 
 
 def _without_records(
@@ -227,15 +223,25 @@ def _without_records(
     done: ErasedFiles,
 ) -> RewrittenFile | None:
     """Take records out of a file and count them; None, and noted, where it cannot be read."""
-    try:
-        found = rewrite_file(file, source, names, partial(announce, lake, source))
-    except FileRefusedError as refusal:
-        if _names_somebody(file, index.words):
-            done.left[name] = f"it could not be read: {refusal}"
-        return None
-    done.files += bool(found.erased)
-    done.records += found.erased
-    return found
+    for _ in range(_ATTEMPTS):
+        try:
+            found = rewrite_file(file, source, names, partial(announce, lake, source))
+        except (FileRefusedError, FileReplacedError) as refusal:
+            problem = str(refusal)
+            again = object_as_it_is(file)
+            if again is None:
+                return None
+            if again.signature == file.signature:
+                break
+            # Another one has taken its place since it was listed, or this one after all.
+            file = again
+        else:
+            done.files += bool(found.erased)
+            done.records += found.erased
+            return found
+    if file_has(file, index.words):
+        done.left[name] = f"it could not be read: {problem}"
+    return None
 
 
 def announce(lake: Lake, source: Source, rewritten: RewrittenFile) -> None:
@@ -261,7 +267,8 @@ def _followed(
 ) -> dict[str, object] | None:
     """The ledger's row of a file that was rewritten, now or before the erasure was cut off."""
     is_known = is_taken(lake.snapshot(source.raw), found.after)
-    if _signature(row) == file.signature or not is_known:
+    is_another = file.stored is not None and found.etag not in ("", file.stored.etag)
+    if _signature(row) == file.signature or not is_known or is_another:
         return None
     return {
         **row,
@@ -277,41 +284,3 @@ def _followed(
 
 def _signature(row: dict[str, object]) -> tuple[object, ...]:
     return tuple(row[n] for n in ("source", "object", "size", "modified_ns", "changed_ns"))
-
-
-def _not_there_yet(folder: Path) -> Iterator[Path]:
-    """Files that the intake passes over by their names."""
-    for path in sorted(folder.rglob("*")):
-        is_hidden = any(
-            part.startswith((".", "_")) or part.endswith((".tmp", ".partial"))
-            for part in path.relative_to(folder).parts
-        )
-        if is_hidden and path.is_file() and not path.is_symlink():
-            yield path
-
-
-def _names_somebody(file: LandedFile, words: list[str]) -> bool:
-    if not file.is_regular:
-        return False
-    try:
-        with open_file(file) as opened:
-            return _any_of(words, opened.pieces())
-    except FileRefusedError:
-        return _contains(file.path, words)
-
-
-def _contains(path: Path, words: list[str]) -> bool:
-    with path.open("rb") as opened:
-        return _any_of(words, iter(partial(opened.read, 2**22), b""))
-
-
-def _any_of(words: list[str], pieces: Iterator[bytes]) -> bool:
-    """Whether one of some words stands in bytes, in UTF-8 or UTF-16."""
-    spelt = [word.encode(code) for word in words for code in ("utf-8", "utf-16-le", "utf-16-be")]
-    rest = b""
-    for piece in pieces:
-        block = rest + piece
-        if any(word in block for word in spelt):
-            return True
-        rest = block[-_OVERLAP:]
-    return False

@@ -90,15 +90,26 @@ class Earliest:
     why: str
 
 
-def table_logs(lake: Lake, tables: Iterable[Table] = STORED_TABLES) -> dict[str, TableLog]:
-    """The logs of the tables that are there, by path, with their commits read."""
+def table_logs(
+    lake: Lake, tables: Iterable[Table] = STORED_TABLES, *, with_commits: bool = True
+) -> dict[str, TableLog]:
+    """The logs of the tables that are there, by path.
+
+    Args:
+        lake: the tables.
+        tables: which of them.
+        with_commits: whether all commits are read, which takes a long log some time; without, only
+            what is asked for.
+    """
 
     def read(table: Table) -> tuple[str, TableLog | None]:
         files = lake.files(table)
         if not files.versions():
             return table.path, None
         log = TableLog(files, lake.uri(table), lake.storage_options)
-        assert log.commits  # noqa: S101 - read here, where those of a store wait side by side
+        if with_commits:
+            # Read here, where those of a store wait side by side.
+            assert log.commits  # noqa: S101
         return table.path, log
 
     with ThreadPoolExecutor(1 if lake.is_local else _AT_ONCE) as pool:

@@ -10,12 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from bridge_cart_assets.ingestion.landing import list_landing
+from bridge_cart_assets.ingestion.landing import is_there
 from bridge_cart_assets.ingestion.ledger import IN_RAW
-from bridge_cart_assets.ingestion.retracted_files import retracted_folders
-from bridge_cart_assets.ingestion.rewriting import records_of_persons
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.object_store import ObjectStore
 from bridge_cart_assets.pipeline.person_index import PersonIndex, records_of
+from bridge_cart_assets.pipeline.retracted_persons import records_in_retracted
 from bridge_cart_assets.pipeline.stored_tables import PERSONAL_TABLES
 from bridge_cart_assets.sources import SOURCES
 from bridge_cart_assets.tables.ops import ERASED, FILES
@@ -55,7 +55,9 @@ def counts_about(lake: Lake, index: PersonIndex) -> dict[str, int]:
     return of_raw | {table.path: rows.height for table, rows in rows_about(lake, index)}
 
 
-def data_of(lake: Lake, landing: Path, index: PersonIndex, hash_key: bytes) -> dict[str, Any]:
+def data_of(
+    lake: Lake, landing: Path | ObjectStore, index: PersonIndex, hash_key: bytes
+) -> dict[str, Any]:
     """All that is stored about some persons, as it can be written down in JSON.
 
     Args:
@@ -67,7 +69,7 @@ def data_of(lake: Lake, landing: Path, index: PersonIndex, hash_key: bytes) -> d
     Returns:
         person_ids, identities, addresses; `tables`: by path the rows of raw, silver and gold;
         `landing`: the files that brought the records and still lie there, and those with such
-        records that were taken back.
+        records that were taken back; `retracted`: by path the records in the latter.
     """
     tables: dict[str, list[dict[str, Any]]] = {}
     for source in SOURCES:
@@ -76,19 +78,18 @@ def data_of(lake: Lake, landing: Path, index: PersonIndex, hash_key: bytes) -> d
             found = records_of(lake, source, index.names(hash_key), days)
             tables[source.raw.path] = [row for _, rows in found for row in rows.to_dicts()]
     tables |= {table.path: rows.to_dicts() for table, rows in rows_about(lake, index)}
+    retracted = records_in_retracted(landing, index.names(hash_key))
     return {
         "person_ids": sorted(index.persons),
         "identities": sorted(index.identities),
         "addresses": sorted(index.addresses),
-        "landing": [
-            str(path)
-            for path in (*files_of(lake, landing, index), *retracted_of(landing, index, hash_key))
-        ],
+        "landing": [*files_of(lake, landing, index), *retracted],
+        "retracted": retracted,
         "tables": tables,
     }
 
 
-def files_of(lake: Lake, landing: Path, index: PersonIndex) -> list[Path]:
+def files_of(lake: Lake, landing: Path | ObjectStore, index: PersonIndex) -> list[str]:
     """The files that brought records and still lie there, as paths below the landing zone."""
     rows = (
         lake.snapshot(FILES)
@@ -100,17 +101,5 @@ def files_of(lake: Lake, landing: Path, index: PersonIndex) -> list[Path]:
         .sort("source", "object")
         .collect()
     )
-    paths = (Path(source, name) for source, name in rows.iter_rows())
-    return [path for path in paths if (landing / path).exists()]
-
-
-def retracted_of(landing: Path, index: PersonIndex, hash_key: bytes) -> list[Path]:
-    """The files with their records that were taken back, as paths below the landing zone."""
-    names = index.names(hash_key)
-    return [
-        file.path.relative_to(landing)
-        for folder in retracted_folders(landing)
-        for source in SOURCES
-        for file in list_landing(folder, source.name)
-        if records_of_persons(file, source, names)
-    ]
+    paths = (f"{source}/{name}" for source, name in rows.iter_rows())
+    return [path for path in paths if is_there(landing, path)]

@@ -10,14 +10,17 @@ files and logs is found in their raw records, because silver has guests' address
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 
 from bridge_cart_assets.ingestion.erased_records import ErasedNames
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.object_store import ObjectStore
 from bridge_cart_assets.pipeline.cleaned_records import batches
 from bridge_cart_assets.pipeline.pending import arrived_days
 from bridge_cart_assets.pipeline.progress import ProgressCallback, silent
+from bridge_cart_assets.pipeline.retracted_persons import RetractedPersons, find_in_retracted
 from bridge_cart_assets.sources import SOURCES, Source
 from bridge_cart_assets.tables.silver import (
     CUSTOMER_REPEATS,
@@ -101,6 +104,7 @@ def find_persons(
     ids: Collection[str],
     hash_key: bytes,
     progress: ProgressCallback = silent,
+    landing: Path | ObjectStore | None = None,
 ) -> PersonIndex:
     """What names the persons who have some ids, and where their records are.
 
@@ -109,6 +113,7 @@ def find_persons(
         ids: customer_ids as received, person_ids or guests' keys.
         hash_key: the key of the addresses' hashes.
         progress: gets a line now and then.
+        landing: where files that were taken back lie, which may be all that knows of a person.
 
     Raises:
         UnknownPersonError: nothing is stored about one of them.
@@ -118,14 +123,25 @@ def find_persons(
     named = identities.filter(pl.col("identity").is_in(wanted) | pl.col("person_id").is_in(wanted))
     known = {*named["identity"], *named["person_id"]}
     unknown = [one for one in wanted if one not in known]
+    elsewhere = RetractedPersons()
+    if unknown and landing is not None:
+        elsewhere = find_in_retracted(landing, unknown, hash_key)
+        unknown = [one for one in unknown if one not in elsewhere.accounts]
     if unknown:
         more = f" and {len(unknown) - 1:,} more of {len(wanted):,}" if len(unknown) > 1 else ""
         raise UnknownPersonError(f"nothing is stored about a customer {unknown[0]!r}{more}")
     theirs = identities.join(named.select("person_id").unique(), on="person_id", how="semi")
-    index = PersonIndex(persons={*theirs["person_id"]}, identities={*theirs["identity"]})
+    index = PersonIndex(
+        persons={*theirs["person_id"], *elsewhere.accounts},
+        identities={*theirs["identity"], *elsewhere.accounts},
+        texts={text for text in elsewhere.texts if len(text) >= _SHORTEST_NAME},
+    )
     index.accounts = {i for i in index.identities if not i.startswith(GUEST)}
     lines, profiles = _lines_of(lake, index.identities), _profiles_of(lake, index.accounts)
-    index.orders = _own_orders(lake, lines.select("source", "order_id").unique(), index.identities)
+    orders = {*lines.select("source", "order_id").iter_rows(), *elsewhere.orders}
+    index.orders = _own_orders(lake, orders, index.identities)
+    written = pl.DataFrame({"email": sorted(elsewhere.addresses)}, schema={"email": pl.String})
+    profiles = pl.concat([profiles, written])
     index.addresses = _own_addresses(lake, index, theirs, identities, lines, profiles, hash_key)
     for source in SOURCES:
         for _, rows in records_of(lake, source, index.names(hash_key), progress=progress):
@@ -186,22 +202,23 @@ def _profiles_of(lake: Lake, accounts: Collection[str]) -> pl.DataFrame:
 
 
 def _own_orders(
-    lake: Lake, orders: pl.DataFrame, identities: Collection[str]
+    lake: Lake, orders: set[tuple[str, str]], identities: Collection[str]
 ) -> set[tuple[str, str]]:
-    """Those orders of which no line is somebody else's."""
+    """Those orders, as (source, order_id), of which no line is somebody else's."""
+    named = pl.LazyFrame(
+        sorted(orders), schema={"source": pl.String, "order_id": pl.String}, orient="row"
+    )
     guests = [i.removeprefix(GUEST) for i in identities if i.startswith(GUEST)]
     others: set[tuple[str, str]] = set()
     for table, account in ((PURCHASES, "received_customer_id"), (PURCHASE_REPEATS, "customer_id")):
-        of_orders = (
-            lake.snapshot(table).scan().join(orders.lazy(), on=["source", "order_id"], how="semi")
-        )
+        of_orders = lake.snapshot(table).scan().join(named, on=["source", "order_id"], how="semi")
         name = pl.col(account)
         of_another = (name.is_not_null() & ~name.is_in(list(identities))) | (
             name.is_null() & pl.col("email_key").is_not_null() & ~pl.col("email_key").is_in(guests)
         )
         found = of_orders.filter(of_another.fill_null(False)).select("source", "order_id")
         others |= set(found.unique().collect().iter_rows())
-    return set(orders.iter_rows()) - others
+    return orders - others
 
 
 def _own_addresses(

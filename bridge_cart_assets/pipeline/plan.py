@@ -21,6 +21,7 @@ from bridge_cart_assets.lake.catalogue import COPIES
 from bridge_cart_assets.lake.catalogue_health import reads_files_of
 from bridge_cart_assets.lake.delta import Lake
 from bridge_cart_assets.lake.doctor import refuse_torn
+from bridge_cart_assets.pipeline.gone_tables import refuse_gone_silver
 from bridge_cart_assets.pipeline.lake_format import refuse_other_format
 from bridge_cart_assets.pipeline.pending import latest_day, pending_days
 from bridge_cart_assets.pipeline.phases import phase
@@ -97,10 +98,12 @@ def plan(
     Raises:
         OtherFormatError: another version wrote the lake.
         SettingsError: silver was made with other settings.
+        DamagedTableError: a commit is torn, or a table of silver is gone.
     """
     refuse_torn(lake, STORED_TABLES)
     refuse_other_format(lake)
     refuse_other_settings(lake, settings.silver)
+    refuse_gone_silver(lake)
     versions = table_versions(lake)
     arrivals = frozenset(arrivals)
     files_of = sources if FILES in arrivals else ()

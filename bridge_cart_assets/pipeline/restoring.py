@@ -141,7 +141,9 @@ def targets_of(lake: Lake, moment: datetime) -> dict[str, int | None]:
 
 def changes_to(lake: Lake, targets: Mapping[str, int | None]) -> list[TableChange]:
     """How each table goes back, in the order in which they do."""
-    logs = table_logs(lake, [table for table in _ORDER if table.path in targets])
+    logs = table_logs(
+        lake, [table for table in _ORDER if table.path in targets], with_commits=False
+    )
     then = {path: _version(logs[path], target) for path, target in targets.items()}
     changes = {
         table.path: TableChange(

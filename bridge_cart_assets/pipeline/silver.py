@@ -27,6 +27,7 @@ from bridge_cart_assets.lake.doctor import refuse_torn
 from bridge_cart_assets.lake.snapshot import Snapshot
 from bridge_cart_assets.pipeline.cleaned_records import batches, clean_in_parts
 from bridge_cart_assets.pipeline.fold import FoldResult, RecordSet, fold_records, without
+from bridge_cart_assets.pipeline.gone_tables import refuse_gone_silver
 from bridge_cart_assets.pipeline.hash_key import hash_key_in
 from bridge_cart_assets.pipeline.lake_format import (
     CURRENT,
@@ -104,6 +105,7 @@ def fold_due_days(
     refuse_torn(lake, (*TABLES, *INTERNAL))
     following = None
     refuse_other_format(lake)
+    refuse_gone_silver(lake)
     if any(due.values()):
         remember_format(lake, CURRENT, run_id)
         remember_settings(lake, settings, run_id)

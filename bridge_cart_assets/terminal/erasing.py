@@ -6,13 +6,13 @@ belong here: what a step does (`pipeline.erasure`, `automation.dagster_traces`).
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge_cart_assets.lake.delta import Lake
-from bridge_cart_assets.object_store import is_uri
+from bridge_cart_assets.object_store import is_uri, object_store
 from bridge_cart_assets.pipeline.open_erasure import Erasure, begin_erasure, open_erasure
 from bridge_cart_assets.pipeline.open_operations import (
     ERASING_TAG,
@@ -21,6 +21,9 @@ from bridge_cart_assets.pipeline.open_operations import (
 )
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.terminal.escaping import EscapingConsole
+
+if TYPE_CHECKING:
+    from bridge_cart_assets.automation.history_places import HistoryPlaces
 
 
 class ErasureFailedError(RuntimeError):
@@ -31,20 +34,15 @@ def refuse_unreachable(settings: Settings) -> None:
     """Refuse an erasure that could not reach everything, before it begins.
 
     Raises:
-        ErasureFailedError: files land in an object store, or Dagster's history lies in Postgres.
+        ErasureFailedError: Dagster's history lies in MySQL.
     """
-    if is_uri(settings.landing_at):
-        raise ErasureFailedError(
-            f"files land in {settings.landing_at}, an object store, where this version cannot take "
-            "records out of them\nnothing was erased"
-        )
     from bridge_cart_assets.automation.instance import dagster_home
 
     instance = dagster_home(settings) / "dagster.yaml"
-    if instance.exists() and "postgres" in instance.read_text():
+    if instance.exists() and "mysql" in instance.read_text():
         raise ErasureFailedError(
-            f"Dagster's history lies in Postgres ({instance}), where this version cannot clean it\n"
-            "nothing was erased"
+            f"Dagster's history lies in MySQL ({instance}), where this version cannot clean it\n"
+            "nothing was erased: keep it in Postgres or in SQLite files"
         )
 
 
@@ -73,11 +71,12 @@ def receipt_file(settings: Settings, receipt: dict[str, Any]) -> Path:
 
 def _complete(settings: Settings, erasure: Erasure, wait_seconds: float) -> dict[str, Any]:
     from bridge_cart_assets.assets.run_scope import RunScope
-    from bridge_cart_assets.automation.dagster_traces import forget_words
+    from bridge_cart_assets.automation.history_places import history_places
     from bridge_cart_assets.automation.instance import dagster_home
     from bridge_cart_assets.batch_days import DayRange
     from bridge_cart_assets.lake.doctor import refuse_torn
     from bridge_cart_assets.pipeline.erasure import erase_rows, forget_versions
+    from bridge_cart_assets.pipeline.gone_tables import refuse_gone_silver
     from bridge_cart_assets.pipeline.hash_key import hash_key_in
     from bridge_cart_assets.pipeline.lake_format import refuse_other_format
     from bridge_cart_assets.pipeline.pending import latest_day
@@ -100,8 +99,11 @@ def _complete(settings: Settings, erasure: Erasure, wait_seconds: float) -> dict
             if erasure.index is None:
                 refuse_torn(lake, STORED_TABLES)
                 refuse_other_settings(lake, settings.silver)
+                refuse_gone_silver(lake)
                 key = hash_key_in(settings.hash_key) or b""
-                found = find_persons(lake, erasure.ids, key, progress)
+                found = find_persons(
+                    *(lake, erasure.ids, key, progress), landing=settings.landing_zone
+                )
                 erasure.counts, erasure.index = counts_about(lake, found), found
                 erasure.save(settings)
             index = erasure.index
@@ -120,8 +122,10 @@ def _complete(settings: Settings, erasure: Erasure, wait_seconds: float) -> dict
                 )
         with console.status("erasing") as spinner:
             removed = forget_versions(lake, settings, spinner.update)
+        history = history_places(this_turn.instance, dagster_home(settings))
     with console.status("erasing") as spinner:
-        traces = forget_words(dagster_home(settings), index.words, spinner.update)
+        traces, beyond = _clean_history(history, index.words, spinner.update)
+    beyond |= _places_that_keep_versions(settings)
     receipt = {
         "receipt": erasure.receipt,
         "began": erasure.began.isoformat(timespec="seconds"),
@@ -133,10 +137,39 @@ def _complete(settings: Settings, erasure: Erasure, wait_seconds: float) -> dict
         "earlier_files": removed,
         "dagster": traces,
         "not_rewritten": files.left,
+        "out_of_reach": beyond,
     }
     _write(receipt_file(settings, receipt), receipt)
     erasure.close(settings)
     return receipt
+
+
+def _clean_history(
+    history: "HistoryPlaces", words: Sequence[str], say: Callable[[str], None]
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Take words out of Dagster's history: what was changed, and what was not reached."""
+    from bridge_cart_assets.automation.dagster_traces import forget_words
+
+    traces = forget_words(history.folders, words, say)
+    beyond = {}
+    if history.servers:
+        from bridge_cart_assets.automation.postgres_traces import forget_words_on_servers
+
+        rows, beyond["Postgres"] = forget_words_on_servers(history.servers, words, say)
+        traces["rows"] += rows
+    if history.elsewhere:
+        beyond["captured output"] = f"what {history.elsewhere} has stored"
+    return traces, beyond
+
+
+def _places_that_keep_versions(settings: Settings) -> dict[str, str]:
+    """What stores may still have of objects that were written anew or removed."""
+    places = {place for place in (settings.lake, settings.landing_at) if is_uri(place)}
+    return {
+        place: "earlier versions of its objects, which the bucket keeps"
+        for place in sorted(places)
+        if object_store(place, settings.storage_options).keeps_versions()
+    }
 
 
 def _write(path: Path, receipt: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ belong here: what a step does (`pipeline.retraction`), or keeping others out (`t
 from dataclasses import dataclass
 
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.pipeline.gone_tables import refuse_gone_silver
 from bridge_cart_assets.pipeline.open_operations import RETRACTION, closed_unless_begun
 from bridge_cart_assets.pipeline.open_retraction import (
     Retraction,
@@ -93,6 +94,7 @@ def _complete(settings: Settings, retraction: Retraction, wait_seconds: float) -
             refuse_other_format(lake)
             refuse_torn(lake, STORED_TABLES)
             refuse_other_settings(lake, settings.silver)
+            refuse_gone_silver(lake)
             taken = retraction.taken or find_object(lake, settings, retraction.name)
             if not is_resumed:
                 refuse_losses(lake, taken)

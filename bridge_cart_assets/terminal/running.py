@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from bridge_cart_assets.automation.latest_state import REFRESH
+from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.writable import refuse_read_only
 from bridge_cart_assets.pipeline.open_operations import lake_shared
 from bridge_cart_assets.pipeline.phases import phase
 from bridge_cart_assets.pipeline.refresh_lock import refreshing_alone
+from bridge_cart_assets.pipeline.stored_tables import STORED_TABLES
 from bridge_cart_assets.settings import Settings
 from bridge_cart_assets.sources import Source
 from bridge_cart_assets.terminal.escaping import EscapingConsole, printable
@@ -124,11 +127,14 @@ def turn(
         only_looks: whether nothing is written, so that others may run beside it.
 
     Raises:
+        ReadOnlyLakeError: a folder of the lake cannot be written.
         OperationOpenError: an erasure, retraction or restore is not complete.
         DagsterStateError: Dagster's state cannot be used.
         WaitedTooLongError: another run is still under way.
     """
     console = EscapingConsole(stderr=True)
+    if not only_looks:
+        refuse_read_only(Lake(settings.lake, settings.storage_options), STORED_TABLES)
     with console.status("loading Dagster"), phase("loading Dagster"):
         from bridge_cart_assets.automation.instance import dagster_home, dagster_instance
         from bridge_cart_assets.automation.jobs import CHECK, MAINTENANCE_JOB

@@ -76,7 +76,7 @@ def erase(settings: Settings, *ids: str) -> Erasure:
     is_resumed = begun.index is not None
     if begun.index is None:
         key = hash_key_in(settings.hash_key) or b""
-        begun.index = find_persons(lake, begun.ids, key)
+        begun.index = find_persons(lake, begun.ids, key, landing=settings.landing)
         begun.counts = counts_about(lake, begun.index)
         begun.save(settings)
     erasure.erase_rows(lake, settings, begun.index, BEGAN, is_resumed=is_resumed)
@@ -308,6 +308,42 @@ def test_a_file_that_was_taken_back_is_rewritten_too(copied: Settings) -> None:
     away.rename(copied.landing / names[0])
     refresh(copied)
     assert "O8" in set(lake_of(copied).snapshot(PURCHASES).read()["order_id"])
+
+
+def test_a_person_of_whom_only_a_file_knows_that_was_taken_back(copied: Settings) -> None:
+    lake, key = lake_of(copied), hash_key_in(copied.hash_key) or b""
+    folder = copied.landing / "_retracted"
+    profiles = "customer_id,name,email,mobile,updated_at\n"
+    write(
+        folder / "customers/2024-01-09.csv",
+        f"{profiles}RX-1,Rita Retracted,rita@example.org,,2024-01-09\nC8,Otto,o@example.org,,\n",
+    )
+    line = "order_id,customer_id,email,purchase_date,purchase_amount"
+    write(
+        folder / "purchases/2024-01-09.csv",
+        f"{line}\nRO-1,RX-1,two@example.org,2024-01-09,5\nRO-1,,,2024-01-09,6\n"
+        "RO-2,,rita@example.org,2024-01-09,7\nO2,RX-1,,2024-01-09,1\nO20,C8,,2024-01-09,8\n",
+    )
+    with pytest.raises(UnknownPersonError, match="RX-1"):
+        find_persons(lake, ["RX-1"], key)
+    with pytest.raises(UnknownPersonError, match="'RX-3'"):
+        find_persons(lake, ["RX-1", "RX-3"], key, landing=copied.landing)
+    # Another one, whom the tables know, at the same time.
+    index = find_persons(lake, ["RX-1", PERSON[0]], key, landing=copied.landing)
+    assert {"RX-1", *PERSON} <= index.identities
+    assert "rita@example.org" in index.addresses
+    # That one and that order are another's, too.
+    assert "two@example.org" not in index.addresses
+    assert ("purchases", "O2") not in index.orders
+    shown = data_of(lake, copied.landing, index, key)["retracted"]
+    assert shown["_retracted/customers/2024-01-09.csv"][0]["name"] == "Rita Retracted"
+    assert len(shown["_retracted/purchases/2024-01-09.csv"]) == 4
+    erase(copied, "RX-1")
+    words = ("RX-1", "Rita Retracted", "rita@example.org", "RO-1", "RO-2")
+    assert found_in(copied.data, words) == []
+    assert found_in(copied.data, ("O20", "Otto"))
+    with pytest.raises(UnknownPersonError):
+        find_persons(lake, ["RX-1"], key, landing=copied.landing)
 
 
 def test_cut_off_between_two_commits_the_other_record_stands_once(tmp_path: Path) -> None:

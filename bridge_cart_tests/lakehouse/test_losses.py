@@ -4,16 +4,31 @@ import json
 import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from bridge_cart_assets.batch_days import DayRange
+from bridge_cart_assets.lake import writable
 from bridge_cart_assets.lake.delta import Lake
+from bridge_cart_assets.lake.snapshot import DamagedTableError
 from bridge_cart_assets.pipeline.chain import refresh_silver
 from bridge_cart_assets.pipeline.losses import missing_records
 from bridge_cart_assets.pipeline.open_rebuild import unfinished_rebuild
+from bridge_cart_assets.pipeline.plan import plan
 from bridge_cart_assets.pipeline.rebuild import begin_rebuild, finish_rebuild
 from bridge_cart_assets.pipeline.silver import due_days
+from bridge_cart_assets.settings import Settings
+from bridge_cart_assets.tables.ops import FILES
+from bridge_cart_assets.tables.silver import (
+    CUSTOMER_REPEATS,
+    CUSTOMERS,
+    IDENTITIES,
+    PURCHASE_REPEATS,
+    PURCHASES,
+    QUARANTINE,
+)
+from bridge_cart_assets.tables.table import Table
 from bridge_cart_tests.conftest import Command
 from bridge_cart_tests.faults import kill_target
 
@@ -147,3 +162,80 @@ def test_an_interrupted_rebuild_is_reported_until_a_run_has_completed_it(
     assert json.loads(command("status", "--json").stdout)["rebuild"] is None
     assert "the lake is sound" in command("doctor").stdout
     assert orders(command) == 3
+
+
+# What accounting has counted of each: a sale, a profile, a correction that lost, a refused line.
+COUNTED = (PURCHASES, CUSTOMERS, PURCHASE_REPEATS, CUSTOMER_REPEATS, QUARANTINE, IDENTITIES)
+PROFILES = "customer_id,name,updated_at\n"
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake that has a row of each of these tables."""
+    data = tmp_path_factory.mktemp("counted")
+    for source in ("purchases", "customers"):
+        (data / "landing" / source).mkdir(parents=True)
+    lines = f"{HEADER}O1,C1,2024-01-02,10\nO1,C1,2024-01-02,10\nO2,C1,no day,10\n"
+    (data / "landing/purchases/2024-01-02.csv").write_text(lines)
+    again = f"{HEADER}O1,C1,2024-01-02,10\n"
+    (data / "landing/purchases/2024-01-03.csv").write_text(again)
+    profiles = f"{PROFILES}C1,Ann,2024-01-02\nC1,Ann,2024-01-02\n"
+    (data / "landing/customers/2024-01-02.csv").write_text(profiles)
+    lake = Lake(str(data / "lake"))
+    refresh_silver(lake, data / "landing", settings=Settings(data=data).silver)
+    return data
+
+
+@pytest.mark.parametrize("table", COUNTED, ids=lambda table: table.name)
+def test_a_lake_without_a_table_of_silver_that_was_counted_is_refused(
+    counted: Path, tmp_path: Path, table: Table
+) -> None:
+    data = shutil.copytree(counted, tmp_path / "data")
+    settings = Settings(data=data, lake=str(data / "lake"))
+    plan(settings, Lake(settings.lake))
+    # Without its log a folder of Parquet files is no table either.
+    shutil.rmtree(data / "lake" / table.path / "_delta_log")
+    lake = Lake(settings.lake)
+    with pytest.raises(DamagedTableError, match=f"{table.path}: it is gone.*\n.*rebuild"):
+        plan(settings, lake)
+    # Nor does a run get by that Dagster starts without a plan.
+    with pytest.raises(DamagedTableError, match=table.path):
+        refresh_silver(lake, data / "landing", settings=settings.silver)
+
+
+@pytest.mark.slow
+def test_gold_does_not_follow_a_table_of_silver_that_is_gone(whole: Path, command: Command) -> None:
+    assert command("run").returncode == 0
+    before = orders(command)
+    shutil.rmtree(whole / "lake" / "silver" / "purchases")
+    refused = command("run")
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-2:] == [
+        "error: silver/purchases: it is gone; accounting counts 3 rows, and there are 0",
+        "bridge-cart rebuild makes silver and gold again from raw",
+    ]
+    assert orders(command) == before
+    assert command("retrain").returncode == 1
+    assert orders(command) == before
+    assert command("rebuild").returncode == 0
+    assert "nothing new" in command("run").stdout
+    assert orders(command) == before
+
+
+def test_a_lake_that_cannot_be_written_is_refused_in_two_lines(
+    whole: Path, command: Command
+) -> None:
+    (whole / "landing/purchases/2024-01-04.csv").write_text(f"{HEADER}O4,C1,2024-01-04,10\n")
+    locked = whole / "lake" / "ops" / "files"
+
+    def may(folder: Path, mode: int) -> bool:
+        # For root, as whom tests may run, everything can be written.
+        return folder != locked
+
+    with patch.object(writable.os, "access", may):
+        refused = command("run")
+    assert refused.returncode == 1
+    said = refused.stderr.splitlines()
+    assert said[0] == f"error: {locked} cannot be written by this user: nothing was done"
+    assert len(said) == 2
+    assert Lake(str(whole / "lake")).snapshot(FILES).rows == 3

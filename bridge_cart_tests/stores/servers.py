@@ -52,15 +52,20 @@ class Server:
     def make_bucket(self, name: str) -> None:
         assert self._ask("PUT", f"/{name}") == 200
 
+    def keep_versions(self, bucket: str) -> None:
+        """Have a bucket keep earlier versions of its objects."""
+        wanted = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+        assert self._ask("PUT", f"/{bucket}?versioning", wanted) == 200
+
     def requests(self) -> Counter[str]:
         """How many requests of each kind it has answered."""
         found = (_LINE.search(line) for line in self.log.read_text().splitlines())
         return Counter(_kind(match[1], match[2]) for match in found if match)
 
-    def _ask(self, method: str, path: str) -> int:
+    def _ask(self, method: str, path: str, body: str | None = None) -> int:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            connection.request(method, path)
+            connection.request(method, path, body)
             return connection.getresponse().status
         finally:
             connection.close()
