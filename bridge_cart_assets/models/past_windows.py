@@ -34,7 +34,7 @@ from bridge_cart_assets.transforms.windows import WINDOW
 YEAR = 365
 # Most windows by how many days they have: each costs a fit.
 MOST: Mapping[int, int] = {WINDOW: 6, YEAR: 2}
-_CUSTOMERS = 20_000
+MOST_CUSTOMERS = 20_000
 # Errors are logarithms, and a shop that sold nothing has one without end.
 _LEAST_SHARE = 0.05
 
@@ -145,7 +145,7 @@ def past_windows(
     []
     """
     known = days["customer_id"].unique().sort()
-    sample = known.gather_every(max(1, -(-known.len() // _CUSTOMERS)))
+    sample = known.gather_every(max(1, -(-known.len() // MOST_CUSTOMERS)))
     is_whole = sample.len() == known.len()
     own = days if is_whole else days.join(sample.to_frame(), on="customer_id", how="semi")
     of_all = None if is_whole else _spent_by_first_day(days)

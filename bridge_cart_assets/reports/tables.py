@@ -4,7 +4,7 @@ Belongs here: columns and cells. Does not belong here: whole gold tables (see `e
 formats (see `formatting`), or HTML (see templates/tables.html).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from operator import attrgetter
@@ -91,6 +91,7 @@ class Sheet:
         href: where the name of the row leads.
         dagster: where it leads below the address of Dagster's pages, when there are any.
         empty: the sentence that stands in its place when it has no rows.
+        only_in_csv: names of columns that a long table has in its CSV alone.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Sheet:
         href: Callable[[T], str] = _nothing,
         dagster: Callable[[T], str] = _nothing,
         empty: str = "There is nothing here yet.",
+        only_in_csv: Collection[str] = (),
     ) -> None:
         self.name, self.title, self.empty = name, title, empty
         self.columns: Sequence[Column[Any]] = columns
@@ -111,6 +113,7 @@ class Sheet:
         self.colour: Callable[[Any], str] = colour
         self.href: Callable[[Any], str] = href
         self.dagster: Callable[[Any], str] = dagster
+        self.shown_columns = [one for one in self.columns if one.name not in only_in_csv]
 
     def csv_lines(self) -> Iterator[str]:
         """The sheet as CSV: full values, empty where there is none."""

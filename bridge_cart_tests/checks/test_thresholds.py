@@ -456,6 +456,9 @@ def test_everybody_is_in_the_table_of_moves_once(
 
 # What all findings tell
 
+# Their rows are of no day: they are of all days up to as_of.
+OF_ALL_DAYS = (gold.FIRST_CATEGORY, gold.CATEGORY_PAIRS)
+
 
 @pytest.mark.parametrize(("table", "check"), OF_GOLD, ids=lambda x: getattr(x, "name", x))
 def test_an_empty_gold_table_passes_and_says_so(tmp_path: Path, table: Table, check: Check) -> None:
@@ -477,11 +480,17 @@ def test_a_finding_on_gold_tells_figure_bound_and_days(
     )
     rows["gold/cohort_retention"] = frame(gold.COHORT_RETENTION, {"cohort_month": "2024-01"})
     rows[MODEL_DRIFT.path] = frame(MODEL_DRIFT, {"psi": 0.1})
+    rows[gold.MODEL_METRICS.path] = frame(
+        gold.MODEL_METRICS, {}, {"metric": "moved_by_model", "value": 0.1}
+    )
     found = check.compute(CheckContext(Lake(str(tmp_path)), frames=rows))
     assert {"value", "lowest", "outside"} & found.metadata.keys()
     assert {"bound", "lower_bound", "upper_bound"} & found.metadata.keys()
     for name in ("first_day", "last_day"):
-        date.fromisoformat(str(found.metadata[name]))
+        if table in OF_ALL_DAYS:
+            assert name not in found.metadata
+        else:
+            date.fromisoformat(str(found.metadata[name]))
     assert None not in found.metadata.values()
 
 

@@ -102,7 +102,7 @@ def test_of_a_large_shop_a_sample_is_forecast_and_all_are_counted(
 ) -> None:
     days = per_day(sold.lazy(), AS_OF)
     whole = past_windows(days, AS_OF, CHOICE)
-    monkeypatch.setattr(past_windows_module, "_CUSTOMERS", 600)
+    monkeypatch.setattr(past_windows_module, "MOST_CUSTOMERS", 600)
     sampled = past_windows(days, AS_OF, CHOICE)
     for few, all_of_them in zip(sampled, whole, strict=False):
         assert few.customers.height < 0.6 * all_of_them.customers.height

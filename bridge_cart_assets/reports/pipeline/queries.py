@@ -363,11 +363,13 @@ class ModelMetric:
 def metrics(catalogue: Catalogue) -> list[ModelMetric]:
     """The metrics of the models in effect, those that miss their gate first.
 
+    Windows further back and tenths of the customers are left to SQL: they are hundreds of rows.
+
     The segment model has versions of its own. The others are parts of the value model: a part
     that was not judged at its latest version has no rows, and what was said before is over.
     """
     source = """
-        gold.model_metrics
+        gold.model_metrics WHERE NOT contains(model, '@') AND NOT contains(metric, '_decile_')
         QUALIFY model_version = max(model_version) OVER (PARTITION BY model = 'segments')
         ORDER BY coalesce(passed, true), passed IS NULL, model, metric
     """

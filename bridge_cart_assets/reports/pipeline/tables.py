@@ -114,10 +114,16 @@ def alerts(checks: Sequence[CheckRow], is_there: bool) -> Sheet:
 
 def all_checks(checks: Sequence[CheckRow]) -> Sheet:
     """Every check with its latest verdict."""
-    return _checks("checks", "All checks", checks, NEXT_RUN)
+    return _checks("checks", "All checks", checks, NEXT_RUN, ("value", "bound", "days"))
 
 
-def _checks(name: str, title: str, checks: Sequence[CheckRow], empty: str) -> Sheet:
+def _checks(
+    name: str,
+    title: str,
+    checks: Sequence[CheckRow],
+    empty: str,
+    only_in_csv: Sequence[str] = (),
+) -> Sheet:
     stops = "failed stops what is downstream, a warning does not"
     return Sheet(
         name,
@@ -138,6 +144,7 @@ def _checks(name: str, title: str, checks: Sequence[CheckRow], empty: str) -> Sh
             f"{_asset(c.layer, c.name)}?view=checks&checkDetail={quote(c.check_name, safe='')}"
         ),
         empty=empty,
+        only_in_csv=only_in_csv,
     )
 
 
