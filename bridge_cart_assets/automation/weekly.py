@@ -47,7 +47,7 @@ def save_weekly_report(settings: Settings) -> Path:
     return file
 
 
-@dg.op(required_resource_keys={"settings"}, name="weekly_report")
+@dg.op(required_resource_keys={"settings"}, name="save_report")
 def _report(context: dg.OpExecutionContext) -> None:
     """The report of the latest week."""
     from bridge_cart_assets.reports.catalogue import NoCatalogueError, UnreadableCatalogueError

@@ -138,11 +138,17 @@ def _differences(table: Table, handle: DeltaTable) -> dict[str, str | None]:
 
 
 def _type_names(schema: Schema) -> dict[str, str]:
-    """The type of each column, as Delta writes it: `string`, `decimal(18,3)`."""
-    return {
-        field.name: field.type.type if isinstance(field.type, PrimitiveType) else str(field.type)
-        for field in schema.fields
-    }
+    """The type of each column, as Delta writes it: `string`, `decimal(18,3)`, `list of double`.
+
+    Whether a list may hold null is left out: a write that adds columns says that all lists may.
+    """
+    return {field.name: _type_name(field.type) for field in schema.fields}
+
+
+def _type_name(stored: object) -> str:
+    if isinstance(stored, ArrayType):
+        return f"list of {_type_name(stored.element_type)}"
+    return stored.type if isinstance(stored, PrimitiveType) else str(stored)
 
 
 def _delta_type(dtype: pl.DataType) -> PrimitiveType | ArrayType:

@@ -29,6 +29,11 @@ def refuse_read_only(lake: Lake, tables: Iterable[Table]) -> None:
     of_tables = [Path(lake.uri(table)) for table in tables]
     for folder in (Path(lake.root), *of_tables, *(table / LOG for table in of_tables)):
         if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+            if os.statvfs(folder).f_flag & os.ST_RDONLY:
+                raise ReadOnlyLakeError(
+                    f"{folder} lies on a read-only file system: nothing was done\n"
+                    "mount it for writing, or set BRIDGE_CART_LAKE to another place"
+                )
             raise ReadOnlyLakeError(
                 f"{folder} cannot be written by this user: nothing was done\n"
                 "run as the owner of the lake, or let this user write there"

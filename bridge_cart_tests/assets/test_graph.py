@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from bridge_cart_assets.definitions import build_defs
@@ -80,3 +81,17 @@ def test_loading_reads_and_writes_nothing_and_leaves_scikit_learn_out(
 
 if __name__ == "__main__":
     print(json.dumps(graph(), indent=1))
+
+
+def test_dagster_loads_the_code_location(tmp_path: Path) -> None:
+    """Names that clash show only when a webserver or a daemon asks for the repository."""
+    everything = {
+        "BRIDGE_CART_DATA": str(tmp_path),
+        "BRIDGE_CART_ALERT_WEBHOOK": "https://hooks.example/x",
+        "BRIDGE_CART_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+    }
+    defs = build_defs(Settings.from_environment(everything))
+    dg.Definitions.validate_loadable(defs)
+    assert {sensor.name for sensor in defs.get_repository_def().sensor_defs} >= {
+        "alert_sensor", "kafka_sensor",
+    }  # fmt: skip

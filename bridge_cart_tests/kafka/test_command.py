@@ -196,7 +196,7 @@ def test_messages_of_days_without_a_partition_are_warned_about(
     warned = call("run")
 
     (line,) = warned.err.splitlines()
-    assert line.startswith("warning: files or messages of 1 day(s) wait")
+    assert line.startswith("warning: messages of 1971-02-05 not taken in")
     assert "BRIDGE_CART_START_DATE=1971-02-05" in line
 
 
