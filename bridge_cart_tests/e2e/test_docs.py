@@ -11,6 +11,7 @@ from bridge_cart_assets.generator.shop import Shop, generate
 from bridge_cart_assets.lake.query import query
 from bridge_cart_assets.pipeline.chain import refresh_gold, refresh_silver
 from bridge_cart_assets.settings import Settings
+from bridge_cart_tests.alerts.receivers import webhook
 from bridge_cart_tests.conftest import Command
 
 ROOT = Path(__file__).parents[2]
@@ -82,9 +83,12 @@ def test_every_bridge_cart_line_of_the_readme_runs(command: Command, tmp_path: P
     """In their order, on a small shop; what serves until Ctrl-C or needs brokers is left out."""
     generate(Shop(customers=60, days=70), tmp_path)
     assert len(COMMANDS) > 10
-    for line in COMMANDS:
-        verb, *options = shlex.split(line.rstrip("`"))
-        if verb in ("report", "topics", "generate") or "VERB" in options:
-            continue
-        done = command(verb, *options)
-        assert done.returncode == 0, (line, done.stderr)
+    with webhook() as hook:
+        to = {"BRIDGE_CART_ALERT_WEBHOOK": hook.address}
+        for line in COMMANDS:
+            verb, *options = shlex.split(line.rstrip("`"))
+            if verb in ("report", "topics", "generate") or "VERB" in options:
+                continue
+            done = command(verb, *options, **(to if verb == "alert" else {}))
+            assert done.returncode == 0, (line, done.stderr)
+    assert hook.bodies
