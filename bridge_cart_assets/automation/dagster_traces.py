@@ -102,7 +102,8 @@ def forget_words(
     taken_out = Words(words)
     rows = files = 0
     found = sorted({path for folder in folders for path in folder.rglob("*") if path.is_file()})
-    databases = [file for file in found if file.suffix == ".db"]
+    # Events without a run are in a file that is called ".db", which has no suffix.
+    databases = [file for file in found if file.name.endswith(".db")]
     for number, file in enumerate(databases):
         if number % 50 == 0:
             say(f"Dagster's history: {number} of {len(databases)} files")
