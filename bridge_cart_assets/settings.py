@@ -126,7 +126,7 @@ class MessageSettings:
 
     @property
     def has_alerts(self) -> bool:
-        """Whether anybody is reached when something is wrong."""
+        """Whether alerts have a receiver."""
         return bool(self.webhook or self.alert_receivers)
 
 

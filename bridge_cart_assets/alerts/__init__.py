@@ -1,1 +1,1 @@
-"""Alerts: what is wrong now, whom it was said to, and how it is said."""
+"""Alerts: problems of the lakehouse, which channel knows of them, and how they are sent."""

@@ -24,7 +24,7 @@ def alert(settings: Settings, is_test: bool) -> None:
 
     if not settings.messages.has_alerts:
         raise click.UsageError(
-            "nobody is to be reached: set BRIDGE_CART_ALERT_WEBHOOK, or BRIDGE_CART_SMTP and "
+            "no receiver is set: set BRIDGE_CART_ALERT_WEBHOOK, or BRIDGE_CART_SMTP and "
             "BRIDGE_CART_ALERT_MAIL"
         )
     sent = send_test(settings) if is_test else send_alerts(settings)

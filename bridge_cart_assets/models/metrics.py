@@ -105,7 +105,7 @@ def segment_model_metrics(models: pl.DataFrame, drift: pl.DataFrame) -> pl.DataF
     parts = (
         (models, "stability", pl.first("stability"), ">=", bounds.segment_stability),
         (models, "silhouette", pl.first("silhouette"), None, 0.0),
-        # A first version moves nobody.
+        # A first version moves no customer.
         (models.drop_nulls("moved_share"), MOVED, pl.first("moved_share"), "<=", MOST_MOVED),
         (shares, "smallest_share", pl.min("value"), ">=", bounds.segment_smallest),
         (shares, "largest_share", pl.max("value"), "<=", bounds.segment_largest),

@@ -72,7 +72,7 @@ class FittedOrderValues:
     """A fit to the order values of customers.
 
     Attributes:
-        fitted: Gamma-Gamma as it was fitted under the limit; None when nobody has paid.
+        fitted: Gamma-Gamma as it was fitted under the limit; None without a payment.
         agreement: what customers pay as a share of what it expects of them; None without a fit.
         limit: above it a value counts as it; None where none is above.
         above, customers: how many customers are above it, of how many who have paid.

@@ -89,7 +89,7 @@ def weekly_report(catalogue: Path, currency: str = "", shop: str = "") -> tuple[
         missing = sorted(table.name for table in NEEDED - {*opened.gold_tables()})
         if missing:
             names = ", ".join(missing)
-            raise NoReportError(f"the catalogue has no {names}: bridge-cart run makes it anew")
+            raise NoReportError(f"the catalogue has no {names}: bridge-cart run builds it")
         report = _report(opened, shop)
         with amounts_in(currency or only_currency(opened)):
             html = environment().get_template("weekly.html").render(report=report)
